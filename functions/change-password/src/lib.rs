@@ -1,0 +1,110 @@
+//! POST /api/change_password/: replaces a password that is known.
+
+use std::sync::Arc;
+
+use doorward::{
+    account::Account,
+    clock::{Clock, Timestamp},
+    config::{Settings, span},
+    entropy::Entropy,
+    http::{self, Answer, Endpoint, Field, Fields, Form, Method, Refusal, Request},
+    limit::{ClientLimit, Limit},
+    mail::ChangeKind,
+    password::{AcceptedPassword, Hasher, Policy, TypedPassword, Verdict},
+    session::{NotSignedIn, Sessions},
+    store::{Attempt, Changed, Notice, Store},
+};
+use serde::Serialize;
+
+/// The endpoint.
+pub struct ChangePassword {
+    store: Store,
+    hasher: Arc<Hasher>,
+    policy: Policy,
+    sessions: Sessions,
+    client_limit: ClientLimit,
+    account_limit: Limit,
+    clock: Clock,
+    entropy: Entropy,
+}
+
+struct ChangeBody {
+    old_password: TypedPassword,
+    new_password: TypedPassword,
+}
+
+#[derive(Serialize)]
+struct ChangeAnswer {
+    message: &'static str,
+}
+
+impl ChangePassword {
+    /// The endpoint as configured.
+    pub fn new(settings: &mut Settings, store: Store, clock: Clock, entropy: Entropy) -> Self {
+        Self {
+            store,
+            hasher: Arc::new(Hasher::configured(settings, entropy.clone())),
+            policy: Policy::configured(settings),
+            sessions: Sessions::configured(settings),
+            client_limit: ClientLimit::configured(settings, "change-client", "CHANGE_CLIENT_LIMIT", Limit::new(60, span::minutes(5))),
+            account_limit: Limit::configured(settings, "CHANGE_ACCOUNT_LIMIT", Limit::new(10, span::minutes(15))),
+            clock,
+            entropy,
+        }
+    }
+
+    /// Whoever holds a session may not guess its password without bound. Here the limit is told: the account is no secret to them.
+    async fn admit(&self, account: &Account, now: Timestamp) -> Result<(), Refusal> {
+        let window = self.account_limit.window("change-account", &format!("account {} {}", account.id, account.epoch), now);
+        match self.store.count(&window).await? {
+            Attempt::Granted => Ok(()),
+            Attempt::Refused => Err(Refusal::Throttled { retry_after: window.ends_in(now) }),
+        }
+    }
+}
+
+impl Endpoint for ChangePassword {
+    fn allow(&self) -> &'static str {
+        "OPTIONS, POST"
+    }
+
+    async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
+        let now = self.clock.now();
+        let signed_in = self.sessions.authenticate(&self.store, &request, now).await?;
+        request.allow(&[Method::POST], self.allow())?;
+        let body = ChangeBody::read(request.form()?, &self.policy)?;
+        self.client_limit.admit(&self.store, request.client, now).await?;
+        let account = &signed_in.account;
+        self.admit(account, now).await?;
+
+        let Verdict::Right { .. } = self.hasher.verify(body.old_password, account.usable_password().cloned()).await? else {
+            return Err(Refusal::OldPassword);
+        };
+        let accepted = AcceptedPassword::new(body.new_password, &self.policy, &account.username, &account.email)
+            .map_err(|violations| Refusal::violations("new_password", &violations))?;
+        let password = self.hasher.hash(accepted).await?;
+        let notice = Notice {
+            id: self.entropy.uuid(now),
+            account: account.id,
+            email: account.email.clone(),
+            kind: ChangeKind::Changed,
+            changed_at: now,
+            origin: request.origin(),
+        };
+        match self.store.change_password(account, &signed_in.token.digest(), &password, &notice, now).await? {
+            Changed::Now => Ok(http::ok(&ChangeAnswer { message: "Password changed successfully." })),
+            // Something ended this session meanwhile: the client is told what is true now.
+            Changed::Overtaken => Err(NotSignedIn::Invalid.into()),
+        }
+    }
+}
+
+impl ChangeBody {
+    fn read(form: Form, policy: &Policy) -> Result<Self, Refusal> {
+        let mut fields = Fields::of(form);
+        let old_password = fields.take_checked("old_password", Field::Verbatim, None);
+        let new_password = fields.take_checked("new_password", Field::Verbatim, Some(policy.max_length));
+        let (old_password, new_password) = fields.finish(old_password.zip(new_password))?;
+        Ok(Self { old_password: TypedPassword::from(old_password), new_password: TypedPassword::from(new_password) })
+    }
+}

@@ -1,0 +1,23 @@
+//! POST /api/logout/ and /api/logout_all/: ends one session, or all.
+
+use logout::Logout;
+use doorward::{
+    clock::Clock,
+    config::Settings,
+    entropy::Entropy,
+    http::{self, Edge},
+    store::{Store, Table},
+    telemetry,
+};
+use lambda_runtime::Error;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let mut settings = Settings::from_environment();
+    telemetry::start(&mut settings);
+    let store = Store::connect(&mut settings, &[Table::Accounts], Entropy::system()).await;
+    let edge = Edge::configured(&mut settings);
+    let endpoint = Logout::new(&mut settings, store, Clock::system(), Entropy::system());
+    settings.finish()?;
+    http::run(edge, endpoint).await
+}

@@ -1,0 +1,135 @@
+//! Sends what the Outbox holds.
+//!
+//! The stream says that there is an entry; the entry itself is the truth. Each is taken under a lease, sent, and marked. What fails for now is
+//! reported, so that the stream brings it again; what fails for good is marked and stays for an operator to see.
+
+mod deliver;
+
+use std::time::Duration;
+
+use doorward::{
+    clock::Clock,
+    config::{Settings, span},
+    entropy::Entropy,
+    mail::Sender,
+    store::Store,
+};
+use serde::{Deserialize, Serialize};
+
+/// The mailer.
+pub struct Mailer {
+    store: Store,
+    sender: Sender,
+    product: String,
+    link_base: String,
+    link_lifetime: Duration,
+    cool_down: Vec<Duration>,
+    clock: Clock,
+    entropy: Entropy,
+}
+
+/// A batch of the Outbox stream, as far as it is looked at. Unknown or missing parts are no error: the item is the truth.
+#[derive(Default, Deserialize)]
+pub struct Records {
+    /// One record per change of an item.
+    #[serde(rename = "Records", default)]
+    pub records: Vec<Record>,
+}
+
+/// A change of an item.
+#[derive(Default, Deserialize)]
+pub struct Record {
+    /// INSERT, MODIFY or REMOVE.
+    #[serde(rename = "eventName", default)]
+    pub event_name: String,
+    /// Which item.
+    #[serde(default)]
+    pub dynamodb: Change,
+}
+
+/// Which item changed.
+#[derive(Default, Deserialize)]
+pub struct Change {
+    /// The item's key.
+    #[serde(rename = "Keys", default)]
+    pub keys: Keys,
+    /// What a failure is reported by.
+    #[serde(rename = "SequenceNumber", default)]
+    pub sequence_number: String,
+}
+
+/// A key of the Outbox.
+#[derive(Default, Deserialize)]
+pub struct Keys {
+    /// The partition key.
+    #[serde(default)]
+    pub pk: Text,
+    /// The sort key.
+    #[serde(default)]
+    pub sk: Text,
+}
+
+/// A string attribute.
+#[derive(Default, Deserialize)]
+pub struct Text {
+    /// Its value.
+    #[serde(rename = "S", default)]
+    pub value: String,
+}
+
+/// Which records are to come again (`ReportBatchItemFailures`).
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// One entry per record.
+    #[serde(rename = "batchItemFailures")]
+    pub failures: Vec<Failure>,
+}
+
+/// A record that is to come again.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// Its sequence number.
+    #[serde(rename = "itemIdentifier")]
+    pub sequence_number: String,
+}
+
+impl Mailer {
+    /// The mailer as configured.
+    pub fn new(settings: &mut Settings, store: Store, sender: Sender, clock: Clock, entropy: Entropy) -> Self {
+        let link_base = settings.text("LINK_BASE");
+        if !link_base.is_empty() && !is_link_base(&link_base) {
+            settings.complain("LINK_BASE: must be a URL such as https://accounts.example.com, without query or fragment".to_owned());
+        }
+        Self {
+            store,
+            sender,
+            product: settings.optional("PRODUCT_NAME").unwrap_or_else(|| "Doorward".to_owned()),
+            link_base: link_base.trim_end_matches('/').to_owned(),
+            link_lifetime: settings.span("RESET_LIFETIME", span::hours(1), span::minutes(10), span::hours(24)),
+            cool_down: doorward::limit::cool_down(settings),
+            clock,
+            entropy,
+        }
+    }
+
+    /// Sends what the records speak of. A failure does not stop the others.
+    pub async fn deliver(&self, records: Records) -> Report {
+        let mut report = Report::default();
+        for record in records.records.iter().filter(|record| record.event_name == "INSERT") {
+            let Keys { pk, sk } = &record.dynamodb.keys;
+            if self.deliver_entry(&pk.value, &sk.value).await.is_err() {
+                report.failures.push(Failure { sequence_number: record.dynamodb.sequence_number.clone() });
+            }
+        }
+        report
+    }
+}
+
+/// Plain http is for a laptop alone.
+fn is_link_base(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| {
+        let local = text.strip_prefix("http://")?;
+        ["localhost", "127.0.0.1"].iter().any(|host| local.split([':', '/']).next() == Some(host)).then_some(local)
+    });
+    rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:/_~".contains(&byte)))
+}

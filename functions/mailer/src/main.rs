@@ -1,0 +1,29 @@
+//! Sends what the Outbox holds.
+
+use std::sync::Arc;
+
+use doorward::{
+    clock::Clock,
+    config::Settings,
+    entropy::Entropy,
+    mail::Sender,
+    store::{Store, Table},
+    telemetry,
+};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use mailer::{Mailer, Records};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let mut settings = Settings::from_environment();
+    telemetry::start(&mut settings);
+    let store = Store::connect(&mut settings, &[Table::Accounts, Table::Outbox], Entropy::system()).await;
+    let sender = Sender::connect(&mut settings).await;
+    let mailer = Arc::new(Mailer::new(&mut settings, store, sender, Clock::system(), Entropy::system()));
+    settings.finish()?;
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Records>| {
+        let mailer = Arc::clone(&mailer);
+        async move { Ok::<_, Error>(mailer.deliver(event.payload).await) }
+    }))
+    .await
+}

@@ -1,0 +1,78 @@
+//! POST /api/password_reset/: asks for a reset link.
+//!
+//! This function cannot learn whether an account exists: it has no permission to look. Every well-formed address costs the same two writes.
+
+use std::time::Duration;
+
+use doorward::{
+    account::EmailAddress,
+    clock::Clock,
+    config::{Settings, span},
+    entropy::Entropy,
+    http::{self, Answer, Endpoint, Field, Fields, Form, Method, Refusal, Request},
+    limit::{ClientLimit, Limit},
+    store::{ResetRequest, Store},
+};
+use serde::Serialize;
+
+/// The endpoint.
+pub struct PasswordReset {
+    store: Store,
+    client_limit: ClientLimit,
+    cool_down: Duration,
+    clock: Clock,
+}
+
+struct ResetBody {
+    email: EmailAddress,
+}
+
+#[derive(Serialize)]
+struct ResetAnswer {
+    status: &'static str,
+}
+
+impl PasswordReset {
+    /// The endpoint as configured.
+    pub fn new(settings: &mut Settings, store: Store, clock: Clock, _: Entropy) -> Self {
+        Self {
+            store,
+            client_limit: ClientLimit::configured(settings, "reset-client", "RESET_CLIENT_LIMIT", Limit::new(20, span::hours(1))),
+            cool_down: doorward::limit::cool_down(settings).first().copied().unwrap_or(span::minutes(1)),
+            clock,
+        }
+    }
+}
+
+impl Endpoint for PasswordReset {
+    fn allow(&self) -> &'static str {
+        "POST, OPTIONS"
+    }
+
+    async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
+        request.allow(&[Method::POST], self.allow())?;
+        let body = ResetBody::read(request.form()?)?;
+        let now = self.clock.now();
+        self.client_limit.admit(&self.store, request.client, now).await?;
+        let wish = ResetRequest {
+            folded: body.email.folded().to_owned(),
+            email: body.email.as_str().to_owned(),
+            requested_at: now,
+            origin: request.origin(),
+        };
+        self.store.request_reset(&wish, self.cool_down).await?;
+        Ok(http::ok(&ResetAnswer { status: "OK" }))
+    }
+}
+
+impl ResetBody {
+    fn read(form: Form) -> Result<Self, Refusal> {
+        let mut fields = Fields::of(form);
+        let typed = fields.take_checked("email", Field::Email, None);
+        let email = typed.as_deref().and_then(|text| match EmailAddress::parse(text) {
+            Ok(email) => Some(email),
+            Err(_) => fields.complain("email", "Enter a valid email address."),
+        });
+        Ok(Self { email: fields.finish(email)? })
+    }
+}

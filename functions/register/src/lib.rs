@@ -1,0 +1,152 @@
+//! POST /api/register/: makes an account.
+
+use std::sync::Arc;
+
+use doorward::{
+    account::{Account, AccountId, EmailAddress, Username, reads_as_email},
+    clock::Clock,
+    config::{Registration, Settings, span},
+    entropy::Entropy,
+    http::{self, Answer, Endpoint, Field, FieldErrors, Fields, Form, Method, Refusal, Request, StatusCode},
+    limit::{ClientLimit, Limit},
+    password::{AcceptedPassword, Hasher, Policy, TypedPassword},
+    store::{Names, Registered, Store, Taken},
+};
+use serde::Serialize;
+
+/// Longest e-mail address of an account: the longest path of SMTP less its brackets (RFC 5321, 4.5.3.1.3).
+const LONGEST_EMAIL: usize = 254;
+/// What a taken username is told.
+const USERNAME_TAKEN: &str = "A user with that username already exists.";
+/// What a taken address is told.
+const EMAIL_TAKEN: &str = "user with this email already exists.";
+/// What a username that is another's address is told.
+const NOT_OWN_ADDRESS: &str = "A username that is an e-mail address must be this account's own.";
+
+/// The endpoint.
+pub struct Register {
+    store: Store,
+    hasher: Arc<Hasher>,
+    policy: Policy,
+    registration: Registration,
+    client_limit: ClientLimit,
+    clock: Clock,
+    entropy: Entropy,
+}
+
+struct RegisterBody {
+    username: Username,
+    email: EmailAddress,
+    password: AcceptedPassword,
+}
+
+#[derive(Serialize)]
+struct RegisterAnswer<'a> {
+    username: &'a str,
+    email: &'a str,
+}
+
+impl Register {
+    /// The endpoint as configured.
+    pub fn new(settings: &mut Settings, store: Store, clock: Clock, entropy: Entropy) -> Self {
+        Self {
+            store,
+            hasher: Arc::new(Hasher::configured(settings, entropy.clone())),
+            policy: Policy::configured(settings),
+            registration: Registration::configured(settings),
+            client_limit: ClientLimit::configured(settings, "register-client", "REGISTER_CLIENT_LIMIT", Limit::new(20, span::hours(1))),
+            clock,
+            entropy,
+        }
+    }
+}
+
+impl Endpoint for Register {
+    fn allow(&self) -> &'static str {
+        "OPTIONS, POST"
+    }
+
+    async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
+        request.allow(&[Method::POST], self.allow())?;
+        if self.registration == Registration::Closed {
+            return Err(Refusal::RegistrationClosed);
+        }
+        let body = RegisterBody::read(request.form()?, &self.policy)?;
+        let now = self.clock.now();
+        self.client_limit.admit(&self.store, request.client, now).await?;
+
+        let account = Account {
+            id: AccountId::from(self.entropy.uuid(now)),
+            username: body.username.as_str().to_owned(),
+            email: body.email.as_str().to_owned(),
+            password: Some(self.hasher.hash(body.password).await?),
+            epoch: 1,
+            active: true,
+            created_at: now,
+            password_changed_at: now,
+            language: request.origin().language,
+            networks: Vec::new(),
+        };
+        let names = Names { username: body.username.folded().to_owned(), email: body.email.folded().to_owned() };
+        match self.store.register(&account, &names).await? {
+            Registered::Now => {
+                tracing::info!(account = %account.id, "registered");
+                Ok(http::with_status(StatusCode::CREATED, &RegisterAnswer { username: &account.username, email: &account.email }))
+            }
+            Registered::Taken(taken) => Err(refuse_taken(taken)),
+        }
+    }
+}
+
+impl RegisterBody {
+    fn read(form: Form, policy: &Policy) -> Result<Self, Refusal> {
+        let mut fields = Fields::of(form);
+        let typed_username = fields.take("username", Field::Text);
+        let username = typed_username.as_deref().and_then(|text| match Username::parse(text) {
+            Ok(username) => Some(username),
+            Err(rules) => {
+                rules.iter().for_each(|rule| {
+                    fields.complain::<()>("username", rule.message());
+                });
+                None
+            }
+        });
+        let typed_email = fields.take_checked("email", Field::Email, Some(LONGEST_EMAIL));
+        let email = typed_email.as_deref().and_then(|text| match EmailAddress::parse(text) {
+            Ok(email) => Some(email),
+            Err(_) => fields.complain("email", "Enter a valid email address."),
+        });
+        if let (Some(username), Some(email)) = (&username, &email)
+            && reads_as_email(username.as_str()).is_some_and(|address| address != email.folded())
+        {
+            fields.complain::<()>("username", NOT_OWN_ADDRESS);
+        }
+        let password = fields.take_checked("password", Field::Verbatim, Some(policy.max_length));
+        // The validators speak about any password that is one, whatever is wrong with the other fields.
+        let password = password.filter(|_| !fields.has_complaint("password")).and_then(|password| {
+            let (username, email) = (typed_username.as_deref().map_or("", String::as_str), typed_email.as_deref().map_or("", String::as_str));
+            match AcceptedPassword::new(TypedPassword::from(password), policy, username, email) {
+                Ok(accepted) => Some(accepted),
+                Err(violations) => {
+                    violations.iter().for_each(|violation| {
+                        fields.complain::<()>("password", &violation.message());
+                    });
+                    None
+                }
+            }
+        });
+        let ((username, email), password) = fields.finish(username.zip(email).zip(password))?;
+        Ok(Self { username, email, password })
+    }
+}
+
+fn refuse_taken(taken: Taken) -> Refusal {
+    let mut errors = FieldErrors::default();
+    if taken.username {
+        errors.add("username", USERNAME_TAKEN);
+    }
+    if taken.email {
+        errors.add("email", EMAIL_TAKEN);
+    }
+    Refusal::Fields(errors)
+}

@@ -1,0 +1,302 @@
+//! E-mail addresses: which texts are one, and when two are the same.
+
+use std::fmt;
+
+use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
+use thiserror::Error;
+
+use crate::text::{fold, is_letter_or_number, is_mark, without_variants};
+
+/// Longest address, code points: 64 before the `@`, 255 after it (RFC 3696, 3); what Django's validator allows.
+const LONGEST_ADDRESS: usize = 320;
+/// Longest local part, bytes (RFC 5321, 4.5.3.1.1).
+const LONGEST_LOCAL_PART: usize = 64;
+/// Longest label of a domain, bytes (RFC 1034, 3.1).
+const LONGEST_LABEL: usize = 63;
+
+/// An e-mail address that mail can go to.
+///
+/// An ASCII dot-atom, an `@` and a domain of at least two labels. The domain may be written in any script when it has A-labels
+/// (UTS #46); those count for what is well-formed.
+#[derive(Clone)]
+pub struct EmailAddress {
+    given: String,
+    folded: String,
+}
+
+/// A text is no e-mail address. It does not say which text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("Enter a valid email address.")]
+pub struct Malformed;
+
+impl EmailAddress {
+    /// The address that this text, already trimmed, is.
+    pub fn parse(text: &str) -> Result<Self, Malformed> {
+        let (local_part, domain) = text.rsplit_once('@').ok_or(Malformed)?;
+        // More texts can be read as an address than are one: full-width dots, for one.
+        if !is_dot_atom(local_part) || !domain.chars().all(|char| matches!(char, '.' | '-') || is_letter_or_number(char) || is_mark(char)) {
+            return Err(Malformed);
+        }
+        let folded = canonical(&without_variants(text)).ok_or(Malformed)?;
+        Ok(Self { given: text.to_owned(), folded })
+    }
+
+    /// The address as given, for its owner to see.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.given
+    }
+
+    /// The address as it is compared: [`email_key`] of it.
+    #[must_use]
+    pub fn folded(&self) -> &str {
+        &self.folded
+    }
+
+    /// The address as a mail server takes it without SMTPUTF8, as SES does: the local part as given, the domain in A-labels.
+    #[must_use]
+    pub fn deliverable(&self) -> String {
+        match (self.given.rsplit_once('@'), self.folded.rsplit_once('@')) {
+            (Some((local_part, _)), Some((_, domain))) => format!("{local_part}@{domain}"),
+            _ => self.folded.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for EmailAddress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("EmailAddress(..)")
+    }
+}
+
+/// The form in which a login name, or any other text, is looked up: the address it reads as, else the text folded.
+///
+/// The form of a form is itself, so a text that does not read as an address never gets an address for its key.
+#[must_use]
+pub fn email_key(text: &str) -> String {
+    reads_as_email(text).unwrap_or_else(|| fold(text))
+}
+
+/// The address, as it is compared, that a text can be read as: a username that is one would stand for somebody's mailbox.
+///
+/// The text is read as written first, because case folding changes which domain is meant (`straße.de` is not `strasse.de`),
+/// then folded, because that is how names are compared.
+#[must_use]
+pub fn reads_as_email(text: &str) -> Option<String> {
+    canonical(&without_variants(text)).or_else(|| canonical(&fold(text)))
+}
+
+/// The address with its local part folded and its domain in A-labels, if that is well-formed.
+fn canonical(text: &str) -> Option<String> {
+    // Looked at before and after: making A-labels takes time that grows with the square of a label.
+    if text.chars().count() > LONGEST_ADDRESS {
+        return None;
+    }
+    let (local_part, domain) = text.rsplit_once('@')?;
+    let local_part = fold(local_part);
+    if !is_dot_atom(&local_part) {
+        return None;
+    }
+    let address = format!("{local_part}@{}", a_labels(domain)?);
+    (address.len() <= LONGEST_ADDRESS).then_some(address)
+}
+
+/// The domain as it is in the DNS, in lower case, if mail can be addressed to it.
+fn a_labels(domain: &str) -> Option<String> {
+    let (_, last) = domain.rsplit_once(['.', '。'])?;
+    // What is ASCII already goes to the DNS as it is, even where an `xn--` label decodes to nothing that UTS #46 allows.
+    let ascii = if domain.is_ascii() {
+        domain.to_ascii_lowercase()
+    } else {
+        let unicode = Uts46::new();
+        unicode.to_ascii(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Ignore).ok()?.into_owned()
+    };
+    (is_last_label(last) && ascii.split('.').all(is_label)).then_some(ascii)
+}
+
+/// Whether the text is a dot-atom of ASCII characters (RFC 5322, 3.2.3) short enough for a local part.
+fn is_dot_atom(text: &str) -> bool {
+    let is_atext = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte);
+    text.len() <= LONGEST_LOCAL_PART && text.split('.').all(|atom| !atom.is_empty() && atom.bytes().all(is_atext))
+}
+
+/// Whether the text is letters, digits and inner hyphens (RFC 1123, 2.1).
+fn is_label(text: &str) -> bool {
+    (1..=LONGEST_LABEL).contains(&text.len())
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+/// Whether a label, as written, can be the last one: an A-label, or two or more letters, never digits, so that no IPv4 address is a
+/// domain (RFC 3696, 2). Inner hyphens pass because the recorded stack lets them.
+fn is_last_label(label: &str) -> bool {
+    let is_a_label = label.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("xn--"));
+    is_a_label || label.chars().count() >= 2 && !label.contains(char::is_numeric)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may fail")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn is_address(text: &str) -> bool {
+        EmailAddress::parse(text).is_ok()
+    }
+
+    #[test]
+    fn the_local_part_is_an_ascii_dot_atom_of_at_most_64_characters() {
+        let long = "x".repeat(64);
+        for local_part in ["a", "A.b", "!#$%&'*+-/=?^_`{|}~", "o'neil", &long] {
+            assert!(is_address(&format!("{local_part}@example.com")), "{local_part}");
+        }
+        let too_long = "x".repeat(65);
+        for local_part in ["", ".a", "a.", "a..b", "a b", "\"a\"", "a(b)", "ä", "ａ", "a,b", "a\0b", "a@b", "\u{17F}", &too_long] {
+            assert!(!is_address(&format!("{local_part}@example.com")), "{local_part}");
+        }
+    }
+
+    #[test]
+    fn the_domain_has_two_labels_and_the_last_one_is_no_number() {
+        let (label, last) = (format!("{}.co", "b".repeat(63)), format!("b.{}", "c".repeat(63)));
+        for domain in ["b.co", "1.com", "1-1.B-c.CO", "b.c-o", "xn--mnchen-3ya.de", "b.xn--p1ai", "b.xn--1", &label, &last] {
+            assert!(is_address(&format!("a@{domain}")), "{domain}");
+        }
+        let (label, last) = (format!("{}.co", "b".repeat(64)), format!("b.{}", "c".repeat(64)));
+        for domain in [
+            "",
+            "b",
+            "localhost",
+            "b.c",
+            "127.0.0.1",
+            "[127.0.0.1]",
+            "b.c0",
+            ".b.co",
+            "b..co",
+            "b.co.",
+            "-b.co",
+            "b-.co",
+            "b.-co",
+            "b.co-",
+            "b_c.co",
+            "b c.co",
+            "b.co\n",
+            &label,
+            &last,
+        ] {
+            assert!(!is_address(&format!("a@{domain}")), "{domain}");
+        }
+    }
+
+    #[test]
+    fn a_domain_in_another_script_is_the_same_as_its_a_labels() {
+        for (given, ascii) in
+            [("a@MÜNCHEN.de", "a@xn--mnchen-3ya.de"), ("a@straße.de", "a@xn--strae-oqa.de"), ("a@почта.рф", "a@xn--80a1acny.xn--p1ai")]
+        {
+            let address = EmailAddress::parse(given).unwrap();
+            assert_eq!(address.as_str(), given);
+            assert_eq!(address.folded(), EmailAddress::parse(ascii).unwrap().folded());
+            assert_eq!(address.deliverable(), ascii);
+        }
+        for text in [
+            "a@☃.com",
+            "a@😀.com",
+            "a@b。co",
+            "a@b．co",
+            "a@\u{301}b.co",
+            "a@ü\u{AD}b.co",
+            "a@xn--a-ü.com",
+            "a@ü-.de",
+            "a@-ü.de",
+            "a@ü.名",
+            "a@ü.名2",
+        ] {
+            assert!(!is_address(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn mail_goes_to_the_local_part_as_given() {
+        let address = EmailAddress::parse("Alice.O'Neil@Example.COM").unwrap();
+        assert_eq!(address.deliverable(), "Alice.O'Neil@example.com");
+        assert_eq!(address.folded(), "alice.o'neil@example.com");
+    }
+
+    #[test]
+    fn a_name_that_only_looks_different_from_an_address_reads_as_it() {
+        for text in [
+            "ALICE@Example.Com",
+            "ａｌｉｃｅ＠ｅｘａｍｐｌｅ．ｃｏｍ",
+            "alice@example。com",
+            "ALIC\u{1D404}@example.com",
+            "al\u{2170}ce@example.com",
+        ] {
+            assert_eq!(reads_as_email(text).as_deref(), Some("alice@example.com"), "{text}");
+        }
+        assert_eq!(reads_as_email("Straße@Straße.de").as_deref(), Some("strasse@xn--strae-oqa.de"));
+        for text in ["alice", "alice@", "@example.com", "alice@example", "älice@example.com", "a@b@example.com", "@", ""] {
+            assert_eq!(reads_as_email(text), None, "{text}");
+            assert_eq!(email_key(text), fold(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn debug_does_not_print_the_address() {
+        assert_eq!(format!("{:?}", EmailAddress::parse("alice@example.com")), "Ok(EmailAddress(..))");
+        assert_eq!(format!("{:?}", EmailAddress::parse("alice@example")), "Err(Malformed)");
+    }
+
+    #[test]
+    fn a_text_as_long_as_a_body_is_folded_in_no_time() {
+        let label: String = ('\u{4E00}'..'\u{9FFF}').cycle().take(80_000).collect();
+        let started = std::time::Instant::now();
+        assert_eq!(email_key(&format!("A@{label}.COM")), format!("a@{label}.com"));
+        assert!(started.elapsed().as_secs() < 2);
+    }
+
+    fn awkward_name() -> impl Strategy<Value = String> {
+        let awkward: Vec<char> =
+            "aZ09.-_+@@@..ß\u{1E9E}ς\u{3A3}İıſ\u{212A}ＡＢ＠．。｡ﬁü\u{308}\u{345}\u{AD}\u{200D}\u{200C}אب\u{661}xn--\u{2F868}℀⒈\u{3F4}"
+                .chars()
+                .collect();
+        proptest::collection::vec(prop_oneof![4 => proptest::sample::select(awkward), 1 => any::<char>()], 0..14)
+            .prop_map(|chars| chars.into_iter().collect())
+    }
+
+    proptest! {
+        #[test]
+        fn the_key_of_a_key_is_itself(text in prop_oneof![awkward_name(), awkward_name().prop_map(|name| format!("a@{name}.de"))]) {
+            let key = email_key(&text);
+            prop_assert_eq!(email_key(&key), &*key);
+            prop_assert_eq!(reads_as_email(&key).is_some(), reads_as_email(&text).is_some());
+        }
+
+        #[test]
+        fn an_address_has_the_key_that_a_login_with_it_looks_up(domain in awkward_name()) {
+            if let Ok(address) = EmailAddress::parse(&format!("a@{domain}.de")) {
+                prop_assert_eq!(address.folded(), email_key(address.as_str()));
+                let deliverable = EmailAddress::parse(&address.deliverable()).unwrap();
+                prop_assert_eq!(deliverable.folded(), address.folded());
+            }
+        }
+
+        #[test]
+        fn ascii_addresses_are_told_as_a_reading_of_the_rule_tells_them(
+            text in "[aZ.\"@ ]{0,4}@{0,2}[aZ0.-]{0,5}(\\.(xn--)?[aZ0-]{0,3})?"
+        ) {
+            let plain = || {
+                let [local_part, domain] = text.split('@').collect::<Vec<_>>()[..] else { return false };
+                let labels: Vec<&str> = domain.split('.').collect();
+                let last = labels[labels.len() - 1];
+                !text.contains(['"', ' ']) && local_part.split('.').all(|atom| !atom.is_empty())
+                    && labels.len() > 1
+                    && labels.iter().all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'))
+                    && (last.starts_with("xn--") || last.len() > 1 && !last.contains('0'))
+            };
+            prop_assert_eq!(is_address(&text), plain());
+        }
+    }
+}

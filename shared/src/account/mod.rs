@@ -1,0 +1,92 @@
+//! Accounts: who they are and by which names they are found.
+
+mod email;
+mod username;
+
+use std::{fmt, str::FromStr};
+
+pub use email::{EmailAddress, email_key, reads_as_email};
+use uuid::Uuid;
+pub use username::{Username, UsernameRule};
+
+use crate::{clock::Timestamp, client::Network, password::StoredPassword};
+
+/// An account's id: a UUID, version 7.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AccountId(Uuid);
+
+impl AccountId {
+    /// The UUID.
+    #[must_use]
+    pub fn uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl FromStr for AccountId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+impl From<Uuid> for AccountId {
+    fn from(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+impl fmt::Debug for AccountId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// An account as the store holds it. It does not print: names and addresses are its owner's.
+#[derive(Clone)]
+pub struct Account {
+    /// Which account.
+    pub id: AccountId,
+    /// The username as given.
+    pub username: String,
+    /// The e-mail address as given; mail goes there.
+    pub email: String,
+    /// The stored password, or none: such an account cannot log in and gets no reset mail.
+    pub password: Option<StoredPassword>,
+    /// Raised by every change that ends sessions; a session is valid only under the current one.
+    pub epoch: u64,
+    /// Whether the account is switched on.
+    pub active: bool,
+    /// When the account was made.
+    pub created_at: Timestamp,
+    /// When the password was last set.
+    pub password_changed_at: Timestamp,
+    /// The language of mails and pages, where the account has said one (BCP 47).
+    pub language: Option<String>,
+    /// Networks that logged in lately, newest first.
+    pub networks: Vec<KnownNetwork>,
+}
+
+impl Account {
+    /// Whether a password can open this account: it is switched on and has one that is usable.
+    #[must_use]
+    pub fn usable_password(&self) -> Option<&StoredPassword> {
+        self.password.as_ref().filter(|password| self.active && password.is_usable())
+    }
+}
+
+/// A network that logged in to an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownNetwork {
+    /// Which network: /24 of IPv4, /48 of IPv6.
+    pub network: Network,
+    /// When it last logged in, to the day.
+    pub seen_at: Timestamp,
+}

@@ -1,0 +1,129 @@
+//! Usernames: which texts can be one, and when two are the same.
+
+use std::fmt;
+
+use super::email::email_key;
+use crate::text::is_letter_or_number;
+
+/// Longest username, code points, as in the recorded stack.
+const LONGEST: usize = 150;
+
+/// A username: letters and numbers of any script and `@.+-_`.
+#[derive(Clone)]
+pub struct Username {
+    given: String,
+    folded: String,
+}
+
+/// A rule that a username breaks, in the order in which they are reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum UsernameRule {
+    /// It has a character that no username has.
+    Charset,
+    /// It has more than 150 code points.
+    TooLong,
+    /// It has U+0000, which is told apart from the other characters.
+    NullCharacter,
+}
+
+impl UsernameRule {
+    /// What the client is told.
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::Charset => "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.",
+            Self::TooLong => "Ensure this field has no more than 150 characters.",
+            Self::NullCharacter => "Null characters are not allowed.",
+        }
+    }
+}
+
+impl Username {
+    /// The username that this text, already trimmed, is; or every rule that it breaks.
+    pub fn parse(text: &str) -> Result<Self, Vec<UsernameRule>> {
+        let is_allowed = |char: char| is_letter_or_number(char) || "@.+-_".contains(char);
+        let broken = [
+            (text.is_empty() || !text.chars().all(is_allowed), UsernameRule::Charset),
+            (text.chars().count() > LONGEST, UsernameRule::TooLong),
+            (text.contains('\0'), UsernameRule::NullCharacter),
+        ];
+        let broken: Vec<_> = broken.into_iter().filter_map(|(is_broken, rule)| is_broken.then_some(rule)).collect();
+        if broken.is_empty() { Ok(Self { given: text.to_owned(), folded: email_key(text) }) } else { Err(broken) }
+    }
+
+    /// The username as given.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.given
+    }
+
+    /// The username as it is compared.
+    ///
+    /// One that reads as an e-mail address is compared as that address, so that a login name has one form and the two
+    /// kinds of names never lead it to two accounts.
+    #[must_use]
+    pub fn folded(&self) -> &str {
+        &self.folded
+    }
+}
+
+impl fmt::Debug for Username {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Username(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may fail")]
+
+    use super::*;
+
+    #[test]
+    fn letters_and_numbers_of_any_script_are_a_username() {
+        for text in ["a", "0", "_", "@.+-_", "é", "名", "ｱ", "Ⅷ", "ß", "١٢٣", "𝔘", &"a".repeat(150), &"名".repeat(150)] {
+            assert_eq!(Username::parse(text).unwrap().as_str(), text);
+        }
+    }
+
+    #[test]
+    fn every_broken_rule_is_reported_in_order() {
+        use UsernameRule::{Charset, NullCharacter, TooLong};
+        let cases = [
+            (String::new(), vec![Charset]),
+            ("e\u{301}".to_owned(), vec![Charset]),
+            ("a b".to_owned(), vec![Charset]),
+            ("🙂".to_owned(), vec![Charset]),
+            ("a\0b".to_owned(), vec![Charset, NullCharacter]),
+            ("é".repeat(151), vec![TooLong]),
+            ("#".repeat(151), vec![Charset, TooLong]),
+            ("\0".repeat(151), vec![Charset, TooLong, NullCharacter]),
+        ];
+        for (text, broken) in cases {
+            assert_eq!(Username::parse(&text).unwrap_err(), broken, "{text:?}");
+            assert!(broken.is_sorted());
+        }
+    }
+
+    #[test]
+    fn names_that_differ_in_case_or_width_are_the_same() {
+        let folded = |text: &str| Username::parse(text).unwrap().folded().to_owned();
+        assert_eq!(folded("STRASSE"), folded("straße"));
+        assert_eq!(folded("ＡＬＩＣＥ"), folded("alice"));
+        assert_eq!(folded("Ann@MÜNCHEN.de"), folded("ann@xn--mnchen-3ya.de"));
+        assert_ne!(folded("alice"), folded("alicé"));
+    }
+
+    #[test]
+    fn no_username_folds_to_a_text_with_a_separator_of_keys() {
+        for char in ('\0'..=char::MAX).filter(|&char| is_letter_or_number(char)) {
+            let folded = Username::parse(&char.to_string()).unwrap().folded().to_owned();
+            assert!(!folded.contains([':', '#', '@', '\0']), "{char:?}");
+        }
+    }
+
+    #[test]
+    fn debug_does_not_print_the_name() {
+        assert_eq!(format!("{:?}", Username::parse("alice")), "Ok(Username(..))");
+    }
+}

@@ -1,0 +1,180 @@
+//! Configuration: read once at start, from the environment, complaining about everything at once.
+
+use std::{collections::HashMap, fmt, str::FromStr, time::Duration};
+
+use crate::clock::Timestamp;
+
+/// The environment of a function and what is wrong with it.
+///
+/// Every reading returns a value, a harmless one where the variable is missing or wrong, and notes the complaint;
+/// [`Settings::finish`] then stops the function with all of them.
+pub struct Settings {
+    variables: HashMap<String, String>,
+    complaints: Vec<String>,
+}
+
+/// Why a function does not start: every complaint, never a value.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.join("; "))]
+pub struct Misconfigured(Vec<String>);
+
+impl Settings {
+    /// The variables of this process.
+    #[must_use]
+    pub fn from_environment() -> Self {
+        Self::from_pairs(std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))))
+    }
+
+    /// These variables. An empty value is a variable that is not set, as CloudFormation cannot leave one out.
+    pub fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        let variables = pairs.into_iter().filter(|(_, value)| !value.trim().is_empty()).collect();
+        Self { variables, complaints: Vec::new() }
+    }
+
+    /// A variable that must be there.
+    pub fn text(&mut self, name: &str) -> String {
+        self.optional(name).unwrap_or_else(|| {
+            self.complain(format!("{name} is not set"));
+            String::new()
+        })
+    }
+
+    /// A variable that may be absent.
+    #[must_use]
+    pub fn optional(&self, name: &str) -> Option<String> {
+        self.variables.get(name).map(|value| value.trim().to_owned())
+    }
+
+    /// A variable with a meaning, read by `parse`, which says what it must be; `default` when it is not set.
+    pub fn parsed<T>(&mut self, name: &str, default: T, parse: impl FnOnce(&str) -> Result<T, String>) -> T {
+        let Some(text) = self.optional(name) else { return default };
+        match parse(&text) {
+            Ok(value) => value,
+            Err(expected) => {
+                self.complain(format!("{name}: {expected}"));
+                default
+            }
+        }
+    }
+
+    /// A number from `least` to `most`.
+    pub fn number<N>(&mut self, name: &str, default: N, least: N, most: N) -> N
+    where
+        N: FromStr + PartialOrd + fmt::Display + Copy,
+    {
+        self.parsed(name, default, |text| {
+            let number = text.parse().ok().filter(|number| (least..=most).contains(number));
+            number.ok_or_else(|| format!("must be a number from {least} to {most}"))
+        })
+    }
+
+    /// A span of time such as `10m`, `24h`, `30d`, from `least` to `most`.
+    pub fn span(&mut self, name: &str, default: Duration, least: Duration, most: Duration) -> Duration {
+        self.parsed(name, default, |text| {
+            let span = humantime::parse_duration(text).ok().filter(|span| (least..=most).contains(span));
+            span.ok_or_else(|| format!("must be {} to {}", humantime::format_duration(least), humantime::format_duration(most)))
+        })
+    }
+
+    /// An instant such as `2026-01-31T12:00:00Z` (RFC 3339).
+    pub fn instant(&mut self, name: &str) -> Option<Timestamp> {
+        self.parsed(name, None, |text| {
+            text.parse().map(Some).map_err(|_| "must be an instant such as 2026-01-31T12:00:00Z".to_owned())
+        })
+    }
+
+    /// A list, separated by commas.
+    #[must_use]
+    pub fn list(&self, name: &str) -> Vec<String> {
+        let text = self.optional(name).unwrap_or_default();
+        text.split(',').map(|entry| entry.trim().to_owned()).filter(|entry| !entry.is_empty()).collect()
+    }
+
+    /// Notes what is wrong. The complaint names the variable and what it must be, never its value.
+    pub fn complain(&mut self, complaint: String) {
+        self.complaints.push(complaint);
+    }
+
+    /// Everything that was complained about.
+    pub fn finish(self) -> Result<(), Misconfigured> {
+        if self.complaints.is_empty() { Ok(()) } else { Err(Misconfigured(self.complaints)) }
+    }
+}
+
+/// Whether strangers may make accounts: an emergency lever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registration {
+    /// Anyone may register.
+    Open,
+    /// Nobody may register.
+    Closed,
+}
+
+impl Registration {
+    /// `REGISTRATION`: `open` (default) or `closed`.
+    pub fn configured(settings: &mut Settings) -> Self {
+        settings.parsed("REGISTRATION", Self::Open, |text| match text {
+            "open" => Ok(Self::Open),
+            "closed" => Ok(Self::Closed),
+            _ => Err("must be open or closed".to_owned()),
+        })
+    }
+}
+
+/// Shorthand for spans in this crate's defaults and bounds.
+pub mod span {
+    use std::time::Duration;
+
+    /// Seconds.
+    #[must_use]
+    pub const fn seconds(count: u64) -> Duration {
+        Duration::from_secs(count)
+    }
+    /// Minutes.
+    #[must_use]
+    pub const fn minutes(count: u64) -> Duration {
+        seconds(60 * count)
+    }
+    /// Hours.
+    #[must_use]
+    pub const fn hours(count: u64) -> Duration {
+        minutes(60 * count)
+    }
+    /// Days of 24 hours.
+    #[must_use]
+    pub const fn days(count: u64) -> Duration {
+        hours(24 * count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(pairs: &[(&str, &str)]) -> Settings {
+        Settings::from_pairs(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+    }
+
+    #[test]
+    fn every_complaint_is_made_at_once() {
+        let mut settings = settings(&[("RESET_LIFETIME", "5m"), ("HOPS", "x"), ("REGISTRATION", "ajar"), ("EMPTY", " ")]);
+        settings.text("TABLE_NAME");
+        settings.text("EMPTY");
+        settings.span("RESET_LIFETIME", span::hours(1), span::minutes(10), span::hours(24));
+        settings.number("HOPS", 0, 0, 9);
+        Registration::configured(&mut settings);
+        insta::assert_snapshot!(
+            settings.finish().unwrap_err(),
+            @"TABLE_NAME is not set; EMPTY is not set; RESET_LIFETIME: must be 10m to 1day; HOPS: must be a number from 0 to 9; REGISTRATION: must be open or closed"
+        );
+    }
+
+    #[test]
+    fn what_is_set_is_read_and_what_is_not_has_its_default() {
+        let mut settings = settings(&[("A", " 30d "), ("ORIGINS", "https://a.example, ,https://b.example")]);
+        assert_eq!(settings.span("A", span::hours(1), span::hours(1), span::days(365)), span::days(30));
+        assert_eq!(settings.span("B", span::hours(1), span::hours(1), span::days(365)), span::hours(1));
+        assert_eq!(settings.list("ORIGINS"), ["https://a.example", "https://b.example"]);
+        settings.finish().unwrap();
+    }
+}

@@ -1,0 +1,47 @@
+//! Randomness as an argument.
+
+use std::sync::Arc;
+
+use uuid::{Builder, Uuid};
+
+use crate::clock::Timestamp;
+
+/// Where random bytes come from: the operating system in a function, a counter in a test that wants the same bytes twice.
+#[derive(Clone)]
+pub struct Entropy(Arc<dyn Fn(&mut [u8]) + Send + Sync>);
+
+impl Entropy {
+    /// The operating system's generator.
+    ///
+    /// Panics when the system has no randomness to give: nothing here may go on without it, and the panic is answered with a 500.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "without randomness no secret can be made; there is no other answer")]
+    pub fn system() -> Self {
+        Self(Arc::new(|bytes| getrandom::fill(bytes).expect("the operating system gives random bytes")))
+    }
+
+    /// Bytes as `fill` makes them.
+    pub fn filling(fill: impl Fn(&mut [u8]) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(fill))
+    }
+
+    /// Overwrites all of `bytes`.
+    pub fn fill(&self, bytes: &mut [u8]) {
+        (self.0)(bytes);
+    }
+
+    /// `N` fresh bytes.
+    #[must_use]
+    pub fn bytes<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.fill(&mut bytes);
+        bytes
+    }
+
+    /// A new UUID, version 7 (RFC 9562, 5.7): it sorts by the time it was made.
+    #[must_use]
+    pub fn uuid(&self, now: Timestamp) -> Uuid {
+        let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+        Builder::from_unix_timestamp_millis(millis, &self.bytes()).into_uuid()
+    }
+}

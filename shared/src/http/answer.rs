@@ -1,0 +1,88 @@
+//! Answers and what every one of them carries.
+
+use lambda_http::{
+    Body, Response,
+    http::{HeaderMap, HeaderName, HeaderValue, header},
+};
+use serde::Serialize;
+
+use super::{Method, Refusal, StatusCode};
+
+/// On every answer: nothing is kept, sniffed, framed or referred from, and the next request comes by TLS (ASVS 5.0, chapter 3.4).
+const ALWAYS: [(HeaderName, &str); 5] = [
+    (header::CACHE_CONTROL, "no-store"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains"),
+];
+
+/// What a client gets.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// Headers besides those that every answer carries.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// 200 and this, as JSON.
+#[must_use]
+pub fn ok(body: &impl Serialize) -> Answer {
+    with_status(StatusCode::OK, body)
+}
+
+/// A status and this, as JSON.
+#[must_use]
+pub fn with_status(status: StatusCode, body: &impl Serialize) -> Answer {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    // Our answers are plain structs of text: there is nothing in them that JSON cannot say.
+    Answer { status, headers, body: serde_json::to_vec(body).unwrap_or_default() }
+}
+
+/// A page, and the policy of what it may load and where its forms may go (CSP 3).
+#[must_use]
+pub fn html(status: StatusCode, page: String, content_security_policy: &str) -> Answer {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.extend(HeaderValue::from_str(content_security_policy).map(|policy| (header::CONTENT_SECURITY_POLICY, policy)));
+    Answer { status, headers, body: page.into_bytes() }
+}
+
+impl From<&Refusal> for Answer {
+    fn from(refusal: &Refusal) -> Self {
+        let mut answer = with_status(refusal.status(), &refusal.body());
+        match refusal {
+            Refusal::Unauthenticated(_) => {
+                answer.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Token"));
+            }
+            Refusal::Method { allow, .. } => {
+                answer.headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+            }
+            Refusal::Throttled { retry_after } => {
+                answer.headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after));
+            }
+            _ => {}
+        }
+        answer
+    }
+}
+
+impl Answer {
+    /// The answer as the gateway takes it. A HEAD gets no body (RFC 9110, 9.3.2).
+    #[must_use]
+    pub fn into_response(self, method: &Method) -> Response<Body> {
+        let text = if method == Method::HEAD { None } else { String::from_utf8(self.body).ok() };
+        let body = text.filter(|text| !text.is_empty()).map_or(Body::Empty, Body::Text);
+        let mut response = Response::new(body);
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        for (name, value) in ALWAYS {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+}

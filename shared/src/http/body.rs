@@ -1,0 +1,168 @@
+//! Bodies: JSON and forms.
+
+use std::collections::{BTreeMap, HashMap};
+
+use lambda_http::http::{HeaderMap, header};
+use serde_json::value::RawValue;
+use zeroize::Zeroizing;
+
+use super::Refusal;
+
+/// Largest body that is parsed, in bytes.
+const LARGEST: usize = 256 * 1024;
+
+/// The fields of a body, each a value of one of JSON's kinds. Texts are wiped when they are dropped: any of them may be a password.
+pub struct Form(HashMap<String, Value>);
+
+/// The value of a field, as far as fields tell kinds apart.
+#[derive(Clone)]
+pub(super) enum Value {
+    Null,
+    Text(Zeroizing<String>),
+    /// A boolean, number, list or object.
+    Other,
+}
+
+impl Form {
+    /// The fields of a body. An empty body has none.
+    pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Self, Refusal> {
+        if body.len() > LARGEST {
+            return Err(Refusal::TooLarge);
+        }
+        if body.is_empty() {
+            return Ok(Self(HashMap::new()));
+        }
+        let stated = headers.get(header::CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default();
+        let media_type = stated.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match media_type.as_str() {
+            "application/json" => Self::json(body),
+            "application/x-www-form-urlencoded" => Ok(Self::urlencoded(body)),
+            _ => Err(Refusal::MediaType(stated)),
+        }
+    }
+
+    fn json(body: &[u8]) -> Result<Self, Refusal> {
+        let text = std::str::from_utf8(body).map_err(|_| Refusal::Unreadable("the body is not UTF-8".to_owned()))?;
+        let raw: &RawValue = serde_json::from_str(text).map_err(unreadable)?;
+        match raw.get().as_bytes() {
+            [b'{', ..] => {}
+            // What follows is no object but must still be JSON to the last string.
+            _ => {
+                value(raw)?;
+                return Err(Refusal::NoObject(kind(raw.get())));
+            }
+        }
+        let fields: HashMap<String, &RawValue> = serde_json::from_str(raw.get()).map_err(unreadable)?;
+        Ok(Self(fields.into_iter().map(|(name, raw)| Ok((name, value(raw)?))).collect::<Result<_, Refusal>>()?))
+    }
+
+    fn urlencoded(body: &[u8]) -> Self {
+        Self(form_urlencoded::parse(body).map(|(name, value)| (name.into_owned(), Value::Text(Zeroizing::new(value.into_owned())))).collect())
+    }
+
+    /// Takes a field out; none where it is missing.
+    pub(super) fn take(&mut self, name: &str) -> Option<Value> {
+        self.0.remove(name)
+    }
+}
+
+/// One value, read to its last string.
+///
+/// Numbers are not made into numbers, as no field is one: 1e999 is JSON too. Nested values are read level by level; serde_json bounds their depth.
+fn value(raw: &RawValue) -> Result<Value, Refusal> {
+    Ok(match raw.get().as_bytes() {
+        [b'"', ..] => Value::Text(Zeroizing::new(serde_json::from_str(raw.get()).map_err(unreadable)?)),
+        [b'n', ..] => Value::Null,
+        [b'[', ..] => {
+            let list: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(unreadable)?;
+            list.into_iter().try_for_each(|item| value(item).map(drop))?;
+            Value::Other
+        }
+        [b'{', ..] => {
+            let object: BTreeMap<String, &RawValue> = serde_json::from_str(raw.get()).map_err(unreadable)?;
+            object.into_values().try_for_each(|item| value(item).map(drop))?;
+            Value::Other
+        }
+        _ => Value::Other,
+    })
+}
+
+/// What the recorded stack calls a JSON value that is no object.
+fn kind(raw: &str) -> &'static str {
+    match raw.as_bytes() {
+        [b'[', ..] => "list",
+        [b'"', ..] => "str",
+        [b't' | b'f', ..] => "bool",
+        [b'n', ..] => "null",
+        _ if raw.contains(['.', 'e', 'E']) => "float",
+        _ => "int",
+    }
+}
+
+/// Where the JSON went wrong; never what stood there.
+#[expect(clippy::needless_pass_by_value, reason = "a map_err function")]
+fn unreadable(error: serde_json::Error) -> Refusal {
+    let what = match error.classify() {
+        serde_json::error::Category::Eof => "unexpected end of the body",
+        _ => "malformed JSON",
+    };
+    Refusal::Unreadable(format!("{what}: line {} column {}", error.line(), error.column()))
+}
+
+#[cfg(test)]
+mod tests {
+    use lambda_http::http::HeaderValue;
+
+    use super::*;
+
+    fn read(content_type: &str, body: &[u8]) -> Result<Form, Refusal> {
+        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_str(content_type).unwrap())]);
+        Form::read(&headers, body)
+    }
+
+    fn text(form: &mut Form, name: &str) -> Option<String> {
+        match form.take(name)? {
+            Value::Text(text) => Some(text.to_string()),
+            Value::Null | Value::Other => None,
+        }
+    }
+
+    #[test]
+    fn of_a_repeated_name_the_last_wins() {
+        assert_eq!(text(&mut read("application/json", br#"{"a":"x","a":"y"}"#).ok().unwrap(), "a").as_deref(), Some("y"));
+        assert_eq!(text(&mut read("application/x-www-form-urlencoded", b"a=x&a=y").ok().unwrap(), "a").as_deref(), Some("y"));
+    }
+
+    #[test]
+    fn malformed_form_bytes_are_replaced_and_a_bad_escape_stays() {
+        let mut form = read("application/x-www-form-urlencoded", b"a=%ff%zz+b&c").ok().unwrap();
+        assert_eq!(text(&mut form, "a").as_deref(), Some("\u{fffd}%zz b"));
+        assert_eq!(text(&mut form, "c").as_deref(), Some(""));
+    }
+
+    #[test]
+    fn every_kind_of_json_value_has_its_name() {
+        for (body, expected) in [("[]", "list"), ("\"x\"", "str"), ("1", "int"), ("1.5", "float"), ("1e9", "float"), ("true", "bool"), ("null", "null")] {
+            match read("application/json", body.as_bytes()) {
+                Err(Refusal::NoObject(kind)) => assert_eq!(kind, expected),
+                _ => panic!("{body} is no object"),
+            }
+        }
+    }
+
+    #[test]
+    fn json_is_strict_to_the_last_string_and_lenient_about_numbers() {
+        for bad in [r#"{"a":"\ud800"}"#, r#"{"x":["\ud800"]}"#, "{\"a\":NaN}", "\u{feff}{}", "  ", "{} x", r#"{"a":1,}"#, "[\"\\ud800\"]"] {
+            assert!(matches!(read("application/json", bad.as_bytes()), Err(Refusal::Unreadable(_))), "{bad:?}");
+        }
+        assert!(read("application/json", br#"{"a":1e999,"b":123456789012345678901234567890}"#).is_ok());
+        assert!(matches!(read("application/json", format!("{}{}", "[".repeat(100_000), "]".repeat(100_000)).as_bytes()), Err(Refusal::Unreadable(_))));
+    }
+
+    #[test]
+    fn a_body_of_256_kib_is_parsed_and_one_byte_more_is_not() {
+        let body = |length: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(length - 8));
+        assert!(read("application/json", body(LARGEST).as_bytes()).is_ok());
+        assert!(matches!(read("application/json", body(LARGEST + 1).as_bytes()), Err(Refusal::TooLarge)));
+    }
+}

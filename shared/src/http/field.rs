@@ -1,0 +1,87 @@
+//! Fields: what a body must hold, all complaints together.
+
+use zeroize::Zeroizing;
+
+use super::{FieldErrors, Form, Refusal, body::Value};
+use crate::text::trim;
+
+/// What a field takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// Text, trimmed.
+    Text,
+    /// Text taken exactly as typed: a password.
+    Verbatim,
+    /// Text, trimmed, that is to be an e-mail address; what is no text is told so.
+    Email,
+}
+
+/// The fields of a body being read, and what is wrong with them.
+pub struct Fields {
+    form: Form,
+    errors: FieldErrors,
+}
+
+impl Fields {
+    /// The fields of this body.
+    #[must_use]
+    pub fn of(form: Form) -> Self {
+        Self { form, errors: FieldErrors::default() }
+    }
+
+    /// A field that must be there and hold text; none where a complaint was noted.
+    pub fn take(&mut self, name: &'static str, field: Field) -> Option<Zeroizing<String>> {
+        let text = match self.form.take(name) {
+            None => return self.complain(name, "This field is required."),
+            Some(Value::Null) => return self.complain(name, "This field may not be null."),
+            Some(Value::Other) if field == Field::Email => return self.complain(name, "Enter a valid email address."),
+            Some(Value::Other) => return self.complain(name, "Not a valid string."),
+            Some(Value::Text(text)) => text,
+        };
+        let text = if field == Field::Verbatim { text } else { Zeroizing::new(trim(&text).to_owned()) };
+        if text.is_empty() { self.complain(name, "This field may not be blank.") } else { Some(text) }
+    }
+
+    /// The same, complaining about U+0000 and, where a value is set, about more than `longest` code points. The text comes back even so,
+    /// for whoever has more to say about it; [`Fields::finish`] refuses it.
+    pub fn take_checked(&mut self, name: &'static str, field: Field, longest: Option<usize>) -> Option<Zeroizing<String>> {
+        let text = self.take(name, field)?;
+        self.check_length(name, &text, longest);
+        self.check_null(name, &text);
+        Some(text)
+    }
+
+    /// Complains about more than `longest` code points.
+    pub fn check_length(&mut self, name: &'static str, text: &str, longest: Option<usize>) {
+        if let Some(longest) = longest.filter(|longest| text.chars().count() > *longest) {
+            self.complain::<()>(name, &format!("Ensure this field has no more than {longest} characters."));
+        }
+    }
+
+    /// Complains about U+0000.
+    pub fn check_null(&mut self, name: &'static str, text: &str) {
+        if text.contains('\0') {
+            self.complain::<()>(name, "Null characters are not allowed.");
+        }
+    }
+
+    /// Notes what is wrong with a field.
+    pub fn complain<T>(&mut self, name: &'static str, message: &str) -> Option<T> {
+        self.errors.add(name, message);
+        None
+    }
+
+    /// Whether anything is wrong with this field so far.
+    #[must_use]
+    pub fn has_complaint(&self, name: &str) -> bool {
+        self.errors.iter().any(|(field, _)| field == name)
+    }
+
+    /// All complaints together, or `values`.
+    pub fn finish<T>(self, values: Option<T>) -> Result<T, Refusal> {
+        match values {
+            Some(values) if self.errors.is_empty() => Ok(values),
+            _ => Err(Refusal::Fields(self.errors)),
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! What a client is told when it does not get what it asked for. The wording is the contract's and lives here alone.
+
+use serde_json::{Value, json};
+
+use super::StatusCode;
+use crate::store::Fault;
+
+/// Messages by field, in the order the fields were looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FieldErrors(Vec<(&'static str, Vec<String>)>);
+
+impl FieldErrors {
+    /// One message for one field.
+    #[must_use]
+    pub fn one(field: &'static str, message: impl Into<String>) -> Self {
+        let mut errors = Self::default();
+        errors.add(field, message);
+        errors
+    }
+
+    /// Adds a message to a field's list.
+    pub fn add(&mut self, field: &'static str, message: impl Into<String>) {
+        match self.0.iter_mut().find(|(name, _)| *name == field) {
+            Some((_, messages)) => messages.push(message.into()),
+            None => self.0.push((field, vec![message.into()])),
+        }
+    }
+
+    /// Whether nothing was wrong.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Fields and their messages.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &[String])> {
+        self.0.iter().map(|(field, messages)| (*field, messages.as_slice()))
+    }
+}
+
+/// Every way a request is refused.
+#[derive(Debug)]
+pub enum Refusal {
+    /// No or no valid credentials (RFC 9110, 15.5.2). The text says which.
+    Unauthenticated(&'static str),
+    /// A wrong username or password. No `WWW-Authenticate`: the recorded clients do not expect one.
+    Credentials,
+    /// The method is not one of the route's; `Allow` lists those.
+    Method {
+        /// The method asked for.
+        method: String,
+        /// The methods there are.
+        allow: &'static str,
+    },
+    /// A body in a format that is not read.
+    MediaType(String),
+    /// A body above the limit.
+    TooLarge,
+    /// A body that is no JSON.
+    Unreadable(String),
+    /// A JSON body that is no object.
+    NoObject(&'static str),
+    /// Fields that are wrong.
+    Fields(FieldErrors),
+    /// The old password is wrong.
+    OldPassword,
+    /// The reset token is unknown, expired, used, or its account cannot be opened.
+    Token,
+    /// The client asked too often.
+    Throttled {
+        /// Seconds until it may ask again.
+        retry_after: u64,
+    },
+    /// A page of another site asks.
+    Origin,
+    /// Registration is closed by configuration.
+    RegistrationClosed,
+    /// There is no such route.
+    NotFound,
+    /// A service we stand on failed; the cause goes to the log.
+    Fault(Fault),
+}
+
+impl Refusal {
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Unauthenticated(_) | Self::Credentials => StatusCode::UNAUTHORIZED,
+            Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unreadable(_) | Self::NoObject(_) | Self::Fields(_) | Self::OldPassword => StatusCode::BAD_REQUEST,
+            Self::Token | Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Origin | Self::RegistrationClosed => StatusCode::FORBIDDEN,
+            Self::Fault(Fault::Unreadable { .. } | Fault::Internal(_)) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Fault(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn body(&self) -> Value {
+        match self {
+            Self::Unauthenticated(detail) => json!({ "detail": detail }),
+            Self::Credentials => json!({ "error": "Invalid credentials" }),
+            Self::Method { method, .. } => json!({ "detail": format!("Method \"{method}\" not allowed.") }),
+            Self::MediaType(media_type) => json!({ "detail": format!("Unsupported media type \"{media_type}\" in request.") }),
+            Self::TooLarge => json!({ "detail": "Request body too large." }),
+            Self::Unreadable(reason) => json!({ "detail": format!("JSON parse error - {reason}") }),
+            Self::NoObject("null") => json!({ "non_field_errors": ["No data provided"] }),
+            Self::NoObject(kind) => json!({ "non_field_errors": [format!("Invalid data. Expected a dictionary, but got {kind}.")] }),
+            Self::Fields(errors) => errors.iter().map(|(field, messages)| (field.to_owned(), json!(messages))).collect(),
+            Self::OldPassword => json!({ "error": "Incorrect old password." }),
+            Self::Token => json!({ "detail": "The OTP password entered is not valid. Please check and try again." }),
+            Self::Throttled { retry_after } => {
+                let unit = if *retry_after == 1 { "second" } else { "seconds" };
+                json!({ "detail": format!("Request was throttled. Expected available in {retry_after} {unit}.") })
+            }
+            Self::Origin => json!({ "detail": "Origin not allowed." }),
+            Self::RegistrationClosed => json!({ "detail": "Registration is closed." }),
+            Self::NotFound => json!({ "detail": "Not found." }),
+            Self::Fault(Fault::Unreadable { .. } | Fault::Internal(_)) => json!({ "detail": "Internal server error." }),
+            Self::Fault(_) => json!({ "detail": "Service temporarily unavailable, try again later." }),
+        }
+    }
+
+    /// A stable word for logs and metrics.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unauthenticated(_) => "unauthenticated",
+            Self::Credentials => "credentials",
+            Self::Method { .. } => "method",
+            Self::MediaType(_) => "media_type",
+            Self::TooLarge => "too_large",
+            Self::Unreadable(_) => "unreadable",
+            Self::NoObject(_) => "no_object",
+            Self::Fields(_) => "fields",
+            Self::OldPassword => "old_password",
+            Self::Token => "token",
+            Self::Throttled { .. } => "throttled",
+            Self::Origin => "origin",
+            Self::RegistrationClosed => "registration_closed",
+            Self::NotFound => "not_found",
+            Self::Fault(_) => "fault",
+        }
+    }
+}
+
+#[cfg(feature = "passwords")]
+impl Refusal {
+    /// What the validators say of a new password in `field`.
+    #[must_use]
+    pub fn violations(field: &'static str, violations: &[crate::password::Violation]) -> Self {
+        let mut errors = FieldErrors::default();
+        violations.iter().for_each(|violation| errors.add(field, violation.message()));
+        Self::Fields(errors)
+    }
+}
+
+#[cfg(feature = "passwords")]
+impl From<crate::password::HashingFault> for Refusal {
+    fn from(_: crate::password::HashingFault) -> Self {
+        Self::Fault(Fault::Internal("hashing"))
+    }
+}
+
+#[cfg(any(feature = "mail", feature = "pages"))]
+impl From<crate::mail::template::Broken> for Refusal {
+    fn from(_: crate::mail::template::Broken) -> Self {
+        Self::Fault(Fault::Internal("template"))
+    }
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}

@@ -1,0 +1,113 @@
+//! A request, as endpoints see it.
+
+use std::{net::IpAddr, time::Duration};
+
+use lambda_http::{
+    Body, RequestExt as _,
+    http::{HeaderMap, HeaderName, Method, header},
+    request::RequestContext,
+};
+
+use super::{Form, Refusal};
+use crate::{client::{Client, describe_agent}, mail};
+
+/// A request. It does not print: its body and headers are its sender's.
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The path, without the stage.
+    pub path: String,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, decoded.
+    pub body: Vec<u8>,
+    /// Who sent it.
+    pub client: Client,
+    /// The host name under which the gateway was reached, as the gateway says.
+    pub domain: Option<String>,
+    /// The time there is to answer.
+    pub time_left: Duration,
+    query: Vec<(String, String)>,
+}
+
+/// The time to answer where Lambda names no deadline.
+const TIME_WITHOUT_DEADLINE: Duration = Duration::from_secs(10);
+
+impl Request {
+    /// The request in a gateway's event; `trusted_hops` proxies stand in front of the gateway.
+    #[must_use]
+    pub fn new(event: lambda_http::Request, query: Vec<(String, String)>, trusted_hops: usize) -> Self {
+        let path = event.raw_http_path().to_owned();
+        let (source, domain) = match event.request_context_ref() {
+            Some(RequestContext::ApiGatewayV1(context)) => (context.identity.source_ip.clone(), context.domain_name.clone()),
+            Some(RequestContext::ApiGatewayV2(context)) => (context.http.source_ip.clone(), context.domain_name.clone()),
+            _ => (None, None),
+        };
+        let time_left = event.lambda_context_ref().map_or(TIME_WITHOUT_DEADLINE, time_left);
+        let (parts, body) = event.into_parts();
+        let forwarded: Vec<&str> = texts(&parts.headers, &HeaderName::from_static("x-forwarded-for")).collect();
+        // Without an address every caller is the same one: limits then hold for all together, which is the safe side.
+        let gateway_address = source.and_then(|address| address.parse().ok()).unwrap_or(IpAddr::from([0, 0, 0, 0]));
+        let client = Client::seen(gateway_address, &forwarded, trusted_hops);
+        let body = match body {
+            Body::Text(text) => text.into_bytes(),
+            Body::Binary(bytes) => bytes,
+            _ => Vec::new(),
+        };
+        Self { method: parts.method, path, headers: parts.headers, body, client, domain, time_left, query }
+    }
+
+    /// A header's first value, where it is readable text.
+    #[must_use]
+    pub fn header(&self, name: &HeaderName) -> Option<&str> {
+        texts(&self.headers, name).next()
+    }
+
+    /// A parameter of the query string. Only pages read one; to the API the query string is never data.
+    #[must_use]
+    pub fn query(&self, name: &str) -> Option<&str> {
+        self.query.iter().rfind(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Lets the route's methods pass.
+    pub fn allow(&self, methods: &[Method], allow: &'static str) -> Result<(), Refusal> {
+        if methods.contains(&self.method) { Ok(()) } else { Err(Refusal::Method { method: self.method.to_string(), allow }) }
+    }
+
+    /// The fields of the body.
+    pub fn form(&self) -> Result<Form, Refusal> {
+        Form::read(&self.headers, &self.body)
+    }
+
+    /// Whether a person's browser asks for a page, rather than a program for JSON.
+    #[must_use]
+    pub fn wants_page(&self) -> bool {
+        self.header(&header::ACCEPT).is_some_and(|accept| accept.split(',').any(|range| range.trim().starts_with("text/html")))
+    }
+
+    /// From where this was asked, as a mail may say it.
+    #[must_use]
+    pub fn origin(&self) -> mail::Origin {
+        mail::Origin {
+            address: self.client.address().to_string(),
+            browser: describe_agent(self.header(&header::USER_AGENT).unwrap_or_default()).to_owned(),
+            language: self.header(&header::ACCEPT_LANGUAGE).and_then(mail::preferred_language).map(str::to_owned),
+        }
+    }
+}
+
+/// The values of a header that are readable text.
+fn texts<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    headers.get_all(name).iter().filter_map(|value| std::str::from_utf8(value.as_bytes()).ok())
+}
+
+/// Until just before Lambda's deadline, so that there is still time to say that there was not enough.
+fn time_left(context: &lambda_http::Context) -> Duration {
+    const FOR_THE_ANSWER: Duration = Duration::from_millis(500);
+    if context.deadline == 0 {
+        return TIME_WITHOUT_DEADLINE;
+    }
+    #[expect(clippy::disallowed_methods, reason = "Lambda's deadline is of the system's clock; nothing is decided by it but when to give up")]
+    let now = std::time::SystemTime::now();
+    context.deadline().duration_since(now).unwrap_or_default().saturating_sub(FOR_THE_ANSWER)
+}

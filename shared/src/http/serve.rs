@@ -1,0 +1,153 @@
+//! Serving: one event in, one answer out, whatever the event holds.
+
+use std::{future::Future, panic::AssertUnwindSafe, sync::Arc};
+
+use futures_util::FutureExt as _;
+use lambda_http::{
+    Adapter, Body, Error, LambdaEvent, Response,
+    aws_lambda_events::query_map::QueryMap,
+    http::{HeaderMap, Method, header, uri::PathAndQuery},
+    lambda_runtime::{self, service_fn, tower::ServiceExt as _},
+    request::LambdaRequest,
+};
+use serde_json::{json, value::RawValue};
+use tracing::Instrument as _;
+
+use super::{Answer, Origins, Refusal, Request, StatusCode, with_status};
+use crate::{config::Settings, store::Fault};
+
+/// What a function does with a request.
+pub trait Endpoint: Send + Sync + 'static {
+    /// The methods of its routes, as `Allow` lists them, OPTIONS included.
+    fn allow(&self) -> &'static str;
+
+    /// Answers or refuses.
+    fn handle(&self, request: Request) -> impl Future<Output = Result<Answer, Refusal>> + Send;
+}
+
+/// What stands between the gateway and every endpoint.
+#[derive(Clone, Debug, Default)]
+pub struct Edge {
+    /// Whose pages may ask.
+    pub origins: Origins,
+    /// How many proxies stand in front of the gateway.
+    pub trusted_hops: usize,
+}
+
+impl Edge {
+    /// `ALLOWED_ORIGINS` and `TRUSTED_PROXY_HOPS` (0 to 9, default 0).
+    pub fn configured(settings: &mut Settings) -> Self {
+        Self { origins: Origins::configured(settings), trusted_hops: settings.number("TRUSTED_PROXY_HOPS", 0, 0, 9) }
+    }
+
+    /// Answers an event of the gateway, format 1.0 or 2.0, in the same format.
+    pub async fn answer<E: Endpoint>(self: Arc<Self>, endpoint: Arc<E>, event: LambdaEvent<Box<RawValue>>) -> Result<Box<RawValue>, Error> {
+        let Ok(mut request) = serde_json::from_str::<LambdaRequest>(event.payload.get()) else {
+            // No gateway sends such an event; whoever invokes the function by hand gets an answer all the same.
+            return Ok(serde_json::value::to_raw_value(&json!({
+                "statusCode": 400,
+                "headers": { "content-type": "application/json", "cache-control": "no-store" },
+                "body": json!({ "detail": "Malformed request." }).to_string(),
+                "isBase64Encoded": false,
+            }))?);
+        };
+        let query = tame(&mut request);
+        let handler = service_fn(move |event: lambda_http::Request| {
+            let request = Request::new(event, query.clone(), self.trusted_hops);
+            Arc::clone(&self).respond(Arc::clone(&endpoint), request)
+        });
+        let response = Adapter::from(handler).oneshot(LambdaEvent::new(request, event.context)).await?;
+        Ok(serde_json::value::to_raw_value(&response)?)
+    }
+
+    async fn respond<E: Endpoint>(self: Arc<Self>, endpoint: Arc<E>, request: Request) -> Result<Response<Body>, Error> {
+        let method = request.method.clone();
+        let origin = request.headers.get(header::ORIGIN).cloned();
+        let mut answer = self.decide(&*endpoint, request).await;
+        self.origins.mark(origin.as_ref(), &mut answer.headers);
+        Ok(answer.into_response(&method))
+    }
+
+    async fn decide(&self, endpoint: &impl Endpoint, request: Request) -> Answer {
+        if request.method == Method::OPTIONS {
+            return self.origins.preflight(&request, endpoint.allow());
+        }
+        if let Err(refusal) = self.origins.admit(&request) {
+            tracing::info!(outcome = refusal.code(), "answered");
+            return Answer::from(&refusal);
+        }
+        let time_left = request.time_left;
+        // What the time cuts off may have happened or not; the client is told that nobody knows, and asks again.
+        let handled = AssertUnwindSafe(tokio::time::timeout(time_left, endpoint.handle(request)).in_current_span()).catch_unwind().await;
+        match handled.map(|in_time| in_time.unwrap_or(Err(Refusal::Fault(Fault::OutOfTime)))) {
+            Ok(Ok(answer)) => {
+                tracing::info!(outcome = "ok", status = answer.status.as_u16(), "answered");
+                answer
+            }
+            Ok(Err(refusal)) => {
+                match &refusal {
+                    Refusal::Fault(fault) => tracing::error!(outcome = refusal.code(), status = refusal.status().as_u16(), %fault, "answered"),
+                    _ => tracing::info!(outcome = refusal.code(), status = refusal.status().as_u16(), "answered"),
+                }
+                Answer::from(&refusal)
+            }
+            Err(_panic) => {
+                // What the panic said may quote anything, so it is not repeated; its place is on standard error.
+                tracing::error!(outcome = "panic", status = 500, "answered");
+                with_status(StatusCode::INTERNAL_SERVER_ERROR, &json!({ "detail": "Internal server error." }))
+            }
+        }
+    }
+}
+
+/// Serves an endpoint until Lambda ends the process.
+pub async fn run<E: Endpoint>(edge: Edge, endpoint: E) -> Result<(), Error> {
+    let (edge, endpoint) = (Arc::new(edge), Arc::new(endpoint));
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
+        let span = tracing::info_span!("request", request_id = %event.context.request_id);
+        Arc::clone(&edge).answer(Arc::clone(&endpoint), event).instrument(span)
+    }))
+    .await
+}
+
+/// Takes out of the event what lambda_http would build a URL of, and panic where that is none: the host, the protocol, the query string.
+///
+/// Nothing here reads that URL; the query string's parameters are returned.
+fn tame(request: &mut LambdaRequest) -> Vec<(String, String)> {
+    match request {
+        LambdaRequest::ApiGatewayV1(proxy) => {
+            remove_host(&mut proxy.headers);
+            remove_host(&mut proxy.multi_value_headers);
+            keep_host(&mut proxy.request_context.domain_name);
+            root(&mut proxy.path);
+            let single = std::mem::take(&mut proxy.query_string_parameters);
+            let multiple = std::mem::take(&mut proxy.multi_value_query_string_parameters);
+            let query = if multiple.is_empty() { single } else { multiple };
+            query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        }
+        LambdaRequest::ApiGatewayV2(proxy) => {
+            remove_host(&mut proxy.headers);
+            keep_host(&mut proxy.request_context.domain_name);
+            root(&mut proxy.raw_path);
+            proxy.query_string_parameters = QueryMap::default();
+            let query = proxy.raw_query_string.take().unwrap_or_default();
+            form_urlencoded::parse(query.as_bytes()).into_owned().collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn remove_host(headers: &mut HeaderMap) {
+    headers.remove(header::HOST);
+    headers.remove("x-forwarded-proto");
+}
+
+fn keep_host(domain: &mut Option<String>) {
+    let is_host = |name: &String| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
+    *domain = domain.take().filter(is_host);
+}
+
+fn root(path: &mut Option<String>) {
+    let rooted = path.take().filter(|path| path.starts_with('/') && path.parse::<PathAndQuery>().is_ok());
+    *path = Some(rooted.unwrap_or_else(|| "/".to_owned()));
+}

@@ -1,0 +1,20 @@
+//! Doorward: password accounts on DynamoDB.
+//!
+//! What the functions share. An endpoint reads a request with [`http`], asks [`limit`], finds an account or checks a [`token`],
+//! and makes one conditional write in the [`store`]; mail is left in the Outbox for the mailer.
+
+pub mod account;
+pub mod client;
+pub mod clock;
+pub mod config;
+pub mod entropy;
+pub mod http;
+pub mod limit;
+pub mod mail;
+pub mod password;
+pub mod reset;
+pub mod session;
+pub mod store;
+pub mod telemetry;
+pub mod text;
+pub mod token;

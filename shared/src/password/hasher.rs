@@ -1,0 +1,219 @@
+//! Makes and verifies password hashes.
+//!
+//! What is unknown costs what is wrong costs, because the same code does the same work: whoever has no hash that can be verified
+//! is given one with a random salt and a random tag.
+
+use std::fmt;
+use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::task::spawn_blocking;
+
+use super::cost::{Cost, TAG_BYTES};
+use super::imported::argon2::Argon2Hash;
+use super::imported::{KnownHash, RefusedHash};
+use super::stored::StoredPassword;
+use super::typed::{AcceptedPassword, TypedPassword};
+use super::workspace::{HashingFault, Workspace};
+use crate::entropy::Entropy;
+
+/// What verifying a password came to.
+///
+/// Clients must not be able to tell [`Verdict::Wrong`] from [`Verdict::Refused`].
+#[derive(Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The password is the account's.
+    Right {
+        /// The same password's hash as it should be stored, when what is stored has another algorithm, cost or form.
+        rehash: Option<StoredPassword>,
+    },
+    /// It is not, or there is no password: no account, or one whose password is unusable.
+    Wrong,
+    /// What is stored cannot be verified, whatever the password. To be counted and logged.
+    Refused(RefusedHash),
+}
+
+/// Computes password hashes at one configured cost.
+///
+/// A function has one, in an [`Arc`]. The two asynchronous methods compute on tokio's blocking threads, so the runtime goes on
+/// serving; a dropped future leaves its hash running to its end. The `blocking_` ones compute on the caller's thread.
+pub struct Hasher {
+    cost: Cost,
+    entropy: Entropy,
+    workspace: Workspace,
+    evaluations: AtomicU64,
+    decoys: AtomicU64,
+}
+
+impl Hasher {
+    /// A hasher for new hashes of `cost`, salted from `entropy`.
+    #[must_use]
+    pub fn new(cost: Cost, entropy: Entropy) -> Self {
+        let workspace = Workspace::new(cost.params().block_count());
+        Self { cost, entropy, workspace, evaluations: AtomicU64::new(0), decoys: AtomicU64::new(0) }
+    }
+
+    /// The cost of new hashes and of decoys.
+    #[must_use]
+    pub fn cost(&self) -> &Cost {
+        &self.cost
+    }
+
+    /// How many hashes were computed so far, of any algorithm, decoys and rehashes included.
+    #[must_use]
+    pub fn evaluations(&self) -> u64 {
+        self.evaluations.load(Ordering::Relaxed)
+    }
+
+    /// How many of them were decoys.
+    #[must_use]
+    pub fn decoys(&self) -> u64 {
+        self.decoys.load(Ordering::Relaxed)
+    }
+
+    /// Hashes a new password: Argon2id, version 19, at the configured cost, with a random salt, as a PHC string.
+    pub async fn hash(self: &Arc<Self>, password: AcceptedPassword) -> Result<StoredPassword, HashingFault> {
+        self.off_thread(move |hasher| hasher.blocking_hash(&password)).await
+    }
+
+    /// As [`Hasher::hash`], on this thread.
+    pub fn blocking_hash(&self, password: &AcceptedPassword) -> Result<StoredPassword, HashingFault> {
+        self.encode(password.typed())
+    }
+
+    /// Verifies a typed password against what is stored, which may be nothing.
+    ///
+    /// A hash that can be verified is, at its own cost, right or wrong, and a right one of another cost is followed by a
+    /// new hash. In every other case one Argon2id at the configured cost is computed, and thrown away.
+    ///
+    /// The new hash is of the password as typed: the policy has no say about a password that is already in use.
+    pub async fn verify(
+        self: &Arc<Self>,
+        password: TypedPassword,
+        stored: Option<StoredPassword>,
+    ) -> Result<Verdict, HashingFault> {
+        self.off_thread(move |hasher| hasher.blocking_verify(&password, stored.as_ref())).await
+    }
+
+    /// As [`Hasher::verify`], on this thread.
+    pub fn blocking_verify(
+        &self,
+        password: &TypedPassword,
+        stored: Option<&StoredPassword>,
+    ) -> Result<Verdict, HashingFault> {
+        let Some(stored) = stored.filter(|stored| stored.is_usable()) else {
+            self.decoy(password)?;
+            return Ok(Verdict::Wrong);
+        };
+        let known = match KnownHash::parse(stored.as_str()) {
+            Ok(known) => known,
+            Err(refused) => {
+                self.decoy(password)?;
+                return Ok(Verdict::Refused(refused));
+            }
+        };
+        self.evaluations.fetch_add(1, Ordering::Relaxed);
+        if !known.matches(password.reveal(), &self.workspace)? {
+            return Ok(Verdict::Wrong);
+        }
+        let rehash = if self.is_current(&known, stored) { None } else { Some(self.encode(password)?) };
+        Ok(Verdict::Right { rehash })
+    }
+
+    /// Whether `stored` is what this hasher would write, but for the salt.
+    fn is_current(&self, known: &KnownHash, stored: &StoredPassword) -> bool {
+        match known {
+            // Django's form of the same hash is worth replacing too: only PHC strings leave this code.
+            KnownHash::Argon2(hash) => hash.is_current(&self.cost) && hash.encode() == stored.as_str(),
+            _ => false,
+        }
+    }
+
+    fn encode(&self, password: &TypedPassword) -> Result<StoredPassword, HashingFault> {
+        self.evaluations.fetch_add(1, Ordering::Relaxed);
+        let fresh = Argon2Hash::fresh(&self.cost, self.entropy.bytes(), [0; TAG_BYTES]);
+        let sealed = fresh.seal(password.reveal().as_bytes(), &self.workspace)?;
+        Ok(StoredPassword::stored(sealed.encode()))
+    }
+
+    /// Does what verifying a wrong password does.
+    fn decoy(&self, password: &TypedPassword) -> Result<(), HashingFault> {
+        self.evaluations.fetch_add(1, Ordering::Relaxed);
+        self.decoys.fetch_add(1, Ordering::Relaxed);
+        let hash = Argon2Hash::fresh(&self.cost, self.entropy.bytes(), self.entropy.bytes());
+        // Nobody guesses the tag; if somebody did, it would be worth nothing: the result goes nowhere.
+        black_box(hash.matches(password.reveal().as_bytes(), &self.workspace)?);
+        Ok(())
+    }
+
+    async fn off_thread<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<T, HashingFault> + Send + 'static,
+    ) -> Result<T, HashingFault> {
+        let hasher = Arc::clone(self);
+        match spawn_blocking(move || work(&hasher)).await {
+            Ok(outcome) => outcome,
+            // A panic stays a panic: it is answered with a 500, like any other.
+            Err(ended) => match ended.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(HashingFault::Interrupted),
+            },
+        }
+    }
+}
+
+impl fmt::Debug for Hasher {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Hasher").field("cost", &self.cost).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASSWORD: &str = "Correct-Horse-42";
+
+    fn hasher(cost: Cost) -> Hasher {
+        Hasher::new(cost, Entropy::system())
+    }
+
+    fn typed() -> TypedPassword {
+        TypedPassword::new(PASSWORD.into())
+    }
+
+    #[test]
+    fn a_hash_is_the_one_that_rfc_9106_and_the_phc_format_prescribe() {
+        // Made by argon2-cffi 25.1 (the reference implementation): hash_secret(password, bytes([7]*16), 2, 19456, 1, 32, Type.ID).
+        let hasher = Hasher::new(Cost::default(), Entropy::filling(|bytes| bytes.fill(7)));
+        let stored = hasher.blocking_hash(&AcceptedPassword::unjudged(PASSWORD)).unwrap();
+        assert_eq!(stored.as_str(), "$argon2id$v=19$m=19456,t=2,p=1$BwcHBwcHBwcHBwcHBwcHBw$6U2sjNYtgy/K1+EtYjBxZq1PnZED7h9P+MQJnO8k0ws");
+    }
+
+    #[test]
+    fn salts_differ() {
+        let hasher = hasher(Cost::default());
+        let hash = || hasher.blocking_hash(&AcceptedPassword::unjudged(PASSWORD)).unwrap();
+        assert_ne!(hash(), hash());
+    }
+
+    #[tokio::test]
+    async fn a_new_hash_verifies_off_the_thread_and_is_not_replaced() {
+        let hasher = Arc::new(hasher(Cost::default()));
+        let stored = hasher.hash(AcceptedPassword::unjudged(PASSWORD)).await.unwrap();
+        assert_eq!(hasher.verify(typed(), Some(stored)).await.unwrap(), Verdict::Right { rehash: None });
+        assert_eq!((hasher.evaluations(), hasher.decoys()), (2, 0));
+    }
+
+    #[test]
+    fn a_hash_of_another_cost_is_replaced_in_both_directions() {
+        let (usual, dear) = (hasher(Cost::default()), hasher(Cost::new(19_456, 3, 1).unwrap()));
+        for (before, after) in [(&usual, &dear), (&dear, &usual)] {
+            let stored = before.blocking_hash(&AcceptedPassword::unjudged(PASSWORD)).unwrap();
+            let verdict = after.blocking_verify(&typed(), Some(&stored)).unwrap();
+            let Verdict::Right { rehash: Some(rehash) } = verdict else { panic!("{verdict:?}") };
+            assert_eq!(after.blocking_verify(&typed(), Some(&rehash)).unwrap(), Verdict::Right { rehash: None });
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Argon2 in the PHC string format: our own hashes and those of others.
+
+use ::argon2::{Algorithm, Argon2, Params, Version};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+use super::{MOST_MEMORY_KIB, RefusedHash, number};
+use crate::password::cost::{Cost, TAG_BYTES};
+use crate::password::workspace::{HashingFault, Workspace};
+
+/// Length of a new salt, bytes (RFC 9106, 4: 128-bit salt).
+pub(in crate::password) const SALT_BYTES: usize = 16;
+
+/// Most work, in KiB of memory times passes: 1 GiB, about 1 s. libsodium's "moderate" asks for 768 MiB (256 MiB, 3
+/// passes), RFC 9106's second choice for 192, Django's default for 200.
+const MOST_WORK_KIB: u64 = 1024 * 1024;
+
+/// Most lanes. Sites take the number of their processors: Django and passlib 8, RFC 9106 4.
+const MOST_LANES: u32 = 64;
+
+/// Lengths of a salt, bytes: RFC 9106 and the crate ask for 8, the PHC string format ends at 48; Django's are text of 22.
+const SALT_LENGTHS: std::ops::RangeInclusive<usize> = 8..=64;
+
+/// Lengths of a tag, bytes (PHC string format: 12 to 64). RFC 9106 allows 4, which one guess in 2^32 hits.
+const TAG_LENGTHS: std::ops::RangeInclusive<usize> = 12..=64;
+
+/// Whether one hash with these parameters can be afforded.
+pub(in crate::password) fn within_bounds(memory_kib: u32, iterations: u32, lanes: u32) -> bool {
+    memory_kib <= MOST_MEMORY_KIB && lanes <= MOST_LANES && u64::from(memory_kib) * u64::from(iterations) <= MOST_WORK_KIB
+}
+
+/// `$argon2id$v=19$m=19456,t=2,p=1$salt$tag`, taken apart.
+pub(in crate::password) struct Argon2Hash {
+    algorithm: Algorithm,
+    version: Version,
+    params: Params,
+    salt: Vec<u8>,
+    tag: Vec<u8>,
+}
+
+impl Argon2Hash {
+    /// Parses the string without its first `$`: all three variants, version 19 or 16 (which is also what no version means).
+    pub(super) fn parse(text: &str) -> Result<Self, RefusedHash> {
+        let mut fields = text.split('$');
+        let mut next = || fields.next().ok_or(RefusedHash::Malformed);
+
+        let algorithm = match next()? {
+            "argon2id" => Algorithm::Argon2id,
+            "argon2i" => Algorithm::Argon2i,
+            "argon2d" => Algorithm::Argon2d,
+            _ => return Err(RefusedHash::UnknownAlgorithm),
+        };
+        let mut costs = next()?;
+        let version = match costs {
+            "v=19" => Version::V0x13,
+            _ => Version::V0x10,
+        };
+        if matches!(costs, "v=19" | "v=16") {
+            costs = next()?;
+        }
+        let (salt, tag) = (bytes(next()?)?, bytes(next()?)?);
+        if fields.next().is_some() {
+            return Err(RefusedHash::Malformed);
+        }
+        if !SALT_LENGTHS.contains(&salt.len()) || !TAG_LENGTHS.contains(&tag.len()) {
+            return Err(RefusedHash::OutOfBounds);
+        }
+        Ok(Self { algorithm, version, params: params(costs, tag.len())?, salt, tag })
+    }
+
+    /// A hash that we make ourselves, its tag still to be computed.
+    pub(in crate::password) fn fresh(cost: &Cost, salt: [u8; SALT_BYTES], tag: [u8; TAG_BYTES]) -> Self {
+        let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
+        Self { algorithm, version, params: cost.params().clone(), salt: salt.to_vec(), tag: tag.to_vec() }
+    }
+
+    /// Replaces the tag by that of `password`.
+    pub(in crate::password) fn seal(mut self, password: &[u8], workspace: &Workspace) -> Result<Self, HashingFault> {
+        let mut tag = std::mem::take(&mut self.tag);
+        workspace.compute(&self.algorithm(), password, &self.salt, &mut tag)?;
+        Ok(Self { tag, ..self })
+    }
+
+    /// Whether the tag is that of `password`.
+    pub(in crate::password) fn matches(&self, password: &[u8], workspace: &Workspace) -> Result<bool, HashingFault> {
+        let mut computed = Zeroizing::new(vec![0; self.tag.len()]);
+        workspace.compute(&self.algorithm(), password, &self.salt, &mut computed)?;
+        Ok(computed.ct_eq(&self.tag).into())
+    }
+
+    /// Whether a new hash would have the same algorithm, version, cost and lengths.
+    pub(in crate::password) fn is_current(&self, cost: &Cost) -> bool {
+        let algorithm = (self.algorithm, self.version) == (Algorithm::Argon2id, Version::V0x13);
+        algorithm && self.params == *cost.params() && self.salt.len() == SALT_BYTES
+    }
+
+    /// The string to store.
+    pub(in crate::password) fn encode(&self) -> String {
+        format!(
+            "${}$v={}$m={},t={},p={}${}${}",
+            self.algorithm.as_str(),
+            u32::from(self.version),
+            self.params.m_cost(),
+            self.params.t_cost(),
+            self.params.p_cost(),
+            STANDARD_NO_PAD.encode(&self.salt),
+            STANDARD_NO_PAD.encode(&self.tag),
+        )
+    }
+
+    fn algorithm(&self) -> Argon2<'static> {
+        Argon2::new(self.algorithm, self.version, self.params.clone())
+    }
+}
+
+/// `m=…,t=…,p=…`, in this order: the reference implementation's decoder knows no other.
+fn params(text: &str, tag_bytes: usize) -> Result<Params, RefusedHash> {
+    let mut values = text.split(',');
+    let mut value = |name: &str| {
+        let value = values.next().and_then(|value| value.strip_prefix(name)).ok_or(RefusedHash::Malformed)?;
+        number(value)
+    };
+    let (memory_kib, iterations, lanes) = (value("m=")?, value("t=")?, value("p=")?);
+    if values.next().is_some() {
+        return Err(RefusedHash::Malformed);
+    }
+    if !within_bounds(memory_kib, iterations, lanes) {
+        return Err(RefusedHash::OutOfBounds);
+    }
+    // Refuses what RFC 9106 does: no pass, no lane, less than 8 KiB a lane.
+    Params::new(memory_kib, iterations, lanes, Some(tag_bytes)).map_err(|_| RefusedHash::OutOfBounds)
+}
+
+fn bytes(text: &str) -> Result<Vec<u8>, RefusedHash> {
+    STANDARD_NO_PAD.decode(text).map_err(|_| RefusedHash::Malformed)
+}

@@ -1,0 +1,88 @@
+//! The store: three DynamoDB tables. It is concrete, in tests too.
+//!
+//! A conditional write becomes a named outcome here; losing a race is a value, a store that does not answer is a [`Fault`].
+
+mod accounts;
+mod batch;
+mod fault;
+mod item;
+mod limits;
+mod outbox;
+mod reset;
+mod sessions;
+
+use std::time::Duration;
+
+pub use accounts::{Changed, Names, Registered, Taken};
+use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_sdk_dynamodb::Client;
+pub use fault::Fault;
+pub use limits::{Attempt, Window};
+pub use outbox::{Entry, Lease, Notice, Payload, ResetRequest, oldest_worth_sending};
+pub use reset::{ResetLink, Spent, StoredLink};
+
+use crate::{config::Settings, entropy::Entropy};
+
+/// Names of the tables. A function that does not touch a table is not told its name.
+#[derive(Clone, Debug, Default)]
+pub struct Tables {
+    /// Accounts, their sessions, reset links and claims.
+    pub accounts: String,
+    /// Windows of limits.
+    pub limits: String,
+    /// Mail to send.
+    pub outbox: String,
+}
+
+/// The store.
+#[derive(Clone)]
+pub struct Store {
+    client: Client,
+    tables: Tables,
+    entropy: Entropy,
+}
+
+impl Store {
+    /// A store over `client`.
+    #[must_use]
+    pub fn new(client: Client, tables: Tables, entropy: Entropy) -> Self {
+        Self { client, tables, entropy }
+    }
+
+    /// The store that the environment names. No call is made.
+    pub async fn connect(settings: &mut Settings, used: &[Table], entropy: Entropy) -> Self {
+        let mut tables = Tables::default();
+        for table in used {
+            match table {
+                Table::Accounts => tables.accounts = settings.text("ACCOUNTS_TABLE"),
+                Table::Limits => tables.limits = settings.text("LIMITS_TABLE"),
+                Table::Outbox => tables.outbox = settings.text("OUTBOX_TABLE"),
+            }
+        }
+        Self::new(Client::new(&sdk_config().await), tables, entropy)
+    }
+}
+
+/// One of the three tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Table {
+    /// Accounts, their sessions, reset links and claims.
+    Accounts,
+    /// Windows of limits.
+    Limits,
+    /// Mail to send.
+    Outbox,
+}
+
+/// The SDK as a function needs it: credentials, Region and endpoint from the environment, where Lambda puts them, and nothing else looked up.
+pub(crate) async fn sdk_config() -> aws_config::SdkConfig {
+    // An attempt that gets no answer is given up early enough for two more and an answer to the client.
+    let timeouts = TimeoutConfig::builder().connect_timeout(Duration::from_secs(1)).operation_attempt_timeout(Duration::from_secs(3)).build();
+    aws_config::defaults(BehaviorVersion::latest())
+        .credentials_provider(aws_config::environment::EnvironmentVariableCredentialsProvider::new())
+        .region(std::env::var("AWS_REGION").ok().map(Region::new))
+        .retry_config(RetryConfig::standard().with_max_attempts(3))
+        .timeout_config(timeouts)
+        .load()
+        .await
+}

@@ -1,0 +1,189 @@
+//! Text as the recorded stack reads it, and as names are compared.
+//!
+//! Properties come from ICU4X's data (Unicode 18). The recorded stack's Python knows an older Unicode: the two differ only
+//! in characters that were unassigned then.
+
+use icu_casemap::{CaseMapper, CaseMapperBorrowed};
+use icu_normalizer::{ComposingNormalizer, ComposingNormalizerBorrowed};
+use icu_properties::{
+    CodePointMapData,
+    props::{GeneralCategory, GeneralCategoryGroup},
+};
+
+const CASE: CaseMapperBorrowed<'static> = CaseMapper::new();
+const NFKC: ComposingNormalizerBorrowed<'static> = ComposingNormalizer::new_nfkc();
+
+/// Characters with `Numeric_Type=Digit`, as inclusive ranges: superscripts, subscripts, circled and other styled digits.
+///
+/// Unicode 14.0, read out of Python 3.11's `unicodedata`, and complete for good: since Unicode 6.3 no character has been given
+/// this type, and none will be (UAX #44, on `Numeric_Type`).
+const STYLED_DIGITS: [(char, char); 20] = [
+    ('\u{B2}', '\u{B3}'),
+    ('\u{B9}', '\u{B9}'),
+    ('\u{1369}', '\u{1371}'),
+    ('\u{19DA}', '\u{19DA}'),
+    ('\u{2070}', '\u{2070}'),
+    ('\u{2074}', '\u{2079}'),
+    ('\u{2080}', '\u{2089}'),
+    ('\u{2460}', '\u{2468}'),
+    ('\u{2474}', '\u{247C}'),
+    ('\u{2488}', '\u{2490}'),
+    ('\u{24EA}', '\u{24EA}'),
+    ('\u{24F5}', '\u{24FD}'),
+    ('\u{24FF}', '\u{24FF}'),
+    ('\u{2776}', '\u{277E}'),
+    ('\u{2780}', '\u{2788}'),
+    ('\u{278A}', '\u{2792}'),
+    ('\u{10A40}', '\u{10A43}'),
+    ('\u{10E60}', '\u{10E68}'),
+    ('\u{11052}', '\u{1105A}'),
+    ('\u{1F100}', '\u{1F10A}'),
+];
+
+/// The text without white space at its ends: Unicode's `White_Space` and the separators U+001C to U+001F, as Python's `str.strip`.
+#[must_use]
+pub fn trim(text: &str) -> &str {
+    text.trim_matches(|char: char| char.is_whitespace() || matches!(char, '\u{1C}'..='\u{1F}'))
+}
+
+/// The text in the form in which names are compared: NFKC, full case folding, NFKC.
+///
+/// Folding what is folded changes nothing. Unlike `NFKC_Casefold` it keeps characters that are invisible by default; no username
+/// and no address has any.
+#[must_use]
+pub fn fold(text: &str) -> String {
+    NFKC.normalize(&CASE.fold_string(&NFKC.normalize(text))).into_owned()
+}
+
+/// The text in Unicode's normalization form KC: compatibility variants, such as full-width letters, become the characters
+/// they stand for. Case stays.
+pub(crate) fn without_variants(text: &str) -> String {
+    NFKC.normalize(text).into_owned()
+}
+
+/// Whether the character is a letter or a number of any script (general category L* or N*).
+///
+/// With `_` these are the word characters (`\w`) of Python's regular expressions.
+#[must_use]
+pub fn is_letter_or_number(char: char) -> bool {
+    GeneralCategoryGroup::Letter.union(GeneralCategoryGroup::Number).contains(category(char))
+}
+
+/// Whether the character is a digit, decimal or styled (`Numeric_Type` Decimal or Digit), as Python's `str.isdigit` tells.
+///
+/// `²` and `①` are, `½` and `Ⅷ` are not.
+#[must_use]
+pub fn is_digit(char: char) -> bool {
+    // Numeric_Type=Decimal and general category Nd are the same characters (UAX #44, Numeric_Type).
+    category(char) == GeneralCategory::DecimalNumber || STYLED_DIGITS.iter().any(|&(first, last)| (first..=last).contains(&char))
+}
+
+/// Whether the character is a mark that belongs to the letter before it (general category M*).
+pub(crate) fn is_mark(char: char) -> bool {
+    GeneralCategoryGroup::Mark.contains(category(char))
+}
+
+fn category(char: char) -> GeneralCategory {
+    CodePointMapData::<GeneralCategory>::new().get(char)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What `str.isspace` of Python 3.11 is true for, listed by that interpreter.
+    const PYTHON_WHITE_SPACE: &str = "\t\n\u{B}\u{C}\r\u{1C}\u{1D}\u{1E}\u{1F} \u{85}\u{A0}\u{1680}\u{2000}\u{2001}\u{2002}\u{2003}\u{2004}\u{2005}\u{2006}\u{2007}\u{2008}\u{2009}\u{200A}\u{2028}\u{2029}\u{202F}\u{205F}\u{3000}";
+
+    fn white_space() -> impl Strategy<Value = char> {
+        proptest::sample::select(PYTHON_WHITE_SPACE.chars().collect::<Vec<_>>())
+    }
+
+    /// Characters at which folding and normalization meet: combining marks, sigmas, sharp s, dotted i, jamo, ligatures, variants.
+    fn awkward() -> impl Strategy<Value = char> {
+        let list = "aAiIsSKﬁ\u{345}\u{301}\u{307}\u{327}\u{308}\u{3099}ΣσςßẞİıſΩKÅᾳᾼᾴΐ\u{1100}\u{1161}\u{11A8}각ｶﾞＡ＠Ⅷ①ŉẚ\u{3F4}\u{13A0}\u{AB70}\u{FB13}\u{1E9B}\u{323}\u{AD}\u{200D}";
+        prop_oneof![proptest::sample::select(list.chars().collect::<Vec<_>>()), any::<char>()]
+    }
+
+    #[test]
+    fn white_space_is_what_python_strips() {
+        let ours: BTreeSet<char> = ('\0'..=char::MAX).filter(|&char| trim(&char.to_string()).is_empty()).collect();
+        assert_eq!(ours, PYTHON_WHITE_SPACE.chars().collect());
+    }
+
+    #[test]
+    fn names_that_differ_in_case_or_width_fold_alike() {
+        for (one, other) in
+            [("Straße", "STRASSE"), ("ＡＬＩＣＥ", "alice"), ("ΟΔΟΣ", "οδος"), ("\u{212B}ngstrom", "å\u{4E}gstrom"), ("ﬁ", "FI")]
+        {
+            assert_eq!(fold(one), fold(other));
+        }
+        assert_ne!(fold("alice"), fold("alicé"));
+    }
+
+    #[test]
+    fn folding_any_one_character_twice_changes_nothing_more() {
+        for char in '\0'..=char::MAX {
+            let once = fold(&char.to_string());
+            assert_eq!(fold(&once), once, "{char:?}");
+        }
+    }
+
+    #[test]
+    fn letters_and_numbers_are_of_all_scripts_and_marks_are_neither() {
+        for char in "aZ0é名ｱⅧʰßı\u{1100}𝔘ℵ½²".chars() {
+            assert!(is_letter_or_number(char), "{char:?}");
+        }
+        for char in "\u{301}🙂‿⁀﹏＿\\@ \0\u{7F}\u{FEFF}€™".chars() {
+            assert!(!is_letter_or_number(char), "{char:?}");
+        }
+    }
+
+    #[test]
+    fn digits_are_decimal_or_styled_and_nothing_else_that_has_a_value() {
+        for char in "09٣９²³①⑴⒈➀𝟗\u{19DA}\u{1F10A}".chars() {
+            assert!(is_digit(char), "{char:?}");
+        }
+        for char in "½Ⅷ一⑩㉑a\u{2189}\u{1F10B}".chars() {
+            assert!(!is_digit(char), "{char:?}");
+        }
+    }
+
+    #[test]
+    fn the_table_of_styled_digits_has_no_decimal_one() {
+        let styled = || STYLED_DIGITS.iter().flat_map(|&(first, last)| first..=last);
+        // As many as Python 3.11 calls digits that are not decimal.
+        assert_eq!(styled().count(), 128);
+        assert!(styled().all(|char| category(char) == GeneralCategory::OtherNumber));
+    }
+
+    proptest! {
+        #[test]
+        fn trimming_agrees_with_taking_characters_off_one_by_one(
+            text in proptest::collection::vec(prop_oneof![white_space(), any::<char>()], 0..20)
+        ) {
+            let mut rest = &text[..];
+            while let [first, inner @ ..] = rest && PYTHON_WHITE_SPACE.contains(*first) { rest = inner; }
+            while let [inner @ .., last] = rest && PYTHON_WHITE_SPACE.contains(*last) { rest = inner; }
+            let text: String = text.iter().collect();
+            prop_assert_eq!(trim(&text), rest.iter().collect::<String>());
+        }
+
+        #[test]
+        fn folding_what_is_folded_changes_nothing(text in proptest::collection::vec(awkward(), 0..12)) {
+            let once = fold(&text.into_iter().collect::<String>());
+            prop_assert_eq!(fold(&once), once);
+        }
+
+        #[test]
+        fn folding_ignores_the_case_of_latin_greek_and_cyrillic(text in "[a-zA-Zà-öø-ÿÀ-ÖØ-ßα-ωΑ-ΡΣ-Ωа-яА-Я0-9@.+_-]{0,20}") {
+            // Plain reference: one character becomes its lower case; ß becomes ss, the final sigma a sigma.
+            let plain: String = text.to_lowercase().replace('ß', "ss").replace('ς', "σ");
+            prop_assert_eq!(fold(&text), &*plain);
+            prop_assert_eq!(fold(&text.to_uppercase()), plain);
+        }
+    }
+}
