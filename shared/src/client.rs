@@ -55,10 +55,8 @@ impl Client {
     #[must_use]
     pub fn seen(gateway_address: IpAddr, forwarded_for: &[&str], trusted_hops: usize) -> Self {
         let entries: Vec<&str> = forwarded_for.iter().flat_map(|header| header.split(',')).map(str::trim).collect();
-        let behind_proxies = (trusted_hops > 0)
-            .then(|| entries.iter().rev().nth(trusted_hops))
-            .flatten()
-            .and_then(|entry| entry.parse().ok());
+        let behind_proxies =
+            (trusted_hops > 0).then(|| entries.iter().rev().nth(trusted_hops)).flatten().and_then(|entry| entry.parse().ok());
         Self::at(behind_proxies.unwrap_or(gateway_address))
     }
 }
@@ -93,9 +91,42 @@ pub fn describe_agent(header: &str) -> &'static str {
     const BROWSERS: [(&str, [&str; 7]); 5] = [
         ("Edg", ["Edge on iPhone", "Edge on iPad", "Edge on Android", "Edge on Windows", "Edge on macOS", "Edge on Linux", "Edge"]),
         ("OPR/", ["Opera on iPhone", "Opera on iPad", "Opera on Android", "Opera on Windows", "Opera on macOS", "Opera on Linux", "Opera"]),
-        ("Firefox/", ["Firefox on iPhone", "Firefox on iPad", "Firefox on Android", "Firefox on Windows", "Firefox on macOS", "Firefox on Linux", "Firefox"]),
-        ("Chrome/", ["Chrome on iPhone", "Chrome on iPad", "Chrome on Android", "Chrome on Windows", "Chrome on macOS", "Chrome on Linux", "Chrome"]),
-        ("Safari/", ["Safari on iPhone", "Safari on iPad", "Safari on Android", "Safari on Windows", "Safari on macOS", "Safari on Linux", "Safari"]),
+        (
+            "Firefox/",
+            [
+                "Firefox on iPhone",
+                "Firefox on iPad",
+                "Firefox on Android",
+                "Firefox on Windows",
+                "Firefox on macOS",
+                "Firefox on Linux",
+                "Firefox",
+            ],
+        ),
+        (
+            "Chrome/",
+            [
+                "Chrome on iPhone",
+                "Chrome on iPad",
+                "Chrome on Android",
+                "Chrome on Windows",
+                "Chrome on macOS",
+                "Chrome on Linux",
+                "Chrome",
+            ],
+        ),
+        (
+            "Safari/",
+            [
+                "Safari on iPhone",
+                "Safari on iPad",
+                "Safari on Android",
+                "Safari on Windows",
+                "Safari on macOS",
+                "Safari on Linux",
+                "Safari",
+            ],
+        ),
     ];
     let system = SYSTEMS.iter().find(|(mark, _)| header.contains(mark)).map_or(6, |(_, index)| *index);
     BROWSERS.iter().find(|(mark, _)| header.contains(mark)).map_or("", |(_, names)| names[system])

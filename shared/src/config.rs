@@ -78,9 +78,7 @@ impl Settings {
 
     /// An instant such as `2026-01-31T12:00:00Z` (RFC 3339).
     pub fn instant(&mut self, name: &str) -> Option<Timestamp> {
-        self.parsed(name, None, |text| {
-            text.parse().map(Some).map_err(|_| "must be an instant such as 2026-01-31T12:00:00Z".to_owned())
-        })
+        self.parsed(name, None, |text| text.parse().map(Some).map_err(|_| "must be an instant such as 2026-01-31T12:00:00Z".to_owned()))
     }
 
     /// A list, separated by commas.

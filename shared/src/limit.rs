@@ -54,7 +54,12 @@ impl Limit {
     pub fn window(self, rule: &str, subject: &str, now: Timestamp) -> Window {
         let length = i64::try_from(self.window.as_secs()).unwrap_or(i64::MAX).max(1);
         let starts_at = Timestamp::from_second(now.as_second() - now.as_second().rem_euclid(length)).unwrap_or(now);
-        Window { subject: format!("{rule}#{}", subject_digest(subject)), starts_at, ends_at: after(starts_at, self.window), allowed: self.allowed }
+        Window {
+            subject: format!("{rule}#{}", subject_digest(subject)),
+            starts_at,
+            ends_at: after(starts_at, self.window),
+            allowed: self.allowed,
+        }
     }
 }
 

@@ -94,7 +94,11 @@ impl Sessions {
         let (account, session) = store.session(token.account(), &token.digest()).await?;
         Ok(match (account, session) {
             (Some(account), Some(session)) if self.is_valid(&account, &session, now) => {
-                if account.active { Ok(SignedIn { account, token }) } else { Err(NotSignedIn::Inactive) }
+                if account.active {
+                    Ok(SignedIn { account, token })
+                } else {
+                    Err(NotSignedIn::Inactive)
+                }
             }
             _ => Err(NotSignedIn::Invalid),
         })

@@ -7,14 +7,22 @@ use crate::config::Settings;
 
 /// The crates that `LOG_LEVEL` governs: ours. What the SDK and the HTTP crates say below a warning may hold headers and bodies, so nothing turns that on.
 const OURS: [&str; 10] = [
-    "doorward", "register", "login", "logout", "change_password", "password_reset", "validate_token", "confirm_reset", "authorizer", "mailer",
+    "doorward",
+    "register",
+    "login",
+    "logout",
+    "change_password",
+    "password_reset",
+    "validate_token",
+    "confirm_reset",
+    "authorizer",
+    "mailer",
 ];
 
 /// Starts logging at `LOG_LEVEL` (error, warn, info, debug, trace; default info).
 pub fn start(settings: &mut Settings) {
-    let level = settings.parsed("LOG_LEVEL", LevelFilter::INFO, |text| {
-        text.parse().map_err(|_| "must be error, warn, info, debug or trace".to_owned())
-    });
+    let level = settings
+        .parsed("LOG_LEVEL", LevelFilter::INFO, |text| text.parse().map_err(|_| "must be error, warn, info, debug or trace".to_owned()));
     let filter = OURS.iter().fold(Targets::new().with_default(LevelFilter::WARN), |filter, target| filter.with_target(*target, level));
     // Lambda stamps every line; a second start, as tests make, keeps the first.
     let lines = fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false).without_time();

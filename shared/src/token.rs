@@ -169,7 +169,14 @@ mod tests {
     #[test]
     fn nothing_but_the_exact_text_parses() {
         let text = Token::<Reset>::generate(account(), &Entropy::system()).reveal();
-        for wrong in [format!("{}X", *text), format!("x{}", *text), text[..text.len() - 1].to_owned(), text.to_uppercase(), "%".to_owned(), String::new()] {
+        for wrong in [
+            format!("{}X", *text),
+            format!("x{}", *text),
+            text[..text.len() - 1].to_owned(),
+            text.to_uppercase(),
+            "%".to_owned(),
+            String::new(),
+        ] {
             assert!(Token::<Reset>::parse(&wrong).is_none());
         }
     }

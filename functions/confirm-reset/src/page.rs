@@ -45,7 +45,11 @@ impl Pages {
 
     /// The password is set.
     pub fn done(&self) -> Result<Answer, Broken> {
-        self.message(StatusCode::OK, "Your password has been changed", "You can log in with your new password now. Every other session has been ended.")
+        self.message(
+            StatusCode::OK,
+            "Your password has been changed",
+            "You can log in with your new password now. Every other session has been ended.",
+        )
     }
 
     /// What went wrong, as a page; what is nobody's doing stays a refusal.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use doorward::{
     account::{Account, KnownNetwork},
-    clock::{Clock, Timestamp},
     client::Client,
+    clock::{Clock, Timestamp},
     config::{Settings, span},
     entropy::Entropy,
     http::{self, Answer, Endpoint, Field, Fields, Form, Method, Refusal, Request},

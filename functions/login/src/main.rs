@@ -1,6 +1,5 @@
 //! POST /api/login/: opens a session.
 
-use login::Login;
 use doorward::{
     clock::Clock,
     config::Settings,
@@ -10,6 +9,7 @@ use doorward::{
     telemetry,
 };
 use lambda_runtime::Error;
+use login::Login;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

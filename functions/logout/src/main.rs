@@ -1,6 +1,5 @@
 //! POST /api/logout/ and /api/logout_all/: ends one session, or all.
 
-use logout::Logout;
 use doorward::{
     clock::Clock,
     config::Settings,
@@ -10,6 +9,7 @@ use doorward::{
     telemetry,
 };
 use lambda_runtime::Error;
+use logout::Logout;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

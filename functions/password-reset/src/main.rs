@@ -1,6 +1,5 @@
 //! POST /api/password_reset/: asks for a reset link.
 
-use password_reset::PasswordReset;
 use doorward::{
     clock::Clock,
     config::Settings,
@@ -10,6 +9,7 @@ use doorward::{
     telemetry,
 };
 use lambda_runtime::Error;
+use password_reset::PasswordReset;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

@@ -124,7 +124,8 @@ impl RegisterBody {
         let password = fields.take_checked("password", Field::Verbatim, Some(policy.max_length));
         // The validators speak about any password that is one, whatever is wrong with the other fields.
         let password = password.filter(|_| !fields.has_complaint("password")).and_then(|password| {
-            let (username, email) = (typed_username.as_deref().map_or("", String::as_str), typed_email.as_deref().map_or("", String::as_str));
+            let (username, email) =
+                (typed_username.as_deref().map_or("", String::as_str), typed_email.as_deref().map_or("", String::as_str));
             match AcceptedPassword::new(TypedPassword::from(password), policy, username, email) {
                 Ok(accepted) => Some(accepted),
                 Err(violations) => {

@@ -1,6 +1,5 @@
 //! POST /api/register/: makes an account.
 
-use register::Register;
 use doorward::{
     clock::Clock,
     config::Settings,
@@ -10,6 +9,7 @@ use doorward::{
     telemetry,
 };
 use lambda_runtime::Error;
+use register::Register;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

@@ -1,6 +1,5 @@
 //! POST /api/password_reset/validate_token/: says whether a reset link works.
 
-use validate_token::ValidateToken;
 use doorward::{
     clock::Clock,
     config::Settings,
@@ -10,6 +9,7 @@ use doorward::{
     telemetry,
 };
 use lambda_runtime::Error;
+use validate_token::ValidateToken;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

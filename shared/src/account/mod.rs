@@ -6,10 +6,10 @@ mod username;
 use std::{fmt, str::FromStr};
 
 pub use email::{EmailAddress, email_key, reads_as_email};
-use uuid::Uuid;
 pub use username::{Username, UsernameRule};
+use uuid::Uuid;
 
-use crate::{clock::Timestamp, client::Network, password::StoredPassword};
+use crate::{client::Network, clock::Timestamp, password::StoredPassword};
 
 /// An account's id: a UUID, version 7.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -32,7 +32,8 @@ impl Form {
         if body.is_empty() {
             return Ok(Self(HashMap::new()));
         }
-        let stated = headers.get(header::CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default();
+        let stated =
+            headers.get(header::CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default();
         let media_type = stated.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         match media_type.as_str() {
             "application/json" => Self::json(body),
@@ -57,7 +58,11 @@ impl Form {
     }
 
     fn urlencoded(body: &[u8]) -> Self {
-        Self(form_urlencoded::parse(body).map(|(name, value)| (name.into_owned(), Value::Text(Zeroizing::new(value.into_owned())))).collect())
+        Self(
+            form_urlencoded::parse(body)
+                .map(|(name, value)| (name.into_owned(), Value::Text(Zeroizing::new(value.into_owned()))))
+                .collect(),
+        )
     }
 
     /// Takes a field out; none where it is missing.
@@ -142,7 +147,9 @@ mod tests {
 
     #[test]
     fn every_kind_of_json_value_has_its_name() {
-        for (body, expected) in [("[]", "list"), ("\"x\"", "str"), ("1", "int"), ("1.5", "float"), ("1e9", "float"), ("true", "bool"), ("null", "null")] {
+        for (body, expected) in
+            [("[]", "list"), ("\"x\"", "str"), ("1", "int"), ("1.5", "float"), ("1e9", "float"), ("true", "bool"), ("null", "null")]
+        {
             match read("application/json", body.as_bytes()) {
                 Err(Refusal::NoObject(kind)) => assert_eq!(kind, expected),
                 _ => panic!("{body} is no object"),
@@ -156,7 +163,10 @@ mod tests {
             assert!(matches!(read("application/json", bad.as_bytes()), Err(Refusal::Unreadable(_))), "{bad:?}");
         }
         assert!(read("application/json", br#"{"a":1e999,"b":123456789012345678901234567890}"#).is_ok());
-        assert!(matches!(read("application/json", format!("{}{}", "[".repeat(100_000), "]".repeat(100_000)).as_bytes()), Err(Refusal::Unreadable(_))));
+        assert!(matches!(
+            read("application/json", format!("{}{}", "[".repeat(100_000), "]".repeat(100_000)).as_bytes()),
+            Err(Refusal::Unreadable(_))
+        ));
     }
 
     #[test]

@@ -14,7 +14,9 @@ impl Origins {
     pub fn configured(settings: &mut Settings) -> Self {
         let origins = settings.list("ALLOWED_ORIGINS");
         if origins.iter().any(|origin| !is_origin(origin)) {
-            settings.complain("ALLOWED_ORIGINS: must be origins such as https://app.example.com, separated by commas, without a path".to_owned());
+            settings.complain(
+                "ALLOWED_ORIGINS: must be origins such as https://app.example.com, separated by commas, without a path".to_owned(),
+            );
         }
         Self(origins)
     }

@@ -9,7 +9,10 @@ use lambda_http::{
 };
 
 use super::{Form, Refusal};
-use crate::{client::{Client, describe_agent}, mail};
+use crate::{
+    client::{Client, describe_agent},
+    mail,
+};
 
 /// A request. It does not print: its body and headers are its sender's.
 pub struct Request {
@@ -107,7 +110,10 @@ fn time_left(context: &lambda_http::Context) -> Duration {
     if context.deadline == 0 {
         return TIME_WITHOUT_DEADLINE;
     }
-    #[expect(clippy::disallowed_methods, reason = "Lambda's deadline is of the system's clock; nothing is decided by it but when to give up")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "Lambda's deadline is of the system's clock; nothing is decided by it but when to give up"
+    )]
     let now = std::time::SystemTime::now();
     context.deadline().duration_since(now).unwrap_or_default().saturating_sub(FOR_THE_ANSWER)
 }

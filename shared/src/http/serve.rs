@@ -86,7 +86,9 @@ impl Edge {
             }
             Ok(Err(refusal)) => {
                 match &refusal {
-                    Refusal::Fault(fault) => tracing::error!(outcome = refusal.code(), status = refusal.status().as_u16(), %fault, "answered"),
+                    Refusal::Fault(fault) => {
+                        tracing::error!(outcome = refusal.code(), status = refusal.status().as_u16(), %fault, "answered")
+                    }
                     _ => tracing::info!(outcome = refusal.code(), status = refusal.status().as_u16(), "answered"),
                 }
                 Answer::from(&refusal)

@@ -49,7 +49,9 @@ impl Sender {
         let content = |text: &str| Content::builder().data(text).charset("UTF-8").build();
         // Tells vacation responders to keep still (RFC 3834, 5).
         let automatic = MessageHeader::builder().name("Auto-Submitted").value("auto-generated").build();
-        let (Ok(subject), Ok(text), Ok(html), Ok(automatic)) = (content(&mail.subject), content(&mail.text), content(&mail.html), automatic) else {
+        let (Ok(subject), Ok(text), Ok(html), Ok(automatic)) =
+            (content(&mail.subject), content(&mail.text), content(&mail.html), automatic)
+        else {
             return Err(NotSent::Refused("NotBuilt".to_owned()));
         };
         let message = Message::builder().subject(subject).body(Body::builder().text(text).html(html).build()).headers(automatic).build();
@@ -67,7 +69,11 @@ impl Sender {
             Err(SdkError::ServiceError(context)) => {
                 let code = context.err().code().unwrap_or("unknown").to_owned();
                 // What is wrong with the mail stays wrong; what is wrong with the account or the identity an operator mends.
-                if matches!(code.as_str(), "MessageRejected" | "BadRequestException") { Err(NotSent::Refused(code)) } else { Err(NotSent::NotNow(code)) }
+                if matches!(code.as_str(), "MessageRejected" | "BadRequestException") {
+                    Err(NotSent::Refused(code))
+                } else {
+                    Err(NotSent::NotNow(code))
+                }
             }
             Err(_) => Err(NotSent::NotNow("Unreachable".to_owned())),
         }

@@ -52,9 +52,7 @@ impl Cost {
         if iterations > MOST_ITERATIONS || !within_bounds(memory_kib, iterations, parallelism) {
             return Err(CostRefused::AboveCeiling);
         }
-        Params::new(memory_kib, iterations, parallelism, Some(TAG_BYTES))
-            .map(Self)
-            .map_err(|_| CostRefused::AboveCeiling)
+        Params::new(memory_kib, iterations, parallelism, Some(TAG_BYTES)).map(Self).map_err(|_| CostRefused::AboveCeiling)
     }
 
     /// Memory, KiB.

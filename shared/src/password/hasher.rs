@@ -88,20 +88,12 @@ impl Hasher {
     /// new hash. In every other case one Argon2id at the configured cost is computed, and thrown away.
     ///
     /// The new hash is of the password as typed: the policy has no say about a password that is already in use.
-    pub async fn verify(
-        self: &Arc<Self>,
-        password: TypedPassword,
-        stored: Option<StoredPassword>,
-    ) -> Result<Verdict, HashingFault> {
+    pub async fn verify(self: &Arc<Self>, password: TypedPassword, stored: Option<StoredPassword>) -> Result<Verdict, HashingFault> {
         self.off_thread(move |hasher| hasher.blocking_verify(&password, stored.as_ref())).await
     }
 
     /// As [`Hasher::verify`], on this thread.
-    pub fn blocking_verify(
-        &self,
-        password: &TypedPassword,
-        stored: Option<&StoredPassword>,
-    ) -> Result<Verdict, HashingFault> {
+    pub fn blocking_verify(&self, password: &TypedPassword, stored: Option<&StoredPassword>) -> Result<Verdict, HashingFault> {
         let Some(stored) = stored.filter(|stored| stored.is_usable()) else {
             self.decoy(password)?;
             return Ok(Verdict::Wrong);

@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     account::{Account, AccountId, KnownNetwork, email_key},
-    clock::Timestamp,
     client::Network,
+    clock::Timestamp,
     password::{StoredPassword, UNUSABLE},
     text::fold,
     token::{Digest, Reset, Session, subject_digest},
@@ -117,11 +117,8 @@ impl Store {
             item.insert("account_id".to_owned(), text(account.id.to_string()));
             self.put_absent(item)
         };
-        let writes = vec![
-            self.put_absent(account_item(account, names)),
-            claim(username_claim(&names.username)),
-            claim(email_claim(&names.email)),
-        ];
+        let writes =
+            vec![self.put_absent(account_item(account, names)), claim(username_claim(&names.username)), claim(email_claim(&names.email))];
         match self.transact("register", writes).await? {
             None => Ok(Registered::Now),
             Some(failed) => {
@@ -153,7 +150,8 @@ impl Store {
             .condition_expression("epoch = :epoch")
             .expression_attribute_values(":epoch", number(account.epoch))
             .expression_attribute_values(":next", number(next_epoch));
-        let forget = Delete::builder().table_name(&self.tables.accounts).set_key(Some(key(account_partition(account.id), super::reset::RESET)));
+        let forget =
+            Delete::builder().table_name(&self.tables.accounts).set_key(Some(key(account_partition(account.id), super::reset::RESET)));
         let writes = vec![update(epoch), update(keep), delete(forget), self.notice(notice)];
         Ok(match self.transact("change password", writes).await? {
             None => Changed::Now,
@@ -189,7 +187,12 @@ impl Store {
         })
     }
 
-    fn set_password(&self, account: AccountId, password: &StoredPassword, now: Timestamp) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
+    fn set_password(
+        &self,
+        account: AccountId,
+        password: &StoredPassword,
+        now: Timestamp,
+    ) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
         Update::builder()
             .table_name(&self.tables.accounts)
             .set_key(Some(key(account_partition(account), ACCOUNT)))

@@ -77,7 +77,8 @@ pub enum Table {
 /// The SDK as a function needs it: credentials, Region and endpoint from the environment, where Lambda puts them, and nothing else looked up.
 pub(crate) async fn sdk_config() -> aws_config::SdkConfig {
     // An attempt that gets no answer is given up early enough for two more and an answer to the client.
-    let timeouts = TimeoutConfig::builder().connect_timeout(Duration::from_secs(1)).operation_attempt_timeout(Duration::from_secs(3)).build();
+    let timeouts =
+        TimeoutConfig::builder().connect_timeout(Duration::from_secs(1)).operation_attempt_timeout(Duration::from_secs(3)).build();
     aws_config::defaults(BehaviorVersion::latest())
         .credentials_provider(aws_config::environment::EnvironmentVariableCredentialsProvider::new())
         .region(std::env::var("AWS_REGION").ok().map(Region::new))

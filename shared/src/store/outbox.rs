@@ -178,7 +178,15 @@ impl Store {
         self.mark(partition, sort, expression, reason, now, FAILED_LIFETIME).await
     }
 
-    async fn mark(&self, partition: &str, sort: &str, expression: &str, outcome: &str, now: Timestamp, kept: Duration) -> Result<(), Fault> {
+    async fn mark(
+        &self,
+        partition: &str,
+        sort: &str,
+        expression: &str,
+        outcome: &str,
+        now: Timestamp,
+        kept: Duration,
+    ) -> Result<(), Fault> {
         let answer = through_conflicts(&self.entropy, || {
             self.client
                 .update_item()

@@ -17,7 +17,13 @@ use crate::{
 
 impl Store {
     /// Opens a session and clears the window that let its login through. One call, two writes; neither needs the other.
-    pub async fn open_session(&self, account: AccountId, digest: &Digest<Session>, session: &SessionRecord, clear: &Window) -> Result<(), Fault> {
+    pub async fn open_session(
+        &self,
+        account: AccountId,
+        digest: &Digest<Session>,
+        session: &SessionRecord,
+        clear: &Window,
+    ) -> Result<(), Fault> {
         let mut item = key(account_partition(account), session_key(digest));
         item.extend([
             ("epoch".to_owned(), number(session.epoch)),

@@ -1,0 +1,199 @@
+//! Hashes from elsewhere: verified at their own cost, replaced by ours, bounded before any work, and otherwise as dear as a wrong
+//! password.
+//!
+//! `contract/hashes.jsonl` was recorded with the contract. `contract-extra/bcrypt.jsonl` was written by Django 5.2.19's two
+//! bcrypt hashers with bcrypt 5.0, and by bcrypt 4.3, which cut passwords at 72 bytes (5.0 refuses longer ones).
+//! `contract-extra/crypt.jsonl` was written by argon2-cffi 25.1 and Django: all variants and both versions of Argon2, salts that are no
+//! ASCII, costs of next to nothing. One `{"password", "encoded"}` a line.
+
+use std::sync::Arc;
+use std::thread;
+
+use doorward::entropy::Entropy;
+use doorward::password::{Cost, Hasher, RefusedHash, StoredPassword, TypedPassword, Verdict};
+use proptest::prelude::*;
+
+const FILES: [&str; 3] = [
+    include_str!("../contract/hashes.jsonl"),
+    include_str!("../contract-extra/bcrypt.jsonl"),
+    include_str!("../contract-extra/crypt.jsonl"),
+];
+
+#[derive(serde::Deserialize)]
+struct Line {
+    password: String,
+    encoded: String,
+}
+
+fn lines() -> Vec<Line> {
+    FILES.iter().flat_map(|file| file.lines()).map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn hasher() -> Hasher {
+    Hasher::new(Cost::default(), Entropy::system())
+}
+
+fn verify(hasher: &Hasher, password: &str, stored: &str) -> Verdict {
+    let stored = StoredPassword::stored(stored.to_owned());
+    hasher.blocking_verify(&TypedPassword::new(password.to_owned()), Some(&stored)).unwrap()
+}
+
+/// Passwords that are near to `password` and not it. All differ within the 72 bytes that bcrypt sees.
+fn wrong(password: &str) -> [String; 2] {
+    [format!("x{password}x"), password.chars().skip(1).collect()]
+}
+
+#[test]
+fn every_hash_from_elsewhere_verifies_its_password_and_becomes_ours() {
+    let lines = lines();
+    assert_eq!(lines.len(), 46 + 27 + 19);
+    let half = lines.len() / 2;
+    thread::scope(|scope| {
+        for lines in [&lines[..half], &lines[half..]] {
+            scope.spawn(move || lines.iter().for_each(becomes_ours));
+        }
+    });
+}
+
+fn becomes_ours(line: &Line) {
+    let hasher = hasher();
+    let verdict = verify(&hasher, &line.password, &line.encoded);
+    let Verdict::Right { rehash: Some(rehash) } = verdict else { panic!("{:?} for {:?} and {}", verdict, line.password, line.encoded) };
+    assert!(rehash.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", line.encoded);
+    assert_eq!(verify(&hasher, &line.password, rehash.as_str()), Verdict::Right { rehash: None });
+    assert_eq!((hasher.evaluations(), hasher.decoys()), (3, 0), "{}", line.encoded);
+}
+
+#[test]
+fn no_hash_from_elsewhere_verifies_another_password() {
+    let lines = lines();
+    let half = lines.len() / 2;
+    thread::scope(|scope| {
+        for lines in [&lines[..half], &lines[half..]] {
+            scope.spawn(move || lines.iter().for_each(verifies_no_other));
+        }
+    });
+}
+
+fn verifies_no_other(line: &Line) {
+    let hasher = hasher();
+    // A repeated character or an empty password has no shorter neighbour that differs to bcrypt.
+    let candidates = wrong(&line.password);
+    let bcrypt_sees = |password: &str| password.bytes().take(72).collect::<Vec<_>>();
+    for candidate in candidates.iter().filter(|wrong| bcrypt_sees(wrong) != bcrypt_sees(&line.password)) {
+        assert_eq!(verify(&hasher, candidate, &line.encoded), Verdict::Wrong, "{candidate:?} {}", line.encoded);
+    }
+    assert_eq!(hasher.decoys(), 0);
+}
+
+#[test]
+fn what_cannot_be_verified_costs_one_hash_at_our_cost() {
+    let (bounds, malformed, unknown) = (RefusedHash::OutOfBounds, RefusedHash::Malformed, RefusedHash::UnknownAlgorithm);
+    let cases = [
+        (None, Verdict::Wrong),
+        (Some("!"), Verdict::Wrong),
+        (Some("!kq3EyVZ7nMmZ9hXQb5w8RcT1sLf2uPjGd4oAaNvx"), Verdict::Wrong),
+        (Some("!$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA"), Verdict::Wrong),
+        (Some(""), Verdict::Refused(unknown)),
+        (Some("md5$salt$5f4dcc3b5aa765d61d8327deb882cf99"), Verdict::Refused(unknown)),
+        (Some("argon2$"), Verdict::Refused(unknown)),
+        (Some("pbkdf2_sha256$1$salt$not base64"), Verdict::Refused(malformed)),
+        (Some("$argon2id$v=19$m=4194304,t=1,p=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA"), Verdict::Refused(bounds)),
+        (Some("pbkdf2_sha1$1000000000$salt$AAAAAAAAAAAAAAAAAAAAAAAAAAA="), Verdict::Refused(bounds)),
+    ];
+    for (stored, expected) in cases {
+        let hasher = hasher();
+        let stored = stored.map(|text| StoredPassword::stored(text.to_owned()));
+        let verdict = hasher.blocking_verify(&TypedPassword::new("password".to_owned()), stored.as_ref()).unwrap();
+        assert_eq!(verdict, expected, "{:?}", stored.as_ref().map(StoredPassword::as_str));
+        assert_eq!((hasher.evaluations(), hasher.decoys()), (1, 1));
+    }
+}
+
+#[test]
+fn a_wrong_password_costs_one_hash() {
+    let hasher = hasher();
+    let ours = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    assert_eq!(verify(&hasher, "password", ours), Verdict::Wrong);
+    assert_eq!((hasher.evaluations(), hasher.decoys()), (1, 0));
+}
+
+#[tokio::test]
+async fn hashing_leaves_the_thread_of_the_runtime() {
+    let hasher = Arc::new(Hasher::new(Cost::new(19_456, 10, 1).unwrap(), Entropy::system()));
+    let mut verdict = Box::pin(hasher.verify(TypedPassword::new("password".to_owned()), None));
+    let mut turns = 0;
+    let verdict = loop {
+        tokio::select! {
+            biased;
+            verdict = &mut verdict => break verdict.unwrap(),
+            () = tokio::time::sleep(std::time::Duration::from_millis(1)) => turns += 1,
+        }
+    };
+    assert_eq!(verdict, Verdict::Wrong);
+    assert!(turns > 1, "the runtime had {turns} turns while a password was hashed");
+}
+
+/// A parameter that is free or refused, so that a property costs no more than a decoy.
+fn parameter() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => (1_u32..10).prop_map(|small| small.to_string()),
+        1 => (10_000_000_u64..).prop_map(|huge| huge.to_string()),
+        1 => "[-+ ]?[0-9]{0,40}".prop_filter("not within bounds", |text| text.parse::<u64>().map_or(true, |value| value > 10_000_000)),
+        1 => Just("0".to_owned()),
+        1 => "\\PC{0,6}".prop_filter("not a number", |text| text.parse::<u64>().is_err()),
+    ]
+}
+
+/// Text between two `$`: often of the right length.
+fn field() -> impl Strategy<Value = String> {
+    prop_oneof!["[A-Za-z0-9+/]{22}", "[A-Za-z0-9+/]{43}=?", "[A-Za-z0-9+/]{86}==", "[A-Za-z0-9./]{53}", "\\PC{0,70}", "[$=,]{0,5}"]
+}
+
+fn almost_a_hash() -> impl Strategy<Value = String> {
+    let (a, b, c) = (parameter, parameter, parameter);
+    prop_oneof![
+        any::<String>(),
+        "[!$]?[a-z0-9_]{0,12}\\$\\PC{0,100}",
+        ("(argon2)?", "\\$argon2(id|i|d|x|)", "(\\$v=(19|16|17|))?", a(), b(), c(), field(), field())
+            .prop_map(|(site, variant, version, m, t, p, salt, tag)| format!("{site}{variant}{version}$m={m},t={t},p={p}${salt}${tag}")),
+        ("pbkdf2_sha(1|256|512)", a(), field(), field()).prop_map(|(name, rounds, salt, tag)| format!("{name}${rounds}${salt}${tag}")),
+        (a(), field(), b(), c(), field())
+            .prop_map(|(cost, salt, blocks, lanes, tag)| format!("scrypt${cost}${salt}${blocks}${lanes}${tag}")),
+        ("(bcrypt\\$|bcrypt_sha256\\$)?", "\\$2[abxy]?\\$", "04|0?[0-3]|1[6-9]|[2-9][0-9]|\\PC{0,2}", field())
+            .prop_filter("cheap", |(_, _, cost, _)| cost.parse::<u32>().map_or(true, |cost| !(5..=15).contains(&cost)))
+            .prop_map(|(site, version, cost, tail)| format!("{site}{version}{cost}${tail}")),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_stored_text_panics_or_verifies_or_costs_more_than_one_hash(stored in almost_a_hash(), password in "\\PC{0,40}") {
+        let hasher = hasher();
+        let verdict = verify(&hasher, &password, &stored);
+        prop_assert!(matches!(verdict, Verdict::Wrong | Verdict::Refused(_)), "{:?}", verdict);
+        prop_assert_eq!(hasher.evaluations(), 1);
+        if matches!(verdict, Verdict::Refused(_)) {
+            prop_assert_eq!(hasher.decoys(), 1);
+        }
+    }
+
+    #[test]
+    fn a_changed_hash_verifies_nothing(position in any::<prop::sample::Index>(), replacement in any::<char>(), line in 0_usize..9) {
+        let cheap = ["pbkdf2_sha256$1$", "pbkdf2_sha1$1000$", "$m=8,t=1,p=1$", "$2b$04$", "$m=64,t=3,p=2$"];
+        let lines = lines();
+        let mut candidates = lines.iter().filter(|line| cheap.iter().any(|start| line.encoded.contains(start)));
+        let line = candidates.nth(line).unwrap();
+        let mut changed: Vec<char> = line.encoded.chars().collect();
+        let position = position.index(changed.len());
+        // A digit elsewhere may ask for much work within bounds; what follows the parameters may not.
+        prop_assume!(changed[position] != replacement && !changed[position].is_ascii_digit() && !replacement.is_ascii_digit());
+        changed[position] = replacement;
+        let changed: String = changed.into_iter().collect();
+        // Three names of bcrypt are one algorithm.
+        prop_assume!(!line.encoded.contains("$2b$") || !(changed.contains("$2a$") || changed.contains("$2y$")));
+        prop_assert!(!matches!(verify(&hasher(), &line.password, &changed), Verdict::Right { .. }), "{} as {changed}", line.encoded);
+    }
+}

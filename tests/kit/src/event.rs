@@ -1,0 +1,144 @@
+//! Gateway events as a REST API makes them (format 1.0), and answers as it reads them.
+
+use std::collections::BTreeMap;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+
+/// The client address of an event that names no other.
+pub const CLIENT: &str = "203.0.113.7";
+
+/// A request to be made.
+#[derive(Clone)]
+pub struct Request {
+    /// The method.
+    pub method: String,
+    /// The path, with a query string or without.
+    pub path: String,
+    /// The headers.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Option<Vec<u8>>,
+    /// The client's address.
+    pub client: String,
+}
+
+/// A request with this method and path.
+pub fn request(method: &str, path: &str) -> Request {
+    Request { method: method.to_owned(), path: path.to_owned(), headers: Vec::new(), body: None, client: CLIENT.to_owned() }
+}
+
+/// A POST of this JSON.
+pub fn post(path: &str, body: &Value) -> Request {
+    request("POST", path).header("Content-Type", "application/json").body(body.to_string())
+}
+
+impl Request {
+    /// With this header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With `Authorization: Token …`.
+    #[must_use]
+    pub fn token(self, token: &str) -> Self {
+        self.header("Authorization", &format!("Token {token}"))
+    }
+
+    /// With this body.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = Some(body.into());
+        self
+    }
+
+    /// From this address.
+    #[must_use]
+    pub fn from(mut self, client: &str) -> Self {
+        client.clone_into(&mut self.client);
+        self
+    }
+
+    /// The event. Bodies are base64, as `BinaryMediaTypes: ['*/*']` makes them.
+    pub fn event(&self) -> Value {
+        let (path, query) = self.path.split_once('?').unwrap_or((&self.path, ""));
+        let query: Vec<(String, String)> =
+            query.split('&').filter_map(|pair| pair.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+        let mut headers: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (name, value) in &self.headers {
+            headers.entry(name).or_default().push(value);
+        }
+        let nothing_or = |map: Value| if map.as_object().is_some_and(|map| map.is_empty()) { Value::Null } else { map };
+        json!({
+            "resource": path,
+            "path": path,
+            "httpMethod": self.method,
+            "headers": headers.iter().map(|(name, values)| ((*name).to_owned(), json!(values.last()))).collect::<serde_json::Map<_, _>>(),
+            "multiValueHeaders": headers,
+            "queryStringParameters": nothing_or(query.iter().map(|(name, value)| (name.clone(), json!(value))).collect()),
+            "multiValueQueryStringParameters": nothing_or(query.iter().map(|(name, value)| (name.clone(), json!([value]))).collect()),
+            "pathParameters": null,
+            "stageVariables": null,
+            "requestContext": {
+                "accountId": "123456789012",
+                "apiId": "abcdef1234",
+                "domainName": "abcdef1234.execute-api.eu-central-1.amazonaws.com",
+                "httpMethod": self.method,
+                "identity": { "sourceIp": self.client, "userAgent": null },
+                "path": format!("/v1{path}"),
+                "protocol": "HTTP/1.1",
+                "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+                "requestTimeEpoch": 1_767_225_600_000_i64,
+                "resourceId": "xyz123",
+                "resourcePath": path,
+                "stage": "v1",
+            },
+            "body": self.body.as_ref().map(|body| STANDARD.encode(body)),
+            "isBase64Encoded": self.body.is_some(),
+        })
+    }
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The status.
+    pub status: u16,
+    /// The headers, in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// The body.
+    pub body: String,
+}
+
+impl Response {
+    /// The answer in what a function returns.
+    pub fn of(event: &Value) -> Self {
+        let mut headers = BTreeMap::new();
+        for (name, value) in event["headers"].as_object().into_iter().flatten() {
+            headers.insert(name.to_lowercase(), value.as_str().unwrap_or_default().to_owned());
+        }
+        for (name, values) in event["multiValueHeaders"].as_object().into_iter().flatten() {
+            let values: Vec<&str> = values.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            headers.insert(name.to_lowercase(), values.join(", "));
+        }
+        let body = event["body"].as_str().unwrap_or_default();
+        let body = match event["isBase64Encoded"].as_bool() {
+            Some(true) => String::from_utf8(STANDARD.decode(body).expect("base64")).expect("text"),
+            _ => body.to_owned(),
+        };
+        let status = event["statusCode"].as_u64().and_then(|status| u16::try_from(status).ok()).expect("a status");
+        Self { status, headers, body }
+    }
+
+    /// The body as JSON; null where it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or(Value::Null)
+    }
+
+    /// A text field of the body.
+    pub fn text(&self, field: &str) -> String {
+        self.json()[field].as_str().unwrap_or_else(|| panic!("no {field} in {self:?}")).to_owned()
+    }
+}

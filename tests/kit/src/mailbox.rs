@@ -1,0 +1,98 @@
+//! A mail service that remembers: SES's SendEmail over HTTP, for the real client. Nothing real of the kind runs on a laptop.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+};
+
+use aws_sdk_sesv2::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
+use axum::{Router, body::Bytes, extract::State, http::StatusCode, routing::post};
+use serde_json::Value;
+
+/// The path of a link that resets a password.
+pub const RESET_LINK: &str = "/api/password_reset/confirm/?token=";
+
+/// A mail that was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mail {
+    /// To whom.
+    pub to: String,
+    /// From whom.
+    pub from: String,
+    /// The subject.
+    pub subject: String,
+    /// The text part.
+    pub text: String,
+    /// The HTML part.
+    pub html: String,
+}
+
+impl Mail {
+    /// The token of the reset link in it, if there is one.
+    pub fn reset_token(&self) -> Option<String> {
+        let token = self.text.split(RESET_LINK).nth(1)?;
+        Some(token.split_whitespace().next().unwrap_or_default().to_owned())
+    }
+}
+
+/// What the service says instead of accepting: an HTTP status and an error code.
+#[derive(Clone, Debug)]
+pub struct Refuse(pub u16, pub &'static str);
+
+/// Mail as it was accepted, and what is to be refused next.
+#[derive(Clone, Default)]
+pub struct Mailbox {
+    mails: Arc<Mutex<Vec<Mail>>>,
+    refusals: Arc<Mutex<VecDeque<Refuse>>>,
+}
+
+impl Mailbox {
+    /// A service of its own port, and a client of it.
+    pub async fn open() -> (Self, aws_sdk_sesv2::Client) {
+        let mailbox = Self::default();
+        let router = Router::new().route("/v2/email/outbound-emails", post(accept)).with_state(mailbox.clone());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let config = aws_sdk_sesv2::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-central-1"))
+            .credentials_provider(Credentials::for_tests())
+            .endpoint_url(format!("http://{address}"))
+            .retry_config(RetryConfig::disabled())
+            .build();
+        (mailbox, aws_sdk_sesv2::Client::from_conf(config))
+    }
+
+    /// Every mail so far.
+    pub fn all(&self) -> Vec<Mail> {
+        self.mails.lock().expect("no test panicked while mail came").clone()
+    }
+
+    /// The mails to this address.
+    pub fn to(&self, address: &str) -> Vec<Mail> {
+        self.all().into_iter().filter(|mail| mail.to == address).collect()
+    }
+
+    /// Refuses the next mail.
+    pub fn refuse_next(&self, refusal: Refuse) {
+        self.refusals.lock().expect("no test panicked while mail came").push_back(refusal);
+    }
+}
+
+async fn accept(State(mailbox): State<Mailbox>, body: Bytes) -> (StatusCode, [(&'static str, &'static str); 2], String) {
+    if let Some(Refuse(status, code)) = mailbox.refusals.lock().expect("no test panicked while mail came").pop_front() {
+        let status = StatusCode::from_u16(status).expect("a status");
+        return (status, [("content-type", "application/json"), ("x-amzn-errortype", code)], "{\"message\":\"refused\"}".to_owned());
+    }
+    let body: Value = serde_json::from_slice(&body).expect("SES speaks JSON");
+    let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    mailbox.mails.lock().expect("no test panicked while mail came").push(Mail {
+        to: text("/Destination/ToAddresses/0"),
+        from: text("/FromEmailAddress"),
+        subject: text("/Content/Simple/Subject/Data"),
+        text: text("/Content/Simple/Body/Text/Data"),
+        html: text("/Content/Simple/Body/Html/Data"),
+    });
+    (StatusCode::OK, [("content-type", "application/json"), ("x-mail", "accepted")], "{\"MessageId\":\"1\"}".to_owned())
+}
