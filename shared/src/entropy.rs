@@ -8,14 +8,19 @@ use crate::clock::Timestamp;
 
 /// Where random bytes come from: the operating system in a function, a counter in a test that wants the same bytes twice.
 #[derive(Clone)]
-pub struct Entropy(Arc<dyn Fn(&mut [u8]) + Send + Sync>);
+pub struct Entropy(Arc<Fill>);
+
+type Fill = dyn Fn(&mut [u8]) + Send + Sync;
 
 impl Entropy {
     /// The operating system's generator.
     ///
-    /// Panics when the system has no randomness to give: nothing here may go on without it, and the panic is answered with a 500.
+    /// # Panics
+    ///
+    /// When the system has no randomness to give: nothing here may go on without it, and the panic is answered with a 500.
     #[must_use]
     #[expect(clippy::expect_used, reason = "without randomness no secret can be made; there is no other answer")]
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks the system for randomness")]
     pub fn system() -> Self {
         Self(Arc::new(|bytes| getrandom::fill(bytes).expect("the operating system gives random bytes")))
     }

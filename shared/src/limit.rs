@@ -12,7 +12,6 @@ use crate::{
     config::{Settings, span},
     http::Refusal,
     store::{Attempt, Store, Window},
-    text::fold,
     token::subject_digest,
 };
 
@@ -108,7 +107,7 @@ impl Window {
 /// so that whoever guesses elsewhere does not shut out the owner. A name that nobody has is counted like one that somebody has.
 #[must_use]
 pub fn login_subject(name: &str, account: Option<&Account>, client: Client, now: Timestamp) -> String {
-    let Some(account) = account else { return format!("name {}", fold(name)) };
+    let Some(account) = account else { return format!("name {}", name.to_lowercase()) };
     let site = client.site();
     let known = known_networks(account, now).any(|network| *network == site);
     let network = if known { site.as_str() } else { "" };

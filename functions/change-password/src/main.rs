@@ -1,4 +1,4 @@
-//! POST /api/change_password/: replaces a password that is known.
+//! POST `/api/change_password/`: replaces a password that is known.
 
 use change_password::ChangePassword;
 use doorward::{

@@ -1,4 +1,4 @@
-//! GET and POST /api/password_reset/confirm/: replaces a password that was forgotten.
+//! GET and POST `/api/password_reset/confirm/`: replaces a password that was forgotten.
 //!
 //! GET shows a page with a form and spends nothing, however often a mail scanner opens it. POST spends the link: as JSON for programs,
 //! as a page for the form.

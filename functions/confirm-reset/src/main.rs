@@ -1,4 +1,4 @@
-//! GET and POST /api/password_reset/confirm/: replaces a password that was forgotten.
+//! GET and POST `/api/password_reset/confirm/`: replaces a password that was forgotten.
 
 use confirm_reset::ConfirmReset;
 use doorward::{

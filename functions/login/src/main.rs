@@ -1,4 +1,4 @@
-//! POST /api/login/: opens a session.
+//! POST `/api/login/`: opens a session.
 
 use doorward::{
     clock::Clock,

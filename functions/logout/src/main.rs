@@ -1,4 +1,4 @@
-//! POST /api/logout/ and /api/logout_all/: ends one session, or all.
+//! POST `/api/logout/` and `/api/logout_all/`: ends one session, or all.
 
 use doorward::{
     clock::Clock,

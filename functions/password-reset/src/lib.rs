@@ -1,4 +1,4 @@
-//! POST /api/password_reset/: asks for a reset link.
+//! POST `/api/password_reset/`: asks for a reset link.
 //!
 //! This function cannot learn whether an account exists: it has no permission to look. Every well-formed address costs the same two writes.
 

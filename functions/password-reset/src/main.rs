@@ -1,4 +1,4 @@
-//! POST /api/password_reset/: asks for a reset link.
+//! POST `/api/password_reset/`: asks for a reset link.
 
 use doorward::{
     clock::Clock,

@@ -1,4 +1,4 @@
-//! POST /api/register/: makes an account.
+//! POST `/api/register/`: makes an account.
 
 use std::sync::Arc;
 
@@ -105,9 +105,9 @@ impl RegisterBody {
         let username = typed_username.as_deref().and_then(|text| match Username::parse(text) {
             Ok(username) => Some(username),
             Err(rules) => {
-                rules.iter().for_each(|rule| {
+                for rule in &rules {
                     fields.complain::<()>("username", rule.message());
-                });
+                }
                 None
             }
         });
@@ -129,9 +129,9 @@ impl RegisterBody {
             match AcceptedPassword::new(TypedPassword::from(password), policy, username, email) {
                 Ok(accepted) => Some(accepted),
                 Err(violations) => {
-                    violations.iter().for_each(|violation| {
+                    for violation in &violations {
                         fields.complain::<()>("password", &violation.message());
-                    });
+                    }
                     None
                 }
             }

@@ -1,4 +1,4 @@
-//! POST /api/register/: makes an account.
+//! POST `/api/register/`: makes an account.
 
 use doorward::{
     clock::Clock,

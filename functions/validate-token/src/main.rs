@@ -1,4 +1,4 @@
-//! POST /api/password_reset/validate_token/: says whether a reset link works.
+//! POST `/api/password_reset/validate_token/`: says whether a reset link works.
 
 use doorward::{
     clock::Clock,

@@ -5,7 +5,7 @@ mod username;
 
 use std::{fmt, str::FromStr};
 
-pub use email::{EmailAddress, email_key, reads_as_email};
+pub use email::{EmailAddress, Malformed, email_key, reads_as_email};
 pub use username::{Username, UsernameRule};
 use uuid::Uuid;
 

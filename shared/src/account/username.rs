@@ -75,7 +75,6 @@ impl fmt::Debug for Username {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
     use super::*;
 

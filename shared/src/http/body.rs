@@ -10,6 +10,8 @@ use super::Refusal;
 
 /// Largest body that is parsed, in bytes.
 const LARGEST: usize = 256 * 1024;
+/// Deepest nesting that is read, in levels: what `serde_json` allows by default.
+const DEEPEST: usize = 128;
 
 /// The fields of a body, each a value of one of JSON's kinds. Texts are wiped when they are dropped: any of them may be a password.
 pub struct Form(HashMap<String, Value>);
@@ -45,16 +47,13 @@ impl Form {
     fn json(body: &[u8]) -> Result<Self, Refusal> {
         let text = std::str::from_utf8(body).map_err(|_| Refusal::Unreadable("the body is not UTF-8".to_owned()))?;
         let raw: &RawValue = serde_json::from_str(text).map_err(unreadable)?;
-        match raw.get().as_bytes() {
-            [b'{', ..] => {}
-            // What follows is no object but must still be JSON to the last string.
-            _ => {
-                value(raw)?;
-                return Err(Refusal::NoObject(kind(raw.get())));
-            }
+        if !raw.get().starts_with('{') {
+            // What is no object must still be JSON to the last string.
+            value(raw, DEEPEST)?;
+            return Err(Refusal::NoObject(kind(raw.get())));
         }
         let fields: HashMap<String, &RawValue> = serde_json::from_str(raw.get()).map_err(unreadable)?;
-        Ok(Self(fields.into_iter().map(|(name, raw)| Ok((name, value(raw)?))).collect::<Result<_, Refusal>>()?))
+        Ok(Self(fields.into_iter().map(|(name, raw)| Ok((name, value(raw, DEEPEST)?))).collect::<Result<_, Refusal>>()?))
     }
 
     fn urlencoded(body: &[u8]) -> Self {
@@ -73,19 +72,20 @@ impl Form {
 
 /// One value, read to its last string.
 ///
-/// Numbers are not made into numbers, as no field is one: 1e999 is JSON too. Nested values are read level by level; serde_json bounds their depth.
-fn value(raw: &RawValue) -> Result<Value, Refusal> {
+/// Numbers are not made into numbers, as no field is one: 1e999 is JSON too. Nested values are read level by level, `levels` more at most.
+fn value(raw: &RawValue, levels: usize) -> Result<Value, Refusal> {
+    let Some(inner) = levels.checked_sub(1) else { return Err(Refusal::Unreadable("nested too deeply".to_owned())) };
     Ok(match raw.get().as_bytes() {
         [b'"', ..] => Value::Text(Zeroizing::new(serde_json::from_str(raw.get()).map_err(unreadable)?)),
         [b'n', ..] => Value::Null,
         [b'[', ..] => {
             let list: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(unreadable)?;
-            list.into_iter().try_for_each(|item| value(item).map(drop))?;
+            list.into_iter().try_for_each(|item| value(item, inner).map(drop))?;
             Value::Other
         }
         [b'{', ..] => {
             let object: BTreeMap<String, &RawValue> = serde_json::from_str(raw.get()).map_err(unreadable)?;
-            object.into_values().try_for_each(|item| value(item).map(drop))?;
+            object.into_values().try_for_each(|item| value(item, inner).map(drop))?;
             Value::Other
         }
         _ => Value::Other,

@@ -155,7 +155,9 @@ impl Refusal {
     #[must_use]
     pub fn violations(field: &'static str, violations: &[crate::password::Violation]) -> Self {
         let mut errors = FieldErrors::default();
-        violations.iter().for_each(|violation| errors.add(field, violation.message()));
+        for violation in violations {
+            errors.add(field, violation.message());
+        }
         Self::Fields(errors)
     }
 }

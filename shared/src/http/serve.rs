@@ -85,11 +85,11 @@ impl Edge {
                 answer
             }
             Ok(Err(refusal)) => {
-                match &refusal {
-                    Refusal::Fault(fault) => {
-                        tracing::error!(outcome = refusal.code(), status = refusal.status().as_u16(), %fault, "answered")
-                    }
-                    _ => tracing::info!(outcome = refusal.code(), status = refusal.status().as_u16(), "answered"),
+                let (outcome, status) = (refusal.code(), refusal.status().as_u16());
+                if let Refusal::Fault(fault) = &refusal {
+                    tracing::error!(outcome, status, %fault, "answered");
+                } else {
+                    tracing::info!(outcome, status, "answered");
                 }
                 Answer::from(&refusal)
             }
@@ -112,7 +112,7 @@ pub async fn run<E: Endpoint>(edge: Edge, endpoint: E) -> Result<(), Error> {
     .await
 }
 
-/// Takes out of the event what lambda_http would build a URL of, and panic where that is none: the host, the protocol, the query string.
+/// Takes out of the event what `lambda_http` would build a URL of, and panic where that is none: the host, the protocol, the query string.
 ///
 /// Nothing here reads that URL; the query string's parameters are returned.
 fn tame(request: &mut LambdaRequest) -> Vec<(String, String)> {

@@ -7,7 +7,7 @@ use aws_sdk_sesv2::{
 };
 
 use super::template::Rendered;
-use crate::{config::Settings, store::sdk_config};
+use crate::{account::EmailAddress, config::Settings, store::sdk_config};
 
 /// Sends mail.
 #[derive(Clone)]
@@ -46,12 +46,12 @@ impl Sender {
 
     /// Hands a mail to the service.
     pub async fn send(&self, to: &str, mail: &Rendered) -> Result<(), NotSent> {
-        let content = |text: &str| Content::builder().data(text).charset("UTF-8").build();
+        // SES takes no domain but in A-labels.
+        let to = EmailAddress::parse(to).map_or_else(|_| to.to_owned(), |address| address.deliverable());
+        let part = |text: &str| Content::builder().data(text).charset("UTF-8").build();
         // Tells vacation responders to keep still (RFC 3834, 5).
         let automatic = MessageHeader::builder().name("Auto-Submitted").value("auto-generated").build();
-        let (Ok(subject), Ok(text), Ok(html), Ok(automatic)) =
-            (content(&mail.subject), content(&mail.text), content(&mail.html), automatic)
-        else {
+        let (Ok(subject), Ok(text), Ok(html), Ok(automatic)) = (part(&mail.subject), part(&mail.text), part(&mail.html), automatic) else {
             return Err(NotSent::Refused("NotBuilt".to_owned()));
         };
         let message = Message::builder().subject(subject).body(Body::builder().text(text).html(html).build()).headers(automatic).build();

@@ -2,7 +2,7 @@
 //!
 //! A string is parsed, and its parameters bounded, before any work is done. Whatever a record asks for, one verification then
 //! takes at most 256 MiB of memory, which leaves a 512 MiB function its 19 MiB of own blocks and some 30 MiB of program, and
-//! about two seconds of one core. (A Lambda function of 512 MB has 0.29 of a core, so up to 8 s.) The bounds are for what no
+//! two to three seconds of one core. (A Lambda function of 512 MB has 0.29 of a core: up to 10 s.) The bounds are for what no
 //! site uses: nothing is too cheap, and each bound is well above every default in the field. The argument stands at each
 //! constant; the times were measured on one core of a current server.
 //!

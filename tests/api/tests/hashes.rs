@@ -6,6 +6,9 @@
 //! `contract-extra/crypt.jsonl` was written by argon2-cffi 25.1 and Django: all variants and both versions of Argon2, salts that are no
 //! ASCII, costs of next to nothing. One `{"password", "encoded"}` a line.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::thread;
 
@@ -19,14 +22,15 @@ const FILES: [&str; 3] = [
     include_str!("../contract-extra/crypt.jsonl"),
 ];
 
-#[derive(serde::Deserialize)]
 struct Line {
     password: String,
     encoded: String,
 }
 
 fn lines() -> Vec<Line> {
-    FILES.iter().flat_map(|file| file.lines()).map(|line| serde_json::from_str(line).unwrap()).collect()
+    let lines = FILES.iter().flat_map(|file| file.lines());
+    let parsed = lines.map(|line| serde_json::from_str::<HashMap<String, String>>(line).unwrap());
+    parsed.map(|line| Line { password: line["password"].clone(), encoded: line["encoded"].clone() }).collect()
 }
 
 fn hasher() -> Hasher {
@@ -38,9 +42,12 @@ fn verify(hasher: &Hasher, password: &str, stored: &str) -> Verdict {
     hasher.blocking_verify(&TypedPassword::new(password.to_owned()), Some(&stored)).unwrap()
 }
 
-/// Passwords that are near to `password` and not it. All differ within the 72 bytes that bcrypt sees.
-fn wrong(password: &str) -> [String; 2] {
-    [format!("x{password}x"), password.chars().skip(1).collect()]
+/// A password that is near to `password` and not it, within the 72 bytes that bcrypt sees.
+fn wrong(password: &str) -> String {
+    let mut rest = password.chars();
+    let first = rest.next();
+    // Without its first character, where that changes more than the length.
+    if rest.clone().next() == first { format!("x{password}") } else { rest.as_str().to_owned() }
 }
 
 #[test]
@@ -77,13 +84,9 @@ fn no_hash_from_elsewhere_verifies_another_password() {
 
 fn verifies_no_other(line: &Line) {
     let hasher = hasher();
-    // A repeated character or an empty password has no shorter neighbour that differs to bcrypt.
-    let candidates = wrong(&line.password);
-    let bcrypt_sees = |password: &str| password.bytes().take(72).collect::<Vec<_>>();
-    for candidate in candidates.iter().filter(|wrong| bcrypt_sees(wrong) != bcrypt_sees(&line.password)) {
-        assert_eq!(verify(&hasher, candidate, &line.encoded), Verdict::Wrong, "{candidate:?} {}", line.encoded);
-    }
-    assert_eq!(hasher.decoys(), 0);
+    let wrong = wrong(&line.password);
+    assert_eq!(verify(&hasher, &wrong, &line.encoded), Verdict::Wrong, "{wrong:?} {}", line.encoded);
+    assert_eq!((hasher.evaluations(), hasher.decoys()), (1, 0));
 }
 
 #[test]
@@ -167,7 +170,7 @@ fn almost_a_hash() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_stored_text_panics_or_verifies_or_costs_more_than_one_hash(stored in almost_a_hash(), password in "\\PC{0,40}") {
