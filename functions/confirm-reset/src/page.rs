@@ -3,7 +3,10 @@
 use doorward::{
     config::Settings,
     http::{Answer, Field, Fields, Refusal, Request, StatusCode, html},
-    mail::template::{Broken, render},
+    mail::{
+        product_name,
+        template::{Broken, render},
+    },
 };
 use serde::Serialize;
 
@@ -33,7 +36,7 @@ struct MessagePage<'a> {
 impl Pages {
     /// `PRODUCT_NAME`, default Doorward.
     pub fn configured(settings: &mut Settings) -> Self {
-        Self { product: settings.optional("PRODUCT_NAME").unwrap_or_else(|| "Doorward".to_owned()) }
+        Self { product: product_name(settings) }
     }
 
     /// The form that sets a new password, with what was wrong with the last one.

@@ -11,7 +11,7 @@ use doorward::{
     clock::Clock,
     config::{Settings, span},
     entropy::Entropy,
-    mail::Sender,
+    mail::{Sender, product_name},
     store::Store,
 };
 use serde::{Deserialize, Serialize};
@@ -103,7 +103,7 @@ impl Mailer {
         Self {
             store,
             sender,
-            product: settings.optional("PRODUCT_NAME").unwrap_or_else(|| "Doorward".to_owned()),
+            product: product_name(settings),
             link_base: link_base.trim_end_matches('/').to_owned(),
             link_lifetime: settings.span("RESET_LIFETIME", span::hours(1), span::minutes(10), span::hours(24)),
             cool_down: doorward::limit::cool_down(settings),

@@ -5,8 +5,16 @@ mod send;
 #[cfg(any(feature = "mail", feature = "pages"))]
 pub mod template;
 
+use crate::config::Settings;
+
 #[cfg(feature = "mail")]
 pub use send::{NotSent, Sender};
+
+/// `PRODUCT_NAME`: what mails and pages call the product; Doorward by default.
+#[must_use]
+pub fn product_name(settings: &Settings) -> String {
+    settings.optional("PRODUCT_NAME").unwrap_or_else(|| "Doorward".to_owned())
+}
 
 /// From where something was asked, in words that may stand in a mail: an address the gateway saw, a browser we recognised.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
