@@ -6,7 +6,10 @@ use std::{
 };
 
 use authorizer::{Authorizer, Question};
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::config::{
+    BehaviorVersion, Credentials, Region,
+    retry::{RetryPartition, TokenBucket},
+};
 use change_password::ChangePassword;
 use confirm_reset::ConfirmReset;
 use doorward::{
@@ -14,7 +17,7 @@ use doorward::{
     entropy::Entropy,
     http::{Edge, Endpoint},
     mail::Sender,
-    store::{Store, Tables},
+    store::{Store, Tables, retries, time_outs},
 };
 use dynoxide::Database;
 use lambda_runtime::{Context, LambdaEvent};
@@ -95,13 +98,17 @@ pub fn tables() -> Tables {
     Tables { accounts: "accounts".to_owned(), limits: "limits".to_owned(), outbox: "outbox".to_owned() }
 }
 
-/// A client of a store at this URL.
+/// A client of a store at this URL, as patient as the functions' own.
 pub fn client_of(url: &str) -> aws_sdk_dynamodb::Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-central-1"))
         .credentials_provider(Credentials::for_tests())
         .endpoint_url(url)
+        .retry_config(retries())
+        .timeout_config(time_outs())
+        // The allowance for retries is of the whole process: one test that fails calls may not use up the others'.
+        .retry_partition(RetryPartition::custom("tests").token_bucket(TokenBucket::unlimited()).build())
         .build();
     aws_sdk_dynamodb::Client::from_conf(config)
 }

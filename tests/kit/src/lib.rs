@@ -7,6 +7,7 @@ pub mod deployment;
 pub mod event;
 pub mod mailbox;
 pub mod operator;
+pub mod person;
 pub mod proxy;
 pub mod scenario;
 pub mod time;

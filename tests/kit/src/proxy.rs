@@ -17,6 +17,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 /// A call as the service sees it. What the SDK sends again after a failure is the same call.
 #[derive(Clone, Debug)]
@@ -60,6 +61,27 @@ pub enum Failure {
     Drops,
     /// Nothing comes, ever.
     Hangs,
+    /// It stands at a gate, and goes on as if nothing had happened once that is opened.
+    Waits(Gate),
+}
+
+/// Holds a call until something else has happened.
+#[derive(Clone, Debug, Default)]
+pub struct Gate {
+    reached: Arc<Notify>,
+    opened: Arc<Notify>,
+}
+
+impl Gate {
+    /// Waits until a call stands here.
+    pub async fn reached(&self) {
+        self.reached.notified().await;
+    }
+
+    /// Lets the call go on.
+    pub fn open(&self) {
+        self.opened.notify_one();
+    }
 }
 
 /// When a call fails.
@@ -192,8 +214,10 @@ async fn pass(State(proxy): State<Proxy>, request: Request<Body>) -> Response<Bo
     let mut asked: Value = serde_json::from_slice(&body).expect("both services speak JSON");
     let (record, call) = proxy.note(&head.headers, &head.uri, asked.clone());
     let trouble = proxy.trouble(&call);
-    if let Some((When::Before, failure)) = trouble {
-        return failure.happens().await;
+    if let Some((When::Before, failure)) = &trouble
+        && let Some(answer) = failure.happens().await
+    {
+        return answer;
     }
     let body = if call.operation == "SendEmail" {
         body
@@ -206,10 +230,12 @@ async fn pass(State(proxy): State<Proxy>, request: Request<Body>) -> Response<Bo
         call.status = head.status.as_u16();
         call.answer = serde_json::from_slice(&body).unwrap_or_default();
     }
-    match trouble {
-        Some((_, failure)) => failure.happens().await,
-        None => Response::from_parts(head, Body::from(body)),
+    if let Some((When::After, failure)) = &trouble
+        && let Some(answer) = failure.happens().await
+    {
+        return answer;
     }
+    Response::from_parts(head, Body::from(body))
 }
 
 impl Failure {
@@ -244,17 +270,23 @@ impl Failure {
         }
     }
 
-    async fn happens(self) -> Response<Body> {
+    /// The answer, if it makes one.
+    async fn happens(&self) -> Option<Response<Body>> {
         match self {
             Self::Says(status, body) => {
-                let answer = Response::builder().status(status).header(header::CONTENT_TYPE, "application/x-amz-json-1.0");
-                let code = body["__type"].as_str().unwrap_or_default().to_owned();
+                let answer = Response::builder().status(*status).header(header::CONTENT_TYPE, "application/x-amz-json-1.0");
+                let code = body["__type"].as_str().unwrap_or_default();
                 let code = code.rsplit('#').next().unwrap_or_default();
-                answer.header("x-amzn-errortype", code).body(Body::from(body.to_string())).expect("an answer")
+                Some(answer.header("x-amzn-errortype", code).body(Body::from(body.to_string())).expect("an answer"))
             }
             // Ends the task of the connection without an answer; unlike a panic it says nothing on standard error.
             Self::Drops => resume_unwind(Box::new("dropped on purpose")),
             Self::Hangs => std::future::pending().await,
+            Self::Waits(gate) => {
+                gate.reached.notify_one();
+                gate.opened.notified().await;
+                None
+            }
         }
     }
 }
