@@ -29,7 +29,7 @@ pub struct Mailer {
 }
 
 /// A batch of the Outbox stream, as far as it is looked at. Unknown or missing parts are no error: the item is the truth.
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 pub struct Records {
     /// One record per change of an item.
     #[serde(rename = "Records", default)]
@@ -37,7 +37,7 @@ pub struct Records {
 }
 
 /// A change of an item.
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 pub struct Record {
     /// INSERT, MODIFY or REMOVE.
     #[serde(rename = "eventName", default)]
@@ -48,7 +48,7 @@ pub struct Record {
 }
 
 /// Which item changed.
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 pub struct Change {
     /// The item's key.
     #[serde(rename = "Keys", default)]
@@ -59,7 +59,7 @@ pub struct Change {
 }
 
 /// A key of the Outbox.
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 pub struct Keys {
     /// The partition key.
     #[serde(default)]
@@ -70,7 +70,7 @@ pub struct Keys {
 }
 
 /// A string attribute.
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 pub struct Text {
     /// Its value.
     #[serde(rename = "S", default)]

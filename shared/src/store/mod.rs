@@ -74,16 +74,27 @@ pub enum Table {
     Outbox,
 }
 
+/// How often a call to a service is tried, and how soon again: three times, after at most 50 ms and then 100 ms.
+///
+/// The SDK's own pace, at most one second and then two, is made for programs that nobody waits for.
+#[must_use]
+pub fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(50))
+}
+
+/// How long a try may take: one that gets no answer is given up early enough for two more and an answer to the client.
+#[must_use]
+pub fn time_outs() -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(Duration::from_secs(1)).operation_attempt_timeout(Duration::from_secs(3)).build()
+}
+
 /// The SDK as a function needs it: credentials, Region and endpoint from the environment, where Lambda puts them, and nothing else looked up.
 pub(crate) async fn sdk_config() -> aws_config::SdkConfig {
-    // An attempt that gets no answer is given up early enough for two more and an answer to the client.
-    let timeouts =
-        TimeoutConfig::builder().connect_timeout(Duration::from_secs(1)).operation_attempt_timeout(Duration::from_secs(3)).build();
     aws_config::defaults(BehaviorVersion::latest())
         .credentials_provider(aws_config::environment::EnvironmentVariableCredentialsProvider::new())
         .region(std::env::var("AWS_REGION").ok().map(Region::new))
-        .retry_config(RetryConfig::standard().with_max_attempts(3))
-        .timeout_config(timeouts)
+        .retry_config(retries())
+        .timeout_config(time_outs())
         .load()
         .await
 }

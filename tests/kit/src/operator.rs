@@ -1,6 +1,6 @@
 //! What an operator does to the store by hand: the op steps of recorded scenarios.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use doorward::text::fold;
@@ -13,6 +13,9 @@ pub struct Operator {
     /// The Accounts table.
     pub accounts: String,
 }
+
+/// A table's items as text, by partition and sort key: what two moments are compared by.
+pub type Facts = BTreeMap<(String, String), BTreeMap<String, String>>;
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -30,6 +33,22 @@ impl Operator {
     pub async fn partition(&self, username: &str) -> String {
         let claim = self.item(&format!("username#{}", fold(username)), "claim").await.expect("the username is claimed");
         format!("account#{}", claim["account_id"].as_s().expect("an id"))
+    }
+
+    /// Everything in a table.
+    pub async fn facts(&self, table: &str) -> Facts {
+        let mut facts = Facts::new();
+        let mut pages = self.client.scan().table_name(table).consistent_read(true).into_paginator().items().send();
+        while let Some(item) = pages.next().await {
+            let written = |value: AttributeValue| match value {
+                AttributeValue::S(text) | AttributeValue::N(text) => text,
+                other => format!("{other:?}"),
+            };
+            let item: BTreeMap<String, String> =
+                item.expect("the store answers").into_iter().map(|(name, value)| (name, written(value))).collect();
+            facts.insert((item["pk"].clone(), item["sk"].clone()), item);
+        }
+        facts
     }
 
     /// An item.
