@@ -1,6 +1,9 @@
 //! All functions over one store, in process: an event in, a response out.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use authorizer::{Authorizer, Question};
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
@@ -25,8 +28,9 @@ use validate_token::ValidateToken;
 
 use crate::{
     event::{Request, Response},
-    mailbox::Mailbox,
+    mailbox::{self, Mailbox},
     operator::Operator,
+    proxy::Proxy,
     time::Hand,
 };
 
@@ -70,6 +74,14 @@ pub struct Deployment {
     /// The store.
     pub store: Store,
     outbox: tokio::sync::Mutex<Outbox>,
+}
+
+/// What sees, counts and fails the calls of the functions.
+pub struct Observer {
+    /// Calls to the store.
+    pub store: Proxy,
+    /// Calls to the mail service.
+    pub mail: Proxy,
 }
 
 /// The Outbox stream, read from where it was left.
@@ -129,14 +141,26 @@ impl Deployment {
 
     /// A deployment over the store behind `url`, which is `database` or something in front of it.
     pub async fn over(database: Database, url: &str, overrides: &[(&str, &str)]) -> Self {
+        let (mailbox, mail_url) = Mailbox::open().await;
+        Self::wired(database, [url, url], mailbox, &mail_url, overrides)
+    }
+
+    /// A fresh deployment whose calls to the store and to the mail service are observed. What the operator does is not.
+    pub async fn observed(overrides: &[(&str, &str)]) -> (Self, Observer) {
+        let (database, url) = fresh_store().await;
+        let (mailbox, mail_url) = Mailbox::open().await;
+        let observer = Observer { store: Proxy::before(&url).await, mail: Proxy::before(&mail_url).await };
+        (Self::wired(database, [observer.store.url(), &url], mailbox, observer.mail.url(), overrides), observer)
+    }
+
+    /// The functions reach the store by the first URL, the operator by the second.
+    fn wired(database: Database, [url, operator_url]: [&str; 2], mailbox: Mailbox, mail_url: &str, overrides: &[(&str, &str)]) -> Self {
         let entropy = Entropy::system();
-        let client = client_of(url);
-        let store = Store::new(client.clone(), tables(), entropy.clone());
+        let store = Store::new(client_of(url), tables(), entropy.clone());
         let hand = Hand::at("2026-01-01T12:00:00Z");
-        let (mailbox, ses) = Mailbox::open().await;
         let pairs = SETTINGS.iter().chain(overrides).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let mut settings = Settings::from_pairs(pairs);
-        let sender = Sender::new(ses, settings.text("SENDER"), None);
+        let sender = Sender::new(mailbox::client_of(mail_url), settings.text("SENDER"), None);
         let with = (store.clone(), hand.clock(), entropy.clone());
         macro_rules! endpoint {
             ($type:ident) => {
@@ -154,7 +178,7 @@ impl Deployment {
             authorizer: Authorizer::new(&mut settings, store.clone(), hand.clock()),
             mailer: Arc::new(Mailer::new(&mut settings, store.clone(), sender, hand.clock(), entropy)),
             edge: Arc::new(Edge::configured(&mut settings)),
-            operator: Operator { client, accounts: tables().accounts },
+            operator: Operator { client: client_of(operator_url), accounts: tables().accounts },
             outbox: tokio::sync::Mutex::new(Outbox::open(database)),
             hand,
             mailbox,
@@ -166,27 +190,41 @@ impl Deployment {
 
     /// Answers a request by the function its path belongs to.
     pub async fn send(&self, request: Request) -> Response {
-        let path = request.path.split('?').next().unwrap_or_default().trim_end_matches('/').to_owned();
+        let path = request.path.split('?').next().unwrap_or_default().to_owned();
         Response::of(&self.answer(&path, request.event()).await)
+    }
+
+    /// As [`Deployment::send`], with so much time until Lambda ends the function.
+    pub async fn send_within(&self, request: Request, time: Duration) -> Response {
+        #[expect(clippy::disallowed_methods, reason = "Lambda's deadline is of the system's clock")]
+        let deadline = (SystemTime::now() + time).duration_since(UNIX_EPOCH).expect("it is later than 1970").as_millis();
+        let mut context = Context::default();
+        context.deadline = u64::try_from(deadline).expect("it is not that late");
+        let path = request.path.split('?').next().unwrap_or_default().to_owned();
+        Response::of(&self.answer_in(context, &path, request.event()).await)
     }
 
     /// Answers an event by the function of a path.
     pub async fn answer(&self, path: &str, event: Value) -> Value {
+        self.answer_in(Context::default(), path, event).await
+    }
+
+    async fn answer_in(&self, context: Context, path: &str, event: Value) -> Value {
         match path.trim_end_matches('/') {
-            "/api/register" => self.call(&self.register, event).await,
-            "/api/login" => self.call(&self.login, event).await,
-            "/api/logout" | "/api/logout_all" => self.call(&self.logout, event).await,
-            "/api/change_password" => self.call(&self.change_password, event).await,
-            "/api/password_reset" => self.call(&self.password_reset, event).await,
-            "/api/password_reset/validate_token" => self.call(&self.validate_token, event).await,
-            "/api/password_reset/confirm" => self.call(&self.confirm_reset, event).await,
+            "/api/register" => self.call(&self.register, context, event).await,
+            "/api/login" => self.call(&self.login, context, event).await,
+            "/api/logout" | "/api/logout_all" => self.call(&self.logout, context, event).await,
+            "/api/change_password" => self.call(&self.change_password, context, event).await,
+            "/api/password_reset" => self.call(&self.password_reset, context, event).await,
+            "/api/password_reset/validate_token" => self.call(&self.validate_token, context, event).await,
+            "/api/password_reset/confirm" => self.call(&self.confirm_reset, context, event).await,
             other => panic!("no function has {other}"),
         }
     }
 
-    async fn call<E: Endpoint>(&self, endpoint: &Arc<E>, event: Value) -> Value {
+    async fn call<E: Endpoint>(&self, endpoint: &Arc<E>, context: Context, event: Value) -> Value {
         let payload = serde_json::value::to_raw_value(&event).expect("an event");
-        let answer = Arc::clone(&self.edge).answer(Arc::clone(endpoint), LambdaEvent::new(payload, Context::default())).await;
+        let answer = Arc::clone(&self.edge).answer(Arc::clone(endpoint), LambdaEvent::new(payload, context)).await;
         serde_json::from_str(answer.expect("an answer, whatever was asked").get()).expect("JSON")
     }
 

@@ -1,4 +1,5 @@
-//! What the tests stand on: a store in process, a clock to turn, a mail service that remembers, gateway events, recorded scenarios.
+//! What the tests stand on: a store in process, a clock to turn, a mail service that remembers, gateway events, recorded scenarios,
+//! and what stands between client and service to count and fail the calls.
 //!
 //! Nothing here is reachable from a function. A test that finds its ground missing has nothing to report but that, so this crate panics freely.
 
@@ -6,6 +7,7 @@ pub mod deployment;
 pub mod event;
 pub mod mailbox;
 pub mod operator;
+pub mod proxy;
 pub mod scenario;
 pub mod time;
 

@@ -39,6 +39,18 @@ impl Mail {
 #[derive(Clone, Debug)]
 pub struct Refuse(pub u16, pub &'static str);
 
+/// A client of a mail service at this URL. It does not try again by itself.
+pub fn client_of(url: &str) -> aws_sdk_sesv2::Client {
+    let config = aws_sdk_sesv2::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-central-1"))
+        .credentials_provider(Credentials::for_tests())
+        .endpoint_url(url)
+        .retry_config(RetryConfig::disabled())
+        .build();
+    aws_sdk_sesv2::Client::from_conf(config)
+}
+
 /// Mail as it was accepted, and what is to be refused next.
 #[derive(Clone, Default)]
 pub struct Mailbox {
@@ -47,21 +59,14 @@ pub struct Mailbox {
 }
 
 impl Mailbox {
-    /// A service of its own port, and a client of it.
-    pub async fn open() -> (Self, aws_sdk_sesv2::Client) {
+    /// A service of its own port, and its URL.
+    pub async fn open() -> (Self, String) {
         let mailbox = Self::default();
         let router = Router::new().route("/v2/email/outbound-emails", post(accept)).with_state(mailbox.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let config = aws_sdk_sesv2::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("eu-central-1"))
-            .credentials_provider(Credentials::for_tests())
-            .endpoint_url(format!("http://{address}"))
-            .retry_config(RetryConfig::disabled())
-            .build();
-        (mailbox, aws_sdk_sesv2::Client::from_conf(config))
+        (mailbox, format!("http://{address}"))
     }
 
     /// Every mail so far.

@@ -1,0 +1,260 @@
+//! What stands between a real client and a service: it counts the calls, reads what they cost, and fails the ones a test wants to fail.
+
+use std::{
+    collections::BTreeMap,
+    panic::resume_unwind,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes, to_bytes},
+    extract::State,
+    http::{HeaderMap, HeaderValue, Request, Response, header, uri::Uri},
+};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use serde_json::{Value, json};
+
+/// A call as the service sees it. What the SDK sends again after a failure is the same call.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Its number, from 0, since the proxy last forgot.
+    pub number: usize,
+    /// Which try this is, from 1.
+    pub attempt: usize,
+    /// `GetItem`, `TransactWriteItems` …; `SendEmail` for the mail service.
+    pub operation: String,
+    /// What was asked.
+    pub request: Value,
+    /// What was answered; null where nobody knows.
+    pub answer: Value,
+    /// The status of the answer; 0 where there was none.
+    pub status: u16,
+    invocation: String,
+}
+
+impl Call {
+    /// What the call cost, in capacity units of all its tables. A refused write tells nothing, and costs what it would have written.
+    pub fn units(&self) -> f64 {
+        match &self.answer["ConsumedCapacity"] {
+            Value::Array(tables) => tables.iter().filter_map(|table| table["CapacityUnits"].as_f64()).sum(),
+            table => table["CapacityUnits"].as_f64().unwrap_or_default(),
+        }
+    }
+
+    /// Whether it writes.
+    pub fn writes(&self) -> bool {
+        !matches!(self.operation.as_str(), "GetItem" | "BatchGetItem" | "Query" | "Scan" | "TransactGetItems")
+    }
+}
+
+/// How a call fails.
+#[derive(Clone, Debug)]
+pub enum Failure {
+    /// This status and this body.
+    Says(u16, Value),
+    /// The connection breaks.
+    Drops,
+    /// Nothing comes, ever.
+    Hangs,
+}
+
+/// When a call fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// Before it reaches the service.
+    Before,
+    /// After the service did it: the answer is lost.
+    After,
+}
+
+/// What to do to a call.
+pub type Trouble = Option<(When, Failure)>;
+type Rule = Arc<dyn Fn(&Call) -> Trouble + Send + Sync>;
+
+/// A service with a fault to come.
+#[derive(Clone)]
+pub struct Proxy {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    url: String,
+    service: String,
+    client: Client<HttpConnector, Body>,
+    calls: Mutex<Vec<Call>>,
+    rule: Mutex<Option<Rule>>,
+}
+
+impl Proxy {
+    /// Stands before the service at this URL.
+    pub async fn before(service: &str) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let proxy = Self {
+            inner: Arc::new(Inner {
+                url: format!("http://{}", listener.local_addr().expect("an address")),
+                service: service.to_owned(),
+                client: Client::builder(TokioExecutor::new()).build_http(),
+                calls: Mutex::default(),
+                rule: Mutex::default(),
+            }),
+        };
+        let router = Router::new().fallback(pass).with_state(proxy.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        proxy
+    }
+
+    /// Where it listens.
+    pub fn url(&self) -> &str {
+        &self.inner.url
+    }
+
+    /// Every try of every call since the proxy last forgot, in the order they came.
+    pub fn calls(&self) -> Vec<Call> {
+        self.locked().clone()
+    }
+
+    /// How many calls there were of each operation, however often the SDK tried.
+    pub fn count(&self) -> BTreeMap<String, usize> {
+        let mut count = BTreeMap::new();
+        for call in self.locked().iter().filter(|call| call.attempt == 1) {
+            *count.entry(call.operation.clone()).or_default() += 1;
+        }
+        count
+    }
+
+    /// What writes and reads have cost, in capacity units, as far as the answers tell.
+    pub fn units(&self) -> (f64, f64) {
+        let cost = |writes: bool| self.locked().iter().filter(|call| call.writes() == writes).map(Call::units).sum();
+        (cost(true), cost(false))
+    }
+
+    /// Forgets the calls and the rule.
+    pub fn forget(&self) {
+        self.heal();
+        self.locked().clear();
+    }
+
+    /// Fails the calls that `rule` names, from now on.
+    pub fn fail(&self, rule: impl Fn(&Call) -> Trouble + Send + Sync + 'static) {
+        *self.inner.rule.lock().expect("no rule panics") = Some(Arc::new(rule));
+    }
+
+    /// Fails no more calls.
+    pub fn heal(&self) {
+        *self.inner.rule.lock().expect("no rule panics") = None;
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Vec<Call>> {
+        self.inner.calls.lock().expect("nobody panics while counting")
+    }
+
+    /// Notes a call, and where its record is.
+    fn note(&self, headers: &HeaderMap, uri: &Uri, request: Value) -> (usize, Call) {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+        let target = text("x-amz-target");
+        let operation = match target.rsplit_once('.') {
+            Some((_, operation)) => operation.to_owned(),
+            None if uri.path().ends_with("/outbound-emails") => "SendEmail".to_owned(),
+            None => uri.path().to_owned(),
+        };
+        let invocation = text("amz-sdk-invocation-id");
+        let mut calls = self.locked();
+        let same: Vec<&Call> = calls.iter().filter(|call| call.invocation == invocation).collect();
+        let number = same.first().map_or_else(|| calls.iter().filter(|call| call.attempt == 1).count(), |call| call.number);
+        let call = Call { number, attempt: same.len() + 1, operation, request, answer: Value::Null, status: 0, invocation };
+        calls.push(call.clone());
+        (calls.len() - 1, call)
+    }
+
+    fn trouble(&self, call: &Call) -> Trouble {
+        let rule = self.inner.rule.lock().expect("no rule panics").clone();
+        rule.and_then(|rule| rule(call))
+    }
+
+    async fn forward(&self, mut head: axum::http::request::Parts, body: Bytes) -> (axum::http::response::Parts, Bytes) {
+        let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+        head.uri = format!("{}{path}", self.inner.service).parse().expect("a URL");
+        head.headers.remove(header::HOST);
+        head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+        let answer = self.inner.client.request(Request::from_parts(head, Body::from(body))).await.expect("the service answers");
+        let (head, body) = answer.into_parts();
+        (head, to_bytes(Body::new(body), usize::MAX).await.expect("a whole answer"))
+    }
+}
+
+async fn pass(State(proxy): State<Proxy>, request: Request<Body>) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let body = to_bytes(body, usize::MAX).await.expect("a whole request");
+    let mut asked: Value = serde_json::from_slice(&body).expect("both services speak JSON");
+    let (record, call) = proxy.note(&head.headers, &head.uri, asked.clone());
+    let trouble = proxy.trouble(&call);
+    if let Some((When::Before, failure)) = trouble {
+        return failure.happens().await;
+    }
+    let body = if call.operation == "SendEmail" {
+        body
+    } else {
+        asked["ReturnConsumedCapacity"] = json!("TOTAL");
+        Bytes::from(asked.to_string())
+    };
+    let (head, body) = proxy.forward(head, body).await;
+    if let Some(call) = proxy.locked().get_mut(record) {
+        call.status = head.status.as_u16();
+        call.answer = serde_json::from_slice(&body).unwrap_or_default();
+    }
+    match trouble {
+        Some((_, failure)) => failure.happens().await,
+        None => Response::from_parts(head, Body::from(body)),
+    }
+}
+
+impl Failure {
+    /// A code of the store, as it says it.
+    pub fn code(status: u16, code: &str) -> Self {
+        Self::Says(status, json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "made by a test" }))
+    }
+
+    /// What the store says when something else holds or exhausts what `call` wants: a conflict (`TransactionConflict`), a throttled transaction
+    /// (`ThrottlingError`), each in the form that the call's operation has for it.
+    pub fn busy(call: &Call, reason: &str) -> Self {
+        let throttled = || Self::code(400, if reason == "ThrottlingError" { "ThrottlingException" } else { reason });
+        match call.operation.as_str() {
+            "TransactWriteItems" => {
+                let items = call.request["TransactItems"].as_array().map_or(0, Vec::len);
+                let reasons: Vec<Value> = (0..items)
+                    .map(
+                        |index| if index == 0 { json!({ "Code": reason, "Message": "made by a test" }) } else { json!({ "Code": "None" }) },
+                    )
+                    .collect();
+                let Self::Says(status, mut body) = Self::code(400, "TransactionCanceledException") else { unreachable!() };
+                body["CancellationReasons"] = json!(reasons);
+                Self::Says(status, body)
+            }
+            // A batch leaves undone what it could not do.
+            "BatchWriteItem" => Self::Says(200, json!({ "UnprocessedItems": call.request["RequestItems"] })),
+            "BatchGetItem" => Self::Says(200, json!({ "Responses": {}, "UnprocessedKeys": call.request["RequestItems"] })),
+            "PutItem" | "UpdateItem" | "DeleteItem" if reason == "TransactionConflict" => Self::code(400, "TransactionConflictException"),
+            // A read of one item meets no conflict; it can be throttled.
+            _ if reason == "TransactionConflict" => Self::code(400, "ThrottlingException"),
+            _ => throttled(),
+        }
+    }
+
+    async fn happens(self) -> Response<Body> {
+        match self {
+            Self::Says(status, body) => {
+                let answer = Response::builder().status(status).header(header::CONTENT_TYPE, "application/x-amz-json-1.0");
+                let code = body["__type"].as_str().unwrap_or_default().to_owned();
+                let code = code.rsplit('#').next().unwrap_or_default();
+                answer.header("x-amzn-errortype", code).body(Body::from(body.to_string())).expect("an answer")
+            }
+            // Ends the task of the connection without an answer; unlike a panic it says nothing on standard error.
+            Self::Drops => resume_unwind(Box::new("dropped on purpose")),
+            Self::Hangs => std::future::pending().await,
+        }
+    }
+}
