@@ -5,10 +5,13 @@
 
 pub mod deployment;
 pub mod event;
+pub mod leak;
 pub mod mailbox;
 pub mod operator;
+pub mod person;
 pub mod proxy;
 pub mod scenario;
+pub mod store;
 pub mod time;
 
 pub use deployment::Deployment;
