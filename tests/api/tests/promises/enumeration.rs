@@ -1,5 +1,11 @@
 //! Promises 2 and 6: unknown costs what wrong costs; and what every operation costs at all (DESIGN, "Data").
 
+use std::time::Instant;
+
+use doorward::{
+    entropy::Entropy,
+    password::{Cost, Hasher, StoredPassword, TypedPassword, Verdict},
+};
 use doorward_kit::{
     Deployment, Response,
     deployment::Observer,
@@ -113,6 +119,24 @@ async fn a_decoy_is_one_hash_at_the_configured_cost_and_an_imported_one_at_its_o
         counted.push((door.login.hasher().evaluations() - hashes, door.login.hasher().decoys() - decoys));
     }
     assert_eq!(counted, [(1, 1), (1, 0), (1, 1), (1, 1), (1, 1), (1, 0)]);
+}
+
+#[test]
+fn a_decoy_takes_as_long_as_a_wrong_password_whatever_cost_is_configured() {
+    // A decoy at the default cost would take a tenth of this one. The quickest of three, as other programs run here too.
+    let hasher = Hasher::new(Cost::new(19_456, 20, 1).expect("a cost"), Entropy::system());
+    let hash = "$argon2id$v=19$m=19456,t=20,p=1$BwcHBwcHBwcHBwcHBwcHBw$6U2sjNYtgy/K1+EtYjBxZq1PnZED7h9P+MQJnO8k0ws";
+    let quickest = |stored: Option<&StoredPassword>| {
+        let took = |_| {
+            let started = Instant::now();
+            assert_eq!(hasher.blocking_verify(&TypedPassword::new("Wrong-Horse-42".to_owned()), stored).expect("a verdict"), Verdict::Wrong);
+            started.elapsed()
+        };
+        (0..3).map(took).min().expect("three")
+    };
+    let wrong = quickest(Some(&StoredPassword::stored(hash.to_owned())));
+    let decoy = quickest(None);
+    assert!(decoy < 2 * wrong && wrong < 2 * decoy, "{decoy:?} and {wrong:?}");
 }
 
 #[tokio::test]
