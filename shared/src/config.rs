@@ -72,7 +72,7 @@ impl Settings {
     pub fn span(&mut self, name: &str, default: Duration, least: Duration, most: Duration) -> Duration {
         self.parsed(name, default, |text| {
             let span = humantime::parse_duration(text).ok().filter(|span| (least..=most).contains(span));
-            span.ok_or_else(|| format!("must be {} to {}", humantime::format_duration(least), humantime::format_duration(most)))
+            span.ok_or_else(|| format!("must be {} to {}", span::shown(least), span::shown(most)))
         })
     }
 
@@ -143,6 +143,15 @@ pub mod span {
     pub const fn days(count: u64) -> Duration {
         hours(24 * count)
     }
+
+    /// A span as configuration writes it, in the largest unit that divides it: `5m`, `36h`, `365d`.
+    #[must_use]
+    pub fn shown(span: Duration) -> String {
+        let seconds = span.as_secs();
+        let divides = [(86_400, "d"), (3600, "h"), (60, "m")].into_iter().find(|(unit, _)| seconds > 0 && seconds.is_multiple_of(*unit));
+        let (unit, name) = divides.unwrap_or((1, "s"));
+        format!("{}{name}", seconds / unit)
+    }
 }
 
 #[cfg(test)]
@@ -163,7 +172,7 @@ mod tests {
         Registration::configured(&mut settings);
         insta::assert_snapshot!(
             settings.finish().unwrap_err(),
-            @"TABLE_NAME is not set; EMPTY is not set; RESET_LIFETIME: must be 10m to 1day; HOPS: must be a number from 0 to 9; REGISTRATION: must be open or closed"
+            @"TABLE_NAME is not set; EMPTY is not set; RESET_LIFETIME: must be 10m to 1d; HOPS: must be a number from 0 to 9; REGISTRATION: must be open or closed"
         );
     }
 

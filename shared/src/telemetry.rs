@@ -1,7 +1,12 @@
 //! Log lines: JSON, one per event, ids and codes and durations, nobody's data.
 
-use tracing::level_filters::LevelFilter;
-use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing::{Subscriber, level_filters::LevelFilter};
+use tracing_subscriber::{
+    filter::Targets,
+    fmt::{self, MakeWriter},
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 use crate::config::Settings;
 
@@ -23,13 +28,22 @@ const OURS: [&str; 10] = [
 pub fn start(settings: &mut Settings) {
     let level = settings
         .parsed("LOG_LEVEL", LevelFilter::INFO, |text| text.parse().map_err(|_| "must be error, warn, info, debug or trace".to_owned()));
-    let filter = OURS.iter().fold(Targets::new().with_default(LevelFilter::WARN), |filter, target| filter.with_target(*target, level));
-    // Lambda stamps every line; a second start, as tests make, keeps the first.
-    let lines = fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false).without_time();
-    let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
+    // A second start, as tests make, keeps the first.
+    let _ = lines_to(std::io::stdout, level).try_init();
     // What a panic says may quote anything; where it happened never does.
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, "panicked");
     }));
+}
+
+/// Writes log lines to `writer`: those of our crates from `level` on, those of others from a warning on.
+pub fn lines_to<W>(writer: W, level: LevelFilter) -> impl Subscriber + Send + Sync
+where
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
+    let filter = OURS.iter().fold(Targets::new().with_default(LevelFilter::WARN), |filter, target| filter.with_target(*target, level));
+    // Lambda stamps every line.
+    let lines = fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false).without_time().with_writer(writer);
+    tracing_subscriber::registry().with(filter).with(lines)
 }

@@ -5,6 +5,7 @@ use lambda_http::{
     http::{HeaderMap, HeaderName, HeaderValue, header},
 };
 use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use super::{Method, Refusal, StatusCode};
 
@@ -84,5 +85,14 @@ impl Answer {
             response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
         response
+    }
+    /// The answer to an event that says neither its format nor its method, in format 1.0.
+    #[must_use]
+    pub fn into_event(self) -> Value {
+        let text = String::from_utf8_lossy(&self.body).into_owned();
+        let response = self.into_response(&Method::POST);
+        let headers: Map<String, Value> =
+            response.headers().iter().filter_map(|(name, value)| Some((name.to_string(), Value::from(value.to_str().ok()?)))).collect();
+        json!({ "statusCode": response.status().as_u16(), "headers": headers, "body": text, "isBase64Encoded": false })
     }
 }

@@ -44,12 +44,8 @@ impl Edge {
     pub async fn answer<E: Endpoint>(self: Arc<Self>, endpoint: Arc<E>, event: LambdaEvent<Box<RawValue>>) -> Result<Box<RawValue>, Error> {
         let Ok(mut request) = serde_json::from_str::<LambdaRequest>(event.payload.get()) else {
             // No gateway sends such an event; whoever invokes the function by hand gets an answer all the same.
-            return Ok(serde_json::value::to_raw_value(&json!({
-                "statusCode": 400,
-                "headers": { "content-type": "application/json", "cache-control": "no-store" },
-                "body": json!({ "detail": "Malformed request." }).to_string(),
-                "isBase64Encoded": false,
-            }))?);
+            let answer = with_status(StatusCode::BAD_REQUEST, &json!({ "detail": "Malformed request." }));
+            return Ok(serde_json::value::to_raw_value(&answer.into_event())?);
         };
         let query = tame(&mut request);
         let handler = service_fn(move |event: lambda_http::Request| {

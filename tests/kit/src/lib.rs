@@ -5,11 +5,14 @@
 
 pub mod deployment;
 pub mod event;
+pub mod leak;
 pub mod mailbox;
 pub mod operator;
+pub mod people;
 pub mod person;
 pub mod proxy;
 pub mod scenario;
+pub mod store;
 pub mod time;
 
 pub use deployment::Deployment;

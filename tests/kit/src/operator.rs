@@ -90,6 +90,13 @@ impl Operator {
         self.set(&self.partition(username).await, "account", "password", text(hash)).await;
     }
 
+    /// Takes an attribute away from an account.
+    pub async fn remove(&self, username: &str, attribute: &str) {
+        let update = self.client.update_item().table_name(&self.accounts).set_key(Some(key(&self.partition(username).await, "account")));
+        let update = update.update_expression("REMOVE #name").expression_attribute_names("#name", attribute);
+        update.send().await.expect("the store answers");
+    }
+
     /// Makes the account's reset link older.
     pub async fn age_reset_token(&self, username: &str, hours: f64) {
         let partition = self.partition(username).await;

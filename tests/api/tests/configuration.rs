@@ -1,0 +1,171 @@
+//! Promise 11: bad configuration stops a function at start, with every complaint at once.
+
+use authorizer::Authorizer;
+use change_password::ChangePassword;
+use confirm_reset::ConfirmReset;
+use doorward::{
+    clock::Clock,
+    config::Settings,
+    entropy::Entropy,
+    http::Edge,
+    mail::Sender,
+    store::{Store, Table},
+    telemetry,
+};
+use login::Login;
+use logout::Logout;
+use mailer::Mailer;
+use password_reset::PasswordReset;
+use register::Register;
+use validate_token::ValidateToken;
+
+const ALL: [Table; 3] = [Table::Accounts, Table::Limits, Table::Outbox];
+
+/// Everything a function could be configured with, all of it wrong; every value says so, and none may be repeated.
+const WRONG: [(&str, &str); 24] = [
+    ("LOG_LEVEL", "wrong"),
+    ("ALLOWED_ORIGINS", "https://wrong.example/path"),
+    ("TRUSTED_PROXY_HOPS", "wrong"),
+    ("ARGON2_MEMORY_KIB", "8"),
+    ("ARGON2_ITERATIONS", "1"),
+    ("ARGON2_PARALLELISM", "1"),
+    ("PASSWORD_MIN_LENGTH", "4"),
+    ("PASSWORD_MAX_LENGTH", "9999"),
+    ("REGISTRATION", "wrong"),
+    ("SESSION_LIFETIME", "1s"),
+    ("SESSIONS_NOT_BEFORE", "wrong"),
+    ("RESET_LIFETIME", "9m"),
+    ("RESET_COOL_DOWN", "wrong"),
+    ("LOGIN_CLIENT_LIMIT", "0/5m"),
+    ("LOGIN_ACCOUNT_LIMIT", "wrong"),
+    ("REGISTER_CLIENT_LIMIT", "60"),
+    ("CHANGE_CLIENT_LIMIT", "60/0s"),
+    ("CHANGE_ACCOUNT_LIMIT", "60/2days"),
+    ("RESET_CLIENT_LIMIT", "-1/5m"),
+    ("VALIDATE_CLIENT_LIMIT", "wrong/5m"),
+    ("CONFIRM_CLIENT_LIMIT", "60/wrong"),
+    ("LINK_BASE", "https://wrong.example/?x"),
+    ("SENDER", "wrong"),
+    ("ACCOUNTS_TABLE", " "),
+];
+
+fn settings(pairs: &[(&str, &str)]) -> Settings {
+    Settings::from_pairs(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+}
+
+fn complaints(settings: Settings) -> Vec<String> {
+    settings.finish().err().map(|complaints| complaints.to_string().split("; ").map(str::to_owned).collect()).unwrap_or_default()
+}
+
+/// What each function says when it starts in this environment: as its `main` wires it.
+async fn at_start(pairs: &[(&str, &str)]) -> Vec<(&'static str, Vec<String>)> {
+    let mut said = Vec::new();
+    macro_rules! function {
+        ($name:literal, $type:ident, $tables:expr) => {
+            let mut settings = settings(pairs);
+            telemetry::start(&mut settings);
+            let store = Store::connect(&mut settings, $tables, Entropy::system()).await;
+            Edge::configured(&mut settings);
+            $type::new(&mut settings, store, Clock::system(), Entropy::system());
+            said.push(($name, complaints(settings)));
+        };
+    }
+    function!("register", Register, &ALL[..2]);
+    function!("login", Login, &ALL[..2]);
+    function!("logout", Logout, &ALL[..1]);
+    function!("change-password", ChangePassword, &ALL);
+    function!("password-reset", PasswordReset, &ALL[1..]);
+    function!("validate-token", ValidateToken, &ALL[..2]);
+    function!("confirm-reset", ConfirmReset, &ALL);
+    let mut authorizers = settings(pairs);
+    let store = Store::connect(&mut authorizers, &ALL[..1], Entropy::system()).await;
+    Authorizer::new(&mut authorizers, store, Clock::system());
+    said.push(("authorizer", complaints(authorizers)));
+    let mut mailers = settings(pairs);
+    let store = Store::connect(&mut mailers, &[Table::Accounts, Table::Outbox], Entropy::system()).await;
+    let sender = Sender::connect(&mut mailers).await;
+    Mailer::new(&mut mailers, store, sender, Clock::system(), Entropy::system());
+    said.push(("mailer", complaints(mailers)));
+    said
+}
+
+#[tokio::test]
+async fn every_function_stops_with_every_complaint_at_once_and_repeats_no_value() {
+    let mut all = Vec::new();
+    for (function, complaints) in at_start(&WRONG).await {
+        assert!(complaints.iter().any(|complaint| complaint.ends_with("_TABLE is not set")), "{function}: {complaints:?}");
+        assert!(complaints.len() >= 2, "{function}: {complaints:?}");
+        all.extend(complaints);
+    }
+    for (variable, value) in WRONG {
+        let about = all.iter().find(|complaint| complaint.contains(variable));
+        let about = about.unwrap_or_else(|| panic!("nobody complains of {variable}"));
+        assert!(value.len() < 5 || !about.contains(value), "{about}");
+    }
+    assert!(!all.iter().any(|complaint| complaint.contains("wrong")), "{all:?}");
+}
+
+#[tokio::test]
+async fn a_login_function_says_all_that_is_wrong_with_it() {
+    let said = at_start(&WRONG).await;
+    let (_, complaints) = said.iter().find(|(function, _)| *function == "login").expect("a login");
+    insta::assert_snapshot!(complaints.join("\n"), @r"
+    LOG_LEVEL: must be error, warn, info, debug or trace
+    ACCOUNTS_TABLE is not set
+    LIMITS_TABLE is not set
+    ALLOWED_ORIGINS: must be origins such as https://app.example.com, separated by commas, without a path
+    TRUSTED_PROXY_HOPS: must be a number from 0 to 9
+    ARGON2_MEMORY_KIB, ARGON2_ITERATIONS, ARGON2_PARALLELISM: below OWASP's floor: at least 47104 KiB with 1 pass, 19456 with 2, 12288 with 3, 9216 with 4 or 7168 with 5
+    SESSION_LIFETIME: must be 5m to 365d
+    SESSIONS_NOT_BEFORE: must be an instant such as 2026-01-31T12:00:00Z
+    LOGIN_CLIENT_LIMIT: must be attempts/window such as 60/5m, the window 1s to 1day
+    LOGIN_ACCOUNT_LIMIT: must be attempts/window such as 60/5m, the window 1s to 1day
+    ");
+}
+
+#[tokio::test]
+async fn nothing_but_the_tables_the_sender_and_the_base_of_links_must_be_set() {
+    let said: Vec<String> =
+        at_start(&[]).await.into_iter().map(|(function, complaints)| format!("{function}: {}", complaints.join("; "))).collect();
+    insta::assert_snapshot!(said.join("\n"), @r"
+    register: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set
+    login: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set
+    logout: ACCOUNTS_TABLE is not set
+    change-password: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set; OUTBOX_TABLE is not set
+    password-reset: LIMITS_TABLE is not set; OUTBOX_TABLE is not set
+    validate-token: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set
+    confirm-reset: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set; OUTBOX_TABLE is not set
+    authorizer: ACCOUNTS_TABLE is not set
+    mailer: ACCOUNTS_TABLE is not set; OUTBOX_TABLE is not set; SENDER is not set; LINK_BASE is not set
+    ");
+    let enough = [
+        ("ACCOUNTS_TABLE", "a"),
+        ("LIMITS_TABLE", "l"),
+        ("OUTBOX_TABLE", "o"),
+        ("SENDER", "accounts@example.com"),
+        ("LINK_BASE", "https://accounts.example.com"),
+    ];
+    assert!(at_start(&enough).await.iter().all(|(_, complaints)| complaints.is_empty()));
+}
+
+#[test]
+fn links_begin_with_https_unless_they_stay_on_this_machine() {
+    for (base, good) in [
+        ("https://accounts.example.com", true),
+        ("https://accounts.example.com/v1/", true),
+        ("http://localhost:4566/x", true),
+        ("http://accounts.example.com", false),
+        ("http://localhost.evil.example", false),
+        ("https://accounts.example.com/?a=b", false),
+        ("https://accounts.example.com/#a", false),
+        ("javascript:alert(1)", false),
+        ("//accounts.example.com", false),
+    ] {
+        let mut settings = settings(&[("LINK_BASE", base), ("SENDER", "a@example.com")]);
+        let store = doorward_kit::deployment::client_of("http://localhost:1");
+        let sender = Sender::new(doorward_kit::mailbox::client_of("http://localhost:1"), "a@example.com".to_owned(), None);
+        let store = Store::new(store, doorward_kit::deployment::tables(), Entropy::system());
+        Mailer::new(&mut settings, store, sender, Clock::system(), Entropy::system());
+        assert_eq!(settings.finish().is_ok(), good, "{base}");
+    }
+}

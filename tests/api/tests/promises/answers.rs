@@ -1,0 +1,172 @@
+//! Promise 10: what every answer carries, and whose pages may ask.
+
+use doorward_kit::{
+    Deployment, Response,
+    event::{Request, post, request},
+    people::{NEW_PASSWORD, PASSWORD, login, reset},
+    proxy::{Failure, When},
+};
+use serde_json::{Value, json};
+
+const OURS: &str = "https://abcdef1234.execute-api.eu-central-1.amazonaws.com";
+const APP: &str = "https://app.example.com";
+
+/// What is missing of the headers that every answer carries.
+fn lacks(answer: &Response) -> Vec<&'static str> {
+    const ALWAYS: [(&str, &str); 5] = [
+        ("cache-control", "no-store"),
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+        ("x-frame-options", "DENY"),
+        ("strict-transport-security", "max-age=63072000; includeSubDomains"),
+    ];
+    ALWAYS.iter().filter(|(name, value)| answer.headers.get(*name).is_none_or(|is| is != value)).map(|(name, _)| *name).collect()
+}
+
+#[tokio::test]
+async fn every_answer_forbids_keeping_sniffing_framing_and_referring() {
+    let (door, observer) = Deployment::observed(&[("VALIDATE_CLIENT_LIMIT", "1/5m")]).await;
+    let session = door.newcomer("ann").await;
+    let token = door.reset_token("ann@example.com").await;
+    let page = format!("/api/password_reset/confirm/?token={token}");
+    let validate = || post("/api/password_reset/validate_token/", &json!({ "token": "x" }));
+    let requests: Vec<(u16, Request)> = vec![
+        (201, post("/api/register/", &json!({ "username": "bob", "email": "bob@example.com", "password": PASSWORD }))),
+        (400, post("/api/register/", &json!({}))),
+        (200, login("ann", PASSWORD)),
+        (401, login("ann", NEW_PASSWORD)),
+        (400, request("POST", "/api/login/").header("Content-Type", "application/json").body("{")),
+        (415, request("POST", "/api/login/").header("Content-Type", "text/plain").body("x")),
+        (413, request("POST", "/api/login/").header("Content-Type", "application/json").body(vec![b' '; 300_000])),
+        (405, request("GET", "/api/login/")),
+        (204, request("OPTIONS", "/api/login/")),
+        (403, login("ann", PASSWORD).header("Origin", "https://evil.example")),
+        (401, request("POST", "/api/logout/")),
+        (200, reset("ann@example.com")),
+        (404, validate()),
+        (429, validate()),
+        (200, request("GET", &page)),
+        (200, request("HEAD", &page)),
+        (404, request("GET", "/api/password_reset/confirm/?token=x")),
+        (400, post("/api/password_reset/confirm/", &json!({ "token": token, "password": "short" })).header("Accept", "text/html")),
+        (200, post("/api/password_reset/confirm/", &json!({ "token": token, "password": NEW_PASSWORD })).header("Accept", "text/html")),
+        (401, request("POST", "/api/logout_all/").token(&session)),
+    ];
+    for (status, asked) in requests {
+        let shown = format!("{} {}", asked.method, asked.path);
+        let answer = door.send(asked).await;
+        assert_eq!(answer.status, status, "{shown} {answer:?}");
+        assert_eq!(lacks(&answer), [""; 0], "{shown} {status}");
+    }
+    // The store is out of order: refused for good, and out of reach.
+    for failure in [Failure::code(400, "AccessDeniedException"), Failure::Drops] {
+        observer.store.fail(move |_| Some((When::Before, failure.clone())));
+        let answer = door.send(login("ann", PASSWORD)).await;
+        assert_eq!((answer.status, lacks(&answer)), (503, vec![]), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_no_gateway_sends_is_answered_like_any_other() {
+    let door = Deployment::start().await;
+    for event in [json!({}), json!({ "httpMethod": 7 }), json!([])] {
+        let answer = Response::of(&door.answer("/api/login/", event).await);
+        assert_eq!((answer.status, lacks(&answer)), (400, vec![]), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn pages_are_html_that_loads_nothing_runs_nothing_and_keeps_its_token_from_the_next_address() {
+    let door = Deployment::start().await;
+    door.sign_up("ann").await;
+    let token = door.reset_token("ann@example.com").await;
+    let page = door.send(request("GET", &format!("/api/password_reset/confirm/?token={token}"))).await;
+    let policy = "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+    assert_eq!(page.headers["content-security-policy"], policy);
+    assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
+    assert!(page.body.contains("action=\"?\"") && !page.body.contains("<script") && !page.body.contains("http"), "{}", page.body);
+    let odd = door.send(request("GET", "/api/password_reset/confirm/?token=%22%3E%3Cscript%3E")).await;
+    assert!(odd.status == 404 && !odd.body.contains("<script"));
+}
+
+async fn posted(door: &Deployment, headers: &[(&str, &str)]) -> Response {
+    let asked = headers.iter().fold(login("ann", PASSWORD), |asked, (name, value)| asked.header(name, value));
+    door.send(asked).await
+}
+
+#[tokio::test]
+async fn a_post_from_a_page_that_is_neither_ours_nor_listed_is_refused() {
+    let door = Deployment::configured(&[("ALLOWED_ORIGINS", "https://app.example.com, http://localhost:3000")]).await;
+    door.sign_up("ann").await;
+    for headers in [
+        &[][..],
+        &[("Origin", OURS)],
+        &[("Origin", APP)],
+        &[("Origin", "http://localhost:3000")],
+        // A form of ours, which sends no referrer, and says so by the browser's own word.
+        &[("Origin", "null"), ("Sec-Fetch-Site", "same-origin")],
+    ] {
+        assert_eq!(posted(&door, headers).await.status, 200, "{headers:?}");
+    }
+    let logins = door.login.hasher().evaluations();
+    for headers in [
+        &[("Origin", "https://evil.example")][..],
+        &[("Origin", "null")],
+        &[("Origin", "null"), ("Sec-Fetch-Site", "cross-site")],
+        &[("Origin", "null"), ("Sec-Fetch-Site", "same-site")],
+        &[("Origin", "null"), ("Sec-Fetch-Site", "none")],
+        &[("Origin", "")],
+        &[("Origin", "https://app.example.com.evil.example")],
+        &[("Origin", "https://app.example.com:8443")],
+        &[("Origin", "http://app.example.com")],
+        &[("Origin", "HTTPS://APP.EXAMPLE.COM")],
+        &[("Origin", "https://accounts.example.com"), ("Host", "accounts.example.com")],
+        &[("Origin", "https://evil.example"), ("X-Forwarded-Host", "evil.example")],
+    ] {
+        let refused = posted(&door, headers).await;
+        assert_eq!((refused.status, refused.json()), (403, json!({ "detail": "Origin not allowed." })), "{headers:?}");
+        assert!(!refused.headers.contains_key("access-control-allow-origin"));
+    }
+    assert_eq!(door.login.hasher().evaluations(), logins, "refused before anything is looked at");
+}
+
+#[tokio::test]
+async fn only_a_listed_page_may_read_answers_refusals_included() {
+    let door = Deployment::configured(&[("ALLOWED_ORIGINS", APP)]).await;
+    let read_by = |answer: &Response| answer.headers.get("access-control-allow-origin").cloned();
+    let refused = posted(&door, &[("Origin", APP)]).await;
+    assert_eq!((refused.status, read_by(&refused)), (401, Some(APP.to_owned())));
+    assert_eq!(refused.headers["vary"], "Origin");
+    assert!(!refused.headers.contains_key("access-control-allow-credentials"), "nothing here lives in a cookie");
+    assert_eq!(posted(&door, &[]).await.headers["vary"], "Origin");
+
+    let asks = |origin: &str| {
+        request("OPTIONS", "/api/login/")
+            .header("Origin", origin)
+            .header("Access-Control-Request-Method", "POST")
+            .header("Access-Control-Request-Headers", "content-type")
+    };
+    let leave = door.send(asks(APP)).await;
+    assert_eq!(leave.headers["access-control-allow-headers"], "Authorization, Content-Type");
+    assert_eq!((leave.status, read_by(&leave)), (204, Some(APP.to_owned())));
+    let no_leave = door.send(asks("https://evil.example")).await;
+    assert!(!no_leave.headers.keys().any(|name| name.starts_with("access-control-")));
+
+    let closed = Deployment::start().await;
+    assert_eq!(read_by(&posted(&closed, &[("Origin", OURS)]).await), None, "with no list nobody else reads");
+}
+
+#[tokio::test]
+async fn registration_can_be_closed_and_nothing_else_closes_with_it() {
+    let (database, url) = doorward_kit::deployment::fresh_store().await;
+    let open = Deployment::over(database.clone(), &url, &[]).await;
+    open.sign_up("ann").await;
+    let closed = Deployment::over(database, &url, &[("REGISTRATION", "closed")]).await;
+    let before = closed.everything().await;
+    for body in [json!({ "username": "bob", "email": "bob@example.com", "password": PASSWORD }), json!({}), Value::Null] {
+        let refused = closed.send(post("/api/register/", &body)).await;
+        assert_eq!((refused.status, refused.json()), (403, json!({ "detail": "Registration is closed." })));
+    }
+    assert_eq!(closed.everything().await, before);
+    closed.sign_in("ann", PASSWORD).await;
+}

@@ -1,0 +1,231 @@
+//! The takeover drill: what somebody can and cannot do who holds a session, the mailbox for an hour, or a copy of the tables.
+//! SECURITY.md tells it in these words.
+
+use std::collections::BTreeSet;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use doorward_kit::{
+    Deployment,
+    event::{post, request},
+    people::{NEW_PASSWORD, PASSWORD, address_of, login, reset},
+};
+use serde_json::json;
+
+const THIEF: &str = "198.51.100.66";
+
+#[tokio::test]
+async fn whoever_stole_a_session_can_act_as_its_owner_and_end_sessions() {
+    let door = Deployment::start().await;
+    let stolen = door.newcomer("ann").await;
+    let owners = door.sign_in("ann", PASSWORD).await;
+    assert!(door.lets_pass(&stolen).await);
+    assert_eq!(door.log_out_everywhere(&stolen).await.status, 200);
+    assert!(!door.lets_pass(&stolen).await && !door.lets_pass(&owners).await);
+}
+
+#[tokio::test]
+async fn whoever_stole_a_session_cannot_set_a_password_without_knowing_the_old_one() {
+    let door = Deployment::start().await;
+    let stolen = door.newcomer("ann").await;
+    let before = door.everything_but_limits().await;
+    for guess in ["Wrong-Horse-42", "", NEW_PASSWORD] {
+        assert_eq!(door.change(&stolen, guess, NEW_PASSWORD).await.status, 400);
+    }
+    let without = post("/api/change_password/", &json!({ "new_password": NEW_PASSWORD })).token(&stolen);
+    assert_eq!(door.send(without).await.status, 400);
+    assert_eq!(door.everything_but_limits().await, before);
+}
+
+#[tokio::test]
+async fn whoever_stole_a_session_cannot_guess_the_password_with_it_beyond_ten_tries_a_quarter_of_an_hour() {
+    let door = Deployment::start().await;
+    let stolen = door.newcomer("ann").await;
+    let mut evaluated = 0;
+    for number in 0..30 {
+        let guess = json!({ "old_password": "Wrong-Horse-42", "new_password": NEW_PASSWORD });
+        let answer = door.send(post("/api/change_password/", &guess).token(&stolen).from(&format!("198.51.100.{number}"))).await;
+        evaluated += usize::from(answer.status == 400);
+    }
+    assert_eq!(evaluated, 10);
+    // While it lasts the owner cannot change it either, but can log in and can reset.
+    let owners = door.sign_in("ann", PASSWORD).await;
+    assert_eq!(door.change(&owners, PASSWORD, NEW_PASSWORD).await.status, 429);
+    let link = door.reset_token(&address_of("ann")).await;
+    assert_eq!(door.confirm(&link, NEW_PASSWORD).await.status, 200);
+    assert!(!door.lets_pass(&stolen).await);
+}
+
+#[tokio::test]
+async fn whoever_stole_a_session_cannot_keep_it_past_a_change_a_reset_a_logout_everywhere_or_its_thirty_days() {
+    type End = fn(&Deployment, String) -> std::pin::Pin<Box<dyn Future<Output = ()> + '_>>;
+    let ends: [End; 4] = [
+        |door, owners| Box::pin(async move { assert_eq!(door.change(&owners, PASSWORD, NEW_PASSWORD).await.status, 200) }),
+        |door, _| {
+            Box::pin(async move {
+                let link = door.reset_token(&address_of("ann")).await;
+                assert_eq!(door.confirm(&link, NEW_PASSWORD).await.status, 200);
+            })
+        },
+        |door, owners| Box::pin(async move { assert_eq!(door.log_out_everywhere(&owners).await.status, 200) }),
+        |door, _| Box::pin(async move { door.pass(30 * 24 * 60 * 60) }),
+    ];
+    for (number, end) in ends.into_iter().enumerate() {
+        let door = Deployment::start().await;
+        let stolen = door.newcomer("ann").await;
+        let owners = door.sign_in("ann", PASSWORD).await;
+        assert!(door.lets_pass(&stolen).await);
+        end(&door, owners).await;
+        assert!(!door.lets_pass(&stolen).await, "{number}");
+        assert_eq!(door.change(&stolen, PASSWORD, NEW_PASSWORD).await.status, 401, "{number}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_stole_a_session_cannot_make_another_one_or_a_link_or_learn_the_address() {
+    let door = Deployment::start().await;
+    let stolen = door.newcomer("ann").await;
+    let before = door.everything_but_limits().await;
+    for path in [
+        "/api/register/",
+        "/api/login/",
+        "/api/change_password/",
+        "/api/password_reset/",
+        "/api/password_reset/validate_token/",
+        "/api/password_reset/confirm/",
+    ] {
+        for method in ["GET", "POST", "PUT", "DELETE"] {
+            let body = json!({ "username": "ann", "token": stolen, "password": NEW_PASSWORD });
+            let asked = request(method, path).token(&stolen).header("Content-Type", "application/json").body(body.to_string()).from(THIEF);
+            let answer = door.send(asked).await;
+            assert!(answer.status >= 400 && !answer.body.contains("example.com"), "{method} {path} {answer:?}");
+        }
+    }
+    assert_eq!(door.everything_but_limits().await, before);
+    let context = door.authorize(json!({ "version": "2.0", "headers": { "authorization": format!("Token {stolen}") } })).await;
+    let told: Vec<&String> = context["context"].as_object().expect("a context").keys().collect();
+    assert_eq!(told, ["account_id", "username"]);
+}
+
+#[tokio::test]
+async fn whoever_has_the_mailbox_can_take_the_account_and_the_owner_sees_it_and_takes_it_back() {
+    let door = Deployment::start().await;
+    let owners = door.newcomer("ann").await;
+    let link = door.reset_token(&address_of("ann")).await;
+    assert_eq!(door.confirm(&link, NEW_PASSWORD).await.status, 200);
+    let thiefs = door.sign_in("ann", NEW_PASSWORD).await;
+    // The owner's sessions end, the old password does not work, a notice is in the mailbox.
+    assert!(!door.lets_pass(&owners).await && door.send(login("ann", PASSWORD)).await.status == 401);
+    door.deliver().await;
+    assert!(door.mailbox.to(&address_of("ann")).last().is_some_and(|mail| mail.subject.contains("was changed")));
+    // With the mailbox back, one reset ends all of it.
+    door.pass(60 * 60);
+    let link = door.reset_token(&address_of("ann")).await;
+    assert_eq!(door.confirm(&link, "Owners-Again-45").await.status, 200);
+    assert!(!door.lets_pass(&thiefs).await && door.send(login("ann", NEW_PASSWORD)).await.status == 401);
+    door.sign_in("ann", "Owners-Again-45").await;
+}
+
+#[tokio::test]
+async fn whoever_had_the_mailbox_for_an_hour_cannot_use_its_links_after_it_or_after_the_owners_change() {
+    let door = Deployment::start().await;
+    let owners = door.newcomer("ann").await;
+    let kept_for_later = door.reset_token(&address_of("ann")).await;
+    assert_eq!(door.change(&owners, PASSWORD, NEW_PASSWORD).await.status, 200);
+    assert_eq!(door.confirm(&kept_for_later, "Thiefs-Own-46").await.status, 404, "the owner's change kills it at once");
+    door.pass(60);
+    let kept_for_later = door.reset_token(&address_of("ann")).await;
+    door.pass(60 * 60);
+    assert_eq!(door.confirm(&kept_for_later, "Thiefs-Own-46").await.status, 404, "and an hour kills it anyway");
+    assert!(door.lets_pass(&owners).await);
+}
+
+#[tokio::test]
+async fn whoever_has_the_mailbox_cannot_read_a_password_in_it_or_use_an_old_mail() {
+    let door = Deployment::start().await;
+    door.sign_up("ann").await;
+    let mut old = Vec::new();
+    for _ in 0..3 {
+        old.push(door.reset_token(&address_of("ann")).await);
+        door.pass(16 * 60);
+    }
+    let newest = old.pop().expect("a link");
+    door.confirm(&newest, NEW_PASSWORD).await;
+    door.deliver().await;
+    for link in old.iter().chain([&newest]) {
+        assert_eq!(door.confirm(link, "Thiefs-Own-46").await.status, 404);
+    }
+    for mail in door.mailbox.all() {
+        let text = format!("{mail:?}");
+        assert!(!text.contains(PASSWORD) && !text.contains(NEW_PASSWORD) && !text.contains("$argon2"));
+    }
+}
+
+#[tokio::test]
+async fn whoever_has_the_mailbox_cannot_keep_the_owner_from_a_link_of_their_own() {
+    let door = Deployment::start().await;
+    door.sign_up("ann").await;
+    for _ in 0..30 {
+        door.send(reset(&address_of("ann")).from(THIEF)).await;
+        door.deliver().await;
+        door.pass(60);
+    }
+    // At most the longest cool-down later, a fresh one comes.
+    let before = door.reset_mails(&address_of("ann"));
+    door.pass(15 * 60);
+    let link = door.reset_token(&address_of("ann")).await;
+    assert_eq!(door.reset_mails(&address_of("ann")), before + 1);
+    assert_eq!(door.confirm(&link, NEW_PASSWORD).await.status, 200);
+}
+
+#[tokio::test]
+async fn whoever_copied_the_tables_cannot_make_a_session_or_a_link_of_anything_in_them() {
+    let door = Deployment::start().await;
+    let session = door.newcomer("ann").await;
+    let link = door.reset_token(&address_of("ann")).await;
+    let id = &doorward_kit::store::token_bytes(&session)[..16];
+    let copy = door.everything().await;
+    let mut pieces = BTreeSet::new();
+    for text in
+        copy.iter().flat_map(|item| item.split('\u{1f}')).flat_map(|attribute| [attribute, attribute.split('=').nth(1).unwrap_or("")])
+    {
+        pieces.extend(text.split('#').chain([text]).map(str::to_owned));
+    }
+    assert!(pieces.len() > 40, "{pieces:?}");
+    let mut tried = BTreeSet::new();
+    for piece in &pieces {
+        // As it is, behind a prefix, and in the place of a token's secret.
+        let secret = URL_SAFE_NO_PAD.decode(piece).unwrap_or_default();
+        let forged = URL_SAFE_NO_PAD.encode([id, &secret[..]].concat());
+        for text in [piece.clone(), format!("dws_{piece}"), format!("dwr_{piece}"), format!("dws_{forged}"), format!("dwr_{forged}")] {
+            assert!(text != session && text != link);
+            tried.insert(text);
+        }
+    }
+    for text in tried.iter().filter(|text| text.is_ascii()) {
+        assert!(!door.lets_pass(text).await, "{text}");
+        assert!(matches!(door.validate(text).await.status, 400 | 404), "{text}");
+    }
+    assert!(door.lets_pass(&session).await && door.validate(&link).await.status == 200, "while the real ones work");
+}
+
+#[tokio::test]
+async fn whoever_copied_the_tables_cannot_log_in_with_a_hash_and_has_argon2id_to_guess_against() {
+    let door = Deployment::start().await;
+    door.sign_up("ann").await;
+    let hash = door.operator.account("ann").await["password"].as_s().expect("a hash").clone();
+    assert_eq!(door.send(login("ann", &hash)).await.status, 401);
+    assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+}
+
+#[tokio::test]
+async fn whoever_copied_the_tables_can_read_names_addresses_and_networks_and_no_password_or_token() {
+    let door = Deployment::start().await;
+    let session = door.newcomer("ann").await;
+    let link = door.reset_token(&address_of("ann")).await;
+    door.deliver().await;
+    let copy = door.everything().await.join("\n");
+    assert!(copy.contains("username=ann") && copy.contains("email=ann@example.com") && copy.contains("203.0.113.0/24"));
+    for secret in [PASSWORD, &session, &link] {
+        assert!(!copy.contains(secret) && !copy.contains(&secret[4..]));
+    }
+}

@@ -1,0 +1,318 @@
+//! Promise 10: nothing secret leaks. Everything is done once, well and badly, and then everything that was written is searched.
+
+use std::{
+    io::Write,
+    panic::catch_unwind,
+    sync::{Arc, Mutex},
+};
+
+use doorward::telemetry;
+use doorward_kit::{
+    Deployment, Response,
+    deployment::Observer,
+    event::{Request, post, request},
+    leak::{Secret, found},
+    mailbox::Refuse,
+    people::{address_of, login, reset},
+    proxy::{Failure, When},
+    store::lines_of,
+};
+use serde_json::json;
+use tracing::level_filters::LevelFilter;
+
+const FIRST: &str = "Correct \"Horse\" <42> & 'Ünïcode'";
+const SECOND: &str = "Battery+Staple%43/=?";
+const THIRD: &str = "  Staple\\Of\tThe-Third🐎 ";
+const WRONG: &str = "Wrong-Guess-$1-Once";
+const TOO_SHORT: &str = "Zq7#x9";
+const EMAIL: &str = "ann.o'neil+tag@example.com";
+const STRANGER: &str = "stranger@elsewhere.example";
+
+/// Log lines, as a function writes them, at the level that says most.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("no test panicked while writing").write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    fn start() -> Self {
+        let log = Self::default();
+        let writer = log.clone();
+        let lines = telemetry::lines_to(move || writer.clone(), LevelFilter::TRACE);
+        tracing::subscriber::set_global_default(lines).expect("the first in this process");
+        // For its panic hook, whose own lines come to this log too; a test that fails says why besides.
+        let usual = std::panic::take_hook();
+        telemetry::start(&mut doorward::config::Settings::from_pairs([]));
+        let ours = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            ours(panic);
+            usual(panic);
+        }));
+        log
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().expect("no test panicked while writing").clone()).expect("text")
+    }
+}
+
+/// What a run knows and what it wrote.
+struct Run {
+    log: Log,
+    door: Deployment,
+    observer: Observer,
+    passwords: Vec<Secret>,
+    tokens: Vec<Secret>,
+    /// Addresses, and what else belongs to the account alone: nothing of these in a log line.
+    personal: Vec<Secret>,
+    /// Digests and hashes: in their own place in Accounts and nowhere else.
+    kept: Vec<Secret>,
+    answers: Vec<(Request, Response)>,
+}
+
+impl Run {
+    async fn start() -> Self {
+        let log = Log::start();
+        let (door, observer) = Deployment::observed(&[]).await;
+        let passwords = [FIRST, SECOND, THIRD, WRONG, TOO_SHORT]
+            .into_iter()
+            .enumerate()
+            .map(|(number, text)| Secret::text(&format!("password {number}"), text));
+        let personal = [EMAIL, STRANGER, "ann.o'neil+tag", "192.0.2.44"].map(|text| Secret::text(text, text));
+        Self {
+            log,
+            door,
+            observer,
+            passwords: passwords.collect(),
+            tokens: vec![],
+            personal: personal.to_vec(),
+            kept: vec![],
+            answers: vec![],
+        }
+    }
+
+    async fn send(&mut self, asked: Request) -> Response {
+        let asked = asked.from("192.0.2.44");
+        let answer = self.door.send(asked.clone()).await;
+        self.answers.push((asked, answer.clone()));
+        answer
+    }
+
+    fn knows_token(&mut self, name: &str, token: &str) {
+        self.tokens.push(Secret::token(name, token));
+        self.kept.push(Secret::digest(name, token));
+    }
+
+    async fn sign_in(&mut self, password: &str) -> String {
+        let token = self.send(login("ann", password)).await.text("token");
+        self.knows_token("session", &token);
+        self.knows_hash().await;
+        token
+    }
+
+    async fn knows_hash(&mut self) {
+        let hash = self.door.operator.account("ann").await["password"].as_s().expect("a hash").clone();
+        let tag = hash.rsplit('$').next().expect("a tag").to_owned();
+        self.kept.extend([Secret::text("hash", &hash), Secret::text("tag of a hash", &tag)]);
+    }
+
+    async fn reset_token(&mut self) -> String {
+        self.door.pass(16 * 60);
+        self.send(reset(EMAIL)).await;
+        self.door.deliver().await;
+        let token = self.door.newest_reset_token(EMAIL).expect("a link");
+        self.knows_token("reset link", &token);
+        token
+    }
+
+    /// Every endpoint, done well and refused.
+    async fn everything(&mut self) {
+        let register = json!({ "username": "ann", "email": EMAIL, "password": FIRST });
+        for body in [json!({ "username": "ann", "email": EMAIL, "password": TOO_SHORT }), register.clone(), register] {
+            self.send(post("/api/register/", &body)).await;
+        }
+        self.door.pass(1);
+        let session = self.sign_in(FIRST).await;
+        for asked in [
+            login("ann", WRONG),
+            login(STRANGER, WRONG),
+            login(EMAIL, TOO_SHORT),
+            request("POST", "/api/login/").header("Content-Type", "application/json").body(format!("{{\"password\": \"{WRONG}\"")),
+            request("POST", "/api/login/").header("Content-Type", "text/plain").body(WRONG),
+            request("GET", "/api/login/").header("Authorization", &format!("Token {session}")),
+            login("ann", WRONG).header("Origin", "https://evil.example"),
+            request("POST", "/api/logout/").header("Authorization", &format!("Token {session} {session}")),
+            request("POST", "/api/logout/").header("Authorization", &format!("Token {session}x")),
+        ] {
+            self.send(asked).await;
+        }
+        let change =
+            |old: &str, new: &str| post("/api/change_password/", &json!({ "old_password": old, "new_password": new })).token(&session);
+        for asked in [change(WRONG, SECOND), change(FIRST, TOO_SHORT), change(FIRST, SECOND)] {
+            self.send(asked).await;
+        }
+        self.knows_hash().await;
+        self.send(reset(STRANGER)).await;
+        let link = self.reset_token().await;
+        let page = format!("/api/password_reset/confirm/?token={link}");
+        for asked in [
+            request("GET", &page),
+            post("/api/password_reset/validate_token/", &json!({ "token": link })),
+            post("/api/password_reset/validate_token/", &json!({ "token": session })),
+            post("/api/password_reset/confirm/", &json!({ "token": link, "password": TOO_SHORT })),
+            post("/api/password_reset/confirm/", &json!({ "token": link, "password": TOO_SHORT })).header("Accept", "text/html"),
+            post("/api/password_reset/confirm/", &json!({ "token": link, "password": THIRD })),
+            post("/api/password_reset/confirm/", &json!({ "token": link, "password": THIRD })),
+            request("GET", &page).header("Accept", "text/html"),
+        ] {
+            self.send(asked).await;
+        }
+        self.knows_hash().await;
+        let last = self.sign_in(THIRD).await;
+        for header in [format!("Token {last}"), format!("Bearer {session}")] {
+            self.door.authorize(json!({ "version": "2.0", "headers": { "authorization": header } })).await;
+        }
+        self.send(request("POST", "/api/logout_all/").token(&last)).await;
+        // An imported hash that cannot be verified is told to the log, and one that can is replaced.
+        for hash in ["md5$salt$hash-of-somewhere-else", "pbkdf2_sha256$1000$saltsaltsalt$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="] {
+            self.door.operator.set_password_hash("ann", hash).await;
+            self.kept.push(Secret::text("imported hash", hash));
+            self.send(login("ann", WRONG)).await;
+        }
+        self.door.deliver().await;
+    }
+
+    /// The same, while the store and the mail service fail and say in their messages whatever they were sent.
+    async fn everything_amid_faults(&mut self) {
+        let session = {
+            self.door.register_as("eve", &address_of("eve")).await;
+            self.door.pass(1);
+            self.door.sign_in("eve", doorward_kit::people::PASSWORD).await
+        };
+        let link = self.door.reset_token(&address_of("eve")).await;
+        self.knows_token("session", &session);
+        self.knows_token("reset link", &link);
+        for number in 0..6 {
+            // What passes is tried again, which takes its time: once is enough.
+            let codes = ["ValidationException", "AccessDeniedException", "InternalServerError"];
+            for code in codes.into_iter().take(if number == 0 { 3 } else { 2 }) {
+                // Something for the mailer to fail at.
+                self.door.pass(60);
+                self.send(reset(EMAIL)).await;
+                let records = self.door.stream().await;
+                self.observer.store.forget();
+                self.observer.store.fail(move |call| {
+                    let told = json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": call.request.to_string() });
+                    (call.number >= number).then_some((When::Before, Failure::Says(if code.starts_with('I') { 500 } else { 400 }, told)))
+                });
+                for asked in [
+                    post("/api/register/", &json!({ "username": "bob", "email": STRANGER, "password": FIRST })),
+                    login(EMAIL, WRONG),
+                    post("/api/change_password/", &json!({ "old_password": doorward_kit::people::PASSWORD, "new_password": SECOND }))
+                        .token(&session),
+                    reset(EMAIL),
+                    post("/api/password_reset/confirm/", &json!({ "token": link, "password": TOO_SHORT })),
+                    request("GET", &format!("/api/password_reset/confirm/?token={link}")),
+                    request("POST", "/api/logout/").token(&link),
+                ] {
+                    self.send(asked).await;
+                }
+                let calls_before = self.observer.store.calls().len();
+                self.door.mailer.deliver(records).await;
+                assert!(self.observer.store.calls().len() > calls_before);
+                self.observer.store.forget();
+            }
+        }
+        for refusal in [Refuse(400, "MessageRejected"), Refuse(500, "InternalFailure"), Refuse(429, "TooManyRequestsException")] {
+            self.door.pass(16 * 60);
+            self.door.mailbox.refuse_next(refusal);
+            self.send(reset(&address_of("eve"))).await;
+            self.door.deliver().await;
+        }
+        let quoted = FIRST.to_owned();
+        catch_unwind(move || panic!("{quoted}")).expect_err("it panics");
+    }
+
+    /// Where anything was found that must not be there.
+    async fn leaks(&self) -> Vec<String> {
+        let mut leaks = Vec::new();
+        let mut look = |place: &str, text: &str, secrets: &[&[Secret]]| {
+            for secrets in secrets {
+                leaks.extend(found(text, secrets).into_iter().map(|(name, form)| format!("{place}: {name} as {form:?}")));
+            }
+        };
+        for line in self.log.text().lines() {
+            look(&format!("log line {line}"), line, &[&self.passwords, &self.tokens, &self.personal, &self.kept]);
+        }
+        for table in ["accounts", "limits", "outbox"] {
+            for item in lines_of(&self.door.operator.client, table).await {
+                look(&format!("item {item}"), &item, &[&self.passwords, &self.tokens]);
+                for attribute in item.split('\u{1f}') {
+                    let own =
+                        table == "accounts" && ["password=", "digest=", "sk=session#"].iter().any(|place| attribute.starts_with(place));
+                    if !own {
+                        look(&format!("attribute {attribute} of {table}"), attribute, &[&self.kept]);
+                    }
+                    // Under whom something is counted is nobody's to read.
+                    if table == "limits" || attribute.starts_with("pk=reset#") {
+                        look(&format!("attribute {attribute} of {table}"), attribute, &[&self.personal]);
+                    }
+                }
+            }
+        }
+        for mail in self.door.mailbox.all() {
+            let text = format!("{mail:?}");
+            look(&format!("mail {text}"), &text, &[&self.passwords, &self.kept]);
+            let links: Vec<&Secret> =
+                self.tokens.iter().filter(|token| mail.reset_token().is_none_or(|link| !token.forms.contains(&link))).collect();
+            let others: Vec<Secret> = links.into_iter().cloned().collect();
+            look(&format!("mail {text}"), &text, &[&others]);
+        }
+        for (asked, answer) in &self.answers {
+            let text = format!("{:?} {}", answer.headers, answer.body);
+            let place = format!("answer to {} {}: {text}", asked.method, asked.path);
+            look(&place, &text, &[&self.passwords, &self.kept]);
+            // A login tells its own token, the page of a link keeps its own; nothing else says any.
+            let own = answer.json()["token"].is_string() || answer.body.contains("name=\"token\"");
+            if !own {
+                look(&place, &text, &[&self.tokens]);
+            }
+        }
+        leaks
+    }
+}
+
+#[tokio::test]
+async fn after_a_full_run_no_secret_is_in_an_item_a_log_line_a_mail_or_an_answer() {
+    let mut run = Run::start().await;
+    run.everything().await;
+    run.everything_amid_faults().await;
+    assert!(run.answers.len() > 100 && run.tokens.len() >= 5 && run.kept.len() >= 10 && run.door.mailbox.all().len() >= 4);
+    let lines = run.log.text();
+    for said in ["\"answered\"", "\"stored hash refused\"", "\"panicked\"", "\"mail failed\"", "\"store failed\"", "ValidationException"] {
+        assert!(lines.contains(said), "the run says {said}");
+    }
+    assert_eq!(run.leaks().await, [""; 0]);
+
+    // And it would have been found: planted in each form, in each place.
+    for secret in run.passwords.iter().chain(&run.tokens).chain(&run.kept).chain(&run.personal) {
+        for form in &secret.forms {
+            assert!(!found(&format!("something before {form} and after"), std::slice::from_ref(secret)).is_empty(), "{form}");
+        }
+    }
+    let secret = &run.tokens[0].forms[0];
+    let item = run.door.operator.client.put_item().table_name("outbox");
+    let text = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
+    item.item("pk", text("x")).item("sk", text("x")).item("note", text(secret)).send().await.expect("the store answers");
+    assert_eq!(run.leaks().await.len(), 1, "in an item");
+    tracing::trace!(target: "doorward::planted", address = EMAIL, password = WRONG, "x");
+    assert!(run.leaks().await.len() >= 3, "in a log line of the lowest level");
+}
