@@ -37,6 +37,10 @@ impl EmailAddress {
         if !is_dot_atom(local_part) || !domain.chars().all(|char| matches!(char, '.' | '-') || is_letter_or_number(char) || is_mark(char)) {
             return Err(Malformed);
         }
+        // Nor is a ligature two letters.
+        if domain.rsplit('.').next().is_none_or(|last| last.chars().nth(1).is_none()) {
+            return Err(Malformed);
+        }
         let folded = canonical(&without_variants(text)).ok_or(Malformed)?;
         Ok(Self { given: text.to_owned(), folded })
     }
@@ -53,12 +57,12 @@ impl EmailAddress {
         &self.folded
     }
 
-    /// The address as a mail server takes it without SMTPUTF8, as SES does: the local part as given, the domain in A-labels.
+    /// The address as a mail server takes it without SMTPUTF8, as SES does: as given, but a domain in another script in A-labels.
     #[must_use]
     pub fn deliverable(&self) -> String {
         match (self.given.rsplit_once('@'), self.folded.rsplit_once('@')) {
-            (Some((local_part, _)), Some((_, domain))) => format!("{local_part}@{domain}"),
-            _ => self.folded.clone(),
+            (Some((local_part, given)), Some((_, domain))) if !given.is_ascii() => format!("{local_part}@{domain}"),
+            _ => self.given.clone(),
         }
     }
 }
@@ -216,15 +220,16 @@ mod tests {
             "a@-ü.de",
             "a@ü.名",
             "a@ü.名2",
+            "a@b.ﬁ",
         ] {
             assert!(!is_address(text), "{text}");
         }
     }
 
     #[test]
-    fn mail_goes_to_the_local_part_as_given() {
+    fn mail_goes_to_the_address_as_given() {
         let address = EmailAddress::parse("Alice.O'Neil@Example.COM").unwrap();
-        assert_eq!(address.deliverable(), "Alice.O'Neil@example.com");
+        assert_eq!(address.deliverable(), "Alice.O'Neil@Example.COM");
         assert_eq!(address.folded(), "alice.o'neil@example.com");
     }
 

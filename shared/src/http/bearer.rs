@@ -7,6 +7,9 @@ use super::Refusal;
 /// No usable header: absent, empty, another scheme.
 const NOT_PROVIDED: Refusal = Refusal::Unauthenticated("Authentication credentials were not provided.");
 
+/// The token is no text.
+const NO_TEXT: &str = "Invalid token header. Token string should not contain invalid characters.";
+
 /// The token of `Authorization: Token …` or `Bearer …` (RFC 6750, 2.1).
 ///
 /// The keyword has no case, any run of ASCII white space separates. The words are bytes: a header need not be text.
@@ -25,9 +28,18 @@ pub fn credentials_of(header: &[u8]) -> Result<&str, Refusal> {
     match (words.next(), words.next()) {
         (None, _) => Err(Refusal::Unauthenticated("Invalid token header. No credentials provided.")),
         (Some(_), Some(_)) => Err(Refusal::Unauthenticated("Invalid token header. Token string should not contain spaces.")),
-        // What is no text is no token either.
-        (Some(token), None) => Ok(std::str::from_utf8(token).unwrap_or_default()),
+        (Some(token), None) => text(token).ok_or(Refusal::Unauthenticated(NO_TEXT)),
     }
+}
+
+/// The token as text, if it is one.
+///
+/// The recorded stack reads the bytes of a header as UTF-8. A gateway that reads them as ISO-8859-1 (RFC 9110, 5.5) has made two characters of a
+/// byte that is none; both are told the same.
+fn text(token: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(token).ok()?;
+    let bytes: Option<Vec<u8>> = text.chars().map(|char| u8::try_from(char).ok()).collect();
+    bytes.is_none_or(|bytes| std::str::from_utf8(&bytes).is_ok()).then_some(text)
 }
 
 #[cfg(test)]
@@ -58,6 +70,11 @@ mod tests {
         }
         assert_eq!(of(b"Token "), Err("Invalid token header. No credentials provided."));
         assert_eq!(of(b"Bearer a b"), Err("Invalid token header. Token string should not contain spaces."));
-        assert_eq!(of(b"Token \xff").as_deref(), Ok(""));
+        for header in [&b"Token \xff"[..], "Token \u{ff}".as_bytes(), "Token t\u{f6}k".as_bytes()] {
+            assert_eq!(of(header), Err(NO_TEXT));
+        }
+        for token in ["\u{c3}\u{a9}", "\u{540d}"] {
+            assert_eq!(of(format!("Token {token}").as_bytes()).as_deref(), Ok(token));
+        }
     }
 }

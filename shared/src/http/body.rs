@@ -1,6 +1,6 @@
 //! Bodies: JSON and forms.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use lambda_http::http::{HeaderMap, header};
 use serde_json::value::RawValue;
@@ -10,8 +10,8 @@ use super::Refusal;
 
 /// Largest body that is parsed, in bytes.
 const LARGEST: usize = 256 * 1024;
-/// Deepest nesting that is read, in levels: what `serde_json` allows by default.
-const DEEPEST: usize = 128;
+/// Most fields of a form, as in the recorded stack (Django's `DATA_UPLOAD_MAX_NUMBER_FIELDS`).
+const MOST_FIELDS: usize = 1000;
 
 /// The fields of a body, each a value of one of JSON's kinds. Texts are wiped when they are dropped: any of them may be a password.
 pub struct Form(HashMap<String, Value>);
@@ -39,7 +39,7 @@ impl Form {
         let media_type = stated.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         match media_type.as_str() {
             "application/json" => Self::json(body),
-            "application/x-www-form-urlencoded" => Ok(Self::urlencoded(body)),
+            "application/x-www-form-urlencoded" => Self::urlencoded(body),
             _ => Err(Refusal::MediaType(stated)),
         }
     }
@@ -47,21 +47,23 @@ impl Form {
     fn json(body: &[u8]) -> Result<Self, Refusal> {
         let text = std::str::from_utf8(body).map_err(|_| Refusal::Unreadable("the body is not UTF-8".to_owned()))?;
         let raw: &RawValue = serde_json::from_str(text).map_err(unreadable)?;
+        check_strings(raw)?;
         if !raw.get().starts_with('{') {
-            // What is no object must still be JSON to the last string.
-            value(raw, DEEPEST)?;
             return Err(Refusal::NoObject(kind(raw.get())));
         }
         let fields: HashMap<String, &RawValue> = serde_json::from_str(raw.get()).map_err(unreadable)?;
-        Ok(Self(fields.into_iter().map(|(name, raw)| Ok((name, value(raw, DEEPEST)?))).collect::<Result<_, Refusal>>()?))
+        Ok(Self(fields.into_iter().map(|(name, raw)| Ok((name, value(raw)?))).collect::<Result<_, Refusal>>()?))
     }
 
-    fn urlencoded(body: &[u8]) -> Self {
-        Self(
+    fn urlencoded(body: &[u8]) -> Result<Self, Refusal> {
+        if body.split(|byte| *byte == b'&').count() > MOST_FIELDS {
+            return Err(Refusal::TooManyFields);
+        }
+        Ok(Self(
             form_urlencoded::parse(body)
                 .map(|(name, value)| (name.into_owned(), Value::Text(Zeroizing::new(value.into_owned()))))
                 .collect(),
-        )
+        ))
     }
 
     /// Takes a field out; none where it is missing.
@@ -70,26 +72,24 @@ impl Form {
     }
 }
 
-/// One value, read to its last string.
-///
-/// Numbers are not made into numbers, as no field is one: 1e999 is JSON too. Nested values are read level by level, `levels` more at most.
-fn value(raw: &RawValue, levels: usize) -> Result<Value, Refusal> {
-    let Some(inner) = levels.checked_sub(1) else { return Err(Refusal::Unreadable("nested too deeply".to_owned())) };
+/// A field's value. Numbers are not made into numbers, as no field is one: 1e999 is JSON too.
+fn value(raw: &RawValue) -> Result<Value, Refusal> {
     Ok(match raw.get().as_bytes() {
         [b'"', ..] => Value::Text(Zeroizing::new(serde_json::from_str(raw.get()).map_err(unreadable)?)),
         [b'n', ..] => Value::Null,
-        [b'[', ..] => {
-            let list: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(unreadable)?;
-            list.into_iter().try_for_each(|item| value(item, inner).map(drop))?;
-            Value::Other
-        }
-        [b'{', ..] => {
-            let object: BTreeMap<String, &RawValue> = serde_json::from_str(raw.get()).map_err(unreadable)?;
-            object.into_values().try_for_each(|item| value(item, inner).map(drop))?;
-            Value::Other
-        }
         _ => Value::Other,
     })
+}
+
+/// Reads every string in what is JSON otherwise: a lone surrogate is found only there. One pass, however deeply the values are nested.
+fn check_strings(raw: &RawValue) -> Result<(), Refusal> {
+    let mut rest = raw.get();
+    while let Some(start) = rest.find('"') {
+        let mut strings = serde_json::Deserializer::from_str(&rest[start..]).into_iter::<String>();
+        strings.next().transpose().map_err(unreadable)?.map(Zeroizing::new);
+        rest = &rest[start + strings.byte_offset()..];
+    }
+    Ok(())
 }
 
 /// What the recorded stack calls a JSON value that is no object.
@@ -163,10 +163,21 @@ mod tests {
             assert!(matches!(read("application/json", bad.as_bytes()), Err(Refusal::Unreadable(_))), "{bad:?}");
         }
         assert!(read("application/json", br#"{"a":1e999,"b":123456789012345678901234567890}"#).is_ok());
-        assert!(matches!(
-            read("application/json", format!("{}{}", "[".repeat(100_000), "]".repeat(100_000)).as_bytes()),
-            Err(Refusal::Unreadable(_))
-        ));
+        assert!(matches!(read("application/json", br#"["\\",{"a\"":["\udc00"]}]"#), Err(Refusal::Unreadable(_))));
+    }
+
+    #[test]
+    fn nesting_is_read_however_deep_it_is() {
+        let nested = |depth| format!("{}\"x\"{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(matches!(read("application/json", nested(100_000).as_bytes()), Err(Refusal::NoObject("list"))));
+        assert!(read("application/json", format!("{{\"a\":{}}}", nested(100_000)).as_bytes()).is_ok());
+        assert!(matches!(read("application/json", nested(100_000).replace('x', "\\ud800").as_bytes()), Err(Refusal::Unreadable(_))));
+    }
+
+    #[test]
+    fn a_form_of_a_thousand_fields_is_parsed_and_one_field_more_is_not() {
+        assert!(read("application/x-www-form-urlencoded", "a&".repeat(999).as_bytes()).is_ok());
+        assert!(matches!(read("application/x-www-form-urlencoded", "a&".repeat(1000).as_bytes()), Err(Refusal::TooManyFields)));
     }
 
     #[test]

@@ -58,6 +58,8 @@ pub enum Refusal {
     TooLarge,
     /// A body that is no JSON.
     Unreadable(String),
+    /// A form of more fields than are read.
+    TooManyFields,
     /// A JSON body that is no object.
     NoObject(&'static str),
     /// Fields that are wrong.
@@ -90,7 +92,7 @@ impl Refusal {
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Unreadable(_) | Self::NoObject(_) | Self::Fields(_) | Self::OldPassword => StatusCode::BAD_REQUEST,
+            Self::Unreadable(_) | Self::TooManyFields | Self::NoObject(_) | Self::Fields(_) | Self::OldPassword => StatusCode::BAD_REQUEST,
             Self::Token | Self::NotFound => StatusCode::NOT_FOUND,
             Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Origin | Self::RegistrationClosed => StatusCode::FORBIDDEN,
@@ -109,6 +111,7 @@ impl Refusal {
             Self::MediaType(media_type) => json!({ "detail": format!("Unsupported media type \"{media_type}\" in request.") }),
             Self::TooLarge => json!({ "detail": "Request body too large." }),
             Self::Unreadable(reason) => json!({ "detail": format!("JSON parse error - {reason}") }),
+            Self::TooManyFields => json!({ "detail": "Too many fields." }),
             Self::NoObject("null") => json!({ "non_field_errors": ["No data provided"] }),
             Self::NoObject(kind) => json!({ "non_field_errors": [format!("Invalid data. Expected a dictionary, but got {kind}.")] }),
             Self::Fields(errors) => errors.iter().map(|(field, messages)| (field.to_owned(), json!(messages))).collect(),
@@ -136,6 +139,7 @@ impl Refusal {
             Self::MediaType(_) => "media_type",
             Self::TooLarge => "too_large",
             Self::Unreadable(_) => "unreadable",
+            Self::TooManyFields => "too_many_fields",
             Self::NoObject(_) => "no_object",
             Self::Fields(_) => "fields",
             Self::OldPassword => "old_password",

@@ -6,6 +6,7 @@
 pub mod deployment;
 pub mod event;
 pub mod leak;
+pub mod front;
 pub mod mailbox;
 pub mod operator;
 pub mod people;

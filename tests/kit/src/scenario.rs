@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, future::Future};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -138,7 +138,7 @@ async fn exchange(http: &Http, stage: &impl Stage, variables: &mut HashMap<Strin
     }
     asked.body = match (&http.body, &http.body_b64, &http.body_gen) {
         (Some(text), _, _) => Some(filled(text, variables).into_bytes()),
-        (_, Some(base64), _) => Some(STANDARD.decode(base64).expect("base64")),
+        (_, Some(base64), _) => Some(STANDARD_NO_PAD.decode(base64.trim_end_matches('=')).expect("base64")),
         (_, _, Some(template)) => Some(generated(&filled(template, variables)).into_bytes()),
         _ => None,
     };
