@@ -15,6 +15,9 @@ use doorward::{
 };
 use serde::Serialize;
 
+/// No link lives shorter (`RESET_LIFETIME`). A request may be dropped for another one of the same window only while that one's link is alive.
+const SHORTEST_LINK: Duration = span::minutes(10);
+
 /// The endpoint.
 pub struct PasswordReset {
     store: Store,
@@ -38,7 +41,7 @@ impl PasswordReset {
         Self {
             store,
             client_limit: ClientLimit::configured(settings, "reset-client", "RESET_CLIENT_LIMIT", Limit::new(20, span::hours(1))),
-            cool_down: doorward::limit::cool_down(settings).first().copied().unwrap_or(span::minutes(1)),
+            cool_down: doorward::limit::cool_down(settings).first().map_or(span::minutes(1), |first| (*first).min(SHORTEST_LINK)),
             clock,
         }
     }

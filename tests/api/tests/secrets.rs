@@ -76,6 +76,8 @@ struct Run {
     /// Digests and hashes: in their own place in Accounts and nowhere else.
     kept: Vec<Secret>,
     answers: Vec<(Request, Response)>,
+    /// What the store was asked: what was written and deleted again is here too.
+    asked: Vec<String>,
 }
 
 impl Run {
@@ -96,7 +98,14 @@ impl Run {
             personal: personal.to_vec(),
             kept: vec![],
             answers: vec![],
+            asked: vec![],
         }
+    }
+
+    /// Keeps what the store was asked, before the proxy forgets it.
+    fn keep_calls(&mut self) {
+        self.asked.extend(self.observer.store.calls().iter().map(|call| call.request.to_string()));
+        self.observer.store.forget();
     }
 
     async fn send(&mut self, asked: Request) -> Response {
@@ -208,7 +217,7 @@ impl Run {
                 self.door.pass(60);
                 self.send(reset(EMAIL)).await;
                 let records = self.door.stream().await;
-                self.observer.store.forget();
+                self.keep_calls();
                 self.observer.store.fail(move |call| {
                     let told = json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": call.request.to_string() });
                     (call.number >= number).then_some((When::Before, Failure::Says(if code.starts_with('I') { 500 } else { 400 }, told)))
@@ -228,7 +237,7 @@ impl Run {
                 let calls_before = self.observer.store.calls().len();
                 self.door.mailer.deliver(records).await;
                 assert!(self.observer.store.calls().len() > calls_before);
-                self.observer.store.forget();
+                self.keep_calls();
             }
         }
         for refusal in [Refuse(400, "MessageRejected"), Refuse(500, "InternalFailure"), Refuse(429, "TooManyRequestsException")] {
@@ -237,6 +246,10 @@ impl Run {
             self.send(reset(&address_of("eve"))).await;
             self.door.deliver().await;
         }
+        self.door.pass(16 * 60);
+        let link = self.door.reset_token(&address_of("eve")).await;
+        self.knows_token("reset link", &link);
+        self.keep_calls();
         let quoted = FIRST.to_owned();
         catch_unwind(move || panic!("{quoted}")).expect_err("it panics");
     }
@@ -268,6 +281,9 @@ impl Run {
                 }
             }
         }
+        for asked in &self.asked {
+            look(&format!("call {asked}"), asked, &[&self.passwords, &self.tokens]);
+        }
         for mail in self.door.mailbox.all() {
             let text = format!("{mail:?}");
             look(&format!("mail {text}"), &text, &[&self.passwords, &self.kept]);
@@ -295,7 +311,13 @@ async fn after_a_full_run_no_secret_is_in_an_item_a_log_line_a_mail_or_an_answer
     let mut run = Run::start().await;
     run.everything().await;
     run.everything_amid_faults().await;
-    assert!(run.answers.len() > 100 && run.tokens.len() >= 5 && run.kept.len() >= 10 && run.door.mailbox.all().len() >= 4);
+    assert!(
+        run.asked.len() > 200
+            && run.answers.len() > 100
+            && run.tokens.len() >= 5
+            && run.kept.len() >= 10
+            && run.door.mailbox.all().len() >= 4
+    );
     let lines = run.log.text();
     for said in ["\"answered\"", "\"stored hash refused\"", "\"panicked\"", "\"mail failed\"", "\"store failed\"", "ValidationException"] {
         assert!(lines.contains(said), "the run says {said}");

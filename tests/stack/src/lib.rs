@@ -12,18 +12,22 @@ use doorward_kit::{
     operator::Operator,
     scenario::Stage,
 };
-use serde_json::Value;
-use ureq::{
-    Agent,
+use axum::{
+    body::{Body, to_bytes},
     http::{self, HeaderValue},
 };
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use serde_json::Value;
 
 /// How long everything that was asked for may take to be sent.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A stack that is up.
 pub struct Stack {
-    agent: Agent,
+    client: Client<HttpConnector, Body>,
     api_url: String,
     mail_url: String,
     outbox: String,
@@ -50,14 +54,8 @@ impl Stack {
             ))
             .endpoint_url(variable("AWS_ENDPOINT_URL"))
             .build();
-        let agent = Agent::config_builder()
-            .http_status_as_error(false)
-            .allow_non_standard_methods(true)
-            .max_redirects(0)
-            .timeout_global(Some(Duration::from_secs(60)))
-            .build();
         Self {
-            agent: agent.into(),
+            client: Client::builder(TokioExecutor::new()).build_http(),
             api_url: variable("API_URL"),
             mail_url: variable("MAIL_URL"),
             outbox: variable("OUTBOX_TABLE"),
@@ -71,16 +69,12 @@ impl Stack {
         for (name, value) in &request.headers {
             outgoing = outgoing.header(name, header_value(value));
         }
-        let outgoing = outgoing.body(request.body.unwrap_or_default()).expect("a request");
-        let agent = self.agent.clone();
-        let answer = tokio::task::spawn_blocking(move || agent.run(outgoing)).await.expect("no panic");
-        let mut answer = answer.expect("the stack answers");
-        let headers =
-            answer.headers().iter().map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+        let outgoing = outgoing.body(Body::from(request.body.unwrap_or_default())).expect("a request");
+        let (head, body) = self.client.request(outgoing).await.expect("the stack answers").into_parts();
+        let headers = head.headers.iter().map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
         let headers = headers.collect();
-        let status = answer.status().as_u16();
-        let body = answer.body_mut().read_to_string().expect("a body of text");
-        Response { status, headers, body }
+        let body = to_bytes(Body::new(body), usize::MAX).await.expect("a body");
+        Response { status: head.status.as_u16(), headers, body: String::from_utf8(body.to_vec()).expect("text") }
     }
 
     /// Waits until the mailer has done with everything that was asked for.

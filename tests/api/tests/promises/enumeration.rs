@@ -129,7 +129,10 @@ fn a_decoy_takes_as_long_as_a_wrong_password_whatever_cost_is_configured() {
     let quickest = |stored: Option<&StoredPassword>| {
         let took = |_| {
             let started = Instant::now();
-            assert_eq!(hasher.blocking_verify(&TypedPassword::new("Wrong-Horse-42".to_owned()), stored).expect("a verdict"), Verdict::Wrong);
+            assert_eq!(
+                hasher.blocking_verify(&TypedPassword::new("Wrong-Horse-42".to_owned()), stored).expect("a verdict"),
+                Verdict::Wrong
+            );
             started.elapsed()
         };
         (0..3).map(took).min().expect("three")

@@ -1,0 +1,169 @@
+//! Can it be told from the time an answer takes whether an account exists?
+//!
+//! The probe registers accounts of its own, then asks the same question about one of them and about a name that nobody has, in turn and in random
+//! order, over one connection. What it measured is compared by a rank test and by the size of the effect; see [`statistics`].
+
+pub mod plot;
+pub mod statistics;
+
+use std::{
+    hash::{BuildHasher as _, RandomState},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use statistics::Comparison;
+use ureq::Agent;
+
+/// How often one name is asked about: fewer than the ten tries an account has in a quarter of an hour, because over the limit every
+/// account costs what an unknown one costs, and nothing would be compared.
+const TRIES_PER_NAME: usize = 8;
+/// Pairs that are thrown away: connections open, processes start, caches fill.
+const WARM_UP: usize = 6;
+/// The longest `Retry-After` that is waited for without `--patient`.
+const SHORT_WAIT: Duration = Duration::from_secs(60);
+
+/// What is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// POST `/api/login/` with a wrong password.
+    Login,
+    /// POST `/api/password_reset/`.
+    Reset,
+}
+
+impl Question {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Reset => "reset",
+        }
+    }
+
+    fn path(self) -> &'static str {
+        match self {
+            Self::Login => "/api/login/",
+            Self::Reset => "/api/password_reset/",
+        }
+    }
+
+    fn body(self, name: &str) -> Value {
+        match self {
+            Self::Login => json!({ "username": name, "password": "A-wrong-guess-of-the-probe" }),
+            Self::Reset => json!({ "email": address(name) }),
+        }
+    }
+}
+
+/// Times, in milliseconds, and what they say.
+pub struct Report {
+    /// What was asked.
+    pub question: Question,
+    /// About names that nobody has.
+    pub unknown: Vec<f64>,
+    /// About accounts of the probe.
+    pub known: Vec<f64>,
+    /// What the two say together.
+    pub comparison: Comparison,
+    /// Answers that differ in status or body, which is worse than any difference in time.
+    pub told_apart: Option<String>,
+}
+
+/// A deployment to ask.
+pub struct Probe {
+    agent: Agent,
+    base: String,
+    /// Whether to wait out every limit, however long.
+    pub patient: bool,
+    random: RandomState,
+    drawn: u64,
+}
+
+/// Why nothing can be said.
+pub type Trouble = String;
+
+fn address(name: &str) -> String {
+    format!("{name}@probe.example.com")
+}
+
+impl Probe {
+    /// A probe of the deployment whose `/api/login/` is below `base`.
+    pub fn of(base: &str) -> Self {
+        let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(60))).build();
+        Self { agent: config.into(), base: base.trim_end_matches('/').to_owned(), patient: false, random: RandomState::new(), drawn: 0 }
+    }
+
+    /// Takes so many samples of each kind.
+    pub fn ask(&mut self, question: Question, samples: usize) -> Result<Report, Trouble> {
+        let names = (samples + WARM_UP).div_ceil(TRIES_PER_NAME);
+        let (mut known_names, mut unknown_names) = (Vec::new(), Vec::new());
+        for _ in 0..names {
+            known_names.push(self.register()?);
+            unknown_names.push(self.name());
+        }
+        let (mut known, mut unknown, mut answers) = (Vec::new(), Vec::new(), [const { None }; 2]);
+        for number in 0..samples + WARM_UP {
+            let pair = [&known_names[number / TRIES_PER_NAME], &unknown_names[number / TRIES_PER_NAME]];
+            // By chance, so that nothing that comes and goes with the second of two is taken for the name's doing.
+            let first = usize::from(self.draw() % 2 == 0);
+            for kind in [first, 1 - first] {
+                let (took, answer) = self.time(question, pair[kind])?;
+                if number >= WARM_UP {
+                    [&mut known, &mut unknown][kind].push(took);
+                    answers[kind].get_or_insert(answer);
+                }
+            }
+        }
+        let told_apart =
+            (answers[0] != answers[1]).then(|| format!("{:?} for a known one, {:?} for an unknown one", answers[0], answers[1]));
+        let comparison = Comparison::of(&unknown, &known);
+        Ok(Report { question, unknown, known, comparison, told_apart })
+    }
+
+    fn draw(&mut self) -> u64 {
+        self.drawn += 1;
+        self.random.hash_one(self.drawn)
+    }
+
+    /// A name that nobody has; all are equally long.
+    fn name(&mut self) -> String {
+        format!("probe-{:016x}", self.draw())
+    }
+
+    fn register(&mut self) -> Result<String, Trouble> {
+        let name = self.name();
+        let body = json!({ "username": name, "email": address(&name), "password": format!("Probe-Horse-{:016x}", self.draw()) });
+        let (status, body, _) = self.post("/api/register/", &body)?;
+        if status == 201 { Ok(name) } else { Err(format!("registering an account of the probe's own: {status} {body}")) }
+    }
+
+    fn time(&self, question: Question, name: &str) -> Result<(f64, (u16, String)), Trouble> {
+        let body = question.body(name);
+        let (status, text, took) = self.post(question.path(), &body)?;
+        if status >= 500 || status == 404 { Err(format!("{}: {status} {text}", question.path())) } else { Ok((took, (status, text))) }
+    }
+
+    /// Asks, and asks again after a 429.
+    fn post(&self, path: &str, body: &Value) -> Result<(u16, String, f64), Trouble> {
+        loop {
+            let request = self.agent.post(format!("{}{path}", self.base)).header("Content-Type", "application/json");
+            let started = Instant::now();
+            let mut answer = request.send(body.to_string()).map_err(|error| format!("{path}: {error}"))?;
+            let text = answer.body_mut().read_to_string().map_err(|error| format!("{path}: {error}"))?;
+            let took = started.elapsed().as_secs_f64() * 1e3;
+            if answer.status().as_u16() != 429 {
+                return Ok((answer.status().as_u16(), text, took));
+            }
+            let header = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+            let wait = Duration::from_secs(header.unwrap_or(60));
+            if wait > SHORT_WAIT && !self.patient {
+                return Err(format!(
+                    "{path} wants {} s of patience: raise the limits per client for the time of the probe, or say --patient",
+                    wait.as_secs()
+                ));
+            }
+            std::thread::sleep(wait);
+        }
+    }
+}
