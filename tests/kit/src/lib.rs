@@ -5,8 +5,8 @@
 
 pub mod deployment;
 pub mod event;
-pub mod leak;
 pub mod front;
+pub mod leak;
 pub mod mailbox;
 pub mod operator;
 pub mod people;

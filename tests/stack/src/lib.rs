@@ -6,15 +6,15 @@
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use axum::{
+    body::{Body, to_bytes},
+    http::{self, HeaderValue},
+};
 use doorward_kit::{
     event::{Request, Response},
     mailbox::Mail,
     operator::Operator,
     scenario::Stage,
-};
-use axum::{
-    body::{Body, to_bytes},
-    http::{self, HeaderValue},
 };
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},

@@ -2,14 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use doorward::entropy::Entropy;
 use doorward_kit::{event::post, mailbox::RESET_LINK, request, scenario::Stage};
 use doorward_stack_tests::{Stack, variable};
 use serde_json::json;
 
 /// A name that no other test of the same stack has.
 fn fresh(name: &str) -> (String, String) {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_nanos();
-    (format!("{name}{now}"), format!("{name}{now}@example.com"))
+    let name = format!("{name}{}", u64::from_le_bytes(Entropy::system().bytes()));
+    (name.clone(), format!("{name}@example.com"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
