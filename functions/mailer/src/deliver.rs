@@ -76,6 +76,11 @@ impl Mailer {
                 self.store.hand_back(partition, sort, &reason, now).await.map_err(come_again)?;
                 Err(ComeAgain)
             }
+            Err(Trouble::Store(fault @ (Fault::Unreadable { .. } | Fault::Internal(_)))) => {
+                // Nothing that comes again will read it better.
+                tracing::error!(%fault, outcome = "unreadable", attempts = entry.attempts, "mail failed");
+                self.store.give_up(partition, sort, "unreadable", now).await.map_err(come_again)
+            }
             Err(Trouble::Store(fault)) => {
                 let back = self.store.hand_back(partition, sort, "store", now).await;
                 back.map_err(come_again)?;
