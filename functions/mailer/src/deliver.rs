@@ -98,6 +98,10 @@ impl Mailer {
             return Ok(Outcome::Done("no password to reset"));
         }
         let (_, current) = self.store.reset_link(account.id).await?;
+        if current.as_ref().is_some_and(|link| link.requested_at == request.requested_at && link.sent_at.is_some()) {
+            // Only the last mark is missing.
+            return Ok(Outcome::Done("sent"));
+        }
         if current.as_ref().is_some_and(|link| link.cools_down(&self.cool_down, now)) {
             return Ok(Outcome::Done("cools down"));
         }
