@@ -76,6 +76,11 @@ impl Mailer {
                 self.store.hand_back(partition, sort, &reason, now).await.map_err(come_again)?;
                 Err(ComeAgain)
             }
+            Err(Trouble::Store(fault @ (Fault::Unreadable { .. } | Fault::Internal(_)))) => {
+                // Nothing that comes again will read it better.
+                tracing::error!(%fault, outcome = "unreadable", attempts = entry.attempts, "mail failed");
+                self.store.give_up(partition, sort, "unreadable", now).await.map_err(come_again)
+            }
             Err(Trouble::Store(fault)) => {
                 let back = self.store.hand_back(partition, sort, "store", now).await;
                 back.map_err(come_again)?;
@@ -93,6 +98,10 @@ impl Mailer {
             return Ok(Outcome::Done("no password to reset"));
         }
         let (_, current) = self.store.reset_link(account.id).await?;
+        if current.as_ref().is_some_and(|link| link.requested_at == request.requested_at && link.sent_at.is_some()) {
+            // Only the last mark is missing.
+            return Ok(Outcome::Done("sent"));
+        }
         if current.as_ref().is_some_and(|link| link.cools_down(&self.cool_down, now)) {
             return Ok(Outcome::Done("cools down"));
         }

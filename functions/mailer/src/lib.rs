@@ -15,6 +15,7 @@ use doorward::{
     store::Store,
 };
 use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, timeout_at};
 
 /// The mailer.
 pub struct Mailer {
@@ -112,12 +113,25 @@ impl Mailer {
         }
     }
 
-    /// Sends what the records speak of. A failure does not stop the others.
+    /// Sends what the records speak of, within a minute. A failure does not stop the others.
     pub async fn deliver(&self, records: Records) -> Report {
+        self.deliver_within(records, span::minutes(1)).await
+    }
+
+    /// Sends what the records speak of. What `time` does not suffice for is reported, to come again: a function that Lambda ends reports nothing.
+    pub async fn deliver_within(&self, records: Records, time: Duration) -> Report {
+        let until = Instant::now() + time;
         let mut report = Report::default();
         for record in records.records.iter().filter(|record| record.event_name == "INSERT") {
             let Keys { pk, sk } = &record.dynamodb.keys;
-            if self.deliver_entry(&pk.value, &sk.value).await.is_err() {
+            if pk.value.is_empty() || sk.value.is_empty() {
+                // No item has such a key, however often the record comes.
+                tracing::error!(outcome = "unreadable", "record without a key");
+                continue;
+            }
+            // What no time is left for is not begun: it would be leased for nothing.
+            let in_time = Instant::now() < until;
+            if !in_time || !matches!(timeout_at(until, self.deliver_entry(&pk.value, &sk.value)).await, Ok(Ok(()))) {
                 report.failures.push(Failure { sequence_number: record.dynamodb.sequence_number.clone() });
             }
         }

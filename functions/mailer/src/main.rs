@@ -6,6 +6,7 @@ use doorward::{
     clock::Clock,
     config::Settings,
     entropy::Entropy,
+    http::time_left,
     mail::Sender,
     store::{Store, Table},
     telemetry,
@@ -23,7 +24,8 @@ async fn main() -> Result<(), Error> {
     settings.finish()?;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Records>| {
         let mailer = Arc::clone(&mailer);
-        async move { Ok::<_, Error>(mailer.deliver(event.payload).await) }
+        let time = time_left(&event.context);
+        async move { Ok::<_, Error>(mailer.deliver_within(event.payload, time).await) }
     }))
     .await
 }

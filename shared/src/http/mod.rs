@@ -19,5 +19,5 @@ pub use field::{Field, Fields};
 pub use lambda_http::http::{Method, StatusCode};
 pub use origin::Origins;
 pub use refusal::{FieldErrors, Refusal};
-pub use request::Request;
+pub use request::{Request, time_left};
 pub use serve::{Edge, Endpoint, run};

@@ -105,7 +105,8 @@ fn texts<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = 
 }
 
 /// Until just before Lambda's deadline, so that there is still time to say that there was not enough.
-fn time_left(context: &lambda_http::Context) -> Duration {
+#[must_use]
+pub fn time_left(context: &lambda_http::Context) -> Duration {
     const FOR_THE_ANSWER: Duration = Duration::from_millis(500);
     if context.deadline == 0 {
         return TIME_WITHOUT_DEADLINE;

@@ -2,6 +2,7 @@
 
 use aws_sdk_sesv2::{
     Client,
+    config::retry::RetryConfig,
     error::{ProvideErrorMetadata as _, SdkError},
     types::{Body, Content, Destination, EmailContent, Message, MessageHeader},
 };
@@ -44,7 +45,9 @@ impl Sender {
             settings.complain("SENDER: must be one plain address such as accounts@example.com".to_owned());
         }
         let from = format!("{} <{address}>", display_name(&super::product_name(settings)));
-        Self::new(Client::new(&sdk_config().await), from, settings.optional("CONFIGURATION_SET"))
+        // The Outbox counts the tries and spaces them; the SDK's own, after an answer was lost, would send a second mail unseen.
+        let config = aws_sdk_sesv2::config::Builder::from(&sdk_config().await).retry_config(RetryConfig::disabled()).build();
+        Self::new(Client::from_conf(config), from, settings.optional("CONFIGURATION_SET"))
     }
 
     /// Hands a mail to the service.

@@ -117,22 +117,38 @@ impl Reasons for aws_sdk_dynamodb::operation::put_item::PutItemError {}
 impl Reasons for aws_sdk_dynamodb::operation::update_item::UpdateItemError {}
 impl Reasons for aws_sdk_dynamodb::operation::delete_item::DeleteItemError {}
 
-/// Asks until the answer is no conflict, waiting a little longer, by chance, each time: at most 5, 10, 20 … 320 ms.
+/// A pause between tries of what the store could not do just now, a little longer each time, by chance: at most 5, 10, 20 … 320 ms.
 ///
 /// There is no bound on the tries: the time of the whole request bounds them, and what it cuts off is answered with a 503.
+pub(crate) struct Pause<'entropy> {
+    entropy: &'entropy Entropy,
+    bound_ms: u64,
+}
+
+impl<'entropy> Pause<'entropy> {
+    /// Before the first pause.
+    pub(crate) fn new(entropy: &'entropy Entropy) -> Self {
+        Self { entropy, bound_ms: 5 }
+    }
+
+    /// Waits.
+    pub(crate) async fn take(&mut self) {
+        let wait_ms = u64::from_le_bytes(self.entropy.bytes()) % self.bound_ms + 1;
+        tracing::debug!(wait_ms, "busy");
+        tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+        self.bound_ms = (2 * self.bound_ms).min(320);
+    }
+}
+
+/// Asks until the answer is no conflict.
 pub(crate) async fn through_conflicts<T, E: Conflict, F>(entropy: &Entropy, mut ask: impl FnMut() -> F) -> Result<T, E>
 where
     F: Future<Output = Result<T, E>>,
 {
-    let mut bound_ms: u64 = 5;
+    let mut pause = Pause::new(entropy);
     loop {
         match ask().await {
-            Err(error) if error.is_conflict() => {
-                let wait_ms = u64::from_le_bytes(entropy.bytes()) % bound_ms + 1;
-                tracing::debug!(wait_ms, "conflict");
-                tokio::time::sleep(Duration::from_millis(wait_ms)).await;
-                bound_ms = (2 * bound_ms).min(320);
-            }
+            Err(error) if error.is_conflict() => pause.take().await,
             answer => return answer,
         }
     }

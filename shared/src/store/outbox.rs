@@ -153,12 +153,12 @@ impl Store {
         }
     }
 
-    /// Finishes an entry: it will not be sent again. Its address is removed, the result stays a day.
+    /// Finishes an entry: it will not be sent again. Its address is removed, and what failed before; the result stays a day.
     pub async fn finish(&self, partition: &str, sort: &str, result: &str, now: Timestamp) -> Result<(), Fault> {
         self.mark(
             partition,
             sort,
-            "SET done_at = :now, outcome = :outcome, expires_at = :expires REMOVE lease_until, worker, email, email_folded, address",
+            "SET done_at = :now, outcome = :outcome, expires_at = :expires REMOVE failed_at, lease_until, worker, email, email_folded, address",
             result,
             now,
             DONE_LIFETIME,

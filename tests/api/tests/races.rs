@@ -297,5 +297,7 @@ async fn a_record_that_comes_three_times_is_one_mail() {
             assert!(deployment.mailer.deliver(batch(1)).await.failures.is_empty());
         }
         assert_eq!(deployment.mailbox.to(&person.email).len(), 1, "round {round}");
+        let outbox = deployment.operator.facts("outbox").await;
+        assert!(outbox.values().all(|entry| entry.contains_key("done_at") && !entry.contains_key("failed_at")), "round {round}");
     }
 }

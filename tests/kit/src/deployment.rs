@@ -17,7 +17,7 @@ use doorward::{
     entropy::Entropy,
     http::{Edge, Endpoint},
     mail::Sender,
-    store::{Store, Tables, retries, time_outs},
+    store::{Fault, Store, Tables, retries, time_outs},
 };
 use dynoxide::Database;
 use lambda_runtime::{Context, LambdaEvent};
@@ -237,8 +237,13 @@ impl Deployment {
 
     /// Asks the authorizer.
     pub async fn authorize(&self, question: Value) -> Value {
+        self.decide(question).await.expect("the store answers")
+    }
+
+    /// Asks the authorizer over a store that may not answer.
+    pub async fn decide(&self, question: Value) -> Result<Value, Fault> {
         let question: Question = serde_json::from_value(question).expect("a question");
-        self.authorizer.decide(&question).await.expect("the store answers")
+        self.authorizer.decide(&question).await
     }
 
     /// Brings the mailer what the stream has, once. What it reports is returned, and does not come again by itself.

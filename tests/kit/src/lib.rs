@@ -3,6 +3,7 @@
 //!
 //! Nothing here is reachable from a function. A test that finds its ground missing has nothing to report but that, so this crate panics freely.
 
+pub mod changes;
 pub mod deployment;
 pub mod event;
 pub mod front;

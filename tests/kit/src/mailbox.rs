@@ -39,7 +39,7 @@ impl Mail {
 #[derive(Clone, Debug)]
 pub struct Refuse(pub u16, pub &'static str);
 
-/// A client of a mail service at this URL. It does not try again by itself.
+/// A client of a mail service at this URL. It does not try again by itself, like the mailer's own.
 pub fn client_of(url: &str) -> aws_sdk_sesv2::Client {
     let config = aws_sdk_sesv2::Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -47,6 +47,7 @@ pub fn client_of(url: &str) -> aws_sdk_sesv2::Client {
         .credentials_provider(Credentials::for_tests())
         .endpoint_url(url)
         .retry_config(RetryConfig::disabled())
+        .timeout_config(doorward::store::time_outs())
         .build();
     aws_sdk_sesv2::Client::from_conf(config)
 }

@@ -19,6 +19,17 @@ pub type Facts = BTreeMap<(String, String), BTreeMap<String, String>>;
 
 type Item = HashMap<String, AttributeValue>;
 
+/// An attribute as text, the same for equal ones.
+fn written(value: AttributeValue) -> String {
+    match value {
+        AttributeValue::S(text) | AttributeValue::N(text) => text,
+        AttributeValue::M(entries) => {
+            format!("{:?}", entries.into_iter().map(|(name, value)| (name, written(value))).collect::<BTreeMap<_, _>>())
+        }
+        other => format!("{other:?}"),
+    }
+}
+
 /// A string attribute.
 fn text(value: &str) -> AttributeValue {
     AttributeValue::S(value.to_owned())
@@ -40,10 +51,6 @@ impl Operator {
         let mut facts = Facts::new();
         let mut pages = self.client.scan().table_name(table).consistent_read(true).into_paginator().items().send();
         while let Some(item) = pages.next().await {
-            let written = |value: AttributeValue| match value {
-                AttributeValue::S(text) | AttributeValue::N(text) => text,
-                other => format!("{other:?}"),
-            };
             let item: BTreeMap<String, String> =
                 item.expect("the store answers").into_iter().map(|(name, value)| (name, written(value))).collect();
             facts.insert((item["pk"].clone(), item["sk"].clone()), item);

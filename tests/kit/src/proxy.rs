@@ -247,7 +247,11 @@ impl Failure {
     /// What the store says when something else holds or exhausts what `call` wants: a conflict (`TransactionConflict`), a throttled transaction
     /// (`ThrottlingError`), each in the form that the call's operation has for it.
     pub fn busy(call: &Call, reason: &str) -> Self {
-        let throttled = || Self::code(400, if reason == "ThrottlingError" { "ThrottlingException" } else { reason });
+        let alone = match reason {
+            "TransactionConflict" => "TransactionConflictException",
+            "ThrottlingError" => "ThrottlingException",
+            _ => "ProvisionedThroughputExceededException",
+        };
         match call.operation.as_str() {
             "TransactWriteItems" => {
                 let items = call.request["TransactItems"].as_array().map_or(0, Vec::len);
@@ -263,10 +267,9 @@ impl Failure {
             // A batch leaves undone what it could not do.
             "BatchWriteItem" => Self::Says(200, json!({ "UnprocessedItems": call.request["RequestItems"] })),
             "BatchGetItem" => Self::Says(200, json!({ "Responses": {}, "UnprocessedKeys": call.request["RequestItems"] })),
-            "PutItem" | "UpdateItem" | "DeleteItem" if reason == "TransactionConflict" => Self::code(400, "TransactionConflictException"),
             // A read of one item meets no conflict; it can be throttled.
-            _ if reason == "TransactionConflict" => Self::code(400, "ThrottlingException"),
-            _ => throttled(),
+            "GetItem" if reason == "TransactionConflict" => Self::code(400, "ThrottlingException"),
+            _ => Self::code(400, alone),
         }
     }
 

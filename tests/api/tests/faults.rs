@@ -1,0 +1,299 @@
+//! Every call of every endpoint fails in turn, before it took effect and after: the state is old or new, and the answer is true or a 503.
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::{Duration, Instant},
+};
+
+use doorward_kit::{
+    Deployment, Response,
+    changes::changes,
+    deployment::Observer,
+    event::{Request, request},
+    operator::Facts,
+    person::{NEW_PASSWORD, PASSWORD, Person, change, confirm, logout, logout_all, validate},
+    proxy::{Call, Failure, Trouble, When},
+};
+use serde_json::json;
+
+/// One request, of which every call fails in turn.
+struct Case {
+    name: &'static str,
+    ask: fn(&World) -> Request,
+    /// The status when nothing fails.
+    done: u16,
+    /// The status of the same request once it was done: what is true then.
+    again: u16,
+    /// What it changes; what may be left undone stands after the bar.
+    changes: &'static str,
+}
+
+static CASES: [Case; 9] = [
+    Case {
+        name: "register",
+        ask: |world| Person::named(&format!("new{}", world.person.username)).registration(),
+        done: 201,
+        again: 400,
+        changes: "+account,+email claim,+username claim",
+    },
+    Case {
+        name: "login",
+        ask: |world| world.person.login(PASSWORD).from("198.51.100.7"),
+        done: 200,
+        again: 200,
+        changes: "+session|~account networks",
+    },
+    Case { name: "logout", ask: |world| logout(&world.session), done: 200, again: 401, changes: "-session" },
+    Case { name: "logout_all", ask: |world| logout_all(&world.session), done: 200, again: 401, changes: "~account epoch" },
+    Case {
+        name: "change",
+        ask: |world| change(&world.session, NEW_PASSWORD),
+        done: 200,
+        again: 400,
+        changes: "+notice,-reset,~account epoch password password_changed_at,~session epoch",
+    },
+    Case { name: "wish", ask: |world| world.person.wish(), done: 200, again: 200, changes: "+wish" },
+    Case { name: "validate", ask: |world| validate(&world.link), done: 200, again: 200, changes: "" },
+    Case {
+        name: "page",
+        ask: |world| request("GET", &format!("/api/password_reset/confirm/?token={}", world.link)),
+        done: 200,
+        again: 200,
+        changes: "",
+    },
+    Case {
+        name: "confirm",
+        ask: |world| confirm(&world.link, NEW_PASSWORD),
+        done: 200,
+        again: 404,
+        changes: "+notice,-reset,~account epoch password password_changed_at",
+    },
+];
+
+/// Somebody with a session and a link, and everything in the store at that moment.
+struct World {
+    person: Person,
+    session: String,
+    link: String,
+    before: Facts,
+}
+
+async fn facts(deployment: &Deployment) -> Facts {
+    let mut facts = deployment.operator.facts("accounts").await;
+    facts.extend(deployment.operator.facts("outbox").await);
+    facts
+}
+
+impl World {
+    async fn of(deployment: &Deployment, name: &str) -> Self {
+        let person = Person::registered(deployment, name).await;
+        let session = person.session(deployment).await;
+        let link = person.link(deployment).await;
+        deployment.hand.turn(Duration::from_secs(61));
+        let before = facts(deployment).await;
+        Self { person, session, link, before }
+    }
+
+    async fn changes(&self, deployment: &Deployment) -> String {
+        changes(&self.before, &facts(deployment).await).join(",")
+    }
+}
+
+impl Case {
+    /// Whether these changes are all of the request's, or all but what may be left undone.
+    fn is_done(&self, changes: &str) -> bool {
+        let (needed, more) = self.changes.split_once('|').unwrap_or((self.changes, ""));
+        changes == needed || (!more.is_empty() && changes == format!("{needed},{more}"))
+    }
+
+    /// Asks in a new world while the calls that `rule` names fail. The state must be old or new then, and the same request get what is true.
+    async fn ask_failing(
+        &self,
+        (deployment, observer): (&Deployment, &Observer),
+        context: &str,
+        time: Duration,
+        rule: impl Fn(&Call) -> Trouble + Send + Sync + 'static,
+    ) -> (Response, Vec<Call>, bool) {
+        let world = World::of(deployment, &context.replace([' ', '/'], "-")).await;
+        let mails = deployment.mailbox.all().len();
+        observer.store.forget();
+        observer.store.fail(rule);
+        let started = Instant::now();
+        let answer = deployment.send_within((self.ask)(&world), time).await;
+        assert!(started.elapsed() < time, "Lambda would have ended the function: {context}");
+        let calls = observer.store.calls();
+        // The rule stays until the state was looked at: a call that the time cut off may still be on its way.
+        let changes = world.changes(deployment).await;
+        observer.store.forget();
+        let done = self.is_done(&changes);
+        assert!(done || changes.is_empty(), "neither old nor new after {context}: {changes}");
+        assert_eq!(deployment.mailbox.all().len(), mails, "no endpoint sends");
+        assert!(answer.status == self.done || answer.status == 503, "{context}: {answer:?}");
+        assert!(answer.status == 503 || done, "{context}: said done, and was not");
+        if answer.status == 503 {
+            assert!(
+                self.name == "page" || answer.body == r#"{"detail":"Service temporarily unavailable, try again later."}"#,
+                "{answer:?}"
+            );
+        }
+        let again = deployment.send((self.ask)(&world)).await;
+        let truth = if done && !self.changes.is_empty() { self.again } else { self.done };
+        assert_eq!(again.status, truth, "again after {context}: {again:?}");
+        (answer, calls, done)
+    }
+}
+
+/// Runs this for every case, each over a store of its own, all at once.
+async fn for_every_case<F: Future<Output = usize> + Send + 'static>(test: fn(&'static Case, Deployment, Observer) -> F) -> usize {
+    let ask = |case: &'static Case| {
+        tokio::spawn(async move {
+            let (deployment, observer) = Deployment::observed(&[]).await;
+            test(case, deployment, observer).await
+        })
+    };
+    let mut total = 0;
+    for asked in CASES.iter().map(ask).collect::<Vec<_>>() {
+        total += asked.await.expect("every case holds");
+    }
+    total
+}
+
+const LONG: Duration = Duration::from_secs(60);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whichever_call_fails_the_state_is_old_or_new_and_the_answer_true_or_a_503() {
+    type Says = fn() -> Failure;
+    const FAILURES: [(&str, When, Says); 7] = [
+        ("drop", When::Before, || Failure::Drops),
+        ("drop", When::After, || Failure::Drops),
+        ("500", When::Before, || Failure::code(500, "InternalServerError")),
+        ("500", When::After, || Failure::code(500, "InternalServerError")),
+        ("throttled", When::Before, || Failure::code(400, "ThrottlingException")),
+        ("exceeded", When::Before, || Failure::code(400, "ProvisionedThroughputExceededException")),
+        ("denied", When::Before, || Failure::code(400, "AccessDeniedException")),
+    ];
+    let failed = for_every_case(|case, deployment, observer| async move {
+        let mut failed = 0;
+        for (what, when, failure) in FAILURES {
+            for number in 0.. {
+                let context = format!("{} call {number} {what} {when:?}", case.name);
+                let rule = move |call: &Call| (call.number == number).then(|| (when, failure()));
+                let (answer, calls, done) = case.ask_failing((&deployment, &observer), &context, LONG, rule).await;
+                let Some(last) = calls.iter().rfind(|call| call.number == number) else { break };
+                assert_eq!(last.attempt, if what == "denied" { 1 } else { 3 }, "{context}");
+                // Only the note of a login is not waited for.
+                let optional = case.name == "login" && calls.iter().any(|call| call.number < number && call.operation == "BatchWriteItem");
+                assert_eq!(answer.status, if optional { 200 } else { 503 }, "{context}");
+                assert!(!done || optional || case.changes.is_empty() || when == When::After, "{context}");
+                failed += 1;
+            }
+        }
+        failed
+    })
+    .await;
+    assert!(failed >= 150, "{failed} calls failed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_fails_once_or_whose_answer_is_lost_is_asked_again_and_nobody_notices() {
+    let failed = for_every_case(|case, deployment, observer| async move {
+        let mut failed = 0;
+        for (when, dropped) in [(When::Before, true), (When::After, true), (When::Before, false), (When::After, false)] {
+            for number in 0.. {
+                let context = format!("{} call {number} once {when:?} {dropped}", case.name);
+                let failure = if dropped { Failure::Drops } else { Failure::code(500, "InternalServerError") };
+                let rule = move |call: &Call| (call.number == number && call.attempt == 1).then(|| (when, failure.clone()));
+                let (answer, calls, done) = case.ask_failing((&deployment, &observer), &context, LONG, rule).await;
+                if !calls.iter().any(|call| call.number == number) {
+                    break;
+                }
+                assert_eq!((answer.status, done), (case.done, true), "{context}: {answer:?}");
+                failed += 1;
+            }
+        }
+        failed
+    })
+    .await;
+    assert!(failed >= 90, "{failed} calls failed");
+}
+
+const BUSY: [&str; 3] = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_busy_for_a_while_is_asked_until_it_is_not() {
+    let busy = for_every_case(|case, deployment, observer| async move {
+        let mut busy = 0;
+        for reason in BUSY {
+            for number in 0.. {
+                let context = format!("{} call {number} twice {reason}", case.name);
+                let times = AtomicUsize::new(0);
+                let rule = move |call: &Call| {
+                    let early = call.number >= number && times.fetch_add(1, Ordering::SeqCst) < 2;
+                    early.then(|| (When::Before, Failure::busy(call, reason)))
+                };
+                let (answer, calls, done) = case.ask_failing((&deployment, &observer), &context, LONG, rule).await;
+                if !calls.iter().any(|call| call.number == number) {
+                    break;
+                }
+                assert_eq!((answer.status, done), (case.done, true), "{context}: {answer:?}");
+                busy += 1;
+            }
+        }
+        busy
+    })
+    .await;
+    assert!(busy >= 60, "{busy} calls were busy");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_stays_busy_or_silent_is_a_503_before_the_function_ends() {
+    const TIME: Duration = Duration::from_millis(1500);
+    let busy = for_every_case(|case, deployment, observer| async move {
+        let mut busy = 0;
+        for reason in ["TransactionConflict", "ThrottlingError", "silence"] {
+            for number in 0.. {
+                let context = format!("{} call {number} always {reason}", case.name);
+                let rule = move |call: &Call| {
+                    let failure = || if reason == "silence" { Failure::Hangs } else { Failure::busy(call, reason) };
+                    (call.number >= number).then(|| (When::Before, failure()))
+                };
+                let (answer, calls, done) = case.ask_failing((&deployment, &observer), &context, TIME, rule).await;
+                let tries = calls.iter().filter(|call| call.number >= number).count();
+                if tries == 0 {
+                    break;
+                }
+                let noted = case.name == "login" && done;
+                assert!(answer.status == 503 || noted, "{context}: {answer:?}");
+                assert!(!done || noted || case.changes.is_empty(), "{context}");
+                assert!(tries <= 30, "{tries} tries without a pause: {context}");
+                busy += 1;
+            }
+        }
+        busy
+    })
+    .await;
+    assert!(busy >= 60, "{busy} calls were busy");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_try_that_gets_no_answer_is_given_up_in_time_for_another() {
+    let (deployment, observer) = Deployment::observed(&[]).await;
+    let case = &CASES[8];
+    let rule = |call: &Call| (call.operation == "TransactWriteItems" && call.attempt == 1).then_some((When::After, Failure::Hangs));
+    let (answer, calls, done) = case.ask_failing((&deployment, &observer), "silence", LONG, rule).await;
+    assert_eq!((answer.status, done), (200, true));
+    assert_eq!(calls.last().map(|call| call.attempt), Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_passes_the_authorizer_while_the_store_fails() {
+    let (deployment, observer) = Deployment::observed(&[]).await;
+    let world = World::of(&deployment, "anna").await;
+    let question = json!({ "version": "2.0", "headers": { "authorization": format!("Token {}", world.session) } });
+    for failure in [Failure::Drops, Failure::code(500, "InternalServerError"), Failure::code(400, "AccessDeniedException")] {
+        observer.store.fail(move |_| Some((When::After, failure.clone())));
+        assert!(deployment.decide(question.clone()).await.is_err());
+    }
+    observer.store.forget();
+    assert_eq!(deployment.authorize(question).await["isAuthorized"], true);
+}

@@ -1,0 +1,253 @@
+//! Every call of the mailer fails in turn: no mail is lost, none is sent twice but where nobody can know, and the last link works.
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use doorward_kit::{
+    Deployment,
+    deployment::Observer,
+    operator::Facts,
+    person::{NEW_PASSWORD, Person, change, validate},
+    proxy::{Call, Failure, When},
+};
+use mailer::{Record, Records, Report};
+
+/// A mail to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Reset,
+    Notice,
+}
+
+/// The calls to the store in the course of a delivery, and before which of them the mail is handed over.
+impl Kind {
+    fn calls(self) -> &'static [&'static str] {
+        match self {
+            Self::Reset => &["lease", "claim", "account", "link", "store the link", "mark the link", "finish"],
+            Self::Notice => &["lease", "finish"],
+        }
+    }
+
+    /// Whether a mail that was accepted before this call failed is not known to have been.
+    fn forgets_the_mail(self, call: &str) -> bool {
+        match self {
+            Self::Reset => call == "mark the link",
+            Self::Notice => call == "finish",
+        }
+    }
+}
+
+/// Somebody a mail is to be sent to, and the record that says so.
+async fn somebody(deployment: &Deployment, name: &str, kind: Kind) -> (Person, Record) {
+    let person = Person::registered(deployment, name).await;
+    let asked = match kind {
+        Kind::Reset => person.wish(),
+        Kind::Notice => change(&person.session(deployment).await, NEW_PASSWORD),
+    };
+    assert_eq!(deployment.send(asked).await.status, 200);
+    let mut inserts: Vec<Record> = deployment.stream().await.records.into_iter().filter(|record| record.event_name == "INSERT").collect();
+    assert_eq!(inserts.len(), 1);
+    (person, inserts.remove(0))
+}
+
+async fn deliver(deployment: &Deployment, records: &[&Record]) -> Report {
+    deployment.mailer.deliver(Records { records: records.iter().map(|record| (*record).clone()).collect() }).await
+}
+
+/// What the Outbox says of a record's item.
+async fn entry(deployment: &Deployment, record: &Record) -> std::collections::BTreeMap<String, String> {
+    let keys = &record.dynamodb.keys;
+    let facts: Facts = deployment.operator.facts("outbox").await;
+    facts.get(&(keys.pk.value.clone(), keys.sk.value.clone())).cloned().unwrap_or_default()
+}
+
+/// Brings the record again, as the stream does, until it is done: at most three times, each after the last lease.
+async fn bring_again(deployment: &Deployment, record: &Record, context: &str) {
+    for _ in 0..3 {
+        deployment.hand.turn(Duration::from_secs(91));
+        if deliver(deployment, &[record]).await.failures.is_empty() {
+            return;
+        }
+    }
+    panic!("never delivered after {context}");
+}
+
+/// The mail came, as often as it may have, its link works, and nothing is left to do.
+async fn check((deployment, observer): (&Deployment, &Observer), kind: Kind, person: &Person, record: &Record, twice: bool, context: &str) {
+    let mails = deployment.mailbox.to(&person.email);
+    assert_eq!(mails.len(), if twice { 2 } else { 1 }, "mails after {context}");
+    assert_eq!(deployment.mailbox.all().len(), observer.mail.calls().iter().filter(|call| call.status == 200).count());
+    if kind == Kind::Reset {
+        let links: Vec<String> = mails.iter().filter_map(doorward_kit::mailbox::Mail::reset_token).collect();
+        for (number, link) in links.iter().enumerate() {
+            let works = deployment.send(validate(link)).await.status == 200;
+            assert_eq!(works, number + 1 == links.len(), "only the last link works after {context}");
+        }
+    }
+    let entry = entry(deployment, record).await;
+    let left: Vec<&str> = ["done_at", "failed_at", "email", "lease_until"].into_iter().filter(|name| entry.contains_key(*name)).collect();
+    assert_eq!(left, ["done_at"], "done, and not on the list of what failed, after {context}");
+    let everything = format!("{:?}{:?}", deployment.operator.facts("accounts").await, deployment.operator.facts("outbox").await);
+    assert!(!everything.contains("dwr_") && !everything.contains("dws_"), "no token is stored");
+}
+
+type Says = fn() -> Failure;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whichever_call_to_the_store_fails_the_mail_comes_once_and_its_link_works() {
+    const FAILURES: [(When, Says); 6] = [
+        (When::Before, || Failure::Drops),
+        (When::After, || Failure::Drops),
+        (When::Before, || Failure::code(500, "InternalServerError")),
+        (When::After, || Failure::code(500, "InternalServerError")),
+        (When::Before, || Failure::code(400, "ThrottlingException")),
+        (When::Before, || Failure::code(400, "AccessDeniedException")),
+    ];
+    for kind in [Kind::Reset, Kind::Notice] {
+        for (index, (when, failure)) in FAILURES.into_iter().enumerate() {
+            for (number, call) in kind.calls().iter().enumerate() {
+                // The function dies where it fails, or it is able to hand the entry back.
+                for dies in [false, true] {
+                    let context = format!("{kind:?}: {call} {:?} {when:?}, dies: {dies}", failure());
+                    let (deployment, observer) = Deployment::observed(&[]).await;
+                    let (person, record) = somebody(&deployment, &format!("anna{index}"), kind).await;
+                    observer.store.forget();
+                    let fails = move |asked: &Call| asked.number == number || dies && asked.number > number;
+                    observer.store.fail(move |asked| fails(asked).then(|| (when, failure())));
+                    let report = deliver(&deployment, &[&record]).await;
+                    let asked = observer.store.calls();
+                    assert!(asked.iter().any(|asked| asked.number == number), "no call {number}: {context}");
+                    observer.store.forget();
+                    assert_eq!(report.failures.len(), 1, "{context}");
+                    bring_again(&deployment, &record, &context).await;
+                    let twice = kind.forgets_the_mail(call) && when == When::Before;
+                    check((&deployment, &observer), kind, &person, &record, twice, &context).await;
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whichever_answer_of_the_store_is_lost_once_or_late_nobody_notices() {
+    for kind in [Kind::Reset, Kind::Notice] {
+        for number in 0..kind.calls().len() {
+            for busy in [None, Some("TransactionConflict"), Some("ThrottlingError")] {
+                let context = format!("{kind:?}: {} {busy:?}", kind.calls()[number]);
+                let (deployment, observer) = Deployment::observed(&[]).await;
+                let (person, record) = somebody(&deployment, "anna", kind).await;
+                observer.store.forget();
+                let times = AtomicUsize::new(0);
+                observer.store.fail(move |asked| match busy {
+                    None => (asked.number == number && asked.attempt == 1).then_some((When::After, Failure::Drops)),
+                    Some(reason) => (asked.number >= number && times.fetch_add(1, Ordering::SeqCst) < 2)
+                        .then(|| (When::Before, Failure::busy(asked, reason))),
+                });
+                assert_eq!(deliver(&deployment, &[&record]).await, Report::default(), "{context}");
+                check((&deployment, &observer), kind, &person, &record, false, &context).await;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_mail_service_cannot_take_now_it_takes_later() {
+    const FAILURES: [(When, Says); 8] = [
+        (When::Before, || Failure::Drops),
+        (When::After, || Failure::Drops),
+        (When::Before, || Failure::Hangs),
+        (When::Before, || Failure::code(500, "InternalServiceErrorException")),
+        (When::After, || Failure::code(500, "InternalServiceErrorException")),
+        (When::Before, || Failure::code(429, "TooManyRequestsException")),
+        (When::Before, || Failure::code(400, "SendingPausedException")),
+        (When::Before, || Failure::code(403, "AccessDeniedException")),
+    ];
+    for kind in [Kind::Reset, Kind::Notice] {
+        for (when, failure) in FAILURES {
+            let context = format!("{kind:?}: {:?} {when:?}", failure());
+            let (deployment, observer) = Deployment::observed(&[]).await;
+            let (person, record) = somebody(&deployment, "anna", kind).await;
+            observer.mail.fail(move |_| Some((when, failure())));
+            assert_eq!(deliver(&deployment, &[&record]).await.failures.len(), 1, "{context}");
+            let waiting = entry(&deployment, &record).await;
+            assert!(waiting.contains_key("failed_at") && waiting.contains_key("email") && !waiting.contains_key("done_at"), "{context}");
+            observer.mail.heal();
+            bring_again(&deployment, &record, &context).await;
+            check((&deployment, &observer), kind, &person, &record, when == When::After, &context).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_sent_is_put_on_the_list_of_what_failed_and_the_rest_of_the_batch_goes_on() {
+    let (deployment, observer) = Deployment::observed(&[]).await;
+    let (before, first) = somebody(&deployment, "anna", Kind::Reset).await;
+    let (refused, refused_record) = somebody(&deployment, "berta", Kind::Reset).await;
+    let (_, broken) = somebody(&deployment, "carla", Kind::Reset).await;
+    let (account_broken, of_broken_account) = somebody(&deployment, "dora", Kind::Reset).await;
+    let (after, last) = somebody(&deployment, "emma", Kind::Notice).await;
+    let client = deployment.operator.client.clone();
+    let spoil = |table: &str, pk: &str, sk: &str, attribute: &str| {
+        let key = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
+        client.update_item().table_name(table).key("pk", key(pk)).key("sk", key(sk)).update_expression(format!("REMOVE {attribute}")).send()
+    };
+    spoil("outbox", &broken.dynamodb.keys.pk.value, &broken.dynamodb.keys.sk.value, "email").await.expect("it is spoilt");
+    let partition = deployment.operator.partition(&account_broken.username).await;
+    spoil("accounts", &partition, "account", "epoch").await.expect("it is spoilt");
+    let keyless = Record { event_name: "INSERT".to_owned(), ..Record::default() };
+    let mut gone = first.clone();
+    gone.dynamodb.keys.sk.value = "1".to_owned();
+
+    observer.mail.fail(move |call| {
+        let to_berta = call.request.pointer("/Destination/ToAddresses/0").is_some_and(|to| *to == refused.email);
+        to_berta.then(|| (When::Before, Failure::code(400, "MessageRejected")))
+    });
+    let report = deliver(&deployment, &[&first, &keyless, &refused_record, &broken, &gone, &of_broken_account, &last]).await;
+    assert_eq!(report, Report::default(), "nothing that comes again would fare better");
+    assert_eq!((deployment.mailbox.to(&before.email).len(), deployment.mailbox.to(&after.email).len()), (1, 1));
+    assert_eq!(deployment.mailbox.all().len(), 2);
+    for record in [&refused_record, &broken, &of_broken_account] {
+        let entry = entry(&deployment, record).await;
+        assert!(entry.contains_key("failed_at") && entry.contains_key("done_at"), "{entry:?}");
+        assert!(!entry.contains_key("lease_until"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_that_could_not_be_sent_for_an_hour_is_put_on_the_list_of_what_failed() {
+    let (deployment, observer) = Deployment::observed(&[]).await;
+    for kind in [Kind::Reset, Kind::Notice] {
+        let (person, record) = somebody(&deployment, &format!("{kind:?}"), kind).await;
+        observer.mail.fail(|_| Some((When::Before, Failure::code(429, "TooManyRequestsException"))));
+        for _ in 0..12 {
+            assert_eq!(deliver(&deployment, &[&record]).await.failures.len(), 1);
+            deployment.hand.turn(Duration::from_secs(300));
+        }
+        deployment.hand.turn(Duration::from_secs(1));
+        observer.mail.heal();
+        assert_eq!(deliver(&deployment, &[&record]).await, Report::default());
+        let entry = entry(&deployment, &record).await;
+        assert_eq!((entry["outcome"].as_str(), entry["attempts"].as_str()), ("too late", "13"));
+        assert!(entry.contains_key("failed_at") && entry.contains_key("done_at"));
+        assert!(deployment.mailbox.to(&person.email).is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_time_of_the_mailer_does_not_suffice_for_comes_again() {
+    let (deployment, observer) = Deployment::observed(&[]).await;
+    let (_, first) = somebody(&deployment, "anna", Kind::Notice).await;
+    let (_, second) = somebody(&deployment, "berta", Kind::Notice).await;
+    observer.mail.fail(|_| Some((When::Before, Failure::Hangs)));
+    let batch = Records { records: vec![first.clone(), second.clone()] };
+    let report = deployment.mailer.deliver_within(batch, Duration::from_millis(700)).await;
+    assert_eq!(report.failures.len(), 2);
+    assert!(!entry(&deployment, &second).await.contains_key("attempts"), "what was not begun is not leased");
+    observer.mail.heal();
+    for record in [&first, &second] {
+        bring_again(&deployment, record, "silence").await;
+    }
+    assert_eq!(deployment.mailbox.all().len(), 2);
+}
