@@ -3,12 +3,12 @@
 //!
 //! Nothing here is reachable from a function. A test that finds its ground missing has nothing to report but that, so this crate panics freely.
 
+pub mod deeds;
 pub mod deployment;
 pub mod event;
 pub mod leak;
 pub mod mailbox;
 pub mod operator;
-pub mod person;
 pub mod proxy;
 pub mod scenario;
 pub mod store;
