@@ -106,7 +106,7 @@ impl Probe {
         for number in 0..samples + WARM_UP {
             let pair = [&known_names[number / TRIES_PER_NAME], &unknown_names[number / TRIES_PER_NAME]];
             // By chance, so that nothing that comes and goes with the second of two is taken for the name's doing.
-            let first = usize::from(self.draw() % 2 == 0);
+            let first = usize::from(self.draw().is_multiple_of(2));
             for kind in [first, 1 - first] {
                 let (took, answer) = self.time(question, pair[kind])?;
                 if number >= WARM_UP {
