@@ -9,11 +9,11 @@ use std::{
 use doorward::telemetry;
 use doorward_kit::{
     Deployment, Response,
+    deeds::{address_of, login, reset},
     deployment::Observer,
     event::{Request, post, request},
     leak::{Secret, found},
     mailbox::Refuse,
-    people::{address_of, login, reset},
     proxy::{Failure, When},
     store::lines_of,
 };
@@ -204,7 +204,7 @@ impl Run {
         let session = {
             self.door.register_as("eve", &address_of("eve")).await;
             self.door.pass(1);
-            self.door.sign_in("eve", doorward_kit::people::PASSWORD).await
+            self.door.sign_in("eve", doorward_kit::deeds::PASSWORD).await
         };
         let link = self.door.reset_token(&address_of("eve")).await;
         self.knows_token("session", &session);
@@ -225,7 +225,7 @@ impl Run {
                 for asked in [
                     post("/api/register/", &json!({ "username": "bob", "email": STRANGER, "password": FIRST })),
                     login(EMAIL, WRONG),
-                    post("/api/change_password/", &json!({ "old_password": doorward_kit::people::PASSWORD, "new_password": SECOND }))
+                    post("/api/change_password/", &json!({ "old_password": doorward_kit::deeds::PASSWORD, "new_password": SECOND }))
                         .token(&session),
                     reset(EMAIL),
                     post("/api/password_reset/confirm/", &json!({ "token": link, "password": TOO_SHORT })),

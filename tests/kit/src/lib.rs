@@ -4,13 +4,13 @@
 //! Nothing here is reachable from a function. A test that finds its ground missing has nothing to report but that, so this crate panics freely.
 
 pub mod changes;
+pub mod deeds;
 pub mod deployment;
 pub mod event;
 pub mod front;
 pub mod leak;
 pub mod mailbox;
 pub mod operator;
-pub mod people;
 pub mod person;
 pub mod proxy;
 pub mod scenario;

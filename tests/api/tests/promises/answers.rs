@@ -2,8 +2,8 @@
 
 use doorward_kit::{
     Deployment, Response,
+    deeds::{NEW_PASSWORD, PASSWORD, login, reset},
     event::{Request, post, request},
-    people::{NEW_PASSWORD, PASSWORD, login, reset},
     proxy::{Failure, When},
 };
 use serde_json::{Value, json};

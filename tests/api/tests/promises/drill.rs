@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use doorward_kit::{
     Deployment,
+    deeds::{NEW_PASSWORD, PASSWORD, address_of, login, reset},
     event::{post, request},
-    people::{NEW_PASSWORD, PASSWORD, address_of, login, reset},
 };
 use serde_json::json;
 

@@ -8,9 +8,9 @@ use doorward::{
 };
 use doorward_kit::{
     Deployment, Response,
+    deeds::{NEW_PASSWORD, PASSWORD, login, reset},
     deployment::Observer,
     event::{Request, request},
-    people::{NEW_PASSWORD, PASSWORD, login, reset},
 };
 use serde_json::{Value, json};
 

@@ -2,8 +2,8 @@
 
 use doorward_kit::{
     Deployment, Response,
+    deeds::{NEW_PASSWORD, PASSWORD, address_of, login},
     event::Request,
-    people::{NEW_PASSWORD, PASSWORD, address_of, login},
 };
 use serde_json::json;
 

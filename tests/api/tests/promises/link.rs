@@ -9,8 +9,8 @@ use doorward::{
 };
 use doorward_kit::{
     Deployment,
+    deeds::{NEW_PASSWORD, PASSWORD, address_of, login, reset},
     event::{post, request},
-    people::{NEW_PASSWORD, PASSWORD, address_of, login, reset},
 };
 use serde_json::json;
 

@@ -2,8 +2,8 @@
 
 use doorward_kit::{
     Deployment,
+    deeds::{NEW_PASSWORD, PASSWORD, address_of, reset},
     mailbox::Refuse,
-    people::{NEW_PASSWORD, PASSWORD, address_of, reset},
     store::lines_of,
 };
 use serde_json::json;

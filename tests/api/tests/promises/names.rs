@@ -2,7 +2,7 @@
 
 use doorward_kit::{
     Deployment,
-    people::{PASSWORD, login},
+    deeds::{PASSWORD, login},
 };
 use serde_json::json;
 
@@ -67,7 +67,7 @@ async fn mail_goes_to_the_address_as_stored_whoever_asks_in_whatever_case() {
     let door = Deployment::start().await;
     assert_eq!(door.register_as("ann", "Ann.O'Neil@Example.com").await.status, 201);
     door.pass(1);
-    door.send(doorward_kit::people::reset("ANN.o'neil@EXAMPLE.COM")).await;
+    door.send(doorward_kit::deeds::reset("ANN.o'neil@EXAMPLE.COM")).await;
     door.deliver().await;
     let to: Vec<String> = door.mailbox.all().into_iter().map(|mail| mail.to).collect();
     assert_eq!(to, ["Ann.O'Neil@example.com"], "the domain is folded, which is how SES takes it; the local part is not");

@@ -4,8 +4,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use doorward_kit::{
     Deployment,
+    deeds::{NEW_PASSWORD, PASSWORD, login},
     event::post,
-    people::{NEW_PASSWORD, PASSWORD, login},
 };
 use serde_json::json;
 

@@ -2,8 +2,8 @@
 
 use doorward_kit::{
     Deployment, Response,
+    deeds::{NEW_PASSWORD, PASSWORD, address_of},
     event::{post, request},
-    people::{NEW_PASSWORD, PASSWORD, address_of},
 };
 use serde_json::json;
 
@@ -87,7 +87,7 @@ async fn a_session_expires_thirty_days_after_its_login_however_much_it_is_used()
 async fn the_answer_says_when_the_session_expires() {
     let door = Deployment::configured(&[("SESSION_LIFETIME", "1h")]).await;
     door.sign_up("ann").await;
-    let answer = door.send(doorward_kit::people::login("ann", PASSWORD)).await;
+    let answer = door.send(doorward_kit::deeds::login("ann", PASSWORD)).await;
     assert_eq!(answer.text("expires_at"), "2026-01-01T13:00:01Z");
     door.pass(3600);
     assert!(!door.lets_pass(&answer.text("token")).await);
