@@ -52,5 +52,6 @@ async fn every_recorded_scenario_gets_the_recorded_answers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn scenarios_of_the_same_kinds_get_the_recorded_answers_too() {
     let other = std::env::var("WIRE_SCENARIOS").ok().map(|path| std::fs::read_to_string(path).expect("a file of scenarios"));
-    replay(other.as_deref().unwrap_or(include_str!("../contract-extra/wire.jsonl")), &[]).await;
+    let played = replay(other.as_deref().unwrap_or(include_str!("../contract-extra/wire.jsonl")), &[]).await;
+    assert!(other.is_some() || played == 681);
 }
