@@ -12,6 +12,7 @@ pub mod leak;
 pub mod mailbox;
 pub mod operator;
 pub mod person;
+pub mod person;
 pub mod proxy;
 pub mod scenario;
 pub mod store;
