@@ -1,125 +1,116 @@
-//! Somebody with an account, and what they ask of the functions.
-
-use std::{sync::Arc, time::Duration};
+//! What people do with accounts, in one line each.
 
 use serde_json::json;
 
 use crate::{
-    Deployment, Response,
-    event::{Request, post},
+    Deployment,
+    event::{Request, Response, post, request},
 };
 
-/// The password of everybody at first.
+/// The password that everybody begins with.
 pub const PASSWORD: &str = "Correct-Horse-42";
-/// The password that a change or a reset sets where a test names no other.
-pub const NEW_PASSWORD: &str = "Battery-Staple-43";
+/// The password that everybody changes to.
+pub const NEW_PASSWORD: &str = "Battery+Staple%43";
 
-/// Somebody with an account.
-#[derive(Clone)]
-pub struct Person {
-    /// The username.
-    pub username: String,
-    /// The address.
-    pub email: String,
+/// The e-mail address of whoever has this username.
+pub fn address_of(username: &str) -> String {
+    format!("{username}@example.com")
 }
 
-impl Person {
-    /// Somebody of this name, whose address begins with it.
-    pub fn named(name: &str) -> Self {
-        Self { username: name.to_owned(), email: format!("{name}@example.org") }
-    }
-
-    /// Somebody of this name who has just made an account. A second goes by.
-    pub async fn registered(deployment: &Deployment, name: &str) -> Self {
-        let person = Self::named(name);
-        let answer = deployment.send(person.registration()).await;
-        assert_eq!(answer.status, 201, "{answer:?}");
-        deployment.hand.turn(Duration::from_secs(1));
-        person
-    }
-
-    /// Makes the account.
-    pub fn registration(&self) -> Request {
-        post("/api/register/", &json!({ "username": self.username, "email": self.email, "password": PASSWORD }))
-    }
-
-    /// Logs in with this password.
-    pub fn login(&self, password: &str) -> Request {
-        post("/api/login/", &json!({ "username": self.username, "password": password }))
-    }
-
-    /// Asks for a reset link.
-    pub fn wish(&self) -> Request {
-        post("/api/password_reset/", &json!({ "email": self.email }))
-    }
-
-    /// Opens a session.
-    pub async fn session(&self, deployment: &Deployment) -> String {
-        deployment.send(self.login(PASSWORD)).await.text("token")
-    }
-
-    /// Asks for a reset link and finds it in the mailbox.
-    pub async fn link(&self, deployment: &Deployment) -> String {
-        let answer = deployment.send(self.wish()).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
-        deployment.deliver().await;
-        let mails = deployment.mailbox.to(&self.email);
-        mails.last().and_then(crate::mailbox::Mail::reset_token).expect("a mail with a link")
-    }
-
-    /// Whether this password logs in. A wrong one says nothing else.
-    pub async fn logs_in(&self, deployment: &Deployment, password: &str) -> bool {
-        // Minutes go by, so that no window of a limit is in the way.
-        deployment.hand.turn(Duration::from_secs(20 * 60));
-        let answer = deployment.send(self.login(password)).await;
-        assert!(answer.status == 200 || answer.body == r#"{"error":"Invalid credentials"}"#, "{answer:?}");
-        answer.status == 200
-    }
+/// A login.
+pub fn login(name: &str, password: &str) -> Request {
+    post("/api/login/", &json!({ "username": name, "password": password }))
 }
 
-/// Replaces the old password with this one.
-pub fn change(session: &str, new: &str) -> Request {
-    post("/api/change_password/", &json!({ "old_password": PASSWORD, "new_password": new })).token(session)
-}
-
-/// Spends a reset link.
-pub fn confirm(link: &str, password: &str) -> Request {
-    post("/api/password_reset/confirm/", &json!({ "token": link, "password": password }))
-}
-
-/// Asks whether a reset link works.
-pub fn validate(link: &str) -> Request {
-    post("/api/password_reset/validate_token/", &json!({ "token": link }))
-}
-
-/// Ends a session.
-pub fn logout(session: &str) -> Request {
-    post("/api/logout/", &json!({})).token(session)
-}
-
-/// Ends every session of whoever holds this one.
-pub fn logout_all(session: &str) -> Request {
-    post("/api/logout_all/", &json!({})).token(session)
+/// A wish for a reset link.
+pub fn reset(email: &str) -> Request {
+    post("/api/password_reset/", &json!({ "email": email }))
 }
 
 impl Deployment {
-    /// Whether a session is valid, as the authorizer sees it.
-    pub async fn signs_in(&self, session: &str) -> bool {
-        let question = json!({ "version": "2.0", "headers": { "authorization": format!("Token {session}") } });
+    /// Registers, whether it works or not.
+    pub async fn register_as(&self, username: &str, email: &str) -> Response {
+        self.send(post("/api/register/", &json!({ "username": username, "email": email, "password": PASSWORD }))).await
+    }
+
+    /// Makes an account with the usual address and password.
+    pub async fn sign_up(&self, username: &str) {
+        let answer = self.register_as(username, &address_of(username)).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        self.pass(1);
+    }
+
+    /// Logs in: a session's token.
+    pub async fn sign_in(&self, name: &str, password: &str) -> String {
+        let answer = self.send(login(name, password)).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.text("token")
+    }
+
+    /// Makes an account and logs in.
+    pub async fn newcomer(&self, username: &str) -> String {
+        self.sign_up(username).await;
+        self.sign_in(username, PASSWORD).await
+    }
+
+    /// The same, from this address.
+    pub async fn newcomer_from(&self, username: &str, client: &str) -> String {
+        let body = json!({ "username": username, "email": address_of(username), "password": PASSWORD });
+        assert_eq!(self.send(post("/api/register/", &body).from(client)).await.status, 201);
+        self.pass(1);
+        self.send(login(username, PASSWORD).from(client)).await.text("token")
+    }
+
+    /// Whether the authorizer lets a token's holder pass.
+    pub async fn lets_pass(&self, token: &str) -> bool {
+        let question = json!({ "version": "2.0", "headers": { "authorization": format!("Token {token}") } });
         self.authorize(question).await["isAuthorized"] == true
     }
 
-    /// The answers to these requests, all asked at once. They wait for each other's hashes, which functions on Lambda do not, so each has a minute or two.
-    pub async fn at_once(self: &Arc<Self>, requests: impl IntoIterator<Item = Request>) -> Vec<Response> {
-        let ask = |request| {
-            let deployment = Arc::clone(self);
-            tokio::spawn(async move { deployment.send_within(request, Duration::from_secs(120)).await })
-        };
-        let asked: Vec<_> = requests.into_iter().map(ask).collect();
-        let mut answers = Vec::new();
-        for asked in asked {
-            answers.push(asked.await.expect("no function panics"));
-        }
-        answers
+    /// Changes a password.
+    pub async fn change(&self, token: &str, old: &str, new: &str) -> Response {
+        self.send(post("/api/change_password/", &json!({ "old_password": old, "new_password": new })).token(token)).await
+    }
+
+    /// Ends a session.
+    pub async fn log_out(&self, token: &str) -> Response {
+        self.send(request("POST", "/api/logout/").token(token)).await
+    }
+
+    /// Ends every session.
+    pub async fn log_out_everywhere(&self, token: &str) -> Response {
+        self.send(request("POST", "/api/logout_all/").token(token)).await
+    }
+
+    /// Asks for a reset link and has the mailer send what there is: the newest link's token.
+    pub async fn reset_token(&self, email: &str) -> String {
+        assert_eq!(self.send(reset(email)).await.status, 200);
+        self.deliver().await;
+        self.newest_reset_token(email).expect("a reset mail")
+    }
+
+    /// The token in the newest reset mail to this address.
+    pub fn newest_reset_token(&self, email: &str) -> Option<String> {
+        self.mailbox.to(email).iter().rev().find_map(crate::mailbox::Mail::reset_token)
+    }
+
+    /// How many reset mails have reached this address.
+    pub fn reset_mails(&self, email: &str) -> usize {
+        self.mailbox.to(email).iter().filter(|mail| mail.reset_token().is_some()).count()
+    }
+
+    /// Asks whether a reset link works.
+    pub async fn validate(&self, token: &str) -> Response {
+        self.send(post("/api/password_reset/validate_token/", &json!({ "token": token }))).await
+    }
+
+    /// Spends a reset link.
+    pub async fn confirm(&self, token: &str, password: &str) -> Response {
+        self.send(post("/api/password_reset/confirm/", &json!({ "token": token, "password": password }))).await
+    }
+
+    /// Lets so many seconds go by.
+    pub fn pass(&self, seconds: u64) {
+        self.hand.turn(std::time::Duration::from_secs(seconds));
     }
 }

@@ -12,7 +12,6 @@ pub mod leak;
 pub mod mailbox;
 pub mod operator;
 pub mod person;
-pub mod person;
 pub mod proxy;
 pub mod scenario;
 pub mod store;
