@@ -4,6 +4,8 @@
 SHELL := bash
 PYTHON ?= python3
 EVENT ?=
+URL ?=
+ARGS ?=
 # What `make build` builds for: x86_64 or arm64.
 ARCH ?= x86_64
 
@@ -45,7 +47,7 @@ replay: $(call tool,local) ## Runs an event against it: make replay EVENT=events
 
 # ---- Checks ----
 
-.PHONY: test lint unit stack-test
+.PHONY: test lint unit stack-test probe
 test: lint unit stack-test ## Everything that CI checks
 
 lint: $(call tool,lint) ## Formatting, clippy, docs, the template
@@ -59,6 +61,9 @@ unit: ## Tests that need no stack: units, and every endpoint from event to respo
 
 stack-test: $(call tool,local) ## Tests of the deployed template, on a stack of its own
 	$(stack) with_stack cargo test --locked -p doorward-stack-tests
+
+probe: ## Asks a deployment whether the time of its answers gives accounts away: make probe URL=$$API_URL
+	@cargo run --locked --quiet --release -p doorward-probe --bin probe -- $(URL) $(ARGS)
 
 # ---- To AWS ----
 
