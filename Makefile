@@ -60,7 +60,7 @@ unit: ## Tests that need no stack: units, and every endpoint from event to respo
 	cargo test --locked --workspace --exclude doorward-stack-tests
 
 stack-test: $(call tool,local) ## Tests of the deployed template, on a stack of its own
-	$(stack) with_stack cargo test --locked -p doorward-stack-tests
+	$(stack) with_stack cargo test --locked --workspace --test stack_flow --test stack_wire
 
 probe: ## Asks a deployment whether the time of its answers gives accounts away: make probe URL=$$API_URL
 	@cargo run --locked --quiet --release -p doorward-probe --bin probe -- $(URL) $(ARGS)

@@ -1,7 +1,7 @@
 //! The deployed template, through its gateway, its stream and its mailer.
 //!
 //! `make stack-test` starts a stack of its own and passes the variables of `stack.env`; `make up` and
-//! `set -a; . .local/stack.env; cargo test -p doorward-stack-tests` run the same against a stack that is up.
+//! `set -a; . .local/stack.env; cargo test --workspace --test stack_flow --test stack_wire` run the same against a stack that is up.
 
 use std::time::{Duration, Instant};
 
