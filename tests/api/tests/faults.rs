@@ -196,13 +196,25 @@ async fn whichever_call_fails_the_state_is_old_or_new_and_the_answer_true_or_a_5
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_fails_once_or_whose_answer_is_lost_is_asked_again_and_nobody_notices() {
+    type Rule = fn(&Call) -> Trouble;
+    const ONCE: [(&str, Rule); 5] = [
+        ("drop before", |call| (call.attempt == 1).then_some((When::Before, Failure::Drops))),
+        ("drop after", |call| (call.attempt == 1).then_some((When::After, Failure::Drops))),
+        ("500 before", |call| (call.attempt == 1).then(|| (When::Before, Failure::code(500, "InternalServerError")))),
+        ("500 after", |call| (call.attempt == 1).then(|| (When::After, Failure::code(500, "InternalServerError")))),
+        // The second try finds somebody else at work; whoever tries again then must still know the first as its own.
+        ("lost and then in conflict", |call| match call.attempt {
+            1 => Some((When::After, Failure::Drops)),
+            2 => Some((When::Before, Failure::busy(call, "TransactionConflict"))),
+            _ => None,
+        }),
+    ];
     let failed = for_every_case(|case, deployment, observer| async move {
         let mut failed = 0;
-        for (when, dropped) in [(When::Before, true), (When::After, true), (When::Before, false), (When::After, false)] {
+        for (what, once) in ONCE {
             for number in 0.. {
-                let context = format!("{} call {number} once {when:?} {dropped}", case.name);
-                let failure = if dropped { Failure::Drops } else { Failure::code(500, "InternalServerError") };
-                let rule = move |call: &Call| (call.number == number && call.attempt == 1).then(|| (when, failure.clone()));
+                let context = format!("{} call {number} {what}", case.name);
+                let rule = move |call: &Call| if call.number == number { once(call) } else { None };
                 let (answer, calls, done) = case.ask_failing((&deployment, &observer), &context, LONG, rule).await;
                 if !calls.iter().any(|call| call.number == number) {
                     break;
@@ -214,7 +226,31 @@ async fn a_call_that_fails_once_or_whose_answer_is_lost_is_asked_again_and_nobod
         failed
     })
     .await;
-    assert!(failed >= 90, "{failed} calls failed");
+    assert!(failed >= 110, "{failed} calls failed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_failed_condition_is_a_lost_race() {
+    // The rest of what cancels a transaction says nothing about links, names or sessions.
+    for (reasons, times, status) in [
+        (["ValidationError", "None"], usize::MAX, 503),
+        (["ItemCollectionSizeLimitExceeded", "None"], usize::MAX, 503),
+        // A condition that failed on what another transaction had not finished may hold once it has.
+        (["ConditionalCheckFailed", "TransactionConflict"], 2, 200),
+    ] {
+        let (deployment, observer) = Deployment::observed(&[]).await;
+        for case in CASES.iter().filter(|case| ["register", "change", "confirm"].contains(&case.name)) {
+            let left = AtomicUsize::new(times);
+            let rule = move |call: &Call| {
+                let fails = call.operation == "TransactWriteItems"
+                    && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+                fails.then(|| (When::Before, Failure::cancelled(call, &reasons)))
+            };
+            let (answer, _, done) = case.ask_failing((&deployment, &observer), case.name, LONG, rule).await;
+            let expected = if status == 200 { case.done } else { status };
+            assert_eq!((answer.status, done), (expected, status == 200), "{} {reasons:?}: {answer:?}", case.name);
+        }
+    }
 }
 
 const BUSY: [&str; 3] = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];

@@ -253,17 +253,7 @@ impl Failure {
             _ => "ProvisionedThroughputExceededException",
         };
         match call.operation.as_str() {
-            "TransactWriteItems" => {
-                let items = call.request["TransactItems"].as_array().map_or(0, Vec::len);
-                let reasons: Vec<Value> = (0..items)
-                    .map(
-                        |index| if index == 0 { json!({ "Code": reason, "Message": "made by a test" }) } else { json!({ "Code": "None" }) },
-                    )
-                    .collect();
-                let Self::Says(status, mut body) = Self::code(400, "TransactionCanceledException") else { unreachable!() };
-                body["CancellationReasons"] = json!(reasons);
-                Self::Says(status, body)
-            }
+            "TransactWriteItems" => Self::cancelled(call, &[reason]),
             // A batch leaves undone what it could not do.
             "BatchWriteItem" => Self::Says(200, json!({ "UnprocessedItems": call.request["RequestItems"] })),
             "BatchGetItem" => Self::Says(200, json!({ "Responses": {}, "UnprocessedKeys": call.request["RequestItems"] })),
@@ -271,6 +261,16 @@ impl Failure {
             "GetItem" if reason == "TransactionConflict" => Self::code(400, "ThrottlingException"),
             _ => Self::code(400, alone),
         }
+    }
+
+    /// What the store says of a transaction that it cancelled for these reasons, one for each of the first items.
+    pub fn cancelled(call: &Call, reasons: &[&str]) -> Self {
+        let items = call.request["TransactItems"].as_array().map_or(0, Vec::len);
+        let reason = |index: usize| reasons.get(index).copied().unwrap_or("None");
+        let reasons: Vec<Value> = (0..items).map(|index| json!({ "Code": reason(index), "Message": "made by a test" })).collect();
+        let Self::Says(status, mut body) = Self::code(400, "TransactionCanceledException") else { unreachable!() };
+        body["CancellationReasons"] = json!(reasons);
+        Self::Says(status, body)
     }
 
     /// The answer, if it makes one.
