@@ -6,7 +6,7 @@ use aws_sdk_sesv2::{
     types::{Body, Content, Destination, EmailContent, Message, MessageHeader},
 };
 
-use super::template::Rendered;
+use super::Rendered;
 use crate::{account::EmailAddress, config::Settings, store::sdk_config};
 
 /// Sends mail.
