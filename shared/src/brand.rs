@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn a_colour_that_cannot_be_read_is_refused() {
         assert_eq!(product("#1D4ED8").unwrap().colour.css(), "#1d4ed8");
-        insta::assert_snapshot!(product("#ffcc00").unwrap_err(), @"");
+        insta::assert_snapshot!(product("#ffcc00").unwrap_err(), @"PRODUCT_COLOR: is too light to be read on white: its contrast is 1.5, at least 4.5 is needed");
         for wrong in ["red", "#fff", "#12345g", "#0b6357;}", "0b6357"] {
             assert!(product(wrong).is_err(), "{wrong}");
         }

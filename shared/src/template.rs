@@ -1,8 +1,10 @@
 //! Templates: in the binary, strict, escaped, and without a word of their own: what they say comes from [`crate::wording`].
 
-use std::sync::LazyLock;
+use std::{fmt::Write as _, sync::LazyLock};
 
-use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, syntax::SyntaxConfig, value::Kwargs};
+use minijinja::{
+    AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, escape_formatter, syntax::SyntaxConfig, value::Kwargs,
+};
 use serde::Serialize;
 
 use crate::{
@@ -42,6 +44,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.add_function("say", say);
+    environment.set_formatter(write_value);
     // Blocks stand on lines of their own and leave none behind. The configuration is fixed, so building it cannot fail.
     if let Ok(syntax) = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build() {
         environment.set_syntax(syntax);
@@ -88,6 +91,25 @@ pub fn render(name: &str, language: Language, product: &Product, data: &impl Ser
     };
     let broken = |error: Error| Broken(format!("template {name} ({})", error.kind()));
     ENVIRONMENT.get_template(name).map_err(broken)?.render(minijinja::value::Serde(&context)).map_err(broken)
+}
+
+/// Text is escaped as markup needs it (OWASP Cross Site Scripting Prevention Cheat Sheet, 1), slashes left alone: a link stays one that a person,
+/// or a mail scanner that knows no entities, can read.
+fn write_value(out: &mut Output<'_>, state: &mut State, value: &minijinja::Value) -> Result<(), Error> {
+    let Some(text) = value.as_str().filter(|_| *state.auto_escape() == AutoEscape::Html && !value.is_safe()) else {
+        return escape_formatter(out, state, value);
+    };
+    for char in text.chars() {
+        match char {
+            '&' => out.write_str("&amp;"),
+            '<' => out.write_str("&lt;"),
+            '>' => out.write_str("&gt;"),
+            '"' => out.write_str("&quot;"),
+            '\'' => out.write_str("&#x27;"),
+            char => out.write_char(char),
+        }?;
+    }
+    Ok(())
 }
 
 /// `say("id", name=value)`: a message in the language being rendered. The product's name is known to every message.

@@ -19,7 +19,7 @@ impl Page<'_> {
                 errors.add("password", violation);
             }
         }
-        show("reset-refused", &Page::Reset { token, username: "o'neill+<bits>@example.com", least: 12, errors: &errors });
+        show("reset-refused", &Page::Reset { token, username: "o'neill+<bits>@example.com", least: 8, errors: &errors });
         show("reset-mismatch", &Page::Reset { token, username, least: 8, errors: &FieldErrors::one("again", Complaint::Mismatch) });
         show("done", &Page::Done);
         show("dead", &Page::Dead);
