@@ -163,8 +163,8 @@ mod tests {
             .map(|language| {
                 let said = [
                     language.count("characters", 8),
-                    language.span(Duration::from_secs(3600)),
-                    language.span(Duration::from_secs(90 * 60)),
+                    language.span(crate::config::span::hours(1)),
+                    language.span(crate::config::span::minutes(90)),
                     language.instant("2026-03-01T09:05:59Z".parse().unwrap()),
                     language.agent("Firefox on Linux"),
                 ];

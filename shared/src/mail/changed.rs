@@ -58,7 +58,7 @@ impl ChangedMail {
             language,
             kind: ChangeKind::Changed,
             link: "https://accounts.example.com/api/password_reset/disavow/?token=dwn_AZsW0t9gcbuyT3Z1bZ5c3nJ1Q0d1vK2xq7f8sVt0n4uYx3JmL9wPzA6hRkDe5GiB".to_owned(),
-            lifetime: Duration::from_secs(7 * 24 * 60 * 60),
+            lifetime: crate::store::DISAVOWAL_LIFETIME,
             origin: Origin { address: "203.0.113.7".to_owned(), browser: "Safari on iPhone".to_owned(), language: Some(language) },
             changed_at: sample_instant(),
         };

@@ -53,14 +53,14 @@ impl ResetMail {
             product: Product::default(),
             language,
             link: "https://accounts.example.com/api/password_reset/confirm/?token=dwr_AZsW0t9gcbuyT3Z1bZ5c3nJ1Q0d1vK2xq7f8sVt0n4uYx3JmL9wPzA6hRkDe5GiB".to_owned(),
-            lifetime: Duration::from_secs(60 * 60),
+            lifetime: crate::config::span::hours(1),
             origin: Origin { address: "203.0.113.7".to_owned(), browser: "Firefox on Android".to_owned(), language: Some(language) },
             requested_at: super::changed::sample_instant(),
         };
         let difficult = Self {
             product: Product { name: "Tom's <Bits+Bobs>".to_owned(), ..Product::default() },
             link: "https://app.example.com/welcome/#/reset/dwr_a'b+c?d=<e>&f=\"g\"".to_owned(),
-            lifetime: Duration::from_secs(90 * 60),
+            lifetime: crate::config::span::minutes(90),
             origin: Origin { address: "2001:db8:85a3::8a2e:370:7334".to_owned(), browser: String::new(), language: None },
             ..usual.clone()
         };

@@ -179,7 +179,7 @@ impl Deployment {
             "/api/change_password" => self.call(&self.change_password, event).await,
             "/api/password_reset" => self.call(&self.password_reset, event).await,
             "/api/password_reset/validate_token" => self.call(&self.validate_token, event).await,
-            "/api/password_reset/confirm" => self.call(&self.confirm_reset, event).await,
+            "/api/password_reset/confirm" | "/api/password_reset/disavow" => self.call(&self.confirm_reset, event).await,
             other => panic!("no function has {other}"),
         }
     }
