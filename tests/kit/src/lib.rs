@@ -4,6 +4,7 @@
 
 pub mod deployment;
 pub mod event;
+pub mod front;
 pub mod mailbox;
 pub mod operator;
 pub mod scenario;

@@ -1,0 +1,19 @@
+//! Serves all functions over a fresh store in process: `cargo run -p doorward-kit --example serve [ADDRESS] [NAME=VALUE …]`.
+//!
+//! The settings are the tests', with those named after the address besides. `GET /mails` shows what was mailed.
+
+use std::sync::Arc;
+
+use doorward_kit::{Deployment, front};
+
+#[tokio::main]
+async fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let address = arguments.next().unwrap_or_else(|| "127.0.0.1:8088".to_owned());
+    let settings: Vec<String> = arguments.collect();
+    let settings: Vec<(&str, &str)> = settings.iter().filter_map(|setting| setting.split_once('=')).collect();
+    let deployment = Arc::new(Deployment::configured(&settings).await);
+    let address = front::serve(deployment, address.parse().expect("an address such as 127.0.0.1:8088")).await;
+    println!("http://{address}");
+    std::future::pending::<()>().await;
+}

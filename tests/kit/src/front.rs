@@ -1,0 +1,91 @@
+//! HTTP in front of the functions in process, as the gateway stands in front of them: for clients that speak HTTP and nothing else.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{ConnectInfo, Request as Asked, State},
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::Response as Answered,
+};
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use crate::{Deployment, Response, event::request};
+
+/// The routes there are, without their trailing slash.
+pub const ROUTES: [&str; 8] = [
+    "/api/register",
+    "/api/login",
+    "/api/logout",
+    "/api/logout_all",
+    "/api/change_password",
+    "/api/password_reset",
+    "/api/password_reset/validate_token",
+    "/api/password_reset/confirm",
+];
+
+/// Largest body that the gateway takes, bytes.
+const LARGEST_BODY: usize = 10 * 1024 * 1024;
+
+/// Serves the deployment at this address until the returned task is dropped with its runtime. Mail is delivered as it comes, and time goes by.
+pub async fn serve(deployment: Arc<Deployment>, address: SocketAddr) -> SocketAddr {
+    let listener = TcpListener::bind(address).await.expect("the port is free");
+    let address = listener.local_addr().expect("an address");
+    let router = Router::new().fallback(pass).with_state(Arc::clone(&deployment));
+    tokio::spawn(async move { axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await });
+    tokio::spawn(async move {
+        loop {
+            const TICK: Duration = Duration::from_millis(100);
+            tokio::time::sleep(TICK).await;
+            deployment.hand.turn(TICK);
+            deployment.deliver().await;
+        }
+    });
+    address
+}
+
+/// A request through its event to the function, and the answer back.
+async fn pass(State(deployment): State<Arc<Deployment>>, ConnectInfo(peer): ConnectInfo<SocketAddr>, asked: Asked) -> Answered {
+    let (parts, body) = asked.into_parts();
+    let path = parts.uri.path();
+    if path == "/mails" {
+        return answered(mails(&deployment));
+    }
+    if !ROUTES.contains(&path.strip_suffix('/').unwrap_or(path)) {
+        return answered(with_json(404, &json!({ "detail": "Not found." })));
+    }
+    let Ok(body) = axum::body::to_bytes(body, LARGEST_BODY).await else {
+        return answered(with_json(413, &json!({ "message": "Request Too Long" })));
+    };
+    let mut event = request(parts.method.as_str(), parts.uri.path_and_query().map_or(path, |whole| whole.as_str()));
+    for (name, value) in &parts.headers {
+        event = event.header(name.as_str(), &String::from_utf8_lossy(value.as_bytes()));
+    }
+    event.body = (!body.is_empty()).then(|| body.to_vec());
+    answered(deployment.send(event.from(&peer.ip().to_string())).await)
+}
+
+/// What the mailbox holds, oldest first: for tests that must follow a mailed link.
+fn mails(deployment: &Deployment) -> Response {
+    let mails = deployment.mailbox.all().into_iter();
+    let mails = mails.map(|mail| json!({ "to": mail.to, "subject": mail.subject, "text": mail.text, "html": mail.html }));
+    with_json(200, &mails.collect())
+}
+
+fn with_json(status: u16, body: &serde_json::Value) -> Response {
+    Response { status, headers: [("content-type".to_owned(), "application/json".to_owned())].into(), body: body.to_string() }
+}
+
+fn answered(response: Response) -> Answered {
+    let mut answered = Answered::new(Body::from(Bytes::from(response.body)));
+    *answered.status_mut() = StatusCode::from_u16(response.status).expect("a status");
+    for (name, value) in response.headers {
+        if name != header::CONTENT_LENGTH.as_str() {
+            let name = HeaderName::try_from(name).expect("a header's name");
+            answered.headers_mut().insert(name, HeaderValue::try_from(value).expect("a header's value"));
+        }
+    }
+    answered
+}
