@@ -6,6 +6,8 @@ use aws_sdk_sesv2::{
     types::{Body, Content, Destination, EmailContent, Message, MessageHeader},
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
 use super::Rendered;
 use crate::{account::EmailAddress, config::Settings, store::sdk_config};
 
@@ -35,12 +37,13 @@ impl Sender {
         Self { client, from, configuration_set }
     }
 
-    /// `SENDER` and `CONFIGURATION_SET`. No call is made.
+    /// `SENDER`, shown as `PRODUCT_NAME`, and `CONFIGURATION_SET`. No call is made.
     pub async fn connect(settings: &mut Settings) -> Self {
-        let from = settings.text("SENDER");
-        if !from.is_empty() && (!from.contains('@') || from.contains(char::is_control)) {
-            settings.complain("SENDER: must be an address such as accounts@example.com or Name <accounts@example.com>".to_owned());
+        let address = settings.text("SENDER");
+        if !address.is_empty() && EmailAddress::parse(&address).is_err() {
+            settings.complain("SENDER: must be one plain address such as accounts@example.com".to_owned());
         }
+        let from = format!("{} <{address}>", display_name(&super::product_name(settings)));
         Self::new(Client::new(&sdk_config().await), from, settings.optional("CONFIGURATION_SET"))
     }
 
@@ -77,5 +80,34 @@ impl Sender {
             }
             Err(_) => Err(NotSent::NotNow("Unreachable".to_owned())),
         }
+    }
+}
+
+/// A name before an address: a quoted string (RFC 5322, 3.2.4) or, where it is not ASCII, encoded words (RFC 2047), as SES asks for.
+fn display_name(name: &str) -> String {
+    if name.is_ascii() {
+        let quoted = |character: char| if matches!(character, '"' | '\\') { format!("\\{character}") } else { character.to_string() };
+        return format!("\"{}\"", name.chars().filter(|character| !character.is_control()).map(quoted).collect::<String>());
+    }
+    // An encoded word holds 75 characters at most: 45 bytes in base64 are 60.
+    let mut words: Vec<String> = Vec::new();
+    for character in name.chars() {
+        match words.last_mut().filter(|word| word.len() + character.len_utf8() <= 45) {
+            Some(word) => word.push(character),
+            None => words.push(character.to_string()),
+        }
+    }
+    words.iter().map(|word| format!("=?UTF-8?B?{}?=", STANDARD.encode(word))).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_before_an_address_is_quoted_or_encoded() {
+        assert_eq!(display_name("Ann's \"Shop\"\r\nBcc: x"), "\"Ann's \\\"Shop\\\"Bcc: x\"");
+        assert_eq!(display_name("Bücher"), "=?UTF-8?B?QsO8Y2hlcg==?=");
+        assert!(display_name(&"ü".repeat(60)).split(' ').all(|word| word.len() <= 75));
     }
 }

@@ -19,7 +19,7 @@ mod workspace;
 
 #[cfg(feature = "passwords")]
 pub use self::{
-    cost::Cost,
+    cost::{Cost, CostRefused},
     hasher::{Hasher, Verdict},
     imported::RefusedHash,
     policy::{Policy, Violation},

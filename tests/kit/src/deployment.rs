@@ -33,7 +33,7 @@ use crate::{
 /// What every deployment of the tests is configured with; a test overrides what it is about.
 const SETTINGS: [(&str, &str); 11] = [
     ("LINK_BASE", "https://accounts.example.com"),
-    ("SENDER", "Doorward <accounts@example.com>"),
+    ("SENDER", "accounts@example.com"),
     // Every request of a test comes from one address, so the limits of clients are out of the way unless a test is about them.
     ("LOGIN_CLIENT_LIMIT", "100000/1m"),
     ("REGISTER_CLIENT_LIMIT", "100000/1m"),

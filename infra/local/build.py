@@ -1,0 +1,49 @@
+"""Builds the functions as Lambda wants them."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from failure import Failure
+from settings import ROOT, Settings
+
+TOOLS = Path(sys.prefix) / "bin"
+
+
+def environment() -> dict[str, str]:
+    """Where cargo finds `cargo lambda`."""
+    return {**os.environ, "PATH": f"{TOOLS}{os.pathsep}{os.environ['PATH']}"}
+
+
+def binaries(settings: Settings) -> dict[str, Path]:
+    """Builds every function with the `local` profile: the release's code, optimised only where it computes, linked here."""
+    functions = list(settings.template.zips)
+    if not shutil.which("cargo"):
+        raise Failure("cargo is not installed; Rust comes from rustup.rs.")
+    missing = [name for name in functions if not (ROOT / "functions" / name / "Cargo.toml").exists()]
+    if missing:
+        raise Failure(f"functions/{missing[0]} has no Cargo.toml, but the template names it.")
+    out = settings.directory / "lambda"
+    command = ["cargo", "lambda", "build", "--compiler", "cargo", "--profile", "local", "--lambda-dir", str(out)]
+    command += [argument for name in functions for argument in ("--package", name)]
+    # Standard output to standard error: progress belongs there, and `make up | cat` keeps cargo's bar.
+    if subprocess.run(command, cwd=ROOT, env=environment(), stdout=sys.stderr).returncode != 0:
+        raise Failure("the functions do not build; cargo says why above.")
+    return {name: out / name / "bootstrap" for name in functions}
+
+
+def zipped(binary: Path) -> tuple[str, bytes]:
+    """The digest of a binary, and it as a zip. Stored, not compressed: it only goes to this machine."""
+    code = binary.read_bytes()
+    target = binary.with_name("bootstrap.zip")
+    digest = hashlib.sha256(code).hexdigest()
+    if not (target.exists() and target.stat().st_mtime_ns > binary.stat().st_mtime_ns):
+        entry = zipfile.ZipInfo("bootstrap", date_time=(1980, 1, 1, 0, 0, 0))
+        entry.external_attr = 0o100755 << 16
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+            archive.writestr(entry, code)
+    return digest, target.read_bytes()

@@ -1,0 +1,168 @@
+"""Puts the template and the functions' zips into the emulator, as a deployment to AWS would."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from build import zipped
+from failure import Failure
+from settings import API_ID, API_ID_TAG, CREDENTIALS, REGION, ROOT, STACK, TEMPLATE, Settings
+
+BUCKET = "doorward-zips"
+AUTHORIZER_EVENT = ROOT / "events" / "authorizer.json"
+
+
+class RoutesChanged(Exception):
+    """The emulator cannot change the routes of an API in place; AWS can."""
+
+
+def client(settings: Settings, service: str) -> Any:
+    """A client for the emulator that never looks at this machine's own AWS settings."""
+    return boto3.session.Session(
+        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        region_name=REGION,
+    ).client(service, endpoint_url=settings.endpoint, config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}))
+
+
+def deploy(settings: Settings, binaries: dict[str, Path]) -> dict[str, str]:
+    """Deploys or updates the stack and returns its outputs once every function answers. One whose binary is the same stays as it is."""
+    parameters = settings.parameters()
+    _verify_sender(settings, parameters["Sender"])
+    cloudformation = client(settings, "cloudformation")
+    request = {
+        "StackName": STACK,
+        "TemplateURL": _upload(settings, binaries),
+        "Parameters": [{"ParameterKey": n, "ParameterValue": v} for n, v in parameters.items()],
+        "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        "Tags": [API_ID_TAG],
+    }
+    try:
+        _apply(cloudformation, request)
+    except ClientError as error:
+        raise Failure(f"the deployment was refused: {error.response['Error']['Message']}") from error
+    processed = cloudformation.get_template(StackName=STACK, TemplateStage="Processed")["TemplateBody"]
+    definition = processed["Resources"]["Api"]["Properties"]["Body"]
+    _answer_unknown_paths(settings, definition, parameters["StageName"])
+    paths = sorted(definition["paths"])
+    complaints = [_complaint(settings, path, parameters["StageName"]) for path in paths]
+    complaints += [_start_complaint(settings, "mailer", b'{"Records":[]}'), _start_complaint(settings, "authorizer", AUTHORIZER_EVENT.read_bytes())]
+    if any(complaints):
+        raise Failure("; ".join(filter(None, complaints)))
+    return {output["OutputKey"]: output["OutputValue"] for output in _stack(cloudformation)["Outputs"]}
+
+
+def _complaint(settings: Settings, path: str, stage: str) -> str | None:
+    """What is wrong with the function behind a route, when it does not answer."""
+    request = urllib.request.Request(settings.api_url(stage) + path, method="OPTIONS")
+    try:
+        with urllib.request.urlopen(request, timeout=30):
+            return None
+    except urllib.error.HTTPError as error:
+        return f"{path} answers {error.code}: {_cause(error.read())}" if error.code >= 500 else None
+    except OSError as error:
+        return f"{path} does not answer: {error}"
+
+
+def _start_complaint(settings: Settings, function: str, event: bytes) -> str | None:
+    """What is wrong with a function that has no route, when it fails."""
+    answer = client(settings, "lambda").invoke(FunctionName=f"{STACK}-{function}", Payload=event)
+    return f"{function} fails: {_cause(answer['Payload'].read())}" if "FunctionError" in answer else None
+
+
+def _cause(answer: bytes) -> str:
+    """The function's own words in what the emulator wraps around them."""
+    text = answer.decode(errors="replace")
+    for key in ("message", "errorMessage"):
+        try:
+            text = json.loads(text)[key]
+        except (ValueError, KeyError, TypeError):
+            pass
+    return text.strip()
+
+
+def _verify_sender(settings: Settings, sender: str) -> None:
+    try:
+        client(settings, "sesv2").create_email_identity(EmailIdentity=sender)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "AlreadyExistsException":
+            raise
+
+
+def _upload(settings: Settings, binaries: dict[str, Path]) -> str:
+    """Uploads what is not there yet and returns the URL of the template that names it."""
+    s3 = client(settings, "s3")
+    s3.create_bucket(Bucket=BUCKET)
+    there = {item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])}
+    template = TEMPLATE.read_text()
+    for name, binary in binaries.items():
+        digest, code = zipped(binary)
+        key = f"{name}-{digest[:16]}.zip"
+        if key not in there:
+            s3.put_object(Bucket=BUCKET, Key=key, Body=code)
+        template = template.replace(f"CodeUri: {settings.template.zips[name]}\n", f"CodeUri: s3://{BUCKET}/{key}\n")
+    s3.put_object(Bucket=BUCKET, Key="template.yaml", Body=template.encode())
+    return f"{settings.endpoint}/{BUCKET}/template.yaml"
+
+
+def _apply(cloudformation: Any, request: dict[str, Any]) -> None:
+    """Creates or updates the stack and waits for it, naming every resource as it is done."""
+    stack = _stack(cloudformation)
+    seen = {event["EventId"] for event in _events(cloudformation)} if stack else set()
+    try:
+        (cloudformation.update_stack if stack else cloudformation.create_stack)(**request)
+    except ClientError as error:
+        if "No updates are to be performed" in error.response["Error"]["Message"]:
+            return
+        raise
+    reasons: list[str] = []
+    while True:
+        status = _stack(cloudformation)["StackStatus"]
+        for event in _events(cloudformation):
+            if event["EventId"] in seen:
+                continue
+            seen.add(event["EventId"])
+            if event["ResourceStatus"].endswith("FAILED"):
+                reasons.append(f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}")
+        if not status.endswith("IN_PROGRESS"):
+            break
+        time.sleep(0.1)
+    if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+        if stack and any(reason.startswith("Api:") for reason in reasons):
+            raise RoutesChanged
+        if status in ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"):
+            cloudformation.delete_stack(StackName=STACK)
+        raise Failure(f"the deployment failed ({status}): {reasons[0] if reasons else 'no reason given'}")
+
+
+def _stack(cloudformation: Any) -> dict[str, Any] | None:
+    try:
+        return cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
+    except ClientError:
+        return None
+
+
+def _events(cloudformation: Any) -> list[dict[str, Any]]:
+    pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=STACK)
+    return [event for page in pages for event in page["StackEvents"]][::-1]
+
+
+def _answer_unknown_paths(settings: Settings, definition: dict[str, Any], stage: str) -> None:
+    """Hands the emulator the gateway's own answers, which it overlooks in the API's definition."""
+    gateway = client(settings, "apigateway")
+    for kind, answer in definition["x-amazon-apigateway-gateway-responses"].items():
+        gateway.put_gateway_response(
+            restApiId=API_ID,
+            responseType=kind,
+            responseParameters=answer["responseParameters"],
+            responseTemplates=answer["responseTemplates"],
+            **({"statusCode": str(answer["statusCode"])} if "statusCode" in answer else {}),
+        )
+    gateway.create_deployment(restApiId=API_ID, stageName=stage)

@@ -1,0 +1,144 @@
+"""Starts and stops MiniStack, and remembers which one is ours."""
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from failure import Failure
+from settings import CREDENTIALS, REGION, SHELL_VARIABLES, Settings
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """One that this checkout started."""
+
+    pid: int
+    port: int
+    variables: dict[str, str]
+
+    def alive(self) -> bool:
+        """Whether the process is still there and still what we started: process ids are used again."""
+        try:
+            return b"ministack" in Path(f"/proc/{self.pid}/cmdline").read_bytes()
+        except OSError:
+            return False
+
+
+@contextmanager
+def exclusive(directory: Path) -> Iterator[None]:
+    """One `make up`, `down` or `dev` at a time."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Failure("another make up, down or dev is at work on this stack; wait for it or stop it.") from error
+        yield
+
+
+def remembered(directory: Path) -> Emulator | None:
+    """The emulator that runs for this state directory; a stale note counts for nothing."""
+    try:
+        emulator = Emulator(**json.loads((directory / "emulator.json").read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+    return emulator if emulator.alive() else None
+
+
+def running(settings: Settings) -> Emulator | None:
+    """The emulator that fits what is asked for, if it runs already. One that does not fit is stopped."""
+    emulator = remembered(settings.directory)
+    if emulator is None:
+        return None
+    if emulator.port == settings.port and emulator.variables == settings.emulator_variables():
+        return emulator
+    print("The running stack has another port or other settings: it is stopped, its accounts are gone.", flush=True)
+    stop(settings.directory)
+    return None
+
+
+def require_free(settings: Settings) -> None:
+    """Refuses a port that somebody else uses."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((bind_host(), settings.port))
+        except OSError as error:
+            raise Failure(f"port {settings.port} is in use ({error.strerror}); free it or choose another: PORT={settings.port + 1}.") from error
+
+
+def start(settings: Settings) -> Emulator:
+    """Starts MiniStack in the background and waits until it answers."""
+    require_free(settings)
+    directory = settings.directory
+    temporary = directory / "tmp"
+    temporary.mkdir(parents=True, exist_ok=True)
+    environment = {name: value for name, value in os.environ.items() if SHELL_VARIABLES.fullmatch(name)}
+    environment.update(settings.emulator_variables())
+    environment.update(
+        CREDENTIALS,
+        AWS_ENDPOINT_URL=settings.endpoint,
+        AWS_DEFAULT_REGION=REGION,
+        MINISTACK_REGION=REGION,
+        GATEWAY_PORT=str(settings.port),
+        BIND_HOST=bind_host(),
+        TMPDIR=str(temporary),
+        S3_DATA_DIR=str(temporary / "s3"),
+        PYTHONUNBUFFERED="1",
+    )
+    with (directory / "emulator.log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ministack"],
+            env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+        )
+    emulator = Emulator(process.pid, settings.port, settings.emulator_variables())
+    (directory / "emulator.json").write_text(json.dumps(emulator.__dict__))
+    deadline = time.monotonic() + 60
+    while not _answers(settings):
+        if process.poll() is not None or time.monotonic() > deadline:
+            stop(directory)
+            raise Failure(f"the emulator did not start; {directory / 'emulator.log'} says why.")
+        time.sleep(0.1)
+    return emulator
+
+
+def stop(directory: Path) -> bool:
+    """Ends the emulator and the functions it started. False when none ran."""
+    emulator = remembered(directory)
+    (directory / "emulator.json").unlink(missing_ok=True)
+    (directory / "stack.env").unlink(missing_ok=True)
+    if emulator is None:
+        return False
+    os.killpg(emulator.pid, signal.SIGTERM)
+    deadline = time.monotonic() + 5
+    while emulator.alive() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    try:
+        os.killpg(emulator.pid, signal.SIGKILL)  # functions are in its process group; whoever outlived it goes now
+    except ProcessLookupError:
+        pass
+    return True
+
+
+def bind_host() -> str:
+    """Only this machine, unless told otherwise: whoever reaches the emulator owns everything in it."""
+    return os.environ.get("BIND_HOST", "127.0.0.1")
+
+
+def _answers(settings: Settings) -> bool:
+    try:
+        with urllib.request.urlopen(f"{settings.endpoint}/_ministack/health", timeout=2) as response:
+            return response.status == 200
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return False

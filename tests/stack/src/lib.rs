@@ -1,0 +1,156 @@
+//! The deployed template, through its gateway, its stream and its mailer.
+//!
+//! `make stack-test` starts a stack of its own and passes the variables of `stack.env`; `make up` and
+//! `set -a; . .local/stack.env; cargo test -p doorward-stack-tests` run the same against a stack that is up.
+
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use doorward_kit::{
+    event::{Request, Response},
+    mailbox::Mail,
+    operator::Operator,
+    scenario::Stage,
+};
+use serde_json::Value;
+use ureq::{
+    Agent,
+    http::{self, HeaderValue},
+};
+
+/// How long everything that was asked for may take to be sent.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A stack that is up.
+pub struct Stack {
+    agent: Agent,
+    api_url: String,
+    mail_url: String,
+    outbox: String,
+    operator: Operator,
+}
+
+/// A variable of `stack.env`.
+pub fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; `make stack-test` sets it, and so does .local/stack.env"))
+}
+
+impl Stack {
+    /// The stack that the environment names.
+    pub fn of_environment() -> Self {
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(variable("AWS_REGION")))
+            .credentials_provider(Credentials::new(
+                variable("AWS_ACCESS_KEY_ID"),
+                variable("AWS_SECRET_ACCESS_KEY"),
+                None,
+                None,
+                "stack.env",
+            ))
+            .endpoint_url(variable("AWS_ENDPOINT_URL"))
+            .build();
+        let agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .allow_non_standard_methods(true)
+            .max_redirects(0)
+            .timeout_global(Some(Duration::from_secs(60)))
+            .build();
+        Self {
+            agent: agent.into(),
+            api_url: variable("API_URL"),
+            mail_url: variable("MAIL_URL"),
+            outbox: variable("OUTBOX_TABLE"),
+            operator: Operator { client: aws_sdk_dynamodb::Client::from_conf(config), accounts: variable("ACCOUNTS_TABLE") },
+        }
+    }
+
+    /// Makes a request of this URL.
+    pub async fn fetch(&self, url: &str, request: Request) -> Response {
+        let mut outgoing = http::Request::builder().method(request.method.as_str()).uri(url);
+        for (name, value) in &request.headers {
+            outgoing = outgoing.header(name, header_value(value));
+        }
+        let outgoing = outgoing.body(request.body.unwrap_or_default()).expect("a request");
+        let agent = self.agent.clone();
+        let answer = tokio::task::spawn_blocking(move || agent.run(outgoing)).await.expect("no panic");
+        let mut answer = answer.expect("the stack answers");
+        let headers =
+            answer.headers().iter().map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+        let headers = headers.collect();
+        let status = answer.status().as_u16();
+        let body = answer.body_mut().read_to_string().expect("a body of text");
+        Response { status, headers, body }
+    }
+
+    /// Waits until the mailer has done with everything that was asked for.
+    async fn settle(&self) {
+        let began = Instant::now();
+        loop {
+            let scan = self.operator.client.scan().table_name(&self.outbox).filter_expression("attribute_not_exists(done_at)");
+            let waiting = scan.consistent_read(true).send().await.expect("the store answers").count;
+            if waiting == 0 {
+                return;
+            }
+            assert!(began.elapsed() < PATIENCE, "{waiting} mails were not handled in {PATIENCE:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Every mail to this address so far, oldest first.
+    pub async fn mails_to(&self, address: &str) -> Vec<Mail> {
+        let url = format!("{}?account=000000000000", self.mail_url);
+        let answer = self.fetch(&url, doorward_kit::request("GET", "/")).await;
+        let mut mails: Vec<(f64, Mail)> = Vec::new();
+        for message in
+            answer.json()["messages"].as_object().into_iter().flat_map(|accounts| accounts.values()).filter_map(Value::as_array).flatten()
+        {
+            let text = |name: &str| message[name].as_str().unwrap_or_default().to_owned();
+            if message["To"].as_array().is_some_and(|to| to.iter().any(|to| to == address)) {
+                let mail = Mail {
+                    to: address.to_owned(),
+                    from: text("Source"),
+                    subject: text("Subject"),
+                    text: text("BodyText"),
+                    html: text("BodyHtml"),
+                };
+                mails.push((message["Timestamp"].as_f64().unwrap_or_default(), mail));
+            }
+        }
+        mails.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+        mails.into_iter().map(|(_, mail)| mail).collect()
+    }
+}
+
+/// A header as recorded clients sent it: Latin-1 where that is enough, else UTF-8.
+fn header_value(text: &str) -> HeaderValue {
+    let latin: Option<Vec<u8>> = text.chars().map(|character| u8::try_from(u32::from(character)).ok()).collect();
+    HeaderValue::from_bytes(&latin.unwrap_or_else(|| text.as_bytes().to_vec())).expect("a header value")
+}
+
+impl Stage for Stack {
+    async fn send(&self, request: Request) -> Response {
+        let url = format!("{}{}", self.api_url, request.path);
+        self.fetch(&url, request).await
+    }
+
+    async fn mails(&self, address: &str, _: usize) -> Vec<Mail> {
+        self.settle().await;
+        self.mails_to(address).await
+    }
+
+    fn operator(&self) -> &Operator {
+        &self.operator
+    }
+}
+
+/// Deploys `examples/protected-api` beside the stack; its URL.
+pub fn deploy_protected_api() -> String {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let output = std::process::Command::new(format!("{root}/.tools/local/bin/python"))
+        .arg(format!("{root}/tests/stack/deploy_example.py"))
+        .output()
+        .expect("the stack's Python is there");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("a URL").trim().to_owned()
+}

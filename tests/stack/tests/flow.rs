@@ -1,0 +1,117 @@
+//! What README shows: a person's way through, typed against the deployed stack.
+
+use std::time::{Duration, Instant};
+
+use doorward_kit::{event::post, mailbox::RESET_LINK, request, scenario::Stage};
+use doorward_stack_tests::{Stack, variable};
+use serde_json::json;
+
+/// A name that no other test of the same stack has.
+fn fresh(name: &str) -> (String, String) {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_nanos();
+    (format!("{name}{now}"), format!("{name}{now}@example.com"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_forgot_a_password_gets_back_in_and_old_tokens_do_not() {
+    let stack = Stack::of_environment();
+    let (username, email) = fresh("ada");
+    let first = "Correct-Horse-42";
+
+    let answer = stack.send(post("/api/register/", &json!({ "username": username, "email": email, "password": first }))).await;
+    assert_eq!(answer.status, 201, "{}", answer.body);
+    let token = stack.send(post("/api/login/", &json!({ "username": username, "password": first }))).await.text("token");
+
+    let second = "Battery-Staple-77";
+    let change = post("/api/change_password/", &json!({ "old_password": first, "new_password": second })).token(&token);
+    assert_eq!(stack.send(change).await.status, 200);
+
+    let asked_at = Instant::now();
+    assert_eq!(stack.send(post("/api/password_reset/", &json!({ "email": email }))).await.status, 200);
+    let link = loop {
+        let mails = stack.mails_to(&email).await;
+        let link = mails.iter().find_map(|mail| mail.text.split_whitespace().find(|word| word.contains(RESET_LINK)).map(str::to_owned));
+        if let Some(link) = link {
+            break link;
+        }
+        assert!(asked_at.elapsed() < Duration::from_secs(3), "no mail within 3 seconds");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+
+    // The link opens as it stands in the mail, and opening it spends nothing.
+    for _ in 0..2 {
+        let page = stack.fetch(&link, request("GET", "/")).await;
+        assert_eq!(page.status, 200, "{}", page.body);
+        assert!(page.body.contains("<form"), "{}", page.body);
+    }
+
+    // The page's form, as a browser without JavaScript posts it.
+    let (address, query) = link.split_once('?').expect("a token");
+    let third = "Third-Password-9";
+    let form = request("POST", "/")
+        .header("Content-Type", "application/x-www-form-urlencoded")
+        .header("Accept", "text/html,application/xhtml+xml")
+        .header("Origin", "null")
+        .header("Sec-Fetch-Site", "same-origin")
+        .body(format!("{query}&password={third}"));
+    let page = stack.fetch(address, form.clone()).await;
+    assert_eq!((page.status, page.headers["content-type"].as_str()), (200, "text/html; charset=utf-8"), "{}", page.body);
+    assert_eq!(stack.fetch(address, form).await.status, 404, "the link is spent");
+
+    let refused = stack.send(post("/api/logout/", &json!({})).token(&token)).await;
+    assert_eq!((refused.status, refused.body.as_str()), (401, r#"{"detail":"Invalid token."}"#));
+    let again = stack.send(post("/api/login/", &json!({ "username": email, "password": third }))).await;
+    assert_eq!(again.status, 200, "{}", again.body);
+
+    // Two notices, one for each change, came besides the link.
+    let notices = stack.mails(&email, 3).await.into_iter().filter(|mail| mail.reset_token().is_none()).count();
+    assert_eq!(notices, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_route_works_with_and_without_its_slash_and_what_is_no_route_is_a_json_404() {
+    let stack = Stack::of_environment();
+    for path in ["/api/login", "/api/login/"] {
+        assert_eq!(stack.send(post(path, &json!({}))).await.status, 400, "{path}");
+    }
+    for path in ["/", "/api/", "/api/login/x", "/api/loginx"] {
+        let answer = stack.send(request("GET", path)).await;
+        assert_eq!((answer.status, answer.json()), (404, json!({ "detail": "Not found." })), "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_protected_api_of_ones_own_knows_who_asks() {
+    let stack = Stack::of_environment();
+    let example = doorward_stack_tests::deploy_protected_api();
+    let (username, email) = fresh("grace");
+    let password = "Correct-Horse-42";
+    stack.send(post("/api/register/", &json!({ "username": username, "email": email, "password": password }))).await;
+    let token = stack.send(post("/api/login/", &json!({ "username": username, "password": password }))).await.text("token");
+
+    let url = format!("{}/notes", example.trim_end_matches('/'));
+    let bearer = format!("Bearer {token}");
+    let answer = stack.fetch(&url, request("GET", "/").header("Authorization", &bearer)).await;
+    assert_eq!((answer.status, answer.json()["username"].as_str()), (200, Some(username.as_str())), "{}", answer.body);
+
+    for stranger in [Some("Bearer dws_nonsense"), None] {
+        let mut asked = request("GET", "/");
+        if let Some(header) = stranger {
+            asked = asked.header("Authorization", header);
+        }
+        let answer = stack.fetch(&url, asked).await;
+        assert!(matches!(answer.status, 401 | 403), "{}: {}", answer.status, answer.body);
+    }
+
+    // The session ends there the moment it ends here.
+    assert_eq!(stack.send(post("/api/logout/", &json!({})).token(&token)).await.status, 200);
+    let answer = stack.fetch(&url, request("GET", "/").header("Authorization", &bearer)).await;
+    assert!(matches!(answer.status, 401 | 403), "{}: {}", answer.status, answer.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_variables_of_a_stack_are_all_there() {
+    for name in ["API_URL", "MAIL_URL", "AWS_ENDPOINT_URL", "AWS_REGION", "ACCOUNTS_TABLE", "OUTBOX_TABLE", "LIMITS_TABLE"] {
+        assert!(!variable(name).is_empty());
+    }
+}
