@@ -30,12 +30,18 @@ pub enum Session {}
 /// Lets a forgotten password be replaced, once.
 #[derive(Clone, Copy)]
 pub enum Reset {}
+/// Says that a change of the password was not the owner's, once.
+#[derive(Clone, Copy)]
+pub enum Disavow {}
 
 impl Purpose for Session {
     const PREFIX: &'static str = "dws_";
 }
 impl Purpose for Reset {
     const PREFIX: &'static str = "dwr_";
+}
+impl Purpose for Disavow {
+    const PREFIX: &'static str = "dwn_";
 }
 
 /// A token as its holder knows it. It never prints itself.

@@ -77,7 +77,7 @@ impl Endpoint for ChangePassword {
         let account = &signed_in.account;
         self.admit(account, now).await?;
 
-        let Verdict::Right { .. } = self.hasher.verify(body.old_password, account.usable_password().cloned()).await? else {
+        let Verdict::Right { .. } = self.hasher.verify(body.old_password, account.login_password().cloned()).await? else {
             return Err(Refusal::OldPassword);
         };
         let accepted = AcceptedPassword::new(body.new_password, &self.policy, &account.username, &account.email)
@@ -89,7 +89,7 @@ impl Endpoint for ChangePassword {
             email: account.email.clone(),
             kind: ChangeKind::Changed,
             changed_at: now,
-            origin: request.origin(),
+            origin: request.origin().in_language_of(account),
         };
         match self.store.change_password(account, &signed_in.token.digest(), &password, &notice, now).await? {
             Changed::Now => Ok(http::ok(&ChangeAnswer { message: "Password changed successfully." })),

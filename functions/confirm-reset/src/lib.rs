@@ -1,9 +1,9 @@
 //! GET and POST `/api/password_reset/confirm/`: replaces a password that was forgotten.
 //!
 //! GET shows a page with a form and spends nothing, however often a mail scanner opens it. POST spends the link: as JSON for programs,
-//! as a page for the form.
+//! as a page for the form. GET and POST `/api/password_reset/disavow/` answer the link of a notice: "this wasn't me".
 
-mod page;
+mod disavow;
 
 use std::sync::Arc;
 
@@ -11,14 +11,15 @@ use doorward::{
     clock::Clock,
     config::{Settings, span},
     entropy::Entropy,
-    http::{self, Answer, Endpoint, Field, Fields, Form, Method, Refusal, Request},
+    http::{self, Answer, Endpoint, Field, FieldErrors, Fields, Form, Method, Reader, Refusal, Request},
+    language::Language,
     limit::{ClientLimit, Limit},
     mail::ChangeKind,
+    page::{Page, Pages},
     password::{AcceptedPassword, Hasher, Policy, TypedPassword},
     reset::ResetLinks,
     store::{Notice, Spent, Store},
 };
-use page::Pages;
 use serde::Serialize;
 
 /// The endpoint.
@@ -29,6 +30,7 @@ pub struct ConfirmReset {
     links: ResetLinks,
     client_limit: ClientLimit,
     page_limit: ClientLimit,
+    disavow_limit: ClientLimit,
     pages: Pages,
     clock: Clock,
     entropy: Entropy,
@@ -56,6 +58,7 @@ impl ConfirmReset {
             client_limit: ClientLimit::configured(settings, "confirm-client", "CONFIRM_CLIENT_LIMIT", limit),
             // Opening the page is counted by itself: a mail scanner may not use up its reader's tries.
             page_limit: ClientLimit::configured(settings, "confirm-page", "CONFIRM_CLIENT_LIMIT", limit),
+            disavow_limit: ClientLimit::configured(settings, "disavow-client", "CONFIRM_CLIENT_LIMIT", limit),
             pages: Pages::configured(settings),
             clock,
             entropy,
@@ -63,7 +66,7 @@ impl ConfirmReset {
     }
 
     async fn confirm(&self, request: &Request) -> Result<(), Refusal> {
-        let body = ConfirmBody::read(request.form()?, &self.policy)?;
+        let body = ConfirmBody::read(request.form()?, &self.policy, request.wants_page())?;
         let now = self.clock.now();
         self.client_limit.admit(&self.store, request.client, now).await?;
 
@@ -78,7 +81,7 @@ impl ConfirmReset {
             email: account.email.clone(),
             kind: ChangeKind::Reset,
             changed_at: now,
-            origin: request.origin(),
+            origin: request.origin().in_language_of(account),
         };
         match self.store.spend_reset(account.id, &link.digest, &password, &notice, self.clock.now()).await? {
             Spent::Now => Ok(()),
@@ -91,8 +94,37 @@ impl ConfirmReset {
         self.page_limit.admit(&self.store, request.client, now).await?;
         let token = request.query("token").unwrap_or_default();
         let link = self.links.check(&self.store, token, now).await?.ok_or(Refusal::Token)?;
-        Ok(self.pages.form(token, &link.account.username, &[])?)
+        let reader = reader(request, link.account.language());
+        let form = Page::Reset { token, username: &link.account.username, least: self.policy.min_length, errors: &FieldErrors::default() };
+        Ok(self.pages.show(&reader, &form)?)
     }
+
+    /// The form with what was wrong with the password; never the password.
+    fn form_again(&self, request: &Request, errors: &FieldErrors) -> Result<Answer, Refusal> {
+        let mut fields = Fields::of(request.form()?);
+        let mut text = |name| fields.take(name, Field::Text).unwrap_or_default();
+        let (token, username, language) = (text("token"), text("username"), text("language"));
+        let form = Page::Reset { token: &token, username: &username, least: self.policy.min_length, errors };
+        Ok(self.pages.show(&reader(request, Language::of_tag(&language)), &form)?)
+    }
+
+    fn done(&self, request: &Request, page: &Page<'_>) -> Result<Answer, Refusal> {
+        if !request.wants_page() {
+            return Ok(http::ok(&ConfirmAnswer { status: "OK" }));
+        }
+        let language = Fields::of(request.form()?).take("language", Field::Text).unwrap_or_default();
+        Ok(self.pages.show(&reader(request, Language::of_tag(&language)), page)?)
+    }
+}
+
+/// Whoever asks for a page, in the account's language where it is known.
+fn reader(request: &Request, language: Option<Language>) -> Reader {
+    Reader { language: language.or(request.language()).unwrap_or_default(), path: request.path.clone() }
+}
+
+/// Whether this is the route of notices rather than of reset links.
+fn is_disavowal(path: &str) -> bool {
+    path.trim_end_matches('/').ends_with("/disavow")
 }
 
 impl Endpoint for ConfirmReset {
@@ -102,25 +134,35 @@ impl Endpoint for ConfirmReset {
 
     async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
         request.allow(&[Method::GET, Method::HEAD, Method::POST], self.allow())?;
-        if request.method != Method::POST {
-            return match self.show(&request).await {
-                Err(refusal) => self.pages.refused(&request, refusal),
-                shown => shown,
-            };
+        match (is_disavowal(&request.path), request.method == Method::POST) {
+            (false, false) => self.show(&request).await,
+            (true, false) => self.show_disavowal(&request).await,
+            (true, true) => {
+                self.disavow(&request).await?;
+                self.done(&request, &Page::Disavowed)
+            }
+            (false, true) => match self.confirm(&request).await {
+                Ok(()) => self.done(&request, &Page::Done),
+                Err(Refusal::Fields(errors)) if request.wants_page() => self.form_again(&request, &errors),
+                Err(refusal) => Err(refusal),
+            },
         }
-        match self.confirm(&request).await {
-            Ok(()) if request.wants_page() => Ok(self.pages.done()?),
-            Ok(()) => Ok(http::ok(&ConfirmAnswer { status: "OK" })),
-            Err(refusal) if request.wants_page() => self.pages.refused(&request, refusal),
-            Err(refusal) => Err(refusal),
-        }
+    }
+
+    fn page(&self, reader: &Reader, refusal: &Refusal) -> Option<Answer> {
+        let dead = if is_disavowal(&reader.path) { Page::DeadDisavowal } else { Page::Dead };
+        self.pages.refused(reader, refusal, &dead)
     }
 }
 
 impl ConfirmBody {
-    fn read(form: Form, policy: &Policy) -> Result<Self, Refusal> {
+    /// A page has a second field for the password; to the API that is an unknown name.
+    fn read(form: Form, policy: &Policy, from_page: bool) -> Result<Self, Refusal> {
         let mut fields = Fields::of(form);
         let password = fields.take_checked("password", Field::Verbatim, Some(policy.max_length));
+        if from_page {
+            fields.check_repeated("again", password.as_deref().map(String::as_str));
+        }
         let token = fields.take_checked("token", Field::Text, None);
         let (password, token) = fields.finish(password.zip(token))?;
         Ok(Self { password: TypedPassword::from(password), token: token.to_string() })

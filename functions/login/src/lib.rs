@@ -88,7 +88,7 @@ impl Endpoint for Login {
 
         // Whoever cannot log in has nothing to verify, and that costs what a wrong password costs.
         let account = account.filter(|_| attempt == Attempt::Granted);
-        let stored = account.as_ref().and_then(Account::usable_password).cloned();
+        let stored = account.as_ref().and_then(Account::login_password).cloned();
         let (account, rehashed) = match (self.hasher.verify(body.password, stored).await?, account) {
             (Verdict::Right { rehash }, Some(account)) => (account, rehash),
             (Verdict::Refused(reason), Some(account)) => {

@@ -5,12 +5,9 @@ use std::time::Duration;
 use doorward::{
     clock::{Timestamp, after},
     config::span,
-    mail::{
-        ChangeKind, NotSent,
-        template::{ChangedMail, Rendered, ResetMail},
-    },
-    store::{Fault, Lease, Notice, Payload, ResetLink, ResetRequest, StoredLink, oldest_worth_sending},
-    token::Token,
+    mail::{ChangedMail, NotSent, Rendered, ResetMail},
+    store::{DISAVOWAL_LIFETIME, Fault, Lease, Notice, Payload, ResetLink, ResetRequest, StoredLink, oldest_worth_sending},
+    token::{Disavow, Token},
 };
 
 use crate::Mailer;
@@ -121,11 +118,11 @@ impl Mailer {
         }
         let mail = ResetMail {
             product: self.product.clone(),
-            link: format!("{}/api/password_reset/confirm/?token={}", self.link_base, *token.reveal()),
-            lifetime: humantime_words(self.link_lifetime),
-            address: request.origin.address.clone(),
-            browser: request.origin.browser.clone(),
-            requested_at: in_words(request.requested_at),
+            language: account.language().or(request.origin.language).unwrap_or_default(),
+            link: self.links.reset(&token),
+            lifetime: self.link_lifetime,
+            origin: request.origin.clone(),
+            requested_at: request.requested_at,
         };
         let sent = self.send(&account.email, mail.render().ok()).await?;
         if let Outcome::Done(_) = sent {
@@ -138,12 +135,17 @@ impl Mailer {
         if notice.changed_at < oldest_worth_sending(now) {
             return Ok(Outcome::Failed("too late".to_owned()));
         }
+        // Every try makes a link of its own: should one mail go out twice, both links work.
+        let token = Token::<Disavow>::generate(notice.account, &self.entropy);
+        self.store.store_disavowal(notice.account, &token.digest(), now).await?;
         let mail = ChangedMail {
             product: self.product.clone(),
-            by_reset: notice.kind == ChangeKind::Reset,
-            address: notice.origin.address.clone(),
-            browser: notice.origin.browser.clone(),
-            changed_at: in_words(notice.changed_at),
+            language: notice.origin.language.unwrap_or_default(),
+            kind: notice.kind,
+            link: self.links.disavow(&token),
+            lifetime: DISAVOWAL_LIFETIME,
+            origin: notice.origin.clone(),
+            changed_at: notice.changed_at,
         };
         self.send(&notice.email, mail.render().ok()).await
     }
@@ -162,19 +164,4 @@ impl Mailer {
 fn come_again(fault: Fault) -> ComeAgain {
     tracing::error!(%fault, "store failed");
     ComeAgain
-}
-
-/// `2026-01-31 12:00 UTC`: no time zone of the reader is known.
-fn in_words(instant: Timestamp) -> String {
-    instant.strftime("%Y-%m-%d %H:%M UTC").to_string()
-}
-
-/// `1 hour`, `90 minutes`.
-fn humantime_words(span: Duration) -> String {
-    let minutes = span.as_secs() / 60;
-    match (minutes / 60, minutes % 60) {
-        (1, 0) => "1 hour".to_owned(),
-        (hours, 0) => format!("{hours} hours"),
-        _ => format!("{minutes} minutes"),
-    }
 }

@@ -8,10 +8,11 @@ mod deliver;
 use std::time::Duration;
 
 use doorward::{
+    brand::Product,
     clock::Clock,
     config::{Settings, span},
     entropy::Entropy,
-    mail::{Sender, product_name},
+    mail::{Links, Sender},
     store::Store,
 };
 use serde::{Deserialize, Serialize};
@@ -21,8 +22,8 @@ use tokio::time::{Instant, timeout_at};
 pub struct Mailer {
     store: Store,
     sender: Sender,
-    product: String,
-    link_base: String,
+    product: Product,
+    links: Links,
     link_lifetime: Duration,
     cool_down: Vec<Duration>,
     clock: Clock,
@@ -97,15 +98,11 @@ pub struct Failure {
 impl Mailer {
     /// The mailer as configured.
     pub fn new(settings: &mut Settings, store: Store, sender: Sender, clock: Clock, entropy: Entropy) -> Self {
-        let link_base = settings.text("LINK_BASE");
-        if !link_base.is_empty() && !is_link_base(&link_base) {
-            settings.complain("LINK_BASE: must be a URL such as https://accounts.example.com, without query or fragment".to_owned());
-        }
         Self {
             store,
             sender,
-            product: product_name(settings),
-            link_base: link_base.trim_end_matches('/').to_owned(),
+            product: Product::configured(settings),
+            links: Links::configured(settings),
             link_lifetime: settings.span("RESET_LIFETIME", span::hours(1), span::minutes(10), span::hours(24)),
             cool_down: doorward::limit::cool_down(settings),
             clock,
@@ -137,13 +134,4 @@ impl Mailer {
         }
         report
     }
-}
-
-/// Plain http is for a laptop alone.
-fn is_link_base(text: &str) -> bool {
-    let rest = text.strip_prefix("https://").or_else(|| {
-        let local = text.strip_prefix("http://")?;
-        ["localhost", "127.0.0.1"].iter().any(|host| local.split([':', '/']).next() == Some(host)).then_some(local)
-    });
-    rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:/_~".contains(&byte)))
 }

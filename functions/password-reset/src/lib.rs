@@ -1,4 +1,4 @@
-//! POST `/api/password_reset/`: asks for a reset link.
+//! POST `/api/password_reset/`: asks for a reset link. A browser's GET shows a form that does.
 //!
 //! This function cannot learn whether an account exists: it has no permission to look. Every well-formed address costs the same two writes.
 
@@ -9,8 +9,9 @@ use doorward::{
     clock::Clock,
     config::{Settings, span},
     entropy::Entropy,
-    http::{self, Answer, Endpoint, Field, Fields, Form, Method, Refusal, Request},
+    http::{self, Answer, Complaint, Endpoint, Field, FieldErrors, Fields, Form, Method, Reader, Refusal, Request},
     limit::{ClientLimit, Limit},
+    page::{Page, Pages},
     store::{ResetRequest, Store},
 };
 use serde::Serialize;
@@ -23,6 +24,7 @@ pub struct PasswordReset {
     store: Store,
     client_limit: ClientLimit,
     cool_down: Duration,
+    pages: Pages,
     clock: Clock,
 }
 
@@ -42,18 +44,12 @@ impl PasswordReset {
             store,
             client_limit: ClientLimit::configured(settings, "reset-client", "RESET_CLIENT_LIMIT", Limit::new(20, span::hours(1))),
             cool_down: doorward::limit::cool_down(settings).first().map_or(span::minutes(1), |first| (*first).min(SHORTEST_LINK)),
+            pages: Pages::configured(settings),
             clock,
         }
     }
-}
 
-impl Endpoint for PasswordReset {
-    fn allow(&self) -> &'static str {
-        "POST, OPTIONS"
-    }
-
-    async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
-        request.allow(&[Method::POST], self.allow())?;
+    async fn ask(&self, request: &Request) -> Result<(), Refusal> {
         let body = ResetBody::read(request.form()?)?;
         let now = self.clock.now();
         self.client_limit.admit(&self.store, request.client, now).await?;
@@ -63,8 +59,37 @@ impl Endpoint for PasswordReset {
             requested_at: now,
             origin: request.origin(),
         };
-        self.store.request_reset(&wish, self.cool_down).await?;
-        Ok(http::ok(&ResetAnswer { status: "OK" }))
+        Ok(self.store.request_reset(&wish, self.cool_down).await?)
+    }
+
+    /// The form with what was wrong with the address, as typed.
+    fn form_again(&self, reader: &Reader, request: &Request, errors: &FieldErrors) -> Result<Answer, Refusal> {
+        let email = Fields::of(request.form()?).take("email", Field::Text).unwrap_or_default();
+        Ok(self.pages.show(reader, &Page::Ask { email: &email, errors })?)
+    }
+}
+
+impl Endpoint for PasswordReset {
+    fn allow(&self) -> &'static str {
+        "POST, OPTIONS"
+    }
+
+    async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
+        let reader = request.reader();
+        if let Some(reader) = reader.as_ref().filter(|_| matches!(request.method, Method::GET | Method::HEAD)) {
+            return Ok(self.pages.show(reader, &Page::Ask { email: "", errors: &FieldErrors::default() })?);
+        }
+        request.allow(&[Method::POST], self.allow())?;
+        match (self.ask(&request).await, reader) {
+            (Ok(()), Some(reader)) => Ok(self.pages.show(&reader, &Page::Asked)?),
+            (Ok(()), None) => Ok(http::ok(&ResetAnswer { status: "OK" })),
+            (Err(Refusal::Fields(errors)), Some(reader)) => self.form_again(&reader, &request, &errors),
+            (Err(refusal), _) => Err(refusal),
+        }
+    }
+
+    fn page(&self, reader: &Reader, refusal: &Refusal) -> Option<Answer> {
+        self.pages.refused(reader, refusal, &Page::Dead)
     }
 }
 
@@ -74,7 +99,7 @@ impl ResetBody {
         let typed = fields.take_checked("email", Field::Email, None);
         let email = typed.as_deref().and_then(|text| match EmailAddress::parse(text) {
             Ok(email) => Some(email),
-            Err(_) => fields.complain("email", "Enter a valid email address."),
+            Err(_) => fields.complain("email", Complaint::Email),
         });
         Ok(Self { email: fields.finish(email)? })
     }

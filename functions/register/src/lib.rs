@@ -7,7 +7,7 @@ use doorward::{
     clock::Clock,
     config::{Registration, Settings, span},
     entropy::Entropy,
-    http::{self, Answer, Endpoint, Field, FieldErrors, Fields, Form, Method, Refusal, Request, StatusCode},
+    http::{self, Answer, Complaint, Endpoint, Field, FieldErrors, Fields, Form, Method, Refusal, Request, StatusCode},
     limit::{ClientLimit, Limit},
     password::{AcceptedPassword, Hasher, Policy, TypedPassword},
     store::{Names, Registered, Store, Taken},
@@ -84,7 +84,8 @@ impl Endpoint for Register {
             active: true,
             created_at: now,
             password_changed_at: now,
-            language: request.origin().language,
+            disavowed: false,
+            language: request.language().map(|language| language.tag().to_owned()),
             networks: Vec::new(),
         };
         let names = Names { username: body.username.folded().to_owned(), email: body.email.folded().to_owned() };
@@ -114,7 +115,7 @@ impl RegisterBody {
         let typed_email = fields.take_checked("email", Field::Email, Some(LONGEST_EMAIL));
         let email = typed_email.as_deref().and_then(|text| match EmailAddress::parse(text) {
             Ok(email) => Some(email),
-            Err(_) => fields.complain("email", "Enter a valid email address."),
+            Err(_) => fields.complain("email", Complaint::Email),
         });
         if let (Some(username), Some(email)) = (&username, &email)
             && reads_as_email(username.as_str()).is_some_and(|address| address != email.folded())
@@ -130,7 +131,7 @@ impl RegisterBody {
                 Ok(accepted) => Some(accepted),
                 Err(violations) => {
                     for violation in &violations {
-                        fields.complain::<()>("password", &violation.message());
+                        fields.complain::<()>("password", *violation);
                     }
                     None
                 }

@@ -9,7 +9,7 @@ pub use email::{EmailAddress, Malformed, email_key, reads_as_email};
 pub use username::{Username, UsernameRule};
 use uuid::Uuid;
 
-use crate::{client::Network, clock::Timestamp, password::StoredPassword};
+use crate::{client::Network, clock::Timestamp, language::Language, password::StoredPassword};
 
 /// An account's id: a UUID, version 7.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -68,6 +68,8 @@ pub struct Account {
     pub created_at: Timestamp,
     /// When the password was last set.
     pub password_changed_at: Timestamp,
+    /// Whether the owner said that the password is not theirs: nobody logs in with it until it is replaced.
+    pub disavowed: bool,
     /// The language of mails and pages, where the account has said one (BCP 47).
     pub language: Option<String>,
     /// Networks that logged in lately, newest first.
@@ -75,7 +77,19 @@ pub struct Account {
 }
 
 impl Account {
-    /// Whether a password can open this account: it is switched on and has one that is usable.
+    /// The language that the account has said, if it is one of ours.
+    #[must_use]
+    pub fn language(&self) -> Option<Language> {
+        self.language.as_deref().and_then(Language::of_tag)
+    }
+
+    /// The password that opens this account now: a usable one that the owner stands by.
+    #[must_use]
+    pub fn login_password(&self) -> Option<&StoredPassword> {
+        self.usable_password().filter(|_| !self.disavowed)
+    }
+
+    /// The password of an account that one can open, or have replaced by mail: it is switched on and has one that is usable.
     #[must_use]
     pub fn usable_password(&self) -> Option<&StoredPassword> {
         self.password.as_ref().filter(|password| self.active && password.is_usable())

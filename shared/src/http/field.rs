@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use super::{FieldErrors, Form, Refusal, body::Value};
+use super::{Complaint, FieldErrors, Form, Refusal, body::Value};
 use crate::text::trim;
 
 /// What a field takes.
@@ -32,14 +32,14 @@ impl Fields {
     /// A field that must be there and hold text; none where a complaint was noted.
     pub fn take(&mut self, name: &'static str, field: Field) -> Option<Zeroizing<String>> {
         let text = match self.form.take(name) {
-            None => return self.complain(name, "This field is required."),
-            Some(Value::Null) => return self.complain(name, "This field may not be null."),
-            Some(Value::Other) if field == Field::Email => return self.complain(name, "Enter a valid email address."),
-            Some(Value::Other) => return self.complain(name, "Not a valid string."),
+            None => return self.complain(name, Complaint::Required),
+            Some(Value::Null) => return self.complain(name, Complaint::Null),
+            Some(Value::Other) if field == Field::Email => return self.complain(name, Complaint::Email),
+            Some(Value::Other) => return self.complain(name, Complaint::NotText),
             Some(Value::Text(text)) => text,
         };
         let text = if field == Field::Verbatim { text } else { Zeroizing::new(trim(&text).to_owned()) };
-        if text.is_empty() { self.complain(name, "This field may not be blank.") } else { Some(text) }
+        if text.is_empty() { self.complain(name, Complaint::Blank) } else { Some(text) }
     }
 
     /// The same, complaining about U+0000 and, where a value is set, about more than `longest` code points. The text comes back even so,
@@ -51,23 +51,32 @@ impl Fields {
         Some(text)
     }
 
+    /// Complains about `name` unless it repeats `text`. Where it was not sent, nothing had to be repeated.
+    pub fn check_repeated(&mut self, name: &'static str, text: Option<&str>) {
+        if let Some(again) = self.form.take(name)
+            && !matches!((&again, text), (Value::Text(again), Some(text)) if again.as_str() == text)
+        {
+            self.complain::<()>(name, Complaint::Mismatch);
+        }
+    }
+
     /// Complains about more than `longest` code points.
     pub fn check_length(&mut self, name: &'static str, text: &str, longest: Option<usize>) {
         if let Some(longest) = longest.filter(|longest| text.chars().count() > *longest) {
-            self.complain::<()>(name, &format!("Ensure this field has no more than {longest} characters."));
+            self.complain::<()>(name, Complaint::TooLong(longest));
         }
     }
 
     /// Complains about U+0000.
     pub fn check_null(&mut self, name: &'static str, text: &str) {
         if text.contains('\0') {
-            self.complain::<()>(name, "Null characters are not allowed.");
+            self.complain::<()>(name, Complaint::NullCharacter);
         }
     }
 
     /// Notes what is wrong with a field.
-    pub fn complain<T>(&mut self, name: &'static str, message: &str) -> Option<T> {
-        self.errors.add(name, message);
+    pub fn complain<T>(&mut self, name: &'static str, complaint: impl Into<Complaint>) -> Option<T> {
+        self.errors.add(name, complaint);
         None
     }
 

@@ -1,42 +1,9 @@
-//! What a client is told when it does not get what it asked for. The wording is the contract's and lives here alone.
+//! What a client is told when it does not get what it asked for. The wording is the contract's and lives here and in [`Complaint`] alone.
 
 use serde_json::{Value, json};
 
-use super::StatusCode;
+use super::{Complaint, FieldErrors, StatusCode};
 use crate::store::Fault;
-
-/// Messages by field, in the order the fields were looked at.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FieldErrors(Vec<(&'static str, Vec<String>)>);
-
-impl FieldErrors {
-    /// One message for one field.
-    #[must_use]
-    pub fn one(field: &'static str, message: impl Into<String>) -> Self {
-        let mut errors = Self::default();
-        errors.add(field, message);
-        errors
-    }
-
-    /// Adds a message to a field's list.
-    pub fn add(&mut self, field: &'static str, message: impl Into<String>) {
-        match self.0.iter_mut().find(|(name, _)| *name == field) {
-            Some((_, messages)) => messages.push(message.into()),
-            None => self.0.push((field, vec![message.into()])),
-        }
-    }
-
-    /// Whether nothing was wrong.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Fields and their messages.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &[String])> {
-        self.0.iter().map(|(field, messages)| (*field, messages.as_slice()))
-    }
-}
 
 /// Every way a request is refused.
 #[derive(Debug)]
@@ -114,7 +81,10 @@ impl Refusal {
             Self::TooManyFields => json!({ "detail": "Too many fields." }),
             Self::NoObject("null") => json!({ "non_field_errors": ["No data provided"] }),
             Self::NoObject(kind) => json!({ "non_field_errors": [format!("Invalid data. Expected a dictionary, but got {kind}.")] }),
-            Self::Fields(errors) => errors.iter().map(|(field, messages)| (field.to_owned(), json!(messages))).collect(),
+            Self::Fields(errors) => {
+                let in_english = |complaints: &[Complaint]| complaints.iter().map(Complaint::in_english).collect::<Value>();
+                errors.iter().map(|(field, complaints)| (field.to_owned(), in_english(complaints))).collect()
+            }
             Self::OldPassword => json!({ "error": "Incorrect old password." }),
             Self::Token => json!({ "detail": "The OTP password entered is not valid. Please check and try again." }),
             Self::Throttled { retry_after } => {
@@ -160,7 +130,7 @@ impl Refusal {
     pub fn violations(field: &'static str, violations: &[crate::password::Violation]) -> Self {
         let mut errors = FieldErrors::default();
         for violation in violations {
-            errors.add(field, violation.message());
+            errors.add(field, *violation);
         }
         Self::Fields(errors)
     }
@@ -174,8 +144,8 @@ impl From<crate::password::HashingFault> for Refusal {
 }
 
 #[cfg(any(feature = "mail", feature = "pages"))]
-impl From<crate::mail::template::Broken> for Refusal {
-    fn from(_: crate::mail::template::Broken) -> Self {
+impl From<crate::template::Broken> for Refusal {
+    fn from(_: crate::template::Broken) -> Self {
         Self::Fault(Fault::Internal("template"))
     }
 }

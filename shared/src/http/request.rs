@@ -11,6 +11,7 @@ use lambda_http::{
 use super::{Form, Refusal};
 use crate::{
     client::{Client, describe_agent},
+    language::Language,
     mail,
 };
 
@@ -31,6 +32,15 @@ pub struct Request {
     /// The time there is to answer.
     pub time_left: Duration,
     query: Vec<(String, String)>,
+}
+
+/// Who reads a page, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reader {
+    /// The language.
+    pub language: Language,
+    /// The path that was asked for, without the stage.
+    pub path: String,
 }
 
 /// The time to answer where Lambda names no deadline.
@@ -88,13 +98,25 @@ impl Request {
         self.header(&header::ACCEPT).is_some_and(|accept| accept.split(',').any(|range| range.trim().starts_with("text/html")))
     }
 
+    /// The language that the client prefers, among ours.
+    #[must_use]
+    pub fn language(&self) -> Option<Language> {
+        self.header(&header::ACCEPT_LANGUAGE).and_then(Language::preferred)
+    }
+
+    /// Who reads the page that this asks for; nobody where a program asks for JSON.
+    #[must_use]
+    pub fn reader(&self) -> Option<Reader> {
+        self.wants_page().then(|| Reader { language: self.language().unwrap_or_default(), path: self.path.clone() })
+    }
+
     /// From where this was asked, as a mail may say it.
     #[must_use]
     pub fn origin(&self) -> mail::Origin {
         mail::Origin {
             address: self.client.address().to_string(),
             browser: describe_agent(self.header(&header::USER_AGENT).unwrap_or_default()).to_owned(),
-            language: self.header(&header::ACCEPT_LANGUAGE).and_then(mail::preferred_language).map(str::to_owned),
+            language: self.language(),
         }
     }
 }

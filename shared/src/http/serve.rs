@@ -13,7 +13,7 @@ use lambda_http::{
 use serde_json::{json, value::RawValue};
 use tracing::Instrument as _;
 
-use super::{Answer, Origins, Refusal, Request, StatusCode, with_status};
+use super::{Answer, Origins, Reader, Refusal, Request};
 use crate::{config::Settings, store::Fault};
 
 /// What a function does with a request.
@@ -23,6 +23,11 @@ pub trait Endpoint: Send + Sync + 'static {
 
     /// Answers or refuses.
     fn handle(&self, request: Request) -> impl Future<Output = Result<Answer, Refusal>> + Send;
+
+    /// What a person sees of a refusal, where the function has a page for it.
+    fn page(&self, _reader: &Reader, _refusal: &Refusal) -> Option<Answer> {
+        None
+    }
 }
 
 /// What stands between the gateway and every endpoint.
@@ -59,18 +64,23 @@ impl Edge {
     async fn respond<E: Endpoint>(self: Arc<Self>, endpoint: Arc<E>, request: Request) -> Result<Response<Body>, Error> {
         let method = request.method.clone();
         let origin = request.headers.get(header::ORIGIN).cloned();
-        let mut answer = self.decide(&*endpoint, request).await;
+        let reader = request.reader();
+        let mut answer = self
+            .decide(&*endpoint, request)
+            .await
+            .unwrap_or_else(|refusal| reader.and_then(|reader| endpoint.page(&reader, &refusal)).unwrap_or_else(|| Answer::from(&refusal)));
         self.origins.mark(origin.as_ref(), &mut answer.headers);
         Ok(answer.into_response(&method))
     }
 
-    async fn decide(&self, endpoint: &impl Endpoint, request: Request) -> Answer {
+    /// The answer or the refusal, logged either way.
+    async fn decide(&self, endpoint: &impl Endpoint, request: Request) -> Result<Answer, Refusal> {
         if request.method == Method::OPTIONS {
-            return self.origins.preflight(&request, endpoint.allow());
+            return Ok(self.origins.preflight(&request, endpoint.allow()));
         }
         if let Err(refusal) = self.origins.admit(&request) {
             tracing::info!(outcome = refusal.code(), "answered");
-            return Answer::from(&refusal);
+            return Err(refusal);
         }
         let time_left = request.time_left;
         // What the time cuts off may have happened or not; the client is told that nobody knows, and asks again.
@@ -78,7 +88,7 @@ impl Edge {
         match handled.map(|in_time| in_time.unwrap_or(Err(Refusal::Fault(Fault::OutOfTime)))) {
             Ok(Ok(answer)) => {
                 tracing::info!(outcome = "ok", status = answer.status.as_u16(), "answered");
-                answer
+                Ok(answer)
             }
             Ok(Err(refusal)) => {
                 let (outcome, status) = (refusal.code(), refusal.status().as_u16());
@@ -87,12 +97,12 @@ impl Edge {
                 } else {
                     tracing::info!(outcome, status, "answered");
                 }
-                Answer::from(&refusal)
+                Err(refusal)
             }
             Err(_panic) => {
                 // What the panic said may quote anything, so it is not repeated; its place is on standard error.
                 tracing::error!(outcome = "panic", status = 500, "answered");
-                with_status(StatusCode::INTERNAL_SERVER_ERROR, &json!({ "detail": "Internal server error." }))
+                Err(Refusal::Fault(Fault::Internal("handler")))
             }
         }
     }

@@ -1,14 +1,25 @@
 //! Mail: data in, a rendered mail out, sent by SES.
 
 #[cfg(feature = "mail")]
+mod changed;
+#[cfg(feature = "mail")]
+mod links;
+#[cfg(feature = "mail")]
+mod rendered;
+#[cfg(feature = "mail")]
+mod reset;
+#[cfg(feature = "mail")]
 mod send;
-#[cfg(any(feature = "mail", feature = "pages"))]
-pub mod template;
-
-use crate::config::Settings;
 
 #[cfg(feature = "mail")]
-pub use send::{NotSent, Sender};
+pub use self::{
+    changed::ChangedMail,
+    links::Links,
+    rendered::Rendered,
+    reset::ResetMail,
+    send::{NotSent, Sender},
+};
+use crate::{account::Account, config::Settings, language::Language};
 
 /// `PRODUCT_NAME`: what mails and pages call the product; Doorward by default.
 #[must_use]
@@ -23,8 +34,16 @@ pub struct Origin {
     pub address: String,
     /// The browser and system, in words of ours; empty when not recognised.
     pub browser: String,
-    /// The language the client prefers, among those we speak (BCP 47).
-    pub language: Option<String>,
+    /// The language to answer in: the account's, where one is known, else the one the client prefers among ours.
+    pub language: Option<Language>,
+}
+
+impl Origin {
+    /// The same, answered in the account's language if it has said one.
+    #[must_use]
+    pub fn in_language_of(self, account: &Account) -> Self {
+        Self { language: account.language().or(self.language), ..self }
+    }
 }
 
 /// How a password came to be changed.
@@ -50,40 +69,5 @@ impl ChangeKind {
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
         [Self::Changed, Self::Reset].into_iter().find(|kind| kind.as_str() == text)
-    }
-}
-
-/// The languages of mails and pages (BCP 47), the first of which is spoken where none is asked for.
-pub const LANGUAGES: [&str; 1] = ["en"];
-
-/// The language among ours that an `Accept-Language` header likes best (RFC 9110, 12.5.4), if it likes one.
-#[must_use]
-pub fn preferred_language(header: &str) -> Option<&'static str> {
-    let mut best: Option<(&'static str, f32)> = None;
-    for range in header.split(',').take(32) {
-        let mut parts = range.split(';');
-        let tag = parts.next().unwrap_or_default().trim();
-        let quality = parts.find_map(|part| part.trim().strip_prefix("q=")?.parse().ok()).unwrap_or(1.0_f32);
-        let primary = tag.split('-').next().unwrap_or_default();
-        let ours = LANGUAGES.iter().find(|language| language.eq_ignore_ascii_case(primary));
-        // The first of equals wins, as browsers list them by preference.
-        if let Some(language) = ours.filter(|_| quality > best.map_or(0.0, |(_, quality)| quality)) {
-            best = Some((language, quality));
-        }
-    }
-    best.map(|(language, _)| language)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_best_liked_language_of_ours_is_spoken() {
-        assert_eq!(preferred_language("en"), Some("en"));
-        assert_eq!(preferred_language("tlh, en-GB;q=0.8"), Some("en"));
-        assert_eq!(preferred_language("en;q=0"), None);
-        assert_eq!(preferred_language("tlh, *;q=0.1"), None);
-        assert_eq!(preferred_language(""), None);
     }
 }

@@ -9,7 +9,7 @@ use aws_sdk_sesv2::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use super::template::Rendered;
+use super::Rendered;
 use crate::{account::EmailAddress, config::Settings, store::sdk_config};
 
 /// Sends mail.

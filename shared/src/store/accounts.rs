@@ -200,7 +200,7 @@ impl Store {
         Update::builder()
             .table_name(&self.tables.accounts)
             .set_key(Some(key(account_partition(account), ACCOUNT)))
-            .update_expression("SET password = :password, password_changed_at = :now ADD epoch :one")
+            .update_expression("SET password = :password, password_changed_at = :now REMOVE disavowed_at ADD epoch :one")
             .expression_attribute_values(":password", text(password.as_str()))
             .expression_attribute_values(":now", millis(now))
             .expression_attribute_values(":one", number(1))
@@ -293,6 +293,7 @@ pub(super) fn read_account(attributes: Attributes) -> Result<Account, Fault> {
         active: item.truth("active")?,
         created_at: item.instant("created_at")?,
         password_changed_at: item.instant("password_changed_at")?,
+        disavowed: item.optional_instant("disavowed_at").is_some(),
         language: item.optional_text("language"),
         networks,
     })

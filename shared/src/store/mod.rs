@@ -4,6 +4,7 @@
 
 mod accounts;
 mod batch;
+mod disavow;
 mod fault;
 mod item;
 mod limits;
@@ -16,6 +17,7 @@ use std::time::Duration;
 pub use accounts::{Changed, Names, Registered, Taken};
 use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_dynamodb::Client;
+pub use disavow::{DISAVOWAL_LIFETIME, Disavowed};
 pub use fault::Fault;
 pub use limits::{Attempt, Window};
 pub use outbox::{Entry, Lease, Notice, Payload, ResetRequest, oldest_worth_sending};

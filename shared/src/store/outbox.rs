@@ -14,6 +14,7 @@ use crate::{
     account::AccountId,
     clock::{Timestamp, after, before},
     config::span,
+    language::Language,
     mail::{ChangeKind, Origin},
     token::subject_digest,
 };
@@ -84,14 +85,7 @@ impl Store {
     /// Leaves a reset request, unless one for the same address is there for this cool-down window. The answer is the same either way.
     pub async fn request_reset(&self, request: &ResetRequest, cool_down: Duration) -> Result<(), Fault> {
         let window = window_start(request.requested_at, cool_down);
-        let mut item = key(format!("reset#{}", subject_digest(&request.folded)), window.to_string());
-        item.extend([
-            ("email".to_owned(), text(&request.email)),
-            ("email_folded".to_owned(), text(&request.folded)),
-            ("requested_at".to_owned(), millis(request.requested_at)),
-        ]);
-        item.extend(origin_attributes(&request.origin));
-        item.extend([("expires_at".to_owned(), seconds(after(request.requested_at, FAILED_LIFETIME)))]);
+        let item = request_item(request, window.to_string());
         let answer = through_conflicts(&self.entropy, || {
             self.client
                 .put_item()
@@ -104,6 +98,11 @@ impl Store {
             Ok(_) => Ok(()),
             Err(error) => refused_by_condition("PutItem", &error),
         }
+    }
+
+    /// The write that leaves a reset request outside any cool-down window, for the transaction that causes it: `once` names the cause.
+    pub(super) fn reset_request(&self, request: &ResetRequest, once: &str) -> aws_sdk_dynamodb::types::TransactWriteItem {
+        put(Put::builder().table_name(&self.tables.outbox).set_item(Some(request_item(request, once.to_owned()))))
     }
 
     /// The write that leaves a notice, for the transaction that causes it.
@@ -206,6 +205,19 @@ impl Store {
     }
 }
 
+/// The item of a reset request.
+fn request_item(request: &ResetRequest, sort: String) -> Attributes {
+    let mut item = key(format!("reset#{}", subject_digest(&request.folded)), sort);
+    item.extend([
+        ("email".to_owned(), text(&request.email)),
+        ("email_folded".to_owned(), text(&request.folded)),
+        ("requested_at".to_owned(), millis(request.requested_at)),
+        ("expires_at".to_owned(), seconds(after(request.requested_at, FAILED_LIFETIME))),
+    ]);
+    item.extend(origin_attributes(&request.origin));
+    item
+}
+
 /// When the window of this length that holds `instant` began, in seconds.
 fn window_start(instant: Timestamp, length: Duration) -> i64 {
     let length = i64::try_from(length.as_secs()).unwrap_or(i64::MAX).max(1);
@@ -213,7 +225,7 @@ fn window_start(instant: Timestamp, length: Duration) -> i64 {
 }
 
 fn origin_attributes(origin: &Origin) -> impl Iterator<Item = (String, aws_sdk_dynamodb::types::AttributeValue)> {
-    let language = origin.language.as_ref().map(|language| ("language".to_owned(), text(language)));
+    let language = origin.language.map(|language| ("language".to_owned(), text(language.tag())));
     [("address".to_owned(), text(&origin.address)), ("browser".to_owned(), text(&origin.browser))].into_iter().chain(language)
 }
 
@@ -223,7 +235,7 @@ fn read_entry(attributes: Attributes) -> Result<Entry, Fault> {
     let origin = Origin {
         address: item.optional_text("address").unwrap_or_default(),
         browser: item.optional_text("browser").unwrap_or_default(),
-        language: item.optional_text("language"),
+        language: item.optional_text("language").as_deref().and_then(Language::of_tag),
     };
     let payload = match partition.split_once('#') {
         Some(("reset", _)) => Payload::Reset(ResetRequest {

@@ -224,7 +224,7 @@ impl Deployment {
             "/api/change_password" => self.call(&self.change_password, context, event).await,
             "/api/password_reset" => self.call(&self.password_reset, context, event).await,
             "/api/password_reset/validate_token" => self.call(&self.validate_token, context, event).await,
-            "/api/password_reset/confirm" => self.call(&self.confirm_reset, context, event).await,
+            "/api/password_reset/confirm" | "/api/password_reset/disavow" => self.call(&self.confirm_reset, context, event).await,
             other => panic!("no function has {other}"),
         }
     }

@@ -33,6 +33,26 @@ pub fn post(path: &str, body: &Value) -> Request {
     request("POST", path).header("Content-Type", "application/json").body(body.to_string())
 }
 
+/// A POST of these fields as a browser's form sends them: from one of our pages, asking for another.
+pub fn submit(path: &str, fields: &[(&str, &str)]) -> Request {
+    let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
+    let body: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
+    request("POST", path)
+        .header("Content-Type", "application/x-www-form-urlencoded")
+        .header("Accept", BROWSER)
+        .header("Origin", "null")
+        .header("Sec-Fetch-Site", "same-origin")
+        .body(body.join("&"))
+}
+
+/// What a browser accepts when it opens a page.
+pub const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+
+/// A page being opened.
+pub fn open(path: &str) -> Request {
+    request("GET", path).header("Accept", BROWSER)
+}
+
 impl Request {
     /// With this header.
     #[must_use]

@@ -12,6 +12,9 @@ use serde_json::Value;
 /// The path of a link that resets a password.
 pub const RESET_LINK: &str = "/api/password_reset/confirm/?token=";
 
+/// The path of a link that says "this wasn't me".
+pub const DISAVOWAL_LINK: &str = "/api/password_reset/disavow/?token=";
+
 /// A mail that was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mail {
@@ -30,7 +33,16 @@ pub struct Mail {
 impl Mail {
     /// The token of the reset link in it, if there is one.
     pub fn reset_token(&self) -> Option<String> {
-        let token = self.text.split(RESET_LINK).nth(1)?;
+        self.token_after(RESET_LINK)
+    }
+
+    /// The token of the "this wasn't me" link in it, if there is one.
+    pub fn disavowal_token(&self) -> Option<String> {
+        self.token_after(DISAVOWAL_LINK)
+    }
+
+    fn token_after(&self, link: &str) -> Option<String> {
+        let token = self.text.split(link).nth(1)?;
         Some(token.split_whitespace().next().unwrap_or_default().to_owned())
     }
 }

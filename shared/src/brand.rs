@@ -1,0 +1,133 @@
+//! How mails and pages look: the product's name and colour.
+
+use crate::config::Settings;
+
+/// A product, as its users know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Product {
+    /// Its name.
+    pub name: String,
+    /// Its colour.
+    pub colour: Colour,
+}
+
+/// A colour (sRGB).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Colour {
+    red: u8,
+    green: u8,
+    blue: u8,
+}
+
+/// The colour of links and buttons where none is configured.
+const OURS: Colour = Colour { red: 0x0b, green: 0x63, blue: 0x57 };
+/// The background of pages and mails in the dark, on which the colour's lighter sister stands.
+const DARK: Colour = Colour { red: 0x1e, green: 0x20, blue: 0x22 };
+const WHITE: Colour = Colour { red: 255, green: 255, blue: 255 };
+/// The least contrast of text with its background (WCAG 2.2, 1.4.3, level AA).
+const LEAST_CONTRAST: f64 = 4.5;
+/// Longest name of a product, in code points: a subject shows about 60.
+const LONGEST_NAME: usize = 40;
+
+impl Default for Product {
+    fn default() -> Self {
+        Self { name: "Doorward".to_owned(), colour: OURS }
+    }
+}
+
+impl Product {
+    /// `PRODUCT_NAME`, default Doorward, and `PRODUCT_COLOR`, such as `#0b6357`: dark enough to be read on white.
+    pub fn configured(settings: &mut Settings) -> Self {
+        let default = Self::default();
+        Self {
+            name: settings.parsed("PRODUCT_NAME", default.name, |text| {
+                let sane = text.chars().count() <= LONGEST_NAME && !text.contains(char::is_control);
+                // A name with a dot between letters reads as a link in mail programs; that is the operator's to decide.
+                if sane { Ok(text.to_owned()) } else { Err(format!("must be one line of at most {LONGEST_NAME} characters")) }
+            }),
+            colour: settings.parsed("PRODUCT_COLOR", default.colour, |text| {
+                let colour = Colour::parse(text).ok_or_else(|| "must be a colour such as #0b6357".to_owned())?;
+                let contrast = colour.contrast(WHITE);
+                if contrast >= LEAST_CONTRAST {
+                    Ok(colour)
+                } else {
+                    Err(format!("is too light to be read on white: its contrast is {contrast:.1}, at least {LEAST_CONTRAST} is needed"))
+                }
+            }),
+        }
+    }
+}
+
+impl Colour {
+    fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+        let part = |from: usize| u8::from_str_radix(&digits[from..from + 2], 16).ok();
+        Some(Self { red: part(0)?, green: part(2)?, blue: part(4)? })
+    }
+
+    /// As CSS says it.
+    #[must_use]
+    pub fn css(self) -> String {
+        format!("#{:02x}{:02x}{:02x}", self.red, self.green, self.blue)
+    }
+
+    /// The same colour, lightened until it can be read on a dark background.
+    #[must_use]
+    pub fn in_the_dark(self) -> Self {
+        // A little more than the least, so that what lies on a lighter panel still has it.
+        (0..=20).map(|step| self.towards_white(step)).find(|colour| colour.contrast(DARK) >= LEAST_CONTRAST + 2.0).unwrap_or(WHITE)
+    }
+
+    fn towards_white(self, twentieths: u32) -> Self {
+        let part = |part: u8| u8::try_from((u32::from(part) * (20 - twentieths) + 255 * twentieths) / 20).unwrap_or(u8::MAX);
+        Self { red: part(self.red), green: part(self.green), blue: part(self.blue) }
+    }
+
+    /// The contrast of two colours, from 1 to 21 (WCAG 2.2).
+    fn contrast(self, other: Self) -> f64 {
+        let (one, other) = (self.luminance(), other.luminance());
+        (one.max(other) + 0.05) / (one.min(other) + 0.05)
+    }
+
+    /// The relative luminance (WCAG 2.2).
+    fn luminance(self) -> f64 {
+        let linear = |part: u8| {
+            let part = f64::from(part) / 255.0;
+            if part <= 0.04045 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * linear(self.red) + 0.7152 * linear(self.green) + 0.0722 * linear(self.blue)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn product(colour: &str) -> Result<Product, String> {
+        let mut settings = Settings::from_pairs([("PRODUCT_COLOR".to_owned(), colour.to_owned())]);
+        let product = Product::configured(&mut settings);
+        settings.finish().map(|()| product).map_err(|complaint| complaint.to_string())
+    }
+
+    #[test]
+    fn contrast_is_what_the_standard_computes() {
+        assert!((Colour::parse("#000000").unwrap().contrast(WHITE) - 21.0).abs() < 0.001);
+        assert!((Colour::parse("#767676").unwrap().contrast(WHITE) - 4.54).abs() < 0.01);
+    }
+
+    #[test]
+    fn a_colour_that_cannot_be_read_is_refused() {
+        assert_eq!(product("#1D4ED8").unwrap().colour.css(), "#1d4ed8");
+        insta::assert_snapshot!(product("#ffcc00").unwrap_err(), @"PRODUCT_COLOR: is too light to be read on white: its contrast is 1.5, at least 4.5 is needed");
+        for wrong in ["red", "#fff", "#12345g", "#0b6357;}", "0b6357"] {
+            assert!(product(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn every_colour_can_be_read_in_the_dark() {
+        for colour in ["#000000", "#0b6357", "#1d4ed8", "#7f1d1d", "#4b0082"] {
+            assert!(Colour::parse(colour).unwrap().in_the_dark().contrast(DARK) >= LEAST_CONTRAST, "{colour}");
+        }
+    }
+}

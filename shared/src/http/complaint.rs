@@ -1,0 +1,101 @@
+//! What is wrong with a field.
+
+use std::borrow::Cow;
+
+/// What is wrong with a field. The API says it in English, in the contract's words; a page says it in its reader's language.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Complaint {
+    /// It is missing.
+    Required,
+    /// It is null.
+    Null,
+    /// It is empty.
+    Blank,
+    /// It is no text.
+    NotText,
+    /// It is no e-mail address.
+    Email,
+    /// It has more code points than this.
+    TooLong(usize),
+    /// It holds U+0000.
+    NullCharacter,
+    /// It was to be typed twice and is not the same. Only pages ask for that.
+    Mismatch,
+    /// It may not be a password.
+    #[cfg(feature = "passwords")]
+    Password(crate::password::Violation),
+    /// What only one endpoint says, and no page.
+    Other(Cow<'static, str>),
+}
+
+impl Complaint {
+    /// What the API says.
+    #[must_use]
+    pub fn in_english(&self) -> Cow<'static, str> {
+        match self {
+            Self::Required => "This field is required.".into(),
+            Self::Null => "This field may not be null.".into(),
+            Self::Blank => "This field may not be blank.".into(),
+            Self::NotText => "Not a valid string.".into(),
+            Self::Email => "Enter a valid email address.".into(),
+            Self::TooLong(longest) => format!("Ensure this field has no more than {longest} characters.").into(),
+            Self::NullCharacter => "Null characters are not allowed.".into(),
+            Self::Mismatch => "The two passwords are not the same.".into(),
+            #[cfg(feature = "passwords")]
+            Self::Password(violation) => violation.message(),
+            Self::Other(message) => message.clone(),
+        }
+    }
+}
+
+#[cfg(feature = "passwords")]
+impl From<crate::password::Violation> for Complaint {
+    fn from(violation: crate::password::Violation) -> Self {
+        Self::Password(violation)
+    }
+}
+
+impl From<&'static str> for Complaint {
+    fn from(message: &'static str) -> Self {
+        Self::Other(message.into())
+    }
+}
+
+impl From<String> for Complaint {
+    fn from(message: String) -> Self {
+        Self::Other(message.into())
+    }
+}
+
+/// Complaints by field, in the order the fields were looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FieldErrors(Vec<(&'static str, Vec<Complaint>)>);
+
+impl FieldErrors {
+    /// One complaint about one field.
+    #[must_use]
+    pub fn one(field: &'static str, complaint: impl Into<Complaint>) -> Self {
+        let mut errors = Self::default();
+        errors.add(field, complaint);
+        errors
+    }
+
+    /// Adds a complaint to a field's list.
+    pub fn add(&mut self, field: &'static str, complaint: impl Into<Complaint>) {
+        match self.0.iter_mut().find(|(name, _)| *name == field) {
+            Some((_, complaints)) => complaints.push(complaint.into()),
+            None => self.0.push((field, vec![complaint.into()])),
+        }
+    }
+
+    /// Whether nothing was wrong.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Fields and what is wrong with them.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &[Complaint])> {
+        self.0.iter().map(|(field, complaints)| (*field, complaints.as_slice()))
+    }
+}

@@ -1,0 +1,139 @@
+//! Where the links in mails lead. It comes from configuration, never from a request.
+
+use crate::{
+    config::Settings,
+    token::{Disavow, Reset, Token},
+};
+
+/// What stands in a link's template for the token.
+const TOKEN: &str = "{token}";
+
+/// Where the links in mails lead.
+#[derive(Clone, Debug)]
+pub struct Links {
+    base: String,
+    reset: Option<String>,
+}
+
+impl Links {
+    /// `LINK_BASE`, under which our own pages are, and `RESET_LINK`, the page of another front-end: a URL with `{token}` in it, whose host
+    /// is one of `RESET_LINK_HOSTS`.
+    pub fn configured(settings: &mut Settings) -> Self {
+        let base = settings.text("LINK_BASE");
+        if !base.is_empty() && !is_base(&base) {
+            settings.complain("LINK_BASE: must be a URL such as https://accounts.example.com, without query or fragment".to_owned());
+        }
+        let hosts = settings.list("RESET_LINK_HOSTS");
+        let reset = settings.parsed("RESET_LINK", None, |text| read_template(text, &hosts).map(Some));
+        Self { base: base.trim_end_matches('/').to_owned(), reset }
+    }
+
+    /// The link that opens the form for a new password.
+    #[must_use]
+    pub fn reset(&self, token: &Token<Reset>) -> String {
+        match &self.reset {
+            Some(template) => template.replace(TOKEN, &token.reveal()),
+            None => format!("{}/api/password_reset/confirm/?token={}", self.base, *token.reveal()),
+        }
+    }
+
+    /// The link that says "this wasn't me".
+    #[must_use]
+    pub fn disavow(&self, token: &Token<Disavow>) -> String {
+        format!("{}/api/password_reset/disavow/?token={}", self.base, *token.reveal())
+    }
+}
+
+/// The host of a URL that may stand in a mail, and what follows it. Plain http is for a laptop alone.
+fn host_and_rest(text: &str) -> Option<(&str, &str)> {
+    let (secure, rest) = match text.strip_prefix("https://") {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix("http://")?),
+    };
+    let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let (host, port) = authority.split_once(':').unwrap_or((authority, "443"));
+    let is_name = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
+    let is_port = port.parse::<u16>().is_ok();
+    let is_local = ["localhost", "127.0.0.1"].contains(&host) || host.ends_with(".localhost");
+    (is_name && is_port && (secure || is_local)).then_some((host, rest))
+}
+
+fn is_base(text: &str) -> bool {
+    host_and_rest(text).is_some_and(|(_, rest)| rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-/_~".contains(&byte)))
+}
+
+fn read_template(text: &str, hosts: &[String]) -> Result<String, String> {
+    let parsed = host_and_rest(text).filter(|(_, rest)| {
+        rest.matches(TOKEN).count() == 1
+            && rest.replace(TOKEN, "").bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-/_~?#=&%!+,:@".contains(&byte))
+    });
+    let Some((host, _)) = parsed else {
+        return Err("must be a URL such as https://app.example.com/reset?token={token}, with {token} once, after the host".to_owned());
+    };
+    if hosts.iter().any(|known| known.eq_ignore_ascii_case(host)) {
+        Ok(text.to_owned())
+    } else {
+        Err("its host is not one of RESET_LINK_HOSTS".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{account::AccountId, entropy::Entropy};
+
+    fn configured(pairs: &[(&str, &str)]) -> Result<Links, String> {
+        let base = [("LINK_BASE", "https://accounts.example.com/v1/")];
+        let mut settings = Settings::from_pairs(base.iter().chain(pairs).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let links = Links::configured(&mut settings);
+        settings.finish().map(|()| links).map_err(|complaint| complaint.to_string())
+    }
+
+    fn token() -> Token<Reset> {
+        Token::generate(AccountId::from(uuid::Uuid::from_u128(7)), &Entropy::system())
+    }
+
+    #[test]
+    fn links_lead_to_our_pages_unless_a_front_end_has_its_own() {
+        let token = token();
+        let text = token.reveal();
+        let ours = configured(&[]).unwrap().reset(&token);
+        assert_eq!(ours, format!("https://accounts.example.com/v1/api/password_reset/confirm/?token={}", *text));
+        let hosts = ("RESET_LINK_HOSTS", "app.example.com, app.example.org");
+        let theirs = configured(&[hosts, ("RESET_LINK", "https://app.example.org/#/reset/{token}?from=mail")]).unwrap().reset(&token);
+        assert_eq!(theirs, format!("https://app.example.org/#/reset/{}?from=mail", *text));
+    }
+
+    #[test]
+    fn a_front_end_that_is_not_on_the_list_is_refused() {
+        let hosts = ("RESET_LINK_HOSTS", "app.example.com,localhost");
+        for wrong in [
+            "http://app.example.com/{token}",
+            "https://evil.example/{token}",
+            "https://app.example.com@evil.example/{token}",
+            "https://app.example.com.evil.example/{token}",
+            "https://{token}.app.example.com/",
+            "https://app.example.com/reset",
+            "https://app.example.com/{token}/{token}",
+            "https://app.example.com/{token} and more",
+            "https://app.example.com/\"><a href={token}",
+            "javascript:alert({token})",
+        ] {
+            assert!(configured(&[hosts, ("RESET_LINK", wrong)]).is_err(), "{wrong}");
+        }
+        assert!(configured(&[hosts, ("RESET_LINK", "http://localhost:5173/reset/{token}")]).is_ok());
+        let nowhere = configured(&[("RESET_LINK", "https://app.example.com/{token}")]).unwrap_err();
+        assert_eq!(nowhere, "RESET_LINK: its host is not one of RESET_LINK_HOSTS");
+    }
+
+    #[test]
+    fn only_a_url_without_query_is_a_base() {
+        for wrong in
+            ["http://accounts.example.com", "https://accounts.example.com/?a=b", "accounts.example.com", "https://", "https://a b/"]
+        {
+            let mut settings = Settings::from_pairs([("LINK_BASE".to_owned(), wrong.to_owned())]);
+            Links::configured(&mut settings);
+            assert!(settings.finish().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Pages: what a browser sees of us.
+//!
+//! A page loads nothing and runs only the script that is in it; the policy names style and script by their hashes. It works without the script.
+
+mod content;
+#[cfg(feature = "samples")]
+mod sample;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use sha2::{Digest as _, Sha256};
+
+pub use content::Page;
+
+use crate::{
+    brand::Product,
+    config::Settings,
+    http::{Answer, Reader, Refusal, html},
+    template::Broken,
+};
+
+const STYLE: &str = include_str!("../../../templates/page/page.css");
+const SCRIPT: &str = include_str!("../../../templates/page/page.js");
+
+/// The pages of a product.
+pub struct Pages {
+    product: Product,
+    style: String,
+    icon: String,
+    policy: String,
+}
+
+impl Pages {
+    /// The pages in the name and colour of the configured product.
+    pub fn configured(settings: &mut Settings) -> Self {
+        Self::of(Product::configured(settings))
+    }
+
+    /// The pages of this product.
+    #[must_use]
+    pub fn of(product: Product) -> Self {
+        let style = STYLE.replace("COLOUR", &product.colour.css()).replace("LIGHTER", &product.colour.in_the_dark().css());
+        let door = "%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E%3Cpath fill='COLOUR' d='M6 32V12a10 10 0 0 1 20 0v20z'/%3E%3C/svg%3E";
+        let icon = format!("data:image/svg+xml,{}", door.replace("COLOUR", &product.colour.css().replace('#', "%23")));
+        let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text.as_bytes())));
+        // Nothing is loaded, nothing else runs, a form goes only to where it came from (CSP 3).
+        let policy = format!(
+            "default-src 'none'; style-src {}; script-src {}; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+            hash(&style),
+            hash(SCRIPT)
+        );
+        Self { product, style, icon, policy }
+    }
+
+    /// A page, for its reader.
+    pub fn show(&self, reader: &Reader, page: &Page<'_>) -> Result<Answer, Broken> {
+        Ok(html(page.status(), page.render(self, reader)?, &self.policy))
+    }
+
+    /// What a reader sees of a refusal, where a page can say it: `dead` is the end for a link that does not work.
+    #[must_use]
+    pub fn refused(&self, reader: &Reader, refusal: &Refusal, dead: &Page<'_>) -> Option<Answer> {
+        let page = match refusal {
+            Refusal::Token => dead,
+            Refusal::Throttled { retry_after } => &Page::Throttled { retry_after: *retry_after },
+            Refusal::Origin => &Page::Foreign,
+            Refusal::Fault(_) => &Page::Fault,
+            _ => return None,
+        };
+        let mut answer = self.show(reader, page).ok()?;
+        // The status and what goes with it are the refusal's.
+        let plain = Answer::from(refusal);
+        answer.status = plain.status;
+        for (name, value) in &plain.headers {
+            answer.headers.entry(name).or_insert_with(|| value.clone());
+        }
+        Some(answer)
+    }
+}

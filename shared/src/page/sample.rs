@@ -1,0 +1,36 @@
+//! Every page, as a preview and the snapshots show it.
+
+use super::Page;
+use crate::http::{Complaint, FieldErrors};
+
+impl Page<'_> {
+    /// Gives every page a name and shows it.
+    pub fn samples(mut show: impl FnMut(&'static str, &Page<'_>)) {
+        let (token, username) = ("dwr_AZsW0t9gcbuyT3Z1bZ5c3nJ1Q0d1vK2xq7f8sVt0n4uYx3JmL9wPzA6hRkDe5GiB", "mara.lindgren");
+        let nothing = FieldErrors::default();
+        show("reset", &Page::Reset { token, username, least: 8, errors: &nothing });
+        let mut errors = FieldErrors::default();
+        errors.add("password", Complaint::TooLong(128));
+        #[cfg(feature = "passwords")]
+        {
+            use crate::password::Violation;
+            errors = FieldErrors::default();
+            for violation in [Violation::LikeUsername, Violation::TooShort(8), Violation::Common, Violation::Numeric] {
+                errors.add("password", violation);
+            }
+        }
+        show("reset-refused", &Page::Reset { token, username: "o'neill+<bits>@example.com", least: 8, errors: &errors });
+        show("reset-mismatch", &Page::Reset { token, username, least: 8, errors: &FieldErrors::one("again", Complaint::Mismatch) });
+        show("done", &Page::Done);
+        show("dead", &Page::Dead);
+        show("ask", &Page::Ask { email: "", errors: &nothing });
+        show("ask-refused", &Page::Ask { email: "mara'<lindgren>+work", errors: &FieldErrors::one("email", Complaint::Email) });
+        show("asked", &Page::Asked);
+        show("disavow", &Page::Disavow { token: "dwn_AZsW0t9gcbuyT3Z1bZ5c3nJ1Q0d1vK2xq7f8sVt0n4uYx3JmL9wPzA6hRkDe5GiB" });
+        show("disavowed", &Page::Disavowed);
+        show("dead-disavowal", &Page::DeadDisavowal);
+        show("throttled", &Page::Throttled { retry_after: 241 });
+        show("foreign", &Page::Foreign);
+        show("fault", &Page::Fault);
+    }
+}

@@ -1,0 +1,126 @@
+//! Templates: in the binary, strict, escaped, and without a word of their own: what they say comes from [`crate::wording`].
+
+use std::{fmt::Write as _, sync::LazyLock};
+
+use minijinja::{
+    AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, escape_formatter, syntax::SyntaxConfig, value::Kwargs,
+};
+use serde::Serialize;
+
+use crate::{
+    brand::Product,
+    language::Language,
+    wording::{self, Missing},
+};
+
+macro_rules! templates {
+    ($($name:literal),* $(,)?) => {
+        [$(($name, include_str!(concat!("../../templates/", $name, ".j2")))),*]
+    };
+}
+
+/// Every template, by the name it is rendered under.
+///
+/// The name's extension chooses the escaping: `.html` is escaped, `.txt` is not.
+const TEMPLATES: [(&str, &str); 15] = templates![
+    "email/layout.html",
+    "email/link.html",
+    "email/fallback.html",
+    "email/origin.html",
+    "email/password_reset/subject.txt",
+    "email/password_reset/body.txt",
+    "email/password_reset/body.html",
+    "email/password_changed/subject.txt",
+    "email/password_changed/body.txt",
+    "email/password_changed/body.html",
+    "page/layout.html",
+    "page/reset.html",
+    "page/ask.html",
+    "page/disavow.html",
+    "page/message.html",
+];
+
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.add_function("say", say);
+    environment.set_formatter(write_value);
+    // Blocks stand on lines of their own and leave none behind. The configuration is fixed, so building it cannot fail.
+    if let Ok(syntax) = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build() {
+        environment.set_syntax(syntax);
+    }
+    for (name, source) in TEMPLATES {
+        // A template that does not parse is missing then, and its rendering fails: the tests render every one.
+        let _ = environment.add_template(name, source);
+    }
+    environment
+});
+
+/// A template could not be rendered.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} cannot be rendered")]
+pub struct Broken(String);
+
+impl From<Missing> for Broken {
+    fn from(missing: Missing) -> Self {
+        Self(missing.to_string())
+    }
+}
+
+/// What every template knows, besides its own data.
+#[derive(Serialize)]
+struct Context<'a, T> {
+    language: &'static str,
+    direction: &'static str,
+    product: &'a str,
+    colour: String,
+    colour_in_the_dark: String,
+    #[serde(flatten)]
+    data: &'a T,
+}
+
+/// A template with its data, in a language.
+pub fn render(name: &str, language: Language, product: &Product, data: &impl Serialize) -> Result<String, Broken> {
+    let context = Context {
+        language: language.tag(),
+        direction: language.direction(),
+        product: &product.name,
+        colour: product.colour.css(),
+        colour_in_the_dark: product.colour.in_the_dark().css(),
+        data,
+    };
+    let broken = |error: Error| Broken(format!("template {name} ({})", error.kind()));
+    ENVIRONMENT.get_template(name).map_err(broken)?.render(minijinja::value::Serde(&context)).map_err(broken)
+}
+
+/// Text is escaped as markup needs it (OWASP Cross Site Scripting Prevention Cheat Sheet, 1), slashes left alone: a link stays one that a person,
+/// or a mail scanner that knows no entities, can read.
+fn write_value(out: &mut Output<'_>, state: &mut State, value: &minijinja::Value) -> Result<(), Error> {
+    let Some(text) = value.as_str().filter(|_| *state.auto_escape() == AutoEscape::Html && !value.is_safe()) else {
+        return escape_formatter(out, state, value);
+    };
+    for char in text.chars() {
+        match char {
+            '&' => out.write_str("&amp;"),
+            '<' => out.write_str("&lt;"),
+            '>' => out.write_str("&gt;"),
+            '"' => out.write_str("&quot;"),
+            '\'' => out.write_str("&#x27;"),
+            char => out.write_char(char),
+        }?;
+    }
+    Ok(())
+}
+
+/// `say("id", name=value)`: a message in the language being rendered. The product's name is known to every message.
+#[expect(clippy::needless_pass_by_value, reason = "minijinja hands arguments over")]
+fn say(state: &State, id: &str, values: Kwargs) -> Result<String, Error> {
+    let known = |name: &str| state.lookup(name).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
+    let language = Language::of_tag(&known("language")).unwrap_or_default();
+    let mut words = vec![("product".to_owned(), known("product"))];
+    for name in values.args() {
+        words.push((name.to_owned(), values.peek::<minijinja::Value>(name)?.to_string()));
+    }
+    let words: Vec<wording::Value<'_>> = words.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    language.say(id, &words).map_err(|missing| Error::new(ErrorKind::InvalidOperation, missing.to_string()))
+}

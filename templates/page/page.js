@@ -1,0 +1,52 @@
+
+"use strict";
+(() => {
+  const form = document.getElementById("reset");
+  const part = (id) => document.getElementById(id);
+  const password = part("password");
+  const again = part("again");
+  const words = form.dataset;
+
+  // Show what is typed, in both fields.
+  part("show-row").hidden = false;
+  part("show").addEventListener("change", (event) => {
+    for (const field of [password, again]) field.type = event.target.checked ? "text" : "password";
+  });
+
+  // A hint, no more: the server judges.
+  const level = (text) => {
+    const characters = [...text];
+    const distinct = new Set(characters).size;
+    const kinds = [/\p{Ll}/u, /\p{Lu}/u, /\p{N}/u, /[^\p{L}\p{N}]/u].filter((kind) => kind.test(text)).length;
+    const name = form.elements.username.value.toLowerCase();
+    if (characters.length < Number(words.least) || (name.length > 2 && text.toLowerCase().includes(name))) return 1;
+    const score = Math.min(characters.length, 2 * distinct) + 2 * (kinds - 1);
+    return score < 12 ? 1 : score < 16 ? 2 : score < 22 ? 3 : 4;
+  };
+  const say = (element, text) => {
+    // What did not change is not announced again.
+    if (element.textContent !== text) element.textContent = text;
+  };
+  const judge = () => {
+    const strength = part("strength");
+    strength.hidden = password.value === "";
+    const reached = strength.hidden ? 0 : level(password.value);
+    strength.dataset.level = reached;
+    say(part("strength-word"), ["", words.weak, words.fair, words.good, words.strong][reached]);
+  };
+  const compare = () => {
+    const same = again.value === password.value;
+    // Whoever is still typing is not told that something is missing.
+    const typing = password.value.startsWith(again.value);
+    say(part("match"), again.value === "" ? "" : same ? words.match : typing ? "" : words.differ);
+    part("match").dataset.same = same;
+    again.setCustomValidity(same ? "" : words.differ);
+  };
+  password.addEventListener("input", () => { judge(); compare(); });
+  again.addEventListener("input", compare);
+
+  // Once is enough.
+  const button = form.querySelector("button");
+  form.addEventListener("submit", () => { button.disabled = true; });
+  window.addEventListener("pageshow", () => { button.disabled = false; });
+})();
