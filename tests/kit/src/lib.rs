@@ -6,6 +6,7 @@ pub mod deployment;
 pub mod event;
 pub mod front;
 pub mod mailbox;
+pub mod openapi;
 pub mod operator;
 pub mod scenario;
 pub mod time;
