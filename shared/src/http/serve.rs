@@ -13,7 +13,7 @@ use lambda_http::{
 use serde_json::{json, value::RawValue};
 use tracing::Instrument as _;
 
-use super::{Answer, Origins, Reader, Refusal, Request};
+use super::{Answer, Origins, Reader, Refusal, Request, StatusCode, with_status};
 use crate::{config::Settings, store::Fault};
 
 /// What a function does with a request.

@@ -6,17 +6,21 @@ use doorward_kit::{
     Deployment,
     event::{Request, Response},
     mailbox::Mail,
+    openapi::Document,
     operator::Operator,
     scenario::{Stage, play, read},
 };
 
-struct Events(Deployment);
+struct Events(Deployment, Document);
 
 impl Stage for Events {
     async fn send(&self, request: Request) -> Response {
         // Time goes by between the steps of a person.
         self.0.hand.turn(Duration::from_secs(1));
-        self.0.send(request).await
+        let (method, path) = (request.method.clone(), request.path.clone());
+        let answer = self.0.send(request).await;
+        assert_eq!(self.1.check(&method, &path, &answer), Ok(()), "the OpenAPI document");
+        answer
     }
 
     async fn mails(&self, address: &str, _: usize) -> Vec<Mail> {
@@ -32,7 +36,7 @@ impl Stage for Events {
 /// Plays every scenario of a file on a fresh store, and names those that differ.
 async fn replay(file: &str, settings: &[(&str, &str)]) -> usize {
     let scenarios = read(file);
-    let stage = Events(Deployment::configured(settings).await);
+    let stage = Events(Deployment::configured(settings).await, Document::read());
     let mut differ = Vec::new();
     for scenario in &scenarios {
         if let Err(difference) = play(scenario, &stage).await {

@@ -10,6 +10,7 @@ pub mod event;
 pub mod front;
 pub mod leak;
 pub mod mailbox;
+pub mod openapi;
 pub mod operator;
 pub mod person;
 pub mod proxy;

@@ -1,0 +1,96 @@
+//! The OpenAPI document, asked whether it says of an answer what the answer is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+use crate::Response;
+
+/// The document: `docs/openapi.json`.
+const DOCUMENT: &str = include_str!("../../../docs/openapi.json");
+
+/// The document, and what it says of the answers of each operation.
+pub struct Document {
+    value: Value,
+    answers: BTreeMap<(String, String, u16), Described>,
+}
+
+/// What the document says of an answer.
+struct Described {
+    /// Header, whether it is always there, and what its value must be.
+    headers: Vec<(String, bool, Validator)>,
+    /// Media types, and what a body of each must be.
+    content: BTreeMap<String, Validator>,
+}
+
+impl Document {
+    /// The document, every schema in it compiled.
+    pub fn read() -> Self {
+        let value: Value = serde_json::from_str(DOCUMENT).expect("JSON");
+        let mut answers = BTreeMap::new();
+        for (path, methods) in value["paths"].as_object().expect("paths") {
+            for (method, operation) in methods.as_object().expect("methods") {
+                for (status, response) in operation["responses"].as_object().expect("responses") {
+                    let key = (path.clone(), method.clone(), status.parse().expect("a status"));
+                    answers.insert(key, described(&value, resolved(&value, response)));
+                }
+            }
+        }
+        Self { value, answers }
+    }
+
+    /// The paths, and the methods of each in upper case.
+    pub fn operations(&self) -> Vec<(String, BTreeSet<String>)> {
+        let paths = self.value["paths"].as_object().expect("paths").iter();
+        paths.map(|(path, methods)| (path.clone(), methods.as_object().expect("methods").keys().map(|m| m.to_uppercase()).collect())).collect()
+    }
+
+    /// The example of an operation's body, if it takes one.
+    pub fn example(&self, path: &str) -> Option<Value> {
+        let example = &self.value["paths"][path]["post"]["requestBody"]["content"]["application/json"]["example"];
+        (!example.is_null()).then(|| example.clone())
+    }
+
+    /// What an answer is that the document does not say it can be. A method that the document does not name is answered as POST would be.
+    pub fn check(&self, method: &str, path: &str, answer: &Response) -> Result<(), String> {
+        let path = format!("{}/", path.split('?').next().unwrap_or_default().trim_end_matches('/'));
+        let named = self.value["paths"][&path].get(method.to_lowercase()).is_some();
+        let operation = if named { method.to_lowercase() } else { "post".to_owned() };
+        let unknown = || format!("{method} {path}: {} is not in the document", answer.status);
+        let described = self.answers.get(&(path.clone(), operation, answer.status)).ok_or_else(unknown)?;
+        for (name, required, validator) in &described.headers {
+            match answer.headers.get(name) {
+                Some(value) if validator.is_valid(&json!(value)) => {}
+                None if !required => {}
+                other => return Err(format!("{method} {path}, {}: header {name}: {other:?}", answer.status)),
+            }
+        }
+        if method == "HEAD" || described.content.is_empty() {
+            return if answer.body.is_empty() { Ok(()) } else { Err(format!("{method} {path}: a body where there is none: {}", answer.body)) };
+        }
+        let stated = answer.headers.get("content-type").cloned().unwrap_or_default();
+        let validator = described.content.get(&stated).ok_or_else(|| format!("{method} {path}, {}: {stated:?}", answer.status))?;
+        let body = if stated == "application/json" { answer.json() } else { json!(answer.body) };
+        if validator.is_valid(&body) { Ok(()) } else { Err(format!("{method} {path}, {}: the document knows no such body: {body}", answer.status)) }
+    }
+}
+
+fn described(document: &Value, response: &Value) -> Described {
+    let compiled = |schema: &Value| {
+        let schema = json!({ "components": document["components"], "allOf": [schema] });
+        jsonschema::draft202012::new(&schema).expect("a schema")
+    };
+    let headers = response["headers"].as_object().into_iter().flatten().map(|(name, header)| {
+        let header = resolved(document, header);
+        (name.to_lowercase(), header["required"] == true, compiled(&header["schema"]))
+    });
+    let content = response["content"].as_object().into_iter().flatten();
+    Described { headers: headers.collect(), content: content.map(|(name, media)| (name.clone(), compiled(&media["schema"]))).collect() }
+}
+
+/// What a reference stands for.
+fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
+    let pointer = value["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
+    pointer.map_or(value, |pointer| document.pointer(pointer).expect("what is referred to"))
+}
