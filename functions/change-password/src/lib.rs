@@ -77,9 +77,14 @@ impl Endpoint for ChangePassword {
         let account = &signed_in.account;
         self.admit(account, now).await?;
 
-        let Verdict::Right { .. } = self.hasher.verify(body.old_password, account.login_password().cloned()).await? else {
-            return Err(Refusal::OldPassword);
-        };
+        match self.hasher.verify(body.old_password, account.login_password().cloned()).await? {
+            Verdict::Right { .. } => {}
+            Verdict::Wrong => return Err(Refusal::OldPassword),
+            Verdict::Refused(reason) => {
+                tracing::warn!(account = %account.id, reason = reason.name(), "stored hash refused");
+                return Err(Refusal::OldPassword);
+            }
+        }
         let accepted = AcceptedPassword::new(body.new_password, &self.policy, &account.username, &account.email)
             .map_err(|violations| Refusal::violations("new_password", &violations))?;
         let password = self.hasher.hash(accepted).await?;

@@ -92,7 +92,7 @@ impl Endpoint for Login {
         let (account, rehashed) = match (self.hasher.verify(body.password, stored).await?, account) {
             (Verdict::Right { rehash }, Some(account)) => (account, rehash),
             (Verdict::Refused(reason), Some(account)) => {
-                tracing::warn!(account = %account.id, %reason, "stored hash refused");
+                tracing::warn!(account = %account.id, reason = reason.name(), "stored hash refused");
                 return Err(Refusal::Credentials);
             }
             _ => return Err(Refusal::Credentials),

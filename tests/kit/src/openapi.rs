@@ -43,7 +43,9 @@ impl Document {
     /// The paths, and the methods of each in upper case.
     pub fn operations(&self) -> Vec<(String, BTreeSet<String>)> {
         let paths = self.value["paths"].as_object().expect("paths").iter();
-        paths.map(|(path, methods)| (path.clone(), methods.as_object().expect("methods").keys().map(|m| m.to_uppercase()).collect())).collect()
+        paths
+            .map(|(path, methods)| (path.clone(), methods.as_object().expect("methods").keys().map(|m| m.to_uppercase()).collect()))
+            .collect()
     }
 
     /// The example of an operation's body, if it takes one.
@@ -67,12 +69,20 @@ impl Document {
             }
         }
         if method == "HEAD" || described.content.is_empty() {
-            return if answer.body.is_empty() { Ok(()) } else { Err(format!("{method} {path}: a body where there is none: {}", answer.body)) };
+            return if answer.body.is_empty() {
+                Ok(())
+            } else {
+                Err(format!("{method} {path}: a body where there is none: {}", answer.body))
+            };
         }
         let stated = answer.headers.get("content-type").cloned().unwrap_or_default();
         let validator = described.content.get(&stated).ok_or_else(|| format!("{method} {path}, {}: {stated:?}", answer.status))?;
         let body = if stated == "application/json" { answer.json() } else { json!(answer.body) };
-        if validator.is_valid(&body) { Ok(()) } else { Err(format!("{method} {path}, {}: the document knows no such body: {body}", answer.status)) }
+        if validator.is_valid(&body) {
+            Ok(())
+        } else {
+            Err(format!("{method} {path}, {}: the document knows no such body: {body}", answer.status))
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! Recorded scenarios: a line of `wire.jsonl` each. The format is described beside the file, in `tests/api/contract/README.md`.
 
-use std::{collections::{BTreeSet, HashMap}, future::Future};
+use std::{
+    collections::{BTreeSet, HashMap},
+    future::Future,
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use serde::Deserialize;
