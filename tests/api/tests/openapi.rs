@@ -39,7 +39,7 @@ fn refusals() -> Vec<(Refusal, Vec<&'static str>)> {
     ];
     const PROTECTED: [&str; 3] = ["/api/logout/", "/api/logout_all/", "/api/change_password/"];
     const TOKENS: [&str; 2] = ["/api/password_reset/validate_token/", "/api/password_reset/confirm/"];
-    let field = |name, message: &str| Refusal::Fields(FieldErrors::one(name, message));
+    let field = |name, message: &'static str| Refusal::Fields(FieldErrors::one(name, message));
     let everywhere = Vec::new();
     vec![
         (Refusal::Unauthenticated("Invalid token."), PROTECTED.to_vec()),
