@@ -70,5 +70,5 @@ async fn mail_goes_to_the_address_as_stored_whoever_asks_in_whatever_case() {
     door.send(doorward_kit::deeds::reset("ANN.o'neil@EXAMPLE.COM")).await;
     door.deliver().await;
     let to: Vec<String> = door.mailbox.all().into_iter().map(|mail| mail.to).collect();
-    assert_eq!(to, ["Ann.O'Neil@example.com"], "the domain is folded, which is how SES takes it; the local part is not");
+    assert_eq!(to, ["Ann.O'Neil@Example.com"], "as given at registration, not as asked for");
 }
