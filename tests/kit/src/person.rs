@@ -109,11 +109,11 @@ impl Deployment {
         self.authorize(question).await["isAuthorized"] == true
     }
 
-    /// The answers to these requests, all asked at once. They wait for each other's hashes, which functions on Lambda do not, so each has a minute or two.
+    /// The answers to these requests, all asked at once. They wait for each other's hashes, which functions on Lambda do not, so each has ten minutes.
     pub async fn at_once(self: &Arc<Self>, requests: impl IntoIterator<Item = Request>) -> Vec<Response> {
         let ask = |request| {
             let deployment = Arc::clone(self);
-            tokio::spawn(async move { deployment.send_within(request, Duration::from_secs(120)).await })
+            tokio::spawn(async move { deployment.send_within(request, Duration::from_secs(600)).await })
         };
         let asked: Vec<_> = requests.into_iter().map(ask).collect();
         let mut answers = Vec::new();
