@@ -174,7 +174,7 @@ mod tests {
         insta::assert_debug_snapshot!(said, @r#"
         {
             "ar": "8 أحرف; ساعة واحدة; 90 دقيقة; 1 مارس 2026، 09:05 UTC; Firefox على Linux",
-            "de": "8 Zeichen; 1 Stunde; 90 Minuten; 1. März 2026, 09:05 UTC; Firefox unter Linux",
+            "de": "8 Zeichen; 1 Stunde; 90 Minuten; 1. März 2026, 09:05 UTC; Firefox auf Linux",
             "en": "8 characters; 1 hour; 90 minutes; 1 March 2026, 09:05 UTC; Firefox on Linux",
             "es": "8 caracteres; 1 hora; 90 minutos; 1 de marzo de 2026, 09:05 UTC; Firefox en Linux",
         }
