@@ -47,7 +47,7 @@ replay: $(call tool,local) ## Runs an event against it: make replay EVENT=events
 
 # ---- Checks ----
 
-.PHONY: test lint unit stack-test probe
+.PHONY: test lint unit stack-test preview probe
 test: lint unit stack-test ## Everything that CI checks
 
 lint: $(call tool,lint) ## Formatting, clippy, docs, the template
@@ -61,6 +61,9 @@ unit: ## Tests that need no stack: units, and every endpoint from event to respo
 
 stack-test: $(call tool,local) ## Tests of the deployed template, on a stack of its own
 	$(stack) with_stack cargo test --locked --workspace --test stack_flow --test stack_wire
+
+preview: ## Every mail and page in every language with made-up data, in target/preview
+	@cargo run --locked --quiet -p doorward-preview
 
 probe: ## Asks a deployment whether the time of its answers gives accounts away: make probe URL=$$API_URL
 	@cargo run --locked --quiet --release -p doorward-probe --bin probe -- $(URL) $(ARGS)
