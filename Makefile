@@ -47,7 +47,7 @@ replay: $(call tool,local) ## Runs an event against it: make replay EVENT=events
 
 # ---- Checks ----
 
-.PHONY: test lint unit stack-test preview probe
+.PHONY: test lint unit stack-test openapi schemathesis preview probe
 test: lint unit stack-test ## Everything that CI checks
 
 lint: $(call tool,lint) ## Formatting, clippy, docs, the template
@@ -61,6 +61,12 @@ unit: ## Tests that need no stack: units, and every endpoint from event to respo
 
 stack-test: $(call tool,local) ## Tests of the deployed template, on a stack of its own
 	$(stack) with_stack cargo test --locked --workspace --test stack_flow --test stack_wire
+
+openapi: ## Checks docs/openapi.json against the code
+	cargo test --locked --workspace --exclude doorward-stack-tests --test openapi --test wire
+
+schemathesis: $(call tool,schemathesis) $(call tool,local) ## Asks a deployed stack of its own all that the document allows
+	$(stack) with_stack sh -c '.tools/schemathesis/bin/schemathesis run docs/openapi.json --url "$$API_URL" --checks all --max-examples 25 --seed 1 --generation-database none --continue-on-failure --no-color'
 
 preview: ## Every mail and page in every language with made-up data, in target/preview
 	@cargo run --locked --quiet -p doorward-preview

@@ -151,11 +151,23 @@ fn remove_host(headers: &mut HeaderMap) {
 }
 
 fn keep_host(domain: &mut Option<String>) {
-    let is_host = |name: &String| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
+    // A last label of digits makes a URL's host an IPv4 address, and most such names are none.
+    let is_label = |label: &str| {
+        let plain = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        // Punycode may be malformed, and a label of digits and letters such as 0x1f a number.
+        plain
+            && !label.is_empty()
+            && label.len() <= 63
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && !label.to_ascii_lowercase().starts_with("xn--")
+    };
+    let last_is_name = |name: &String| name.rsplit('.').next().is_some_and(|label| label.bytes().all(|byte| byte.is_ascii_alphabetic()));
+    let is_host = |name: &String| name.len() <= 253 && last_is_name(name) && name.split('.').all(is_label);
     *domain = domain.take().filter(is_host);
 }
 
 fn root(path: &mut Option<String>) {
-    let rooted = path.take().filter(|path| path.starts_with('/') && path.parse::<PathAndQuery>().is_ok());
+    let rooted = path.take().filter(|path| path.len() <= 8192 && path.starts_with('/') && path.parse::<PathAndQuery>().is_ok());
     *path = Some(rooted.unwrap_or_else(|| "/".to_owned()));
 }
