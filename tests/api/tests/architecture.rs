@@ -84,6 +84,14 @@ fn a_function_links_what_it_needs_and_no_more() {
 }
 
 #[test]
+fn a_panic_unwinds_in_what_goes_to_aws() {
+    // `cargo lambda build --release` aborts unless the profile says otherwise, and an abort is a 502 instead of our answer.
+    let manifest = fs::read_to_string(Path::new(ROOT).join("Cargo.toml")).expect("the workspace");
+    let profile = manifest.split("\n[profile.release]\n").nth(1).expect("a release profile").split("\n[").next().unwrap_or_default();
+    assert!(profile.lines().any(|line| line == "panic = \"unwind\""), "{profile}");
+}
+
+#[test]
 fn no_source_is_longer_than_a_reader_bears() {
     for folder in ["shared/src", "functions", "tests"] {
         for path in sources(folder) {

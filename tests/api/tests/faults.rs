@@ -8,10 +8,11 @@ use std::{
 use doorward_kit::{
     Deployment, Response,
     changes::changes,
+    deeds::{NEW_PASSWORD, PASSWORD, change, confirm, logout, logout_all, validate},
     deployment::Observer,
     event::{Request, request},
     operator::Facts,
-    person::{NEW_PASSWORD, PASSWORD, Person, change, confirm, logout, logout_all, validate},
+    person::Person,
     proxy::{Call, Failure, Trouble, When},
 };
 use serde_json::json;
@@ -47,7 +48,7 @@ static CASES: [Case; 9] = [
     Case { name: "logout_all", ask: |world| logout_all(&world.session), done: 200, again: 401, changes: "~account epoch" },
     Case {
         name: "change",
-        ask: |world| change(&world.session, NEW_PASSWORD),
+        ask: |world| change(&world.session, PASSWORD, NEW_PASSWORD),
         done: 200,
         again: 400,
         changes: "+notice,-reset,~account epoch password password_changed_at,~session epoch",

@@ -4,9 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use doorward_kit::{
     Deployment,
+    deeds::{PASSWORD, change, confirm, logout, logout_all, validate},
     deployment::Observer,
     mailbox::Mail,
-    person::{PASSWORD, Person, change, confirm, logout, logout_all, validate},
+    person::Person,
     proxy::{Failure, Gate, When},
 };
 use mailer::Records;
@@ -95,7 +96,7 @@ impl World {
     async fn run(&self, step: Step) -> Outcome {
         let request = match step {
             Login => self.person.login(PASSWORD),
-            Change => change(&self.session, CHANGED),
+            Change => change(&self.session, PASSWORD, CHANGED),
             Confirm => confirm(&self.link, RESET),
             Logout => logout(&self.session),
             LogoutAll => logout_all(&self.session),
@@ -146,10 +147,10 @@ impl World {
         assert_eq!(facts.keys().filter(|(partition, _)| *partition == notices).count(), set, "notices: {context}");
 
         let over = done(Confirm) + done(Logout) + done(LogoutAll) > 0;
-        assert_eq!(deployment.signs_in(&self.session).await, !over, "the session: {context}");
+        assert_eq!(deployment.lets_pass(&self.session).await, !over, "the session: {context}");
         for session in outcomes.iter().filter_map(|outcome| outcome.session.as_ref()) {
             let ended = set + done(LogoutAll) > 0;
-            assert!(!ended || !deployment.signs_in(session).await, "the session of the login: {context}");
+            assert!(!ended || !deployment.lets_pass(session).await, "the session of the login: {context}");
         }
         self.check_links(set == 1, context).await;
         for (password, works) in [(CHANGED, done(Change) == 1), (RESET, done(Confirm) == 1), (PASSWORD, set == 0)] {

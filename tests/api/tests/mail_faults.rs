@@ -7,9 +7,10 @@ use std::{
 
 use doorward_kit::{
     Deployment,
+    deeds::{NEW_PASSWORD, PASSWORD, change, validate},
     deployment::Observer,
     operator::Facts,
-    person::{NEW_PASSWORD, Person, change, validate},
+    person::Person,
     proxy::{Call, Failure, When},
 };
 use mailer::{Record, Records, Report};
@@ -44,7 +45,7 @@ async fn somebody(deployment: &Deployment, name: &str, kind: Kind) -> (Person, R
     let person = Person::registered(deployment, name).await;
     let asked = match kind {
         Kind::Reset => person.wish(),
-        Kind::Notice => change(&person.session(deployment).await, NEW_PASSWORD),
+        Kind::Notice => change(&person.session(deployment).await, PASSWORD, NEW_PASSWORD),
     };
     assert_eq!(deployment.send(asked).await.status, 200);
     let mut inserts: Vec<Record> = deployment.stream().await.records.into_iter().filter(|record| record.event_name == "INSERT").collect();

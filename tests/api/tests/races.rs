@@ -4,10 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use doorward_kit::{
     Deployment, Response,
+    deeds::{NEW_PASSWORD, PASSWORD, change, confirm, logout, logout_all, validate},
     event::{Request, post},
     mailbox::Mail,
     operator::Facts,
-    person::{NEW_PASSWORD, PASSWORD, Person, change, confirm, logout, logout_all, validate},
+    person::Person,
 };
 use mailer::{Record, Records};
 use serde_json::json;
@@ -67,7 +68,7 @@ async fn a_reset_link_works_once_however_many_try_at_once() {
         let winner = answers.iter().position(|answer| answer.status == 200).expect("one won");
         assert!(person.logs_in(&deployment, &format!("Battery-Staple-{winner}")).await);
         assert!(!person.logs_in(&deployment, PASSWORD).await);
-        assert!(!deployment.signs_in(&session).await);
+        assert!(!deployment.lets_pass(&session).await);
         deployment.deliver().await;
         assert_eq!(deployment.mailbox.to(&person.email).len(), 2, "the link and one notice");
     }
@@ -163,7 +164,8 @@ async fn no_login_with_the_old_password_outlives_a_change_or_a_reset() {
         let person = Person::registered(&deployment, &format!("anna{round}")).await;
         let session = person.session(&deployment).await;
         let by_reset = round % 2 == 1;
-        let ending = if by_reset { confirm(&person.link(&deployment).await, NEW_PASSWORD) } else { change(&session, NEW_PASSWORD) };
+        let ending =
+            if by_reset { confirm(&person.link(&deployment).await, NEW_PASSWORD) } else { change(&session, PASSWORD, NEW_PASSWORD) };
         let logins: Vec<_> = (0..3)
             .map(|number| {
                 let (deployment, person) = (Arc::clone(&deployment), person.clone());
@@ -179,10 +181,10 @@ async fn no_login_with_the_old_password_outlives_a_change_or_a_reset() {
             let login = login.await.expect("no function panics");
             if login.status == 200 {
                 opened += 1;
-                assert!(!deployment.signs_in(&login.text("token")).await, "round {round}");
+                assert!(!deployment.lets_pass(&login.text("token")).await, "round {round}");
             }
         }
-        assert_eq!(deployment.signs_in(&session).await, !by_reset, "a change leaves the session that made it, a reset none");
+        assert_eq!(deployment.lets_pass(&session).await, !by_reset, "a change leaves the session that made it, a reset none");
     }
     assert!(opened >= 12, "only {opened} logins came in time to race");
 }
@@ -196,7 +198,7 @@ async fn a_change_wins_over_the_new_hash_of_an_old_password() {
         let person = Person::registered(&deployment, &format!("anna{round}")).await;
         let session = person.session(&deployment).await;
         deployment.operator.set_password_hash(&person.username, imported).await;
-        let [changed, _] = both(&deployment, round, [change(&session, NEW_PASSWORD), person.login(PASSWORD)]).await;
+        let [changed, _] = both(&deployment, round, [change(&session, PASSWORD, NEW_PASSWORD), person.login(PASSWORD)]).await;
         assert_eq!(changed.status, 200, "{changed:?}");
         assert!(person.logs_in(&deployment, NEW_PASSWORD).await, "round {round}");
         assert!(!person.logs_in(&deployment, PASSWORD).await, "round {round}");
@@ -210,14 +212,14 @@ async fn of_a_change_and_a_reset_at_once_one_happens() {
         let person = Person::registered(&deployment, &format!("anna{round}")).await;
         let session = person.session(&deployment).await;
         let link = person.link(&deployment).await;
-        let requests = [change(&session, "Changed-Horse-44"), confirm(&link, NEW_PASSWORD)];
+        let requests = [change(&session, PASSWORD, "Changed-Horse-44"), confirm(&link, NEW_PASSWORD)];
         let [changed, reset] = both(&deployment, round, requests).await;
         let before_or_after = [(200, 404), (401, 200)];
         assert!(before_or_after.contains(&(changed.status, reset.status)), "{changed:?} {reset:?}");
         assert_eq!((epoch(&deployment, &person).await, notices(&deployment, &person).await), (2, 1));
         assert_eq!(person.logs_in(&deployment, "Changed-Horse-44").await, changed.status == 200);
         assert_eq!(person.logs_in(&deployment, NEW_PASSWORD).await, reset.status == 200);
-        assert_eq!(deployment.signs_in(&session).await, changed.status == 200);
+        assert_eq!(deployment.lets_pass(&session).await, changed.status == 200);
         assert_eq!(deployment.send(validate(&link)).await.status, 404);
     }
 }
@@ -229,10 +231,10 @@ async fn a_session_that_is_logged_out_while_it_changes_the_password_is_over() {
         let person = Person::registered(&deployment, &format!("anna{round}")).await;
         let session = person.session(&deployment).await;
         let ending = if round % 2 == 0 { logout(&session) } else { logout_all(&session) };
-        let [changed, ended] = both(&deployment, round, [change(&session, NEW_PASSWORD), ending]).await;
+        let [changed, ended] = both(&deployment, round, [change(&session, PASSWORD, NEW_PASSWORD), ending]).await;
         assert_eq!(ended.status, 200, "{ended:?}");
         assert!([200, 401].contains(&changed.status), "{changed:?}");
-        assert!(!deployment.signs_in(&session).await, "round {round}");
+        assert!(!deployment.lets_pass(&session).await, "round {round}");
         assert_eq!(notices(&deployment, &person).await, usize::from(changed.status == 200));
         assert_eq!(person.logs_in(&deployment, NEW_PASSWORD).await, changed.status == 200);
     }
@@ -277,7 +279,7 @@ async fn a_record_that_comes_three_times_is_one_mail() {
     let deployment = Arc::new(Deployment::start().await);
     for round in 0..12 {
         let person = Person::registered(&deployment, &format!("anna{round}")).await;
-        let wish = if round % 2 == 0 { person.wish() } else { change(&person.session(&deployment).await, NEW_PASSWORD) };
+        let wish = if round % 2 == 0 { person.wish() } else { change(&person.session(&deployment).await, PASSWORD, NEW_PASSWORD) };
         assert_eq!(deployment.send(wish).await.status, 200);
         let record = deployment.stream().await.records.pop().expect("a record");
         let batch = |times| Records { records: vec![record.clone(); times] };

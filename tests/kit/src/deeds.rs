@@ -1,4 +1,4 @@
-//! What people do with accounts, in one line each.
+//! What people do with accounts: as requests, and in one line each.
 
 use serde_json::json;
 
@@ -17,6 +17,11 @@ pub fn address_of(username: &str) -> String {
     format!("{username}@example.com")
 }
 
+/// Makes an account.
+pub fn registration(username: &str, email: &str) -> Request {
+    post("/api/register/", &json!({ "username": username, "email": email, "password": PASSWORD }))
+}
+
 /// A login.
 pub fn login(name: &str, password: &str) -> Request {
     post("/api/login/", &json!({ "username": name, "password": password }))
@@ -27,10 +32,35 @@ pub fn reset(email: &str) -> Request {
     post("/api/password_reset/", &json!({ "email": email }))
 }
 
+/// Replaces a password.
+pub fn change(session: &str, old: &str, new: &str) -> Request {
+    post("/api/change_password/", &json!({ "old_password": old, "new_password": new })).token(session)
+}
+
+/// Spends a reset link.
+pub fn confirm(link: &str, password: &str) -> Request {
+    post("/api/password_reset/confirm/", &json!({ "token": link, "password": password }))
+}
+
+/// Asks whether a reset link works.
+pub fn validate(link: &str) -> Request {
+    post("/api/password_reset/validate_token/", &json!({ "token": link }))
+}
+
+/// Ends a session.
+pub fn logout(session: &str) -> Request {
+    request("POST", "/api/logout/").token(session)
+}
+
+/// Ends every session of whoever holds this one.
+pub fn logout_all(session: &str) -> Request {
+    request("POST", "/api/logout_all/").token(session)
+}
+
 impl Deployment {
     /// Registers, whether it works or not.
     pub async fn register_as(&self, username: &str, email: &str) -> Response {
-        self.send(post("/api/register/", &json!({ "username": username, "email": email, "password": PASSWORD }))).await
+        self.send(registration(username, email)).await
     }
 
     /// Makes an account with the usual address and password.
@@ -55,8 +85,7 @@ impl Deployment {
 
     /// The same, from this address.
     pub async fn newcomer_from(&self, username: &str, client: &str) -> String {
-        let body = json!({ "username": username, "email": address_of(username), "password": PASSWORD });
-        assert_eq!(self.send(post("/api/register/", &body).from(client)).await.status, 201);
+        assert_eq!(self.send(registration(username, &address_of(username)).from(client)).await.status, 201);
         self.pass(1);
         self.send(login(username, PASSWORD).from(client)).await.text("token")
     }
@@ -69,17 +98,17 @@ impl Deployment {
 
     /// Changes a password.
     pub async fn change(&self, token: &str, old: &str, new: &str) -> Response {
-        self.send(post("/api/change_password/", &json!({ "old_password": old, "new_password": new })).token(token)).await
+        self.send(change(token, old, new)).await
     }
 
     /// Ends a session.
     pub async fn log_out(&self, token: &str) -> Response {
-        self.send(request("POST", "/api/logout/").token(token)).await
+        self.send(logout(token)).await
     }
 
     /// Ends every session.
     pub async fn log_out_everywhere(&self, token: &str) -> Response {
-        self.send(request("POST", "/api/logout_all/").token(token)).await
+        self.send(logout_all(token)).await
     }
 
     /// Asks for a reset link and has the mailer send what there is: the newest link's token.
@@ -101,12 +130,12 @@ impl Deployment {
 
     /// Asks whether a reset link works.
     pub async fn validate(&self, token: &str) -> Response {
-        self.send(post("/api/password_reset/validate_token/", &json!({ "token": token }))).await
+        self.send(validate(token)).await
     }
 
     /// Spends a reset link.
     pub async fn confirm(&self, token: &str, password: &str) -> Response {
-        self.send(post("/api/password_reset/confirm/", &json!({ "token": token, "password": password }))).await
+        self.send(confirm(token, password)).await
     }
 
     /// Lets so many seconds go by.

@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use crate::{Deployment, Response, event::request};
 
 /// The routes there are, without their trailing slash.
-pub const ROUTES: [&str; 8] = [
+pub const ROUTES: [&str; 9] = [
     "/api/register",
     "/api/login",
     "/api/logout",
@@ -24,6 +24,7 @@ pub const ROUTES: [&str; 8] = [
     "/api/password_reset",
     "/api/password_reset/validate_token",
     "/api/password_reset/confirm",
+    "/api/password_reset/disavow",
 ];
 
 /// Largest body that the gateway takes, bytes.

@@ -2,17 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use serde_json::json;
-
 use crate::{
     Deployment, Response,
-    event::{Request, post},
+    deeds::{self, PASSWORD, address_of},
+    event::Request,
 };
-
-/// The password of everybody at first.
-pub const PASSWORD: &str = "Correct-Horse-42";
-/// The password that a change or a reset sets where a test names no other.
-pub const NEW_PASSWORD: &str = "Battery-Staple-43";
 
 /// Somebody with an account.
 #[derive(Clone)]
@@ -26,7 +20,7 @@ pub struct Person {
 impl Person {
     /// Somebody of this name, whose address begins with it.
     pub fn named(name: &str) -> Self {
-        Self { username: name.to_owned(), email: format!("{name}@example.org") }
+        Self { username: name.to_owned(), email: address_of(name) }
     }
 
     /// Somebody of this name who has just made an account. A second goes by.
@@ -40,17 +34,17 @@ impl Person {
 
     /// Makes the account.
     pub fn registration(&self) -> Request {
-        post("/api/register/", &json!({ "username": self.username, "email": self.email, "password": PASSWORD }))
+        deeds::registration(&self.username, &self.email)
     }
 
     /// Logs in with this password.
     pub fn login(&self, password: &str) -> Request {
-        post("/api/login/", &json!({ "username": self.username, "password": password }))
+        deeds::login(&self.username, password)
     }
 
     /// Asks for a reset link.
     pub fn wish(&self) -> Request {
-        post("/api/password_reset/", &json!({ "email": self.email }))
+        deeds::reset(&self.email)
     }
 
     /// Opens a session.
@@ -60,11 +54,7 @@ impl Person {
 
     /// Asks for a reset link and finds it in the mailbox.
     pub async fn link(&self, deployment: &Deployment) -> String {
-        let answer = deployment.send(self.wish()).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
-        deployment.deliver().await;
-        let mails = deployment.mailbox.to(&self.email);
-        mails.last().and_then(crate::mailbox::Mail::reset_token).expect("a mail with a link")
+        deployment.reset_token(&self.email).await
     }
 
     /// Whether this password logs in. A wrong one says nothing else.
@@ -77,38 +67,7 @@ impl Person {
     }
 }
 
-/// Replaces the old password with this one.
-pub fn change(session: &str, new: &str) -> Request {
-    post("/api/change_password/", &json!({ "old_password": PASSWORD, "new_password": new })).token(session)
-}
-
-/// Spends a reset link.
-pub fn confirm(link: &str, password: &str) -> Request {
-    post("/api/password_reset/confirm/", &json!({ "token": link, "password": password }))
-}
-
-/// Asks whether a reset link works.
-pub fn validate(link: &str) -> Request {
-    post("/api/password_reset/validate_token/", &json!({ "token": link }))
-}
-
-/// Ends a session.
-pub fn logout(session: &str) -> Request {
-    post("/api/logout/", &json!({})).token(session)
-}
-
-/// Ends every session of whoever holds this one.
-pub fn logout_all(session: &str) -> Request {
-    post("/api/logout_all/", &json!({})).token(session)
-}
-
 impl Deployment {
-    /// Whether a session is valid, as the authorizer sees it.
-    pub async fn signs_in(&self, session: &str) -> bool {
-        let question = json!({ "version": "2.0", "headers": { "authorization": format!("Token {session}") } });
-        self.authorize(question).await["isAuthorized"] == true
-    }
-
     /// The answers to these requests, all asked at once. They wait for each other's hashes, which functions on Lambda do not, so each has ten minutes.
     pub async fn at_once(self: &Arc<Self>, requests: impl IntoIterator<Item = Request>) -> Vec<Response> {
         let ask = |request| {
