@@ -9,6 +9,11 @@ ARGS ?=
 # What `make build` builds for: x86_64 or arm64.
 ARCH ?= x86_64
 
+CARGO_FUZZ := 0.13.1
+
+# Executions of each fuzz target.
+RUNS ?= 20000
+
 # Bytes: a larger zip means that something heavy got linked by accident.
 LARGEST_ZIP := 4194304
 
@@ -16,6 +21,7 @@ export PORT PARAMS STATE
 
 tool = .tools/$(1)/installed
 stack = .tools/local/bin/python infra/local
+fuzzed = $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 functions = $(notdir $(patsubst %/,%,$(wildcard functions/*/)))
 
 .PHONY: help
@@ -47,8 +53,8 @@ replay: $(call tool,local) ## Runs an event against it: make replay EVENT=events
 
 # ---- Checks ----
 
-.PHONY: test lint unit stack-test openapi schemathesis preview probe
-test: lint unit stack-test ## Everything that CI checks
+.PHONY: test lint unit stack-test openapi schemathesis fuzz preview probe
+test: lint unit fuzz stack-test ## Everything that CI checks
 
 lint: $(call tool,lint) ## Formatting, clippy, docs, the template
 	cargo fmt --all --check
@@ -67,6 +73,11 @@ openapi: ## Checks docs/openapi.json against the code
 
 schemathesis: $(call tool,schemathesis) $(call tool,local) ## Asks a deployed stack of its own all that the document allows
 	$(stack) with_stack sh -c '.tools/schemathesis/bin/schemathesis run docs/openapi.json --url "$$API_URL" --checks all --max-examples 25 --seed 1 --generation-database none --continue-on-failure --no-color'
+
+fuzz: .tools/fuzz/$(CARGO_FUZZ) ## Feeds every parser what nobody thought of: make fuzz RUNS=1000000 (needs a C++ compiler)
+	@for target in $(fuzzed); do echo "==> $$target"; mkdir -p fuzz/corpus/$$target; \
+	    PATH="$(CURDIR)/.tools/fuzz/bin:$$PATH" cargo fuzz run --sanitizer none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+	    -runs=$(RUNS) -seed=1 -max_len=4096 -timeout=10 -rss_limit_mb=1024 -verbosity=0 -print_final_stats=1 || exit 1; done
 
 preview: ## Every mail and page in every language with made-up data, in target/preview
 	@cargo run --locked --quiet -p doorward-preview
@@ -87,6 +98,12 @@ deploy: build $(call tool,aws) ## Deploys to AWS; asks what it needs on first us
 	.tools/aws/bin/sam deploy --config-file $(CURDIR)/infra/samconfig.toml $(if $(wildcard infra/samconfig.toml),,--guided) --template-file infra/template.yaml
 
 # ---- Tools ----
+
+# No sanitizer: unsafe code is forbidden, and without one a stable toolchain will do.
+.tools/fuzz/$(CARGO_FUZZ):
+	@echo "==> Installing cargo-fuzz into .tools/fuzz (once)"
+	@cargo install --quiet --locked --version $(CARGO_FUZZ) --root .tools/fuzz cargo-fuzz
+	@touch $@
 
 .tools/%/installed: infra/requirements/%.txt
 	@command -v cargo >/dev/null || { echo "cargo is not installed; get Rust from rustup.rs." >&2; exit 1; }

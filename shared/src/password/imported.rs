@@ -24,7 +24,10 @@ use self::argon2::Argon2Hash;
 use self::bcrypt::BcryptHash;
 use self::pbkdf2::Pbkdf2Hash;
 use self::scrypt::ScryptHash;
-use super::workspace::{HashingFault, Workspace};
+use super::{
+    StoredPassword,
+    workspace::{HashingFault, Workspace},
+};
 
 /// Longest stored string that is looked at, bytes. Django's column holds 128 characters, the longest Argon2 string within bounds 216.
 const LONGEST_STRING: usize = 512;
@@ -57,6 +60,13 @@ impl RefusedHash {
             Self::Malformed => "malformed",
             Self::OutOfBounds => "out_of_bounds",
         }
+    }
+}
+
+impl StoredPassword {
+    /// Whether it can be verified at all: a known algorithm, well written, within bounds. Costs microseconds, whatever it says.
+    pub fn check(&self) -> Result<(), RefusedHash> {
+        KnownHash::parse(self.as_str()).map(drop)
     }
 }
 

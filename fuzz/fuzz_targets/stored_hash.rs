@@ -1,0 +1,30 @@
+//! Any text as a stored hash: taken apart without a panic, and, where it asks for little work, verified: no text is the hash of this password.
+
+#![no_main]
+
+use std::sync::LazyLock;
+
+use doorward::{
+    entropy::Entropy,
+    password::{Cost, Hasher, StoredPassword, TypedPassword, Verdict},
+};
+use libfuzzer_sys::fuzz_target;
+
+/// Never the password of a seed.
+const PASSWORD: &str = "none of the seeds is of this one";
+
+static HASHER: LazyLock<Hasher> = LazyLock::new(|| Hasher::new(Cost::default(), Entropy::system()));
+
+fuzz_target!(|text: &str| {
+    let stored = StoredPassword::stored(text.to_owned());
+    if stored.check().is_err() {
+        return;
+    }
+    // Seconds of work are within bounds; here only what takes a moment is tried.
+    let numbers = text.split(|character: char| !character.is_ascii_digit()).filter_map(|digits| digits.parse::<u64>().ok());
+    if text.contains("$2") || numbers.max().is_some_and(|most| most > 100) {
+        return;
+    }
+    let verdict = HASHER.blocking_verify(&TypedPassword::new(PASSWORD.to_owned()), Some(&stored)).expect("memory");
+    assert_eq!(verdict, Verdict::Wrong);
+});
