@@ -5,11 +5,11 @@ mod username;
 
 use std::{fmt, str::FromStr};
 
-pub use email::{EmailAddress, Malformed, email_key, reads_as_email};
+pub use email::{EmailAddress, LONGEST_EMAIL, Malformed, email_key, reads_as_email};
 pub use username::{Username, UsernameRule};
 use uuid::Uuid;
 
-use crate::{client::Network, clock::Timestamp, language::Language, password::StoredPassword};
+use crate::{client::Network, clock::Timestamp, language::Language, password::StoredPassword, store::Undeliverable};
 
 /// An account's id: a UUID, version 7.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -74,9 +74,30 @@ pub struct Account {
     pub language: Option<String>,
     /// Networks that logged in lately, newest first.
     pub networks: Vec<KnownNetwork>,
+    /// Why mail did not reach the address, and when that mail was sent.
+    pub undeliverable: Option<(Undeliverable, Timestamp)>,
 }
 
 impl Account {
+    /// A new account, switched on, whose password is set at `now`.
+    #[must_use]
+    pub fn new(id: AccountId, username: &str, email: &str, password: StoredPassword, now: Timestamp) -> Self {
+        Self {
+            id,
+            username: username.to_owned(),
+            email: email.to_owned(),
+            password: Some(password),
+            epoch: 1,
+            active: true,
+            created_at: now,
+            password_changed_at: now,
+            disavowed: false,
+            language: None,
+            networks: Vec::new(),
+            undeliverable: None,
+        }
+    }
+
     /// The language that the account has said, if it is one of ours.
     #[must_use]
     pub fn language(&self) -> Option<Language> {

@@ -24,10 +24,8 @@ use self::argon2::Argon2Hash;
 use self::bcrypt::BcryptHash;
 use self::pbkdf2::Pbkdf2Hash;
 use self::scrypt::ScryptHash;
-use super::{
-    StoredPassword,
-    workspace::{HashingFault, Workspace},
-};
+use super::stored::StoredPassword;
+use super::workspace::{HashingFault, Workspace};
 
 /// Longest stored string that is looked at, bytes. Django's column holds 128 characters, the longest Argon2 string within bounds 216.
 const LONGEST_STRING: usize = 512;
@@ -64,9 +62,16 @@ impl RefusedHash {
 }
 
 impl StoredPassword {
-    /// Whether it can be verified at all: a known algorithm, well written, within bounds. Costs microseconds, whatever it says.
-    pub fn check(&self) -> Result<(), RefusedHash> {
-        KnownHash::parse(self.as_str()).map(drop)
+    /// A hash from elsewhere, if it is one that can be verified, or an unusable password as Django writes it.
+    pub fn imported(text: String) -> Result<Self, RefusedHash> {
+        let password = Self::stored(text);
+        if password.as_str().len() > LONGEST_STRING {
+            return Err(RefusedHash::Malformed);
+        }
+        if password.is_usable() {
+            KnownHash::parse(password.as_str())?;
+        }
+        Ok(password)
     }
 }
 

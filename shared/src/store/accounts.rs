@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem, Update};
 
 use super::{
-    Fault, Notice, Store,
+    Fault, Notice, ResetRequest, Store, Undeliverable,
     fault::{cancelled_by, refused_by_condition, through_conflicts},
     item::{Attributes, Item, account_partition, key, millis, number, text},
 };
@@ -20,7 +20,7 @@ use crate::{
 /// The sort key of an account.
 pub(super) const ACCOUNT: &str = "account";
 /// The sort key of a claim on a name.
-const CLAIM: &str = "claim";
+pub(super) const CLAIM: &str = "claim";
 /// Longest folded name that stands in a key as it is, in bytes. A partition key holds 2,048; what is longer (150 characters can fold to more) is digested.
 const LONGEST_PLAIN_NAME: usize = 1024;
 
@@ -55,12 +55,12 @@ pub enum Changed {
 }
 
 /// The partition of a claim on a username.
-fn username_claim(folded: &str) -> String {
+pub(super) fn username_claim(folded: &str) -> String {
     claim("username", folded)
 }
 
 /// The partition of a claim on an e-mail address.
-fn email_claim(folded: &str) -> String {
+pub(super) fn email_claim(folded: &str) -> String {
     claim("email", folded)
 }
 
@@ -109,20 +109,21 @@ impl Store {
         self.read(key(account_partition(id), ACCOUNT)).await?.map(read_account).transpose()
     }
 
-    async fn read(&self, key: Attributes) -> Result<Option<Attributes>, Fault> {
+    pub(super) async fn read(&self, key: Attributes) -> Result<Option<Attributes>, Fault> {
         let answer = self.client.get_item().table_name(&self.tables.accounts).set_key(Some(key)).consistent_read(true).send().await;
         Ok(answer.map_err(|error| Fault::of("GetItem", &error))?.item)
     }
 
-    /// Writes a new account and both claims on its names, or nothing.
-    pub async fn register(&self, account: &Account, names: &Names) -> Result<Registered, Fault> {
+    /// Writes a new account, both claims on its names and, where its owner is to be sent one, the request for a reset link; or nothing.
+    pub async fn register(&self, account: &Account, names: &Names, invitation: Option<&ResetRequest>) -> Result<Registered, Fault> {
         let claim = |partition: String| {
             let mut item = key(partition, CLAIM);
             item.insert("account_id".to_owned(), text(account.id.to_string()));
             self.put_absent(item)
         };
-        let writes =
+        let mut writes =
             vec![self.put_absent(account_item(account, names)), claim(username_claim(&names.username)), claim(email_claim(&names.email))];
+        writes.extend(invitation.map(|request| self.reset_request(request, &account.id.to_string())));
         match self.transact("register", writes).await? {
             None => Ok(Registered::Now),
             Some(failed) => {
@@ -143,7 +144,7 @@ impl Store {
     ) -> Result<Changed, Fault> {
         let next_epoch = account.epoch + 1;
         let epoch = self
-            .set_password(account.id, password, now)
+            .set_password(account.id, password, now, "disavowed_at")
             .condition_expression("epoch = :epoch AND active = :true")
             .expression_attribute_values(":epoch", number(account.epoch))
             .expression_attribute_values(":true", AttributeValue::Bool(true));
@@ -172,8 +173,9 @@ impl Store {
         notice: &Notice,
         now: Timestamp,
     ) -> Result<super::Spent, Fault> {
+        // Whoever holds the link has read a mail: the address works.
         let epoch = self
-            .set_password(account, password, now)
+            .set_password(account, password, now, "disavowed_at, undeliverable, undeliverable_at")
             .condition_expression("active = :true AND attribute_exists(password) AND NOT begins_with(password, :unusable)")
             .expression_attribute_values(":true", AttributeValue::Bool(true))
             .expression_attribute_values(":unusable", text(UNUSABLE));
@@ -196,11 +198,12 @@ impl Store {
         account: AccountId,
         password: &StoredPassword,
         now: Timestamp,
+        removed: &str,
     ) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
         Update::builder()
             .table_name(&self.tables.accounts)
             .set_key(Some(key(account_partition(account), ACCOUNT)))
-            .update_expression("SET password = :password, password_changed_at = :now REMOVE disavowed_at ADD epoch :one")
+            .update_expression(format!("SET password = :password, password_changed_at = :now REMOVE {removed} ADD epoch :one"))
             .expression_attribute_values(":password", text(password.as_str()))
             .expression_attribute_values(":now", millis(now))
             .expression_attribute_values(":one", number(1))
@@ -296,6 +299,11 @@ pub(super) fn read_account(attributes: Attributes) -> Result<Account, Fault> {
         disavowed: item.optional_instant("disavowed_at").is_some(),
         language: item.optional_text("language"),
         networks,
+        undeliverable: item
+            .optional_text("undeliverable")
+            .as_deref()
+            .and_then(Undeliverable::read)
+            .zip(item.optional_instant("undeliverable_at")),
     })
 }
 

@@ -8,9 +8,11 @@ mod disavow;
 mod fault;
 mod item;
 mod limits;
+mod operator;
 mod outbox;
 mod reset;
 mod sessions;
+mod undeliverable;
 
 use std::time::Duration;
 
@@ -20,8 +22,10 @@ use aws_sdk_dynamodb::Client;
 pub use disavow::{DISAVOWAL_LIFETIME, Disavowed};
 pub use fault::Fault;
 pub use limits::{Attempt, Window};
+pub use operator::{Deleted, FailedMail, Holders, Redriven, Switched};
 pub use outbox::{Entry, Lease, Notice, Payload, ResetRequest, oldest_worth_sending};
 pub use reset::{ResetLink, Spent, StoredLink};
+pub use undeliverable::{Marked, Undeliverable};
 
 use crate::{config::Settings, entropy::Entropy};
 

@@ -83,7 +83,7 @@ struct Run {
 impl Run {
     async fn start() -> Self {
         let log = Log::start();
-        let (door, observer) = Deployment::observed(&[]).await;
+        let (door, observer) = Deployment::observed(&[("DEPLOYMENT", "doorward")]).await;
         let passwords = [FIRST, SECOND, THIRD, WRONG, TOO_SHORT]
             .into_iter()
             .enumerate()
@@ -197,6 +197,14 @@ impl Run {
             self.send(login("ann", WRONG)).await;
         }
         self.door.deliver().await;
+        for (kind, list, recipients) in [("Bounce", "bounce", "bouncedRecipients"), ("Complaint", "complaint", "complainedRecipients")] {
+            for email in [EMAIL, STRANGER] {
+                let recipient = json!([{ "emailAddress": email, "diagnosticCode": format!("550 no such user {email}") }]);
+                let detail = json!({ "eventType": kind, "mail": { "timestamp": "2026-02-01T00:00:00Z", "destination": [email] },
+                    list: { "bounceType": "Permanent", recipients: recipient } });
+                self.door.feed_back(json!({ "detail": detail })).await.expect("the store answers");
+            }
+        }
     }
 
     /// The same, while the store and the mail service fail and say in their messages whatever they were sent.
@@ -254,6 +262,12 @@ impl Run {
         catch_unwind(move || panic!("{quoted}")).expect_err("it panics");
     }
 
+    /// Log lines and metric lines: on Lambda they stand in one log.
+    fn lines(&self) -> String {
+        let metrics = self.door.metric_lines.lock().expect("no test panicked while counting").clone();
+        self.log.text() + &String::from_utf8(metrics).expect("text")
+    }
+
     /// Where anything was found that must not be there.
     async fn leaks(&self) -> Vec<String> {
         let mut leaks = Vec::new();
@@ -262,7 +276,7 @@ impl Run {
                 leaks.extend(found(text, secrets).into_iter().map(|(name, form)| format!("{place}: {name} as {form:?}")));
             }
         };
-        for line in self.log.text().lines() {
+        for line in self.lines().lines() {
             look(&format!("log line {line}"), line, &[&self.passwords, &self.tokens, &self.personal, &self.kept]);
         }
         for table in ["accounts", "limits", "outbox"] {
@@ -318,8 +332,17 @@ async fn after_a_full_run_no_secret_is_in_an_item_a_log_line_a_mail_or_an_answer
             && run.kept.len() >= 10
             && run.door.mailbox.all().len() >= 4
     );
-    let lines = run.log.text();
-    for said in ["\"answered\"", "\"stored hash refused\"", "\"panicked\"", "\"mail failed\"", "\"store failed\"", "ValidationException"] {
+    let lines = run.lines();
+    for said in [
+        "\"answered\"",
+        "\"stored hash refused\"",
+        "\"panicked\"",
+        "\"mail failed\"",
+        "\"mail feedback\"",
+        "\"store failed\"",
+        "ValidationException",
+        "\"LoginsRefused\":1",
+    ] {
         assert!(lines.contains(said), "the run says {said}");
     }
     assert_eq!(run.leaks().await, [""; 0]);
