@@ -12,7 +12,7 @@ ARCH ?= x86_64
 # Bytes: a larger zip means that something heavy got linked by accident.
 LARGEST_ZIP := 4194304
 
-export PORT PARAMS STATE
+export PORT PARAMS STATE STACK
 
 tool = .tools/$(1)/installed
 stack = .tools/local/bin/python infra/local
@@ -85,7 +85,7 @@ probe: ## Asks a deployment whether the time of its answers gives accounts away:
 
 # ---- To AWS ----
 
-.PHONY: build deploy
+.PHONY: build deploy doctor
 build: $(call tool,build) ## Release zips as Lambda wants them, in target/lambda; ARCH=arm64 for Graviton
 	@for function in $(functions); do echo "==> $$function"; PATH="$(CURDIR)/.tools/build/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.tools/build" \
 	    cargo lambda build --locked --release --target $(if $(filter arm64,$(ARCH)),aarch64,x86_64)-unknown-linux-gnu --output-format zip --package $$function || exit 1; done
@@ -94,6 +94,9 @@ build: $(call tool,build) ## Release zips as Lambda wants them, in target/lambda
 
 deploy: build $(call tool,aws) ## Deploys to AWS; asks what it needs on first use
 	.tools/aws/bin/sam deploy --config-file $(CURDIR)/infra/samconfig.toml $(if $(wildcard infra/samconfig.toml),,--guided) --template-file infra/template.yaml
+
+doctor: $(call tool,local) ## Says what is wrong with the local stack, and how to mend it; with a stack in AWS: make doctor STACK=name
+	@exec .tools/local/bin/python infra/doctor
 
 # ---- Tools ----
 
