@@ -68,8 +68,8 @@ sbom: $(call tool,lint) ## Writes target/doorward.cdx.json, what the functions a
 unit: ## Tests that need no stack: units, and every endpoint from event to response
 	cargo test --locked --workspace --exclude doorward-stack-tests
 
-stack-test: $(call tool,local) ## Tests of the deployed template, on a stack of its own that enforces IAM
-	AUTH=true $(stack) with_stack sh -c 'cargo test --locked --workspace --test stack_flow --test stack_wire && .tools/local/bin/python -m unittest discover --start-directory tests/stack'
+stack-test: $(call tool,local) ## Tests of the deployed template, on a stack of its own that enforces IAM and records calls
+	AUTH=true CLOUDTRAIL_RECORDING=1 $(stack) with_stack sh -c 'cargo test --locked --workspace --test stack_flow --test stack_wire && .tools/local/bin/python -m unittest discover --start-directory tests/stack'
 
 openapi: ## Checks docs/openapi.json against the code
 	cargo test --locked --workspace --exclude doorward-stack-tests --test openapi --test wire
