@@ -152,7 +152,7 @@ impl Mailer {
 
     async fn send(&self, to: &str, mail: Option<Rendered>) -> Result<Outcome, Trouble> {
         let Some(mail) = mail else { return Ok(Outcome::Failed("template".to_owned())) };
-        match self.sender.send(to, &mail).await {
+        match self.sender.send(&self.product, to, &mail).await {
             Ok(()) => Ok(Outcome::Done("sent")),
             Err(NotSent::Refused(code)) => Ok(Outcome::Failed(code)),
             Err(NotSent::NotNow(code)) => Err(Trouble::NotNow(code)),
