@@ -8,14 +8,18 @@ URL ?=
 ARGS ?=
 # What `make build` builds for: x86_64 or arm64.
 ARCH ?= x86_64
+# The browser of the tests and of `make preview`.
+CHROMIUM ?= $(shell command -v chromium)
 
 # Bytes: a larger zip means that something heavy got linked by accident.
 LARGEST_ZIP := 4194304
 
-export PORT PARAMS STATE
+export PORT PARAMS STATE CHROMIUM
 
 tool = .tools/$(1)/installed
 stack = .tools/local/bin/python infra/local
+browser = chromium tests/browser/node_modules/installed
+browser_tests = node --test --test-reporter=spec $(wildcard tests/browser/*.test.js)
 functions = $(notdir $(patsubst %/,%,$(wildcard functions/*/)))
 
 .PHONY: help
@@ -47,8 +51,8 @@ replay: $(call tool,local) ## Runs an event against it: make replay EVENT=events
 
 # ---- Checks ----
 
-.PHONY: test lint unit stack-test openapi schemathesis preview probe
-test: lint unit stack-test ## Everything that CI checks
+.PHONY: test lint unit stack-test browser openapi schemathesis preview probe
+test: $(browser) lint unit stack-test ## Everything that CI checks
 
 lint: $(call tool,lint) ## Formatting, clippy, docs, the template
 	cargo fmt --all --check
@@ -59,8 +63,11 @@ lint: $(call tool,lint) ## Formatting, clippy, docs, the template
 unit: ## Tests that need no stack: units, and every endpoint from event to response
 	cargo test --locked --workspace --exclude doorward-stack-tests
 
-stack-test: $(call tool,local) ## Tests of the deployed template, on a stack of its own
-	$(stack) with_stack cargo test --locked --workspace --test stack_flow --test stack_wire
+stack-test: $(call tool,local) $(browser) ## Tests of the deployed template and, in a browser, of what people see, on a stack of its own
+	$(stack) with_stack sh -c 'cargo test --locked --workspace --test stack_flow --test stack_wire && $(browser_tests)'
+
+browser: $(call tool,local) $(browser) ## The tests in a browser alone
+	$(stack) with_stack $(browser_tests)
 
 openapi: ## Checks docs/openapi.json against the code
 	cargo test --locked --workspace --exclude doorward-stack-tests --test openapi --test wire
@@ -68,8 +75,9 @@ openapi: ## Checks docs/openapi.json against the code
 schemathesis: $(call tool,schemathesis) $(call tool,local) ## Asks a deployed stack of its own all that the document allows
 	$(stack) with_stack sh -c '.tools/schemathesis/bin/schemathesis run docs/openapi.json --url "$$API_URL" --checks all --max-examples 25 --seed 1 --generation-database none --continue-on-failure --no-color'
 
-preview: ## Every mail and page in every language with made-up data, in target/preview
+preview: $(browser) ## Every mail and page in every language with made-up data, and pictures of them, in target/preview
 	@cargo run --locked --quiet -p doorward-preview
+	@node tests/browser/pictures.js
 
 probe: ## Asks a deployment whether the time of its answers gives accounts away: make probe URL=$$API_URL
 	@cargo run --locked --quiet --release -p doorward-probe --bin probe -- $(URL) $(ARGS)
@@ -96,4 +104,15 @@ deploy: build $(call tool,aws) ## Deploys to AWS; asks what it needs on first us
 	@rm -rf .tools/$*
 	@$(PYTHON) -m venv .tools/$* >/dev/null || { echo "$(PYTHON) -m venv does not work; on Debian: apt-get install python3-venv." >&2; exit 1; }
 	@.tools/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	@touch $@
+
+.PHONY: chromium
+chromium:
+	@[ -x "$(CHROMIUM)" ] || { echo "chromium is not installed (on Debian: apt-get install chromium fonts-noto-core), or CHROMIUM does not say where it is." >&2; exit 1; }
+
+tests/browser/node_modules/installed: tests/browser/package-lock.json
+	@command -v node >/dev/null && command -v npm >/dev/null || { echo "Node.js is not installed; on Debian: apt-get install nodejs npm." >&2; exit 1; }
+	@node -e 'process.exit(parseInt(process.versions.node) < 18)' || { echo "node is too old; Node.js 18 or later is needed." >&2; exit 1; }
+	@echo "==> Installing browser test tools into tests/browser/node_modules (once)"
+	@cd tests/browser && npm ci --silent --ignore-scripts
 	@touch $@
