@@ -10,6 +10,8 @@ ARGS ?=
 STACK ?=
 # What `make build` builds for: x86_64 or arm64.
 ARCH ?= x86_64
+# The browser of the tests and of `make preview`.
+CHROMIUM ?= $(shell command -v chromium)
 
 CARGO_FUZZ := 0.13.1
 
@@ -19,10 +21,17 @@ RUNS ?= 20000
 # Bytes: a larger zip means that something heavy got linked by accident.
 LARGEST_ZIP := 4194304
 
-export PORT PARAMS STATE STACK
+export PORT PARAMS STATE STACK CHROMIUM
 
 tool = .tools/$(1)/installed
 stack = .tools/local/bin/python infra/local
+browser = chromium tests/browser/node_modules/installed
+# What asks a deployed stack: each leaves it as it found it, but for accounts.
+stack_tests = cargo test --locked --workspace --test stack_flow --test stack_wire
+operation_tests = .tools/local/bin/python -m unittest discover --start-directory tests/stack
+browser_tests = node --test --test-reporter=spec $(wildcard tests/browser/*.test.js)
+schemathesis = .tools/schemathesis/bin/schemathesis run docs/openapi.json --url "$$API_URL" --checks all --max-examples 25 --seed 1 \
+    --generation-database none --continue-on-failure --no-color
 fuzzed = $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 functions = $(notdir $(patsubst %/,%,$(wildcard functions/*/)))
 
@@ -59,8 +68,8 @@ admin: $(if $(STACK),$(call tool,aws)) ## An operator's commands: make admin ARG
 
 # ---- Checks ----
 
-.PHONY: test lint permissions sbom unit stack-test openapi schemathesis fuzz preview probe
-test: lint unit fuzz stack-test ## Everything that CI checks
+.PHONY: test lint permissions sbom unit stack-test browser openapi schemathesis fuzz preview probe
+test: $(browser) lint unit fuzz stack-test ## Everything that CI checks
 
 lint: $(call tool,lint) $(call tool,checkov) ## Formatting, clippy, docs, dependencies, templates, permissions
 	cargo fmt --all --check
@@ -80,22 +89,27 @@ sbom: $(call tool,lint) ## Writes target/doorward.cdx.json, what the functions a
 unit: ## Tests that need no stack: units, and every endpoint from event to response
 	cargo test --locked --workspace --exclude doorward-stack-tests
 
-stack-test: $(call tool,local) ## Tests of the deployed template, on a stack of its own that enforces IAM and records calls
-	AUTH=true CLOUDTRAIL_RECORDING=1 $(stack) with_stack sh -c 'cargo test --locked --workspace --test stack_flow --test stack_wire && .tools/local/bin/python -m unittest discover --start-directory tests/stack'
+# With IAM enforced and every call recorded.
+stack-test: $(call tool,local) $(call tool,schemathesis) $(browser) ## Tests of the deployed template and, in a browser, of what people see, on a stack of its own
+	AUTH=true CLOUDTRAIL_RECORDING=1 $(stack) with_stack sh -c '$(stack_tests) && $(operation_tests) && $(schemathesis) && $(browser_tests)'
+
+browser: $(call tool,local) $(browser) ## The tests in a browser alone
+	$(stack) with_stack $(browser_tests)
 
 openapi: ## Checks docs/openapi.json against the code
 	cargo test --locked --workspace --exclude doorward-stack-tests --test openapi --test wire
 
 schemathesis: $(call tool,schemathesis) $(call tool,local) ## Asks a deployed stack of its own all that the document allows
-	$(stack) with_stack sh -c '.tools/schemathesis/bin/schemathesis run docs/openapi.json --url "$$API_URL" --checks all --max-examples 25 --seed 1 --generation-database none --continue-on-failure --no-color'
+	$(stack) with_stack sh -c '$(schemathesis)'
 
 fuzz: .tools/fuzz/$(CARGO_FUZZ) ## Feeds every parser what nobody thought of: make fuzz RUNS=1000000 (needs a C++ compiler)
 	@for target in $(fuzzed); do echo "==> $$target"; mkdir -p fuzz/corpus/$$target; \
 	    PATH="$(CURDIR)/.tools/fuzz/bin:$$PATH" cargo fuzz run --sanitizer none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
 	    -runs=$(RUNS) -seed=1 -max_len=4096 -timeout=10 -rss_limit_mb=1024 -verbosity=0 -print_final_stats=1 || exit 1; done
 
-preview: ## Every mail and page in every language with made-up data, in target/preview
+preview: $(browser) ## Every mail and page in every language with made-up data, and pictures of them, in target/preview
 	@cargo run --locked --quiet -p doorward-preview
+	@node tests/browser/pictures.js
 
 probe: ## Asks a deployment whether the time of its answers gives accounts away: make probe URL=$$API_URL
 	@cargo run --locked --quiet --release -p doorward-probe --bin probe -- $(URL) $(ARGS)
@@ -131,4 +145,15 @@ doctor: $(call tool,local) ## Says what is wrong with the local stack, and how t
 	@rm -rf .tools/$*
 	@$(PYTHON) -m venv .tools/$* >/dev/null || { echo "$(PYTHON) -m venv does not work; on Debian: apt-get install python3-venv." >&2; exit 1; }
 	@.tools/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	@touch $@
+
+.PHONY: chromium
+chromium:
+	@[ -x "$(CHROMIUM)" ] || { echo "chromium is not installed (on Debian: apt-get install chromium fonts-noto-core), or CHROMIUM does not say where it is." >&2; exit 1; }
+
+tests/browser/node_modules/installed: tests/browser/package-lock.json
+	@command -v node >/dev/null && command -v npm >/dev/null || { echo "Node.js is not installed; on Debian: apt-get install nodejs npm." >&2; exit 1; }
+	@node -e 'process.exit(parseInt(process.versions.node) < 18)' || { echo "node is too old; Node.js 18 or later is needed." >&2; exit 1; }
+	@echo "==> Installing browser test tools into tests/browser/node_modules (once)"
+	@cd tests/browser && npm ci --silent --ignore-scripts
 	@touch $@

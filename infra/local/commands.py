@@ -144,6 +144,7 @@ def _variables(settings: Settings, outputs: dict[str, str]) -> dict[str, str]:
     return {
         "API_URL": settings.api_url(outputs["StageName"]),
         "MAIL_URL": settings.mail_url,
+        "INBOX_URL": settings.inbox_url,
         "AWS_ENDPOINT_URL": settings.endpoint,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
@@ -179,8 +180,9 @@ def _print_newest_mail(settings: Settings) -> None:
 def _what_to_try(settings: Settings) -> str:
     variables = settings.directory / "stack.env"
     shown = os.path.relpath(variables) if not os.path.relpath(variables).startswith("..") else variables
-    return f"""API    {settings.api_url(settings.parameters()['StageName'])}
-Mail   {settings.mail_url}
+    api = settings.api_url(settings.parameters()["StageName"])
+    return f"""API    {api}
+Mail   {settings.inbox_url}
 Logs   make logs; the emulator's own: {variables.with_name('emulator.log')}
 
 Try it:
@@ -189,6 +191,8 @@ Try it:
   curl $API_URL/api/login/ -d username=ada -d password='correct horse battery'
   curl $API_URL/api/password_reset/ -d email=ada@example.org
   make mail
+
+In a browser: {api}/api/password_reset/
 """
 
 

@@ -1,6 +1,7 @@
 """Puts the template and the functions' zips into the emulator, as a deployment to AWS would."""
 
 import json
+import mimetypes
 import time
 import urllib.error
 import urllib.request
@@ -16,6 +17,7 @@ from failure import Failure
 from settings import API_ID, API_ID_TAG, CREDENTIALS, REGION, ROOT, STACK, TEMPLATE, Settings
 
 BUCKET = "doorward-zips"
+INBOX = Path(__file__).with_name("inbox")
 # What the functions without a route are called with, to see that they start: harmless events.
 EVENTS = {"mailer": b'{"Records":[]}', "mail-feedback": b"{}", "authorizer": (ROOT / "events" / "authorizer.json").read_bytes()}
 
@@ -37,6 +39,7 @@ def deploy(settings: Settings, binaries: dict[str, Path]) -> dict[str, str]:
     """Deploys or updates the stack and returns its outputs once every function answers. One whose binary is the same stays as it is."""
     parameters = settings.parameters()
     _verify_sender(settings, parameters["Sender"])
+    _upload_inbox(settings)
     cloudformation = client(settings, "cloudformation")
     request = {
         "StackName": STACK,
@@ -111,6 +114,17 @@ def _upload(settings: Settings, binaries: dict[str, Path]) -> str:
         template = template.replace(f"CodeUri: {settings.template.zips[name]}\n", f"CodeUri: s3://{BUCKET}/{key}\n")
     s3.put_object(Bucket=BUCKET, Key="template.yaml", Body=template.encode())
     return f"{settings.endpoint}/{BUCKET}/template.yaml"
+
+
+def _upload_inbox(settings: Settings) -> None:
+    """Puts the inbox page beside the mail it shows: the emulator serves both, so no other process and no other port is needed."""
+    s3 = client(settings, "s3")
+    s3.create_bucket(Bucket=INBOX.name)
+    everybody = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{INBOX.name}/*"}
+    s3.put_bucket_policy(Bucket=INBOX.name, Policy=json.dumps({"Version": "2012-10-17", "Statement": [everybody]}))
+    for file in INBOX.iterdir():
+        kind = mimetypes.guess_type(file.name)[0]
+        s3.put_object(Bucket=INBOX.name, Key=file.name, Body=file.read_bytes(), ContentType=kind, CacheControl="no-cache")
 
 
 def _apply(cloudformation: Any, request: dict[str, Any]) -> None:

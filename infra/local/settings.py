@@ -100,6 +100,10 @@ class Settings:
     def mail_url(self) -> str:
         return f"{self.endpoint}/_ministack/ses/messages"
 
+    @property
+    def inbox_url(self) -> str:
+        return f"{self.endpoint}/inbox/index.html"
+
     def emulator_variables(self) -> dict[str, str]:
         return {name: value for name, value in os.environ.items() if EMULATOR_VARIABLES.fullmatch(name)}
 

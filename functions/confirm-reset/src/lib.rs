@@ -100,21 +100,21 @@ impl ConfirmReset {
         Ok(self.pages.show(&reader, &form)?)
     }
 
-    /// The form with what was wrong with the password; never the password.
-    fn form_again(&self, request: &Request, errors: &FieldErrors) -> Result<Answer, Refusal> {
+    /// The refusal on the form that was sent, with what was wrong with the password; never the password.
+    fn on_form(&self, reader: &Reader, request: &Request, errors: FieldErrors) -> Result<Refusal, Refusal> {
         let mut fields = Fields::of(request.form()?);
         let mut text = |name| fields.take(name, Field::Text).unwrap_or_default();
-        let (token, username, language) = (text("token"), text("username"), text("language"));
-        let form = Page::Reset { token: &token, username: &username, least: self.policy.min_length, errors };
-        Ok(self.pages.show(&reader(request, Language::of_tag(&language)), &form)?)
+        let (token, username) = (text("token"), text("username"));
+        let form = Page::Reset { token: &token, username: &username, least: self.policy.min_length, errors: &errors };
+        let page = self.pages.show(reader, &form)?;
+        Ok(Refusal::OnPage(Box::new(Refusal::Fields(errors)), Box::new(page)))
     }
 
     fn done(&self, request: &Request, page: &Page<'_>) -> Result<Answer, Refusal> {
-        if !request.wants_page() {
-            return Ok(http::ok(&ConfirmAnswer { status: "OK" }));
+        match request.reader() {
+            Some(reader) => Ok(self.pages.show(&reader, page)?),
+            None => Ok(http::ok(&ConfirmAnswer { status: "OK" })),
         }
-        let language = Fields::of(request.form()?).take("language", Field::Text).unwrap_or_default();
-        Ok(self.pages.show(&reader(request, Language::of_tag(&language)), page)?)
     }
 }
 
@@ -142,17 +142,17 @@ impl Endpoint for ConfirmReset {
                 self.disavow(&request).await?;
                 self.done(&request, &Page::Disavowed)
             }
-            (false, true) => match self.confirm(&request).await {
-                Ok(()) => {
+            (false, true) => match (self.confirm(&request).await, request.reader()) {
+                (Ok(()), _) => {
                     Metric::RESETS_CONFIRMED.count();
                     self.done(&request, &Page::Done)
                 }
-                Err(Refusal::Token) => {
+                (Err(Refusal::Token), _) => {
                     Metric::RESETS_REFUSED.count();
                     Err(Refusal::Token)
                 }
-                Err(Refusal::Fields(errors)) if request.wants_page() => self.form_again(&request, &errors),
-                Err(refusal) => Err(refusal),
+                (Err(Refusal::Fields(errors)), Some(reader)) => Err(self.on_form(&reader, &request, errors)?),
+                (Err(refusal), _) => Err(refusal),
             },
         }
     }

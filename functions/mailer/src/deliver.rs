@@ -154,7 +154,7 @@ impl Mailer {
 
     async fn send(&self, to: &str, mail: Option<Rendered>) -> Result<Outcome, Trouble> {
         let Some(mail) = mail else { return Ok(Outcome::Failed("template".to_owned())) };
-        match self.sender.send(to, &mail).await {
+        match self.sender.send(&self.product, to, &mail).await {
             Ok(()) => {
                 Metric::MAILS_SENT.count();
                 Ok(Outcome::Done("sent"))

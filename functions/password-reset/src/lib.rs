@@ -71,10 +71,11 @@ impl PasswordReset {
         Ok(())
     }
 
-    /// The form with what was wrong with the address, as typed.
-    fn form_again(&self, reader: &Reader, request: &Request, errors: &FieldErrors) -> Result<Answer, Refusal> {
+    /// The refusal on the form that was sent, with the address as typed and what was wrong with it.
+    fn on_form(&self, reader: &Reader, request: &Request, errors: FieldErrors) -> Result<Refusal, Refusal> {
         let email = Fields::of(request.form()?).take("email", Field::Text).unwrap_or_default();
-        Ok(self.pages.show(reader, &Page::Ask { email: &email, errors })?)
+        let page = self.pages.show(reader, &Page::Ask { email: &email, errors: &errors })?;
+        Ok(Refusal::OnPage(Box::new(Refusal::Fields(errors)), Box::new(page)))
     }
 }
 
@@ -92,7 +93,7 @@ impl Endpoint for PasswordReset {
         match (self.ask(&request).await, reader) {
             (Ok(()), Some(reader)) => Ok(self.pages.show(&reader, &Page::Asked)?),
             (Ok(()), None) => Ok(http::ok(&ResetAnswer { status: "OK" })),
-            (Err(Refusal::Fields(errors)), Some(reader)) => self.form_again(&reader, &request, &errors),
+            (Err(Refusal::Fields(errors)), Some(reader)) => Err(self.on_form(&reader, &request, errors)?),
             (Err(refusal), _) => Err(refusal),
         }
     }

@@ -19,7 +19,7 @@ const ALWAYS: [(HeaderName, &str); 5] = [
 ];
 
 /// What a client gets.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Answer {
     /// The status.
     pub status: StatusCode,
@@ -57,6 +57,7 @@ impl From<&Refusal> for Answer {
     fn from(refusal: &Refusal) -> Self {
         let mut answer = with_status(refusal.status(), &refusal.body());
         match refusal {
+            Refusal::OnPage(_, page) => return page.as_ref().clone(),
             Refusal::Unauthenticated(_) => {
                 answer.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Token"));
             }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Complaint, FieldErrors, StatusCode};
+use super::{Answer, Complaint, FieldErrors, StatusCode};
 use crate::store::Fault;
 
 /// Every way a request is refused.
@@ -48,6 +48,8 @@ pub enum Refusal {
     NotFound,
     /// A service we stand on failed; the cause goes to the log.
     Fault(Fault),
+    /// One of these, said on a page that only the endpoint could make, such as a form with what was wrong.
+    OnPage(Box<Refusal>, Box<Answer>),
 }
 
 impl Refusal {
@@ -65,6 +67,7 @@ impl Refusal {
             Self::Origin | Self::RegistrationClosed => StatusCode::FORBIDDEN,
             Self::Fault(Fault::Unreadable { .. } | Fault::Internal(_)) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Fault(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::OnPage(refusal, _) => refusal.status(),
         }
     }
 
@@ -96,6 +99,7 @@ impl Refusal {
             Self::NotFound => json!({ "detail": "Not found." }),
             Self::Fault(Fault::Unreadable { .. } | Fault::Internal(_)) => json!({ "detail": "Internal server error." }),
             Self::Fault(_) => json!({ "detail": "Service temporarily unavailable, try again later." }),
+            Self::OnPage(refusal, _) => refusal.body(),
         }
     }
 
@@ -119,6 +123,7 @@ impl Refusal {
             Self::RegistrationClosed => "registration_closed",
             Self::NotFound => "not_found",
             Self::Fault(_) => "fault",
+            Self::OnPage(refusal, _) => refusal.code(),
         }
     }
 }

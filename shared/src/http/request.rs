@@ -98,10 +98,11 @@ impl Request {
         self.header(&header::ACCEPT).is_some_and(|accept| accept.split(',').any(|range| range.trim().starts_with("text/html")))
     }
 
-    /// The language that the client prefers, among ours.
+    /// The language among ours that the client prefers: that of the page it comes from, which our forms and links carry along, else its browser's.
     #[must_use]
     pub fn language(&self) -> Option<Language> {
-        self.header(&header::ACCEPT_LANGUAGE).and_then(Language::preferred)
+        let of_page = self.query("language").filter(|_| self.wants_page()).and_then(Language::of_tag);
+        of_page.or_else(|| self.header(&header::ACCEPT_LANGUAGE).and_then(Language::preferred))
     }
 
     /// Who reads the page that this asks for; nobody where a program asks for JSON.

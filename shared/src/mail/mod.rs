@@ -19,13 +19,7 @@ pub use self::{
     reset::ResetMail,
     send::{NotSent, Sender},
 };
-use crate::{account::Account, config::Settings, language::Language};
-
-/// `PRODUCT_NAME`: what mails and pages call the product; Doorward by default.
-#[must_use]
-pub fn product_name(settings: &Settings) -> String {
-    settings.optional("PRODUCT_NAME").unwrap_or_else(|| "Doorward".to_owned())
-}
+use crate::{account::Account, language::Language};
 
 /// From where something was asked, in words that may stand in a mail: an address the gateway saw, a browser we recognised.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

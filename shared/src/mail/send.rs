@@ -10,13 +10,13 @@ use aws_sdk_sesv2::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::Rendered;
-use crate::{account::EmailAddress, config::Settings, store::sdk_config};
+use crate::{account::EmailAddress, brand::Product, config::Settings, store::sdk_config};
 
 /// Sends mail.
 #[derive(Clone)]
 pub struct Sender {
     client: Client,
-    from: String,
+    address: String,
     configuration_set: Option<String>,
 }
 
@@ -32,26 +32,25 @@ pub enum NotSent {
 }
 
 impl Sender {
-    /// A sender over `client`.
+    /// A sender over `client`, from this address.
     #[must_use]
-    pub fn new(client: Client, from: String, configuration_set: Option<String>) -> Self {
-        Self { client, from, configuration_set }
+    pub fn new(client: Client, address: String, configuration_set: Option<String>) -> Self {
+        Self { client, address, configuration_set }
     }
 
-    /// `SENDER`, shown as `PRODUCT_NAME`, and `CONFIGURATION_SET`. No call is made.
+    /// `SENDER` and `CONFIGURATION_SET`. No call is made.
     pub async fn connect(settings: &mut Settings) -> Self {
         let address = settings.text("SENDER");
         if !address.is_empty() && EmailAddress::parse(&address).is_err() {
             settings.complain("SENDER: must be one plain address such as accounts@example.com".to_owned());
         }
-        let from = format!("{} <{address}>", display_name(&super::product_name(settings)));
         // The Outbox counts the tries and spaces them; the SDK's own, after an answer was lost, would send a second mail unseen.
         let config = aws_sdk_sesv2::config::Builder::from(&sdk_config().await).retry_config(RetryConfig::disabled()).build();
-        Self::new(Client::from_conf(config), from, settings.optional("CONFIGURATION_SET"))
+        Self::new(Client::from_conf(config), address, settings.optional("CONFIGURATION_SET"))
     }
 
-    /// Hands a mail to the service.
-    pub async fn send(&self, to: &str, mail: &Rendered) -> Result<(), NotSent> {
+    /// Hands a mail of this product to the service.
+    pub async fn send(&self, product: &Product, to: &str, mail: &Rendered) -> Result<(), NotSent> {
         // SES takes no domain but in A-labels.
         let to = EmailAddress::parse(to).map_or_else(|_| to.to_owned(), |address| address.deliverable());
         let part = |text: &str| Content::builder().data(text).charset("UTF-8").build();
@@ -64,7 +63,7 @@ impl Sender {
         let sent = self
             .client
             .send_email()
-            .from_email_address(&self.from)
+            .from_email_address(format!("{} <{}>", display_name(&product.name), self.address))
             .set_configuration_set_name(self.configuration_set.clone())
             .destination(Destination::builder().to_addresses(to).build())
             .content(EmailContent::builder().simple(message).build())

@@ -1,10 +1,17 @@
 //! What a browser sees: forms, messages, dead ends.
 
+use std::{
+    io::{self, Write},
+    sync::{Arc, Mutex},
+};
+
+use doorward::telemetry;
 use doorward_kit::{
     Deployment, Response,
     event::{open, post, request, submit},
 };
-use serde_json::json;
+use serde_json::{Value, json};
+use tracing::level_filters::LevelFilter;
 
 const ASK: &str = "/api/password_reset/";
 const CONFIRM: &str = "/api/password_reset/confirm/";
@@ -17,6 +24,20 @@ async fn with_account(language: &str) -> Deployment {
     assert_eq!(made.status, 201, "{}", made.body);
     deployment.hand.turn(std::time::Duration::from_secs(1));
     deployment
+}
+
+/// Log lines, as a function writes them.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("nobody panicked").write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A fresh reset link's token.
@@ -79,8 +100,8 @@ async fn used_expired_and_unknown_links_end_alike_and_friendly() {
         }
     }
     assert!(ends.iter().all(|end| *end == ends[0]) && ends[0].0 == 404);
-    assert!(ends[0].1.contains("href=\"../\""));
-    assert!(deployment.send(open(&format!("/api/password_reset/confirm?token={used}"))).await.body.contains("href=\"./\""));
+    assert!(ends[0].1.contains("href=\"../?language=en\""));
+    assert!(deployment.send(open(&format!("/api/password_reset/confirm?token={used}"))).await.body.contains("href=\"./?language=en\""));
     // A program gets the contract's words.
     let answer = deployment.send(request("GET", &format!("{CONFIRM}?token={used}"))).await;
     assert_eq!(answer.text("detail"), "The OTP password entered is not valid. Please check and try again.");
@@ -96,8 +117,8 @@ async fn what_is_wrong_stands_in_the_form_in_the_reader_s_language_and_the_link_
     let refused = [("12345", "12345"), (PASSWORD, "seven quiet lighthouse"), ("", ""), ("mara@example.com", "mara@example.com")];
     let mut said = Vec::new();
     for (password, again) in refused {
-        let fields = [("token", token.as_str()), ("language", "de"), ("username", "mara"), ("password", password), ("again", again)];
-        let answer = deployment.send(submit(CONFIRM, &fields)).await;
+        let fields = [("token", token.as_str()), ("username", "mara"), ("password", password), ("again", again)];
+        let answer = deployment.send(submit(&format!("{CONFIRM}?language=de"), &fields)).await;
         assert!(answer.status == 400 && is_page(&answer) && answer.body.contains(&token), "{}", answer.body);
         assert!(password.is_empty() || !answer.body.contains(&format!("value=\"{password}\"")));
         assert!(answer.body.contains("value=\"mara\"") && answer.body.contains("aria-invalid=\"true\""));
@@ -120,6 +141,45 @@ async fn what_is_wrong_stands_in_the_form_in_the_reader_s_language_and_the_link_
     assert_eq!(login(&deployment, "an older password").await, 200);
     let body = json!({ "token": token, "password": PASSWORD, "again": "else" });
     assert_eq!(deployment.send(post(CONFIRM, &body)).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_follows_a_form_speaks_its_language() {
+    let deployment = with_account("es").await;
+    let token = token(&deployment).await;
+    let form = deployment.send(open(&format!("{CONFIRM}?token={token}")).header("Accept-Language", "de")).await;
+    let action = form.body.split("action=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a form");
+    let sent = || submit(&format!("{CONFIRM}{action}"), &[("token", &token), ("password", PASSWORD), ("again", PASSWORD)]);
+    for status in [200, 404] {
+        let answer = deployment.send(sent().header("Accept-Language", "de")).await;
+        assert!(answer.status == status && answer.body.contains("<html lang=\"es\" dir=\"ltr\">"), "{}", answer.body);
+    }
+    let again = deployment.send(open(&format!("{ASK}?language=es")).header("Accept-Language", "de")).await;
+    assert!(again.body.contains("<html lang=\"es\" dir=\"ltr\">"));
+    // A language of no page of ours is none, and to a program the query says nothing.
+    let page = deployment.send(open(&format!("{ASK}?language=tlh")).header("Accept-Language", "de")).await;
+    assert!(page.body.contains("<html lang=\"de\" dir=\"ltr\">"));
+    let body = json!({ "username": "ann", "email": "ann@example.com", "password": PASSWORD });
+    deployment.send(post("/api/register/?language=es", &body).header("Accept-Language", "de")).await;
+    deployment.hand.turn(std::time::Duration::from_secs(1));
+    deployment.send(post(ASK, &json!({ "email": "ann@example.com" }))).await;
+    deployment.deliver().await;
+    assert_eq!(deployment.mailbox.to("ann@example.com")[0].subject, "Ihr Passwort für Doorward zurücksetzen");
+}
+
+#[tokio::test]
+async fn a_refusal_that_is_said_on_a_form_is_logged_as_a_refusal() {
+    let log = Log::default();
+    let writer = log.clone();
+    let _lines = tracing::subscriber::set_default(telemetry::lines_to(move || writer.clone(), LevelFilter::INFO));
+    let deployment = Deployment::start().await;
+    for form in [submit(CONFIRM, &[("token", "dwr_x"), ("password", PASSWORD), ("again", "else")]), submit(ASK, &[("email", "mara")])] {
+        assert_eq!(deployment.send(form).await.status, 400);
+    }
+    let log = String::from_utf8(log.0.lock().expect("nobody panicked").clone()).expect("text");
+    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON")).filter(|line| line["message"] == "answered");
+    let said: Vec<Value> = lines.map(|line| json!([line["outcome"], line["status"]])).collect();
+    assert_eq!(json!(said), json!([["fields", 400], ["fields", 400]]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

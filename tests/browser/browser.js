@@ -1,0 +1,88 @@
+// A real browser, watched: what a page loads from elsewhere, throws, logs or does against its policy fails the test that visited it.
+
+import assert from 'node:assert/strict';
+import { after } from 'node:test';
+import axe from 'axe-core';
+
+import { launch } from './chromium.js';
+import { API } from './stack.js';
+
+export const PHONE = 320;
+const DESK = 1280;
+const PATIENCE_MS = 10_000;
+// WCAG 2.2, levels A and AA, and what axe's authors recommend besides.
+const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+const browser = await launch();
+after(() => browser.close());
+
+// A visitor with a browser of their own, watched until the end of the test.
+export async function visit(t, { language = 'en', scheme = 'light', width = DESK, script = true, ...more } = {}) {
+  const context = await browser.newContext({
+    locale: language, colorScheme: scheme, viewport: { width, height: 720 }, javaScriptEnabled: script, ...more,
+  });
+  context.setDefaultTimeout(PATIENCE_MS);
+  const seen = [];
+  const { origin } = new URL(API);
+  context.on('request', (request) => {
+    const url = request.url();
+    if (!url.startsWith(`${origin}/`) && !/^(data|about):/.test(url)) seen.push(`asked elsewhere: ${url}`);
+  });
+  context.on('console', (message) => {
+    // Chromium says the status of a dead end's page, and hints for developers; anything else is the page's.
+    const itsOwn = message.type() === 'debug' || message.text().startsWith('Failed to load resource: the server responded with a status of 4');
+    if (!itsOwn) seen.push(`logged: ${message.text().slice(0, 300)}`);
+  });
+  context.on('weberror', (error) => seen.push(`threw: ${error.error().message}`));
+  await context.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', (event) => console.error(`policy violated: ${event.violatedDirective} ${event.blockedURI}`));
+  });
+  t.after(async () => {
+    await context.close();
+    assert.deepEqual(seen, []);
+  });
+  return Object.assign(await context.newPage(), { seen });
+}
+
+// Opens a mail as it was sent and presses its button.
+export async function press(page, mail, name) {
+  await page.goto('about:blank'); // a mail knows nothing of the policy of the page before it
+  await page.setContent(mail.html);
+  await page.getByRole('link', { name, exact: true }).click();
+}
+
+// Types a password into both fields and sends the form.
+export async function choose(page, say, password, again = password) {
+  await page.getByLabel(say('page.reset.password'), { exact: true }).fill(password);
+  await page.getByLabel(say('page.reset.again'), { exact: true }).fill(again);
+  await page.getByRole('button', { name: say('page.reset.submit') }).click();
+}
+
+export async function heading(page) {
+  return page.getByRole('heading', { level: 1 }).innerText();
+}
+
+// Nothing sticks out, so that nobody has to scroll sideways (WCAG 2.2, 1.4.10).
+export async function assertFits(page) {
+  const wide = await page.evaluate(() => {
+    const width = document.documentElement.clientWidth;
+    const out = [...document.querySelectorAll('body *')].filter((part) => {
+      const { left, right } = part.getBoundingClientRect();
+      return right > width + 0.5 || left < -0.5;
+    });
+    return { scroll: document.documentElement.scrollWidth - width, out: out.map((part) => part.outerHTML.slice(0, 80)) };
+  });
+  assert.deepEqual(wide, { scroll: 0, out: [] }, `${page.url()} at ${page.viewportSize().width} px`);
+}
+
+// What axe finds wrong, in the light and in the dark.
+export async function assertAccessible(page, state) {
+  await page.evaluate(axe.source);
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme });
+    const { violations, passes } = await page.evaluate((rules) => globalThis.axe.run({ runOnly: rules }), RULES);
+    const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.html} ${node.failureSummary}`).join('; ')}`);
+    assert.deepEqual(found, [], `${state}, ${colorScheme}`);
+    assert.ok(passes.some(({ id }) => id === 'color-contrast'), `${state}, ${colorScheme}: contrast was judged`);
+  }
+}

@@ -1,0 +1,63 @@
+// The local stack's page of sent mail.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { PHONE, assertAccessible, assertFits, heading, visit } from './browser.js';
+import { mailWith, post, register, resetLink, sendMail, variable, words } from './stack.js';
+
+const INBOX = variable('INBOX_URL');
+const entry = (page, account) => page.locator('#list button', { hasText: account.email });
+
+test('a mail appears by itself, and its link opens the form', async (t) => {
+  const say = words('en');
+  const account = await register();
+  const page = await visit(t);
+  await page.goto(INBOX);
+  assert.equal(await entry(page, account).count(), 0);
+  assert.equal((await post('/api/password_reset/', { email: account.email })).status, 200);
+  await entry(page, account).click();
+  assert.equal(await page.locator('#to').innerText(), account.email);
+  assert.equal(await page.locator('#subject').innerText(), say('mail.reset.subject', { product: 'Doorward' }));
+
+  const opened = page.context().waitForEvent('page');
+  await page.frameLocator('#html').getByRole('link', { name: say('mail.reset.button') }).click();
+  const form = await opened;
+  await form.getByRole('heading', { name: say('page.reset.title') }).waitFor();
+  assert.equal(form.url(), (await mailWith('confirm', account)).link);
+
+  await page.getByLabel('Text').check();
+  assert.match(await page.locator('#text').innerText(), /\/api\/password_reset\/confirm\/\?token=dwr_/);
+  await assertAccessible(page, 'inbox');
+  await page.setViewportSize({ width: PHONE, height: 640 });
+  await assertFits(page);
+});
+
+test('the newest mail stands first and is the one that is shown', async (t) => {
+  const [older, newer] = [await register(), await register()];
+  await resetLink(older);
+  await resetLink(newer);
+  const page = await visit(t);
+  await page.goto(INBOX);
+  await entry(page, older).waitFor();
+  const order = await page.locator('#list button').allInnerTexts();
+  const place = (account) => order.findIndex((text) => text.includes(account.email));
+  assert.ok(place(newer) < place(older), order.join('\n'));
+  assert.equal(await page.locator('#list button').first().getAttribute('aria-current'), 'true');
+});
+
+test('whatever a mail holds, the inbox runs and loads nothing of it', async (t) => {
+  const markup = '<img src="https://elsewhere.invalid/p.gif" onerror="parent.stranger = 1"><script>parent.stranger = 1</script><b>bold</b>';
+  const account = { email: `stranger.${Date.now()}@example.com` };
+  await sendMail(account.email, markup, `<html><head></head><body>${markup}</body></html>`);
+  const page = await visit(t);
+  await page.goto(INBOX);
+  await entry(page, account).click();
+  assert.equal(await page.locator('#subject').innerText(), markup);
+  assert.equal(await entry(page, account).locator('b, img').count(), 0);
+  await page.frameLocator('#html').locator('b').waitFor();
+  assert.equal(await page.evaluate(() => window.stranger), undefined);
+  // Chromium says what it refused, and nothing was asked for.
+  assert.ok(page.seen.length > 0 && page.seen.every((line) => /^logged: .*(violates the following Content Security Policy|policy violated|sandboxed|Blocked script)/is.test(line)), page.seen.join('\n'));
+  page.seen.length = 0;
+});
