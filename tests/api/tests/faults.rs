@@ -2,7 +2,7 @@
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use doorward_kit::{
@@ -14,6 +14,7 @@ use doorward_kit::{
     operator::Facts,
     person::Person,
     proxy::{Call, Failure, Trouble, When},
+    time::Stopwatch,
 };
 use serde_json::json;
 
@@ -119,9 +120,9 @@ impl Case {
         let mails = deployment.mailbox.all().len();
         observer.store.forget();
         observer.store.fail(rule);
-        let started = Instant::now();
+        let watch = Stopwatch::start();
         let answer = deployment.send_within((self.ask)(&world), time).await;
-        assert!(started.elapsed() < time, "Lambda would have ended the function: {context}");
+        assert!(watch.elapsed() < time, "Lambda would have ended the function: {context}");
         let calls = observer.store.calls();
         // The rule stays until the state was looked at: a call that the time cut off may still be on its way.
         let changes = world.changes(deployment).await;
