@@ -90,7 +90,7 @@ class Doctor(unittest.TestCase):
         self.broken(
             breaking=lambda: queues.send_message(QueueUrl=url, MessageBody="{}"),
             mending=lambda: queues.purge_queue(QueueUrl=url),
-            says="The stream gave up on 1 batches",
+            says="1 messages lie in MailFailures",
         )
 
     def test_a_configuration_set_that_tracks_clicks(self) -> None:

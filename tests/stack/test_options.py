@@ -47,12 +47,15 @@ class Options(unittest.TestCase):
                 self.assertEqual(alarm["AlarmActions"], [TOPIC])
                 self.assertLessEqual({dimension["Value"] for dimension in alarm["Dimensions"]}, there)
 
-    def test_every_function_and_table_has_its_alarms(self) -> None:
+    def test_every_function_table_and_queue_has_its_alarms(self) -> None:
         watched = {(alarm["MetricName"], dimension["Value"]) for alarm in self.alarms for dimension in alarm["Dimensions"]}
         functions = [f["FunctionName"] for f in client("lambda").list_functions()["Functions"] if f["FunctionName"].startswith("doorward-")]
         tables = [os.environ[f"{name}_TABLE"] for name in ("ACCOUNTS", "LIMITS", "OUTBOX")]
         wanted = {(metric, function) for function in functions for metric in ("Errors", "Throttles")}
         wanted |= {(metric, table) for table in tables for metric in ("ReadThrottleEvents", "WriteThrottleEvents")}
+        pages = client("cloudformation").get_paginator("list_stack_resources").paginate(StackName="doorward")
+        queues = [r["PhysicalResourceId"].rpartition("/")[2] for page in pages for r in page["StackResourceSummaries"] if r["ResourceType"] == "AWS::SQS::Queue"]
+        wanted |= {("ApproximateNumberOfMessagesVisible", queue) for queue in queues}
         self.assertLessEqual(wanted, watched)
 
     def test_the_access_log_holds_no_path_query_header_or_address(self) -> None:
