@@ -114,9 +114,9 @@ preview: $(browser) ## Every mail and page in every language with made-up data, 
 probe: ## Asks a deployment whether the time of its answers gives accounts away: make probe URL=$$API_URL
 	@cargo run --locked --quiet --release -p doorward-probe --bin probe -- $(URL) $(ARGS)
 
-# ---- To AWS ----
+# ---- To AWS, and there ----
 
-.PHONY: build deploy doctor
+.PHONY: build deploy doctor set
 build: $(call tool,build) ## Release zips as Lambda wants them, in target/lambda; ARCH=arm64 for Graviton
 	@for function in $(functions); do echo "==> $$function"; PATH="$(CURDIR)/.tools/build/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.tools/build" \
 	    cargo lambda build --locked --release --target $(if $(filter arm64,$(ARCH)),aarch64,x86_64)-unknown-linux-gnu --output-format zip --package $$function || exit 1; done
@@ -127,7 +127,10 @@ deploy: build $(call tool,aws) ## Deploys to AWS; asks what it needs on first us
 	.tools/aws/bin/sam deploy --config-file $(CURDIR)/infra/samconfig.toml $(if $(wildcard infra/samconfig.toml),,--guided) --template-file infra/template.yaml
 
 doctor: $(call tool,local) ## Says what is wrong with the local stack, and how to mend it; with a stack in AWS: make doctor STACK=name
-	@exec .tools/local/bin/python infra/doctor
+	@exec .tools/local/bin/python infra/operate doctor
+
+set: $(call tool,local) ## Changes parameters of a deployed stack, no more: make set PARAMS=Registration=closed [STACK=name]
+	@exec .tools/local/bin/python infra/operate set
 
 # ---- Tools ----
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import boto3
 
-DOCTOR = Path(__file__).resolve().parents[2] / "infra" / "doctor"
+OPERATE = Path(__file__).resolve().parents[2] / "infra" / "operate"
 MAILER = "doorward-mailer"
 
 
@@ -21,7 +21,7 @@ def client(service: str) -> Any:
 
 def doctor(**environment: str) -> tuple[int, list[str]]:
     """Its exit code, and what it found wrong."""
-    result = subprocess.run([sys.executable, str(DOCTOR)], env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+    result = subprocess.run([sys.executable, str(OPERATE), "doctor"], env={**os.environ, **environment}, capture_output=True, text=True, check=False)
     assert not result.stderr, result.stderr
     return result.returncode, [line.removeprefix("wrong ") for line in result.stdout.splitlines() if line.startswith("wrong ")]
 
@@ -90,7 +90,7 @@ class Doctor(unittest.TestCase):
         self.broken(
             breaking=lambda: queues.send_message(QueueUrl=url, MessageBody="{}"),
             mending=lambda: queues.purge_queue(QueueUrl=url),
-            says="The stream gave up on 1 batches",
+            says="1 messages lie in MailFailures",
         )
 
     def test_a_configuration_set_that_tracks_clicks(self) -> None:

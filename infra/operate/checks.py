@@ -90,6 +90,8 @@ def links(env: Environment) -> Iterator[Finding]:
 @check("the sender is verified and SES sends")
 def sender(env: Environment) -> Iterator[Finding]:
     ses = env.client("sesv2")
+    if (given := env.mailer.get("CONFIGURATION_SET")) and not _configuration_set(env):
+        yield Finding(f"There is no configuration set {given}, so no mail leaves: make it in SES, or deploy with another ConfigurationSet.")
     address = env.mailer["SENDER"]
     identity = _identity(env)
     if not (identity and identity["VerifiedForSendingStatus"]):
@@ -106,24 +108,18 @@ def sender(env: Environment) -> Iterator[Finding]:
         yield Finding("SES has put this account under review: too many bounces or complaints; its console says which.")
     if quota["Max24HourSend"] > 0 and quota["SentLast24Hours"] > 0.8 * quota["Max24HourSend"]:
         yield Finding(f"{quota['SentLast24Hours']:.0f} of {quota['Max24HourSend']:.0f} mails a day are sent: ask SES for a higher quota before it is reached.")
-    if missing := {"BOUNCE", "COMPLAINT"} - set(account.get("SuppressionAttributes", {}).get("SuppressedReasons", [])):
+    own = ses.get_configuration_set(ConfigurationSetName=name).get("SuppressionOptions") if (name := _configuration_set(env)) else None
+    suppressed = (own or account.get("SuppressionAttributes", {})).get("SuppressedReasons", [])
+    if missing := {"BOUNCE", "COMPLAINT"} - set(suppressed):
         kind = note if env.is_local else Finding
-        yield kind(f"SES does not suppress addresses after {' or '.join(sorted(missing)).lower()}: turn the account's suppression list on.")
+        yield kind(f"SES does not suppress addresses after {' or '.join(sorted(missing)).lower()}: turn the suppression list of the account or the configuration set on.")
 
 
 @check("nothing rewrites links in mails")
 def tracking(env: Environment) -> Iterator[Finding]:
     ses = env.client("sesv2")
-    sets = {env.mailer.get("CONFIGURATION_SET"), (_identity(env) or {}).get("ConfigurationSetName")} - {None, ""}
-    for name in sorted(sets):
-        try:
-            destinations = ses.get_configuration_set_event_destinations(ConfigurationSetName=name)["EventDestinations"]
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "NotFoundException":
-                raise
-            yield Finding(f"There is no configuration set {name}, so no mail leaves: make it in SES, or deploy with another ConfigurationSet.")
-            continue
-        for destination in destinations:
+    if name := _configuration_set(env):
+        for destination in ses.get_configuration_set_event_destinations(ConfigurationSetName=name)["EventDestinations"]:
             if destination["Enabled"] and {"OPEN", "CLICK"} & set(destination["MatchingEventTypes"]):
                 yield Finding(f"The configuration set {name} tracks opens or clicks ({destination['Name']}), so SES rewrites reset links: take these events out.")
     vdm = ses.get_account().get("VdmAttributes", {}).get("DashboardAttributes", {})
@@ -178,9 +174,10 @@ def stream(env: Environment) -> Iterator[Finding]:
 
 @check("no mail failed for good, and none waits")
 def mail(env: Environment) -> Iterator[Finding]:
-    queue = env.client("sqs").get_queue_attributes(QueueUrl=env.outputs["MailFailuresQueue"], AttributeNames=["ApproximateNumberOfMessages"])
-    if count := int(queue["Attributes"]["ApproximateNumberOfMessages"]):
-        yield Finding(f"The stream gave up on {count} batches of mail: OPERATIONS.md says how to re-drive them, then purge the queue.")
+    for queue, url in env.names("AWS::SQS::Queue").items():
+        attributes = env.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])["Attributes"]
+        if count := int(attributes["ApproximateNumberOfMessages"]):
+            yield Finding(f"{count} messages lie in {queue}, given up on after an hour of tries: OPERATIONS.md says what to do, then purge the queue.")
     failed, waiting, is_whole = _outbox(env)
     if failed:
         outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(failed.items()))
@@ -222,6 +219,17 @@ def _identity(env: Environment) -> dict[str, Any] | None:
             if error.response["Error"]["Code"] != "NotFoundException":
                 raise
     return None
+
+
+def _configuration_set(env: Environment) -> str | None:
+    """The configuration set that mail leaves by, if it is there: the mailer's, else the sender's own."""
+    name = env.mailer.get("CONFIGURATION_SET") or (_identity(env) or {}).get("ConfigurationSetName")
+    try:
+        return env.client("sesv2").get_configuration_set(ConfigurationSetName=name)["ConfigurationSetName"] if name else None
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NotFoundException":
+            raise
+        return None
 
 
 def _outbox(env: Environment) -> tuple[dict[str, int], int, bool]:

@@ -63,6 +63,11 @@ class Environment:
         region = self.session.region_name or os.environ.get("AWS_REGION")
         return self.session.client(service, region_name=region, config=Config(retries={"max_attempts": 2}, connect_timeout=5, read_timeout=15))
 
+    @property
+    def place(self) -> str:
+        """Where this is, for whoever is about to change something."""
+        return f"{self.name} in {'the emulator' if self.is_local else f'{self.session.region_name} of {self.account}'}"
+
     @cached_property
     def parameters(self) -> dict[str, str]:
         return {p["ParameterKey"]: p["ParameterValue"] for p in self.stack["Parameters"]}
