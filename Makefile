@@ -8,6 +8,12 @@ URL ?=
 ARGS ?=
 # The stack on AWS that `make admin` works on; the local one when empty.
 STACK ?=
+# What `make bench` measures (all where empty), and the zips that it takes where they are not to be built.
+PARTS ?=
+LAMBDA_DIR ?=
+# What `make calibrate` may spend on a hash.
+MEMORY_KIB ?= 19456
+BUDGET_MS ?= 100
 # What `make build` builds for: x86_64 or arm64.
 ARCH ?= x86_64
 # The browser of the tests and of `make preview`.
@@ -21,7 +27,7 @@ RUNS ?= 20000
 # Bytes: a larger zip means that something heavy got linked by accident.
 LARGEST_ZIP := 4194304
 
-export PORT PARAMS STATE STACK CHROMIUM
+export PORT PARAMS STATE STACK CHROMIUM LAMBDA_DIR QUICK
 
 tool = .tools/$(1)/installed
 stack = .tools/local/bin/python infra/local
@@ -34,10 +40,13 @@ schemathesis = .tools/schemathesis/bin/schemathesis run docs/openapi.json --url 
     --generation-database none --continue-on-failure --no-color
 fuzzed = $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 functions = $(notdir $(patsubst %/,%,$(wildcard functions/*/)))
+target = $(if $(filter arm64,$(ARCH)),aarch64,x86_64)-unknown-linux-gnu
+zip = PATH="$(CURDIR)/.tools/build/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.tools/build" \
+    cargo lambda build --locked --release --target $(target) --output-format zip --package
 
 .PHONY: help
 help: ## Shows this
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 	@echo
 	@echo 'PORT=4567 moves the local stack. PARAMS="Name=value …" overrides template parameters. AUTH=true enforces IAM.'
 
@@ -114,12 +123,27 @@ preview: $(browser) ## Every mail and page in every language with made-up data, 
 probe: ## Asks a deployment whether the time of its answers gives accounts away: make probe URL=$$API_URL
 	@cargo run --locked --quiet --release -p doorward-probe --bin probe -- $(URL) $(ARGS)
 
+# ---- Figures ----
+
+.PHONY: bench bench-zips calibrate calibrate-zip
+bench: $(if $(LAMBDA_DIR),,build bench-zips) $(call tool,bench) ## Measures speed, size and cost, and writes docs/bench: make bench PARTS="cold warm"
+	cargo build --locked --workspace --exclude doorward-stack-tests --example store
+	.tools/bench/bin/python tests/bench $(PARTS)
+
+bench-zips: calibrate-zip
+	$(zip) doorward-bench-empty
+
+calibrate: calibrate-zip ## Prints what cost of a hash a time affords here: make calibrate MEMORY_KIB=19456 BUDGET_MS=100
+	@target/$(target)/release/calibrate --memory-kib $(MEMORY_KIB) --budget-ms $(BUDGET_MS)
+
+calibrate-zip: $(call tool,build)
+	@$(zip) doorward-calibrate
+
 # ---- To AWS, and there ----
 
 .PHONY: build deploy doctor set
 build: $(call tool,build) ## Release zips as Lambda wants them, in target/lambda; ARCH=arm64 for Graviton
-	@for function in $(functions); do echo "==> $$function"; PATH="$(CURDIR)/.tools/build/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.tools/build" \
-	    cargo lambda build --locked --release --target $(if $(filter arm64,$(ARCH)),aarch64,x86_64)-unknown-linux-gnu --output-format zip --package $$function || exit 1; done
+	@for function in $(functions); do echo "==> $$function"; $(zip) $$function || exit 1; done
 	@cd target/lambda && for function in $(functions); do size=$$(wc -c < $$function/bootstrap.zip); echo "$$size $$function"; \
 	    [ $$size -le $(LARGEST_ZIP) ] || { echo "build: $$function is larger than $(LARGEST_ZIP) bytes." >&2; exit 1; }; done
 

@@ -12,6 +12,7 @@ mod operator;
 mod outbox;
 mod reset;
 mod sessions;
+mod trust;
 mod undeliverable;
 
 use std::time::Duration;
@@ -99,6 +100,7 @@ pub(crate) async fn sdk_config() -> aws_config::SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .credentials_provider(aws_config::environment::EnvironmentVariableCredentialsProvider::new())
         .region(std::env::var("AWS_REGION").ok().map(Region::new))
+        .http_client(trust::https_client())
         .retry_config(retries())
         .timeout_config(time_outs())
         .load()

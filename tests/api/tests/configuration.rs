@@ -1,26 +1,8 @@
 //! Promise 11: bad configuration stops a function at start, with every complaint at once.
 
-use authorizer::Authorizer;
-use change_password::ChangePassword;
-use confirm_reset::ConfirmReset;
-use doorward::{
-    clock::Clock,
-    config::Settings,
-    entropy::Entropy,
-    http::Edge,
-    mail::Sender,
-    store::{Store, Table},
-    telemetry,
-};
-use login::Login;
-use logout::Logout;
-use mail_feedback::MailFeedback;
+use doorward::{clock::Clock, config::Settings, entropy::Entropy, mail::Sender, store::Store};
+use doorward_kit::start::every_function;
 use mailer::Mailer;
-use password_reset::PasswordReset;
-use register::Register;
-use validate_token::ValidateToken;
-
-const ALL: [Table; 3] = [Table::Accounts, Table::Limits, Table::Outbox];
 
 /// Everything a function could be configured with, all of it wrong; every value says so, and none may be repeated.
 const WRONG: [(&str, &str); 24] = [
@@ -54,43 +36,14 @@ fn settings(pairs: &[(&str, &str)]) -> Settings {
     Settings::from_pairs(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
 }
 
-fn complaints(settings: Settings) -> Vec<String> {
-    settings.finish().err().map(|complaints| complaints.to_string().split("; ").map(str::to_owned).collect()).unwrap_or_default()
-}
-
-/// What each function says when it starts in this environment: as its `main` wires it.
+/// What each function says when it starts in this environment.
 async fn at_start(pairs: &[(&str, &str)]) -> Vec<(&'static str, Vec<String>)> {
-    let mut said = Vec::new();
-    macro_rules! function {
-        ($name:literal, $type:ident, $tables:expr) => {
-            let mut settings = settings(pairs);
-            telemetry::start(&mut settings);
-            let store = Store::connect(&mut settings, $tables, Entropy::system()).await;
-            Edge::configured(&mut settings);
-            $type::new(&mut settings, store, Clock::system(), Entropy::system());
-            said.push(($name, complaints(settings)));
-        };
-    }
-    function!("register", Register, &ALL[..2]);
-    function!("login", Login, &ALL[..2]);
-    function!("logout", Logout, &ALL[..1]);
-    function!("change-password", ChangePassword, &ALL);
-    function!("password-reset", PasswordReset, &ALL[1..]);
-    function!("validate-token", ValidateToken, &ALL[..2]);
-    function!("confirm-reset", ConfirmReset, &ALL);
-    let mut authorizers = settings(pairs);
-    let store = Store::connect(&mut authorizers, &ALL[..1], Entropy::system()).await;
-    Authorizer::new(&mut authorizers, store, Clock::system());
-    said.push(("authorizer", complaints(authorizers)));
-    let mut mailers = settings(pairs);
-    let store = Store::connect(&mut mailers, &[Table::Accounts, Table::Outbox], Entropy::system()).await;
-    let sender = Sender::connect(&mut mailers).await;
-    Mailer::new(&mut mailers, store, sender, Clock::system(), Entropy::system());
-    said.push(("mailer", complaints(mailers)));
-    let mut feedback = settings(pairs);
-    let _ = MailFeedback::new(Store::connect(&mut feedback, &ALL[..1], Entropy::system()).await);
-    said.push(("mail-feedback", complaints(feedback)));
-    said
+    let said = every_function(|| settings(pairs), &Entropy::system()).await.into_iter();
+    said.map(|(function, said)| {
+        let complaints = said.err().map(|complaints| complaints.to_string().split("; ").map(str::to_owned).collect());
+        (function, complaints.unwrap_or_default())
+    })
+    .collect()
 }
 
 #[tokio::test]

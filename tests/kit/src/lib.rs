@@ -15,6 +15,7 @@ pub mod operator;
 pub mod person;
 pub mod proxy;
 pub mod scenario;
+pub mod start;
 pub mod store;
 pub mod time;
 

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     panic::resume_unwind,
     sync::{Arc, Mutex, MutexGuard},
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -34,6 +35,10 @@ pub struct Call {
     pub answer: Value,
     /// The status of the answer; 0 where there was none.
     pub status: u16,
+    /// When it came.
+    pub came_at: Instant,
+    /// When the service had answered; nothing where it has not.
+    pub answered_at: Option<Instant>,
     invocation: String,
 }
 
@@ -154,6 +159,20 @@ impl Proxy {
         (cost(true), cost(false))
     }
 
+    /// How long at least one call was with the service.
+    pub fn busy(&self) -> Duration {
+        let mut spans: Vec<(Instant, Instant)> = self.locked().iter().filter_map(|call| Some((call.came_at, call.answered_at?))).collect();
+        spans.sort();
+        let mut busy = Duration::ZERO;
+        let mut until = None;
+        for (from, to) in spans {
+            let from = until.map_or(from, |until: Instant| until.max(from));
+            busy += to.saturating_duration_since(from);
+            until = Some(until.map_or(to, |until: Instant| until.max(to)));
+        }
+        busy
+    }
+
     /// Forgets the calls and the rule.
     pub fn forget(&self) {
         self.heal();
@@ -175,7 +194,7 @@ impl Proxy {
     }
 
     /// Notes a call, and where its record is.
-    fn note(&self, headers: &HeaderMap, uri: &Uri, request: Value) -> (usize, Call) {
+    fn note(&self, headers: &HeaderMap, uri: &Uri, request: Value, came_at: Instant) -> (usize, Call) {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
         let target = text("x-amz-target");
         let operation = match target.rsplit_once('.') {
@@ -187,7 +206,17 @@ impl Proxy {
         let mut calls = self.locked();
         let same: Vec<&Call> = calls.iter().filter(|call| call.invocation == invocation).collect();
         let number = same.first().map_or_else(|| calls.iter().filter(|call| call.attempt == 1).count(), |call| call.number);
-        let call = Call { number, attempt: same.len() + 1, operation, request, answer: Value::Null, status: 0, invocation };
+        let call = Call {
+            number,
+            attempt: same.len() + 1,
+            operation,
+            request,
+            answer: Value::Null,
+            status: 0,
+            came_at,
+            answered_at: None,
+            invocation,
+        };
         calls.push(call.clone());
         (calls.len() - 1, call)
     }
@@ -209,10 +238,11 @@ impl Proxy {
 }
 
 async fn pass(State(proxy): State<Proxy>, request: Request<Body>) -> Response<Body> {
+    let came_at = Instant::now();
     let (head, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.expect("a whole request");
     let mut asked: Value = serde_json::from_slice(&body).expect("both services speak JSON");
-    let (record, call) = proxy.note(&head.headers, &head.uri, asked.clone());
+    let (record, call) = proxy.note(&head.headers, &head.uri, asked.clone(), came_at);
     let trouble = proxy.trouble(&call);
     if let Some((When::Before, failure)) = &trouble
         && let Some(answer) = failure.happens().await
@@ -229,6 +259,7 @@ async fn pass(State(proxy): State<Proxy>, request: Request<Body>) -> Response<Bo
     if let Some(call) = proxy.locked().get_mut(record) {
         call.status = head.status.as_u16();
         call.answer = serde_json::from_slice(&body).unwrap_or_default();
+        call.answered_at = Some(Instant::now());
     }
     if let Some((When::After, failure)) = &trouble
         && let Some(answer) = failure.happens().await

@@ -1,0 +1,47 @@
+//! Which certification authorities may vouch for AWS: Amazon's own.
+//!
+//! A system's list holds some 150 others that have no business here, and reading it was nine tenths of what a function did before its first event.
+
+use aws_sdk_dynamodb::config::SharedHttpClient;
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
+};
+
+/// Amazon Trust Services' five roots, all of which it recommends to whoever keeps a list of their own (amazontrust.com, Repository).
+const AMAZON_ROOTS: &[u8] = include_bytes!("../../data/amazon-roots.pem");
+
+/// The SDK's own HTTPS client, but for whom it believes.
+pub(super) fn https_client() -> SharedHttpClient {
+    let told = ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some());
+    let region = std::env::var("AWS_REGION").unwrap_or_default();
+    let context = TlsContext::builder().with_trust_store(roots(&region, told)).build().unwrap_or_default();
+    Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(context).build_https()
+}
+
+/// The system's roots for whoever named some, as a proxy that opens TLS needs it, and in partitions that others vouch for: China, the European
+/// Sovereign Cloud, the isolated ones.
+fn roots(region: &str, told: bool) -> TrustStore {
+    let others = ["cn-", "eusc-", "us-iso", "eu-iso"].iter().any(|partition| region.starts_with(partition));
+    if told || others { TrustStore::default() } else { TrustStore::empty().with_pem_certificate(AMAZON_ROOTS) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amazon_alone_vouches_for_aws_unless_others_are_named() {
+        let system = |region, told| format!("{:?}", roots(region, told)).contains("enable_native_roots: true");
+        assert!(!system("eu-central-1", false) && !system("us-gov-west-1", false) && !system("", false));
+        assert!(
+            system("eu-central-1", true) && ["cn-north-1", "eusc-de-east-1", "us-iso-east-1"].iter().all(|region| system(region, false))
+        );
+    }
+
+    #[test]
+    fn there_are_five_roots() {
+        let pem = str::from_utf8(AMAZON_ROOTS).unwrap();
+        assert_eq!(pem.matches("-----BEGIN CERTIFICATE-----").count(), 5);
+    }
+}

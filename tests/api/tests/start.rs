@@ -1,0 +1,61 @@
+//! What a function does before its first event: it reads its configuration and builds its clients. Whoever waits for a cold start waits for that alone.
+
+use std::{
+    env,
+    io::ErrorKind,
+    net::TcpListener,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use doorward::{config::Settings, entropy::Entropy};
+use doorward_kit::start::every_function;
+
+#[test]
+fn a_function_that_starts_calls_nobody_and_hashes_nothing() {
+    // Every service that the SDK could turn to is here, and whoever connects is noticed.
+    let services = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    services.set_nonblocking(true).expect("a listener that does not wait");
+    let url = format!("http://{}", services.local_addr().expect("an address"));
+    let started = Command::new(env::current_exe().expect("this test"))
+        .args(["--exact", "every_function_starts", "--ignored", "--nocapture"])
+        .env_clear()
+        .envs([
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+            ("AWS_ENDPOINT_URL", &url),
+            ("AWS_EC2_METADATA_SERVICE_ENDPOINT", &url),
+            ("AWS_CONTAINER_CREDENTIALS_FULL_URI", &url),
+            ("ACCOUNTS_TABLE", "accounts"),
+            ("LIMITS_TABLE", "limits"),
+            ("OUTBOX_TABLE", "outbox"),
+            ("SENDER", "accounts@example.com"),
+            ("LINK_BASE", "https://accounts.example.com"),
+        ])
+        .output()
+        .expect("it runs");
+    assert!(started.status.success(), "{}", String::from_utf8_lossy(&started.stdout));
+    assert!(String::from_utf8_lossy(&started.stdout).contains("1 passed"), "the functions were started");
+    let connected = services.accept().map(|(_, client)| client).map_err(|error| error.kind());
+    assert_eq!(connected, Err(ErrorKind::WouldBlock), "somebody was called");
+}
+
+#[tokio::test]
+#[ignore = "the test above runs it, in an environment of its own"]
+async fn every_function_starts() {
+    // A new hash and a decoy need a salt, and there is no stored one to verify: without randomness there was no hash.
+    let drawn = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&drawn);
+    let entropy = Entropy::filling(move |bytes| {
+        counter.fetch_add(bytes.len(), Ordering::Relaxed);
+        bytes.fill(7);
+    });
+    for (function, said) in every_function(Settings::from_environment, &entropy).await {
+        assert!(said.is_ok(), "{function}: {said:?}");
+    }
+    assert_eq!(drawn.load(Ordering::Relaxed), 0, "bytes of randomness");
+}

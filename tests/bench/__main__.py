@@ -1,0 +1,72 @@
+"""`python tests/bench [PART …]`: measures, keeps what was seen in results.json, and writes the report from it.
+
+Without parts it measures all of them. A part that was measured stays until it is measured again, so a run that was broken off goes on where it was;
+`report` alone measures nothing. With QUICK=1 everything is asked only often enough to see that it works, and goes to target/bench/quick.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import machine
+import measure
+import report
+import runtime
+from store import Store
+from template import ROOT
+
+QUICK = bool(os.environ.get("QUICK"))
+DIRECTORY = ROOT / "target/bench/quick" if QUICK else ROOT / "docs/bench"
+
+
+def main(*wishes: str) -> int:
+    unknown = set(wishes) - {*measure.PARTS, "report"}
+    if unknown:
+        print(f"bench: there is no part {', '.join(sorted(unknown))}; there are {', '.join(measure.PARTS)}, report.", file=sys.stderr)
+        return 2
+    DIRECTORY.mkdir(parents=True, exist_ok=True)
+    file = DIRECTORY / "results.json"
+    results = json.loads(file.read_text()) if file.exists() else {}
+    for name in [part for part in measure.PARTS if not wishes or part in wishes]:
+        measured(name, results, file)
+    report.write(results, DIRECTORY)
+    print(f"bench: {(DIRECTORY / 'report.md').relative_to(ROOT)}", flush=True)
+    return 0
+
+
+def measured(name: str, results: dict, file: Path) -> None:
+    """Measures a part and keeps what it saw."""
+    part, usual, quick = measure.PARTS[name]
+    count = quick if QUICK else usual
+    where, started = machine.here(), time.monotonic()
+
+    def say(step: str) -> None:
+        print(f"\r\033[K{name}: {step}" if sys.stderr.isatty() else f"{name}: {step}", end="" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True)
+
+    with Store() as store:
+        data = part(store, count, say)
+    seconds = time.monotonic() - started
+    results[name] = {"machine": where, "count": count, "seconds": round(seconds, 1), "data": rounded(data)}
+    new = file.with_suffix(".new")
+    new.write_text(json.dumps(results, separators=(",", ":"), sort_keys=True) + "\n")
+    new.replace(file)
+    print(f"{name}: {seconds:.0f} s", flush=True)
+
+
+def rounded(data: object) -> object:
+    """Microseconds are enough."""
+    if isinstance(data, dict):
+        return {str(key): rounded(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [rounded(value) for value in data]
+    return round(data, 3) if isinstance(data, float) else data
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(*sys.argv[1:]))
+    except runtime.Broken as broken:
+        print(f"bench: {broken}", file=sys.stderr)
+        sys.exit(1)

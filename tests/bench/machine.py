@@ -1,0 +1,28 @@
+"""Where and when something was measured."""
+
+import datetime
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+from template import ROOT
+
+
+def here() -> dict[str, str]:
+    """This machine, this moment, this commit."""
+    cpu = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), platform.machine())
+    memory = next(int(line.split()[1]) for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemTotal"))
+    return {
+        "at": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        "commit": _said("git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"),
+        "cpu": f"{cpu}, {os.cpu_count()} cores",
+        "memory": f"{memory / 2**20:.0f} GiB",
+        "kernel": f"{platform.system()} {platform.release()}",
+        "rustc": _said("rustc", "--version"),
+        "load": f"{os.getloadavg()[0]:.2f}",
+    }
+
+
+def _said(*command: str) -> str:
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()

@@ -1,0 +1,107 @@
+"""What is asked of the functions: gateway events, each of an account of its own and right in every way but where its name says otherwise."""
+
+import base64
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from store import Store
+from template import ROOT
+
+NEW_PASSWORD = "Battery-Staple-43"
+SESSION = "dws_ThisIsAnExampleThatOpensNothing000000000000000000000000000000000"
+RESET = "dwr_ThisIsAnExampleThatOpensNothing000000000000000000000000000000000"
+
+Events = Callable[[Store, list[int]], list[Any]]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """Something to ask of a function, once for each account."""
+
+    name: str
+    function: str
+    events: Events
+    succeeds: Callable[[Any], bool]
+    gateway: bool = True  # API Gateway stands before it, and is paid for
+    spoils: bool = False  # the account is another one afterwards
+
+
+def username(account: int) -> str:
+    return f"account-{account:07}"
+
+
+def _event(file: str, *, body: dict[str, str] | None = None, old: str = "\0", new: str = "") -> Any:
+    event = json.loads((ROOT / "events" / f"{file}.json").read_text().replace(old, new))
+    if body is not None:
+        event["body"] = base64.b64encode(json.dumps(body).encode()).decode()
+    return event
+
+
+def _register(_: Store, accounts: list[int]) -> list[Any]:
+    names = [f"new-{uuid.uuid4().hex[:16]}" for _ in accounts]
+    return [_event("register", body={"username": name, "email": f"{name}@example.com", "password": "Correct-Horse-42"}) for name in names]
+
+
+def _login(store: Store, accounts: list[int]) -> list[Any]:
+    return [_event("login", body={"username": username(account), "password": store.password}) for account in accounts]
+
+
+def _wrong_login(_: Store, accounts: list[int]) -> list[Any]:
+    return [_event("login", body={"username": username(account), "password": "Wrong-Horse-42"}) for account in accounts]
+
+
+def _with_session(file: str, **body: str) -> Events:
+    def events(store: Store, accounts: list[int]) -> list[Any]:
+        tokens = store.order("/sessions", accounts=accounts)["tokens"]
+        return [_event(file, body=body or None, old=SESSION, new=token) for token in tokens]
+
+    return events
+
+
+def _change(store: Store, accounts: list[int]) -> list[Any]:
+    return _with_session("change-password", old_password=store.password, new_password=NEW_PASSWORD)(store, accounts)
+
+
+def _reset(_: Store, accounts: list[int]) -> list[Any]:
+    return [_event("password-reset", body={"email": f"{username(account)}@example.com"}) for account in accounts]
+
+
+def _with_link(file: str, **body: str) -> Events:
+    def events(store: Store, accounts: list[int]) -> list[Any]:
+        tokens = store.order("/links", accounts=accounts)["tokens"]
+        posts = file != "confirm-reset.page"
+        return [_event(file, body={"token": token, **body} if posts else None, old=RESET, new=token) for token in tokens]
+
+    return events
+
+
+def _wishes(store: Store, accounts: list[int]) -> list[Any]:
+    return store.order("/wishes", accounts=accounts)["events"]
+
+
+def _status(expected: int) -> Callable[[Any], bool]:
+    return lambda answer: answer.get("statusCode") == expected
+
+
+OPERATIONS = [
+    Operation("register", "register", _register, _status(201)),
+    Operation("login", "login", _login, _status(200)),
+    Operation("login, wrong password", "login", _wrong_login, _status(401)),
+    Operation("check a token", "authorizer", _with_session("authorizer.http"), lambda answer: answer["isAuthorized"], gateway=False),
+    Operation("logout", "logout", _with_session("logout"), _status(200)),
+    Operation("logout everywhere", "logout", _with_session("logout.all"), _status(200), spoils=True),
+    Operation("change password", "change-password", _change, _status(200), spoils=True),
+    Operation("reset request", "password-reset", _reset, _status(200)),
+    Operation("send a mail", "mailer", _wishes, lambda answer: answer == {"batchItemFailures": []}, gateway=False, spoils=True),
+    Operation("validate", "validate-token", _with_link("validate-token"), _status(200)),
+    Operation("open the link", "confirm-reset", _with_link("confirm-reset.page"), _status(200)),
+    Operation("confirm", "confirm-reset", _with_link("confirm-reset", password=NEW_PASSWORD), _status(200), spoils=True),
+]
+
+
+def named(name: str) -> Operation:
+    """The operation of this name."""
+    return next(operation for operation in OPERATIONS if operation.name == name)

@@ -1,0 +1,261 @@
+"""The report, from what was measured. No figure in it was typed."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import cost
+import plots
+import template
+from operations import OPERATIONS
+
+MIB = 2**20
+ARCHIVE_BYTES = 3 * MIB
+HASHING = ("register", "login", "login, wrong password", "change password", "confirm")
+# Growth that is told apart from noise.
+FLAT = 1.10
+
+Rows = list[list[str]]
+
+
+def write(results: dict[str, Any], directory: Path) -> None:
+    """Writes report.md and its pictures; a part that was not measured is left out."""
+    data = {part: seen["data"] for part, seen in results.items()}
+    sections = [section(results, data, directory) for needed, section in SECTIONS if all(part in results for part in needed)]
+    text = "# The numbers\n\n" + INTRODUCTION + "\n" + "\n".join(sections)
+    (directory / "report.md").write_text(text.rstrip() + "\n")
+
+
+INTRODUCTION = """`make bench` wrote this page from [results.json](results.json); `make bench PARTS=report` writes it again. The release zips run here as processes behind a
+runtime API of the bench's own, with the template's environment; the store is [dynoxide](https://crates.io/crates/dynoxide-rs) in another process, over
+plain HTTP on this machine. So nothing here says how long AWS takes: TLS, the network and DynamoDB itself are not in it. Processor time is the
+kernel's count for the function's process. The runtime has one thread and hashes run on others, so hashing is told apart exactly, not by subtraction.
+"""
+
+
+def _table(head: list[str], rows: Rows, *, texts: tuple[int, ...] = ()) -> str:
+    """A table whose first column, and those in `texts`, hold words; the others hold figures."""
+    align = ["---" if column in (0, *texts) else "---:" for column in range(len(head))]
+    return "\n".join("| " + " | ".join(row) + " |" for row in [head, align, *rows]) + "\n"
+
+
+def _percentile(values: list[float], share: float) -> float:
+    return sorted(values)[math.ceil(share * len(values)) - 1]
+
+
+def _ms(value: float) -> str:
+    return f"{value:.2f}"
+
+
+def _spread(values: list[float], shown: Callable[[float], str] = _ms) -> str:
+    return f"{shown(median(values))} ({shown(_percentile(values, 0.25))} to {shown(_percentile(values, 0.75))})"
+
+
+def _whole(values: list[float]) -> str:
+    """A count that is the same every time, or its range."""
+    least, most = min(values), max(values)
+    return f"{least:g}" if least == most else f"{least:g} to {most:g}"
+
+
+def _targets(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str:
+    rows: Rows = []
+
+    def target(what: str, wanted: str, seen: str, met: bool) -> None:
+        rows.append([what, wanted, seen, "met" if met else "**not met**"])
+
+    if "cold" in data:
+        empty = median(data["cold"]["empty"]["poll_ms"])
+        ratio, name = max((median(seen["poll_ms"]) / empty, name) for name, seen in data["cold"].items())
+        target("start, spawn to first poll, against the empty function", "≤ 2.5 times", f"{ratio:.2f} times ({name})", ratio <= 2.5)
+    if "warm" in data:
+        own, name = max((median(seen["own_ms"]), name) for name, seen in data["warm"].items())
+        target("processor time of a request beyond hashing and the store", "< 0.5 ms", f"{own:.2f} ms ({name})", own < 0.5)
+    if "argon2" in data:
+        ratio = median(data["argon2"]["ours_ms"]) / median(data["argon2"]["theirs_ms"])
+        target("Argon2id against the reference C library", "≤ 1 times", f"{ratio:.2f} times", ratio <= 1)
+    if "sizes" in data:
+        size, name = max((seen["zip_bytes"], name) for name, seen in data["sizes"].items())
+        target("zip", "≤ 3 MiB", f"{size / MIB:.2f} MiB ({name})", size <= ARCHIVE_BYTES)
+    if "load" in data:
+        hashing = int(template.parameters()["Argon2MemoryKib"]) / 1024
+        for operation, besides in (("login", hashing), ("check a token", 0.0)):
+            most = max(max(level["resident_kib"]) for level in data["load"][operation].values()) / 1024
+            wanted = "≤ 30 MB and hashing memory" if besides else "≤ 30 MB"
+            target(f"resident under load, {operation}", wanted, f"{(most - besides) * MIB / 1e6:.1f} MB" + (f" and {besides:.0f} MiB" if besides else ""),
+                   (most - besides) * MIB <= 30e6)
+    if "growth" in data:
+        for what in ("accounts", "sessions"):
+            factor, name = _growth_factor(data["growth"][what])
+            same = _units_stay(data["growth"][what])
+            target(f"processor time with more {what}", f"flat (≤ {FLAT:.2f} times)", f"{factor:.2f} times ({name})", factor <= FLAT)
+            target(f"calls and units with more {what}", "flat", "the same" if same else "differ", same)
+    return "## Targets\n\n" + _table(["what", "target", "seen (median)", ""], rows, texts=(1, 2, 3))
+
+
+def _where(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str:
+    rows = [[part, seen["machine"]["at"], seen["machine"]["commit"], str(seen["count"] or ""), f"{seen['seconds']:.0f}", seen["machine"]["load"]] for part, seen in sorted(results.items())]
+    machines = sorted({"{cpu}, {memory}, {kernel}; {rustc}".format(**seen["machine"]) for seen in results.values()})
+    return f"Machine: {'. '.join(machines)}.\n\n" + _table(["part", "measured", "commit", "samples of each", "seconds", "load before"], rows, texts=(1, 2))
+
+
+def _growth_factor(levels: dict[str, Any]) -> tuple[float, str]:
+    """How much the dearest level's processor time, hashing apart, is above the smallest level's; the worst operation."""
+    counts = sorted(levels, key=int)
+    first, last = levels[counts[0]], levels[counts[-1]]
+    return max((median(last[name]["own_ms"]) / median(first[name]["own_ms"]), name) for name in first)
+
+
+def _units_stay(levels: dict[str, Any]) -> bool:
+    def seen(level: dict[str, Any]) -> dict[str, Any]:
+        return {name: [median(of[what]) for what in ("calls", "written", "read")] for name, of in level.items()}
+
+    first, *others = [seen(level) for level in levels.values()]
+    return all(other == first for other in others)
+
+
+def _cold(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str:
+    plots.cold(data["cold"], directory)
+    empty = data["cold"]["empty"]
+    rows = []
+    for name, seen in sorted(data["cold"].items(), key=lambda entry: median(entry[1]["poll_ms"])):
+        polls, answers = seen["poll_ms"], seen["answer_ms"]
+        rows.append([name, _ms(median(polls)), _ms(_percentile(polls, 0.99)), f"{median(polls) / median(empty['poll_ms']):.2f}", _ms(median(seen["init_cpu_ms"])),
+                     _ms(median(answers)), _ms(_percentile(answers, 0.99))])
+    return (
+        "## Cold start\n\nFrom spawn to the first poll of the runtime API and to the first answer, ms. Each function and an empty `lambda_http` one "
+        f"in turn, {results['cold']['count']} starts each. The first answer includes connecting to the store and, where there is one, a first hash.\n\n"
+        + _table(["function", "poll, median", "p99", "times empty", "processor", "answer, median", "p99"], rows)
+        + "\n![From spawn to first poll and first answer](cold.svg)\n"
+    )
+
+
+def _warm(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str:
+    plots.warm(data["warm"], directory)
+    rows = []
+    for name in ["empty", *(operation.name for operation in OPERATIONS)]:
+        seen = data["warm"][name]
+        own_wall = [wall - busy for wall, busy in zip(seen["wall_ms"], seen["busy_ms"])]
+        rows.append([name, _spread(own_wall), _ms(_percentile(own_wall, 0.99)), _spread(seen["own_ms"]), _spread(seen["hash_ms"]) if max(seen["hash_ms"]) > 1 else "",
+                     f"{seen['resident_kib']['VmHWM'] / 1024:.1f}"])
+    return (
+        "## A warm request\n\nms, median and quartiles. Wall time is without the time in which a call was with the store. \"Own\" is the processor time "
+        "of everything but hashing: reading the event, making, signing and reading the calls, the answer, the log line, the next poll. Resident is the most the process ever held, MiB.\n\n"
+        + _table(["operation", "wall, without store", "p99", "processor, own", "processor, hashing", "resident"], rows)
+        + "\n![Where the time of a warm request goes](warm.svg)\n"
+    )
+
+
+def _store(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str:
+    rows = []
+    for operation in OPERATIONS:
+        seen = data["warm"][operation.name]
+        calls = ", ".join(seen["operations"]) + (", SendEmail" if seen["mails"] else "")
+        rows.append([operation.name, _whole(seen["calls"]), _whole(seen["written"]), _whole(seen["read"]), calls])
+    return (
+        "## Calls and units\n\nWhat DynamoDB is asked and what it charges, from ConsumedCapacity, each operation's usual case.\n\n"
+        + _table(["operation", "calls", "write units", "read units", "which"], rows, texts=(4,))
+    )
+
+
+def _argon2(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str:
+    seen = data["argon2"]
+    ours, theirs = seen["ours_ms"], seen["theirs_ms"]
+    rows = [[name, _spread(times), _ms(_percentile(times, 0.99)), str(len(times))] for name, times in (("Doorward", ours), (seen["reference"], theirs))]
+    return (
+        f"## Argon2id\n\nm={seen['memory_kib']} KiB, t={seen['iterations']}, p={seen['parallelism']}, ms a hash, median and quartiles, in turn in the same run. "
+        "Doorward keeps its memory from hash to hash and wipes it; the reference implementation, from its PyPI wheel, asks the system anew each time. "
+        f"Doorward takes {median(ours) / median(theirs):.2f} times as long.\n\n" + _table(["", "hash", "p99", "hashes"], rows)
+    )
+
+
+def _load(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str:
+    plots.load(data["load"], directory)
+    rows = []
+    for name, levels in data["load"].items():
+        for count in sorted(levels, key=int):
+            level = levels[count]
+            rows.append([name, count, f"{level['requests'] / level['cpu_seconds']:.0f}", f"{level['requests'] / level['seconds']:.0f}", f"{max(level['resident_kib']) / 1024:.1f}"])
+    return (
+        "## Under load\n\nLambda gives every request at once an instance of its own, so so many instances run, each busy all the time. Per core: requests "
+        "for each second of processor time of the functions. On this machine the store and the bench take their share of the same cores.\n\n"
+        + _table(["operation", "instances", "requests/s per core", "requests/s here", "peak resident, MiB"], rows)
+        + "\n![Requests per second](load.svg)\n"
+    )
+
+
+def _sizes(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str:
+    named = {".text": "code", ".rodata": "constants", ".data.rel.ro": "relocated", ".rela.dyn": "relocations"}
+    unwinding = (".eh_frame", ".eh_frame_hdr", ".gcc_except_table")
+    rows = []
+    for name, seen in sorted(data["sizes"].items(), key=lambda entry: entry[1]["zip_bytes"]):
+        parts = {what: seen["sections"].get(section, 0) for section, what in named.items()}
+        unwound = sum(seen["sections"].get(section, 0) for section in unwinding)
+        rest = seen["binary_bytes"] - sum(parts.values()) - unwound
+        rows.append([name, f"{seen['zip_bytes'] / MIB:.2f}", f"{seen['binary_bytes'] / MIB:.2f}", *(f"{size / MIB:.2f}" for size in (*parts.values(), unwound, rest)),
+                     f"{sum(seen['embedded'].values()) / 1024:.0f}"])
+    largest = max(data["sizes"].values(), key=lambda seen: sum(seen["embedded"].values()))["embedded"]
+    files = ", ".join(f"`{name}` {size / 1024:.0f}" for name, size in sorted(largest.items(), key=lambda entry: -entry[1])[:5])
+    return (
+        "## Zips\n\nMiB; embedded files (templates, languages, the list of common passwords) are in the constants, KiB, found word for word.\n\n"
+        + _table(["function", "zip", "binary", *named.values(), "unwinding", "rest", "embedded, KiB"], rows)
+        + (f"\nThe largest embedded files, KiB: {files}.\n" if files else "")
+    )
+
+
+def _growth(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str:
+    plots.growth(data["growth"], directory)
+    text = "## Growth\n\nProcessor time but for hashing, ms, medians; calls / write units / read units where they differ from the first row's.\n"
+    for what, head in (("accounts", "accounts"), ("sessions", "sessions of the account")):
+        levels = data["growth"][what]
+        counts = sorted(levels, key=int)
+        names = list(levels[counts[0]])
+        units = {count: {name: tuple(median(levels[count][name][kind]) for kind in ("calls", "written", "read")) for name in names} for count in counts}
+
+        def cell(count: str, name: str) -> str:
+            changed = "" if units[count][name] == units[counts[0]][name] else " (" + " / ".join(f"{value:g}" for value in units[count][name]) + ")"
+            return _ms(median(levels[count][name]["own_ms"])) + changed
+
+        text += "\n" + _table([head, *names], [[f"{int(count):,}", *(cell(count, name) for name in names)] for count in counts])
+    return text + f"\nAn account takes {data['growth']['bytes_per_account']:,} bytes with its claims, a session {data['growth']['bytes_per_session']:,}.\n\n![Processor time over accounts and sessions](growth.svg)\n"
+
+
+def _cost(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str:
+    plots.cost(results, directory)
+    rows = []
+    for operation in OPERATIONS:
+        parts = cost.per_million(operation, data["warm"], data["cold"])
+        rows.append([operation.name, str(cost.billed_ms(operation, data["warm"][operation.name])), *(f"{dollars:.2f}" if dollars else "" for dollars in parts.values()), f"{sum(parts.values()):.2f}"])
+    usage = ", ".join(f"{name} {often:g}" for name, often in cost.PRICES["usage"].items())
+    active = (10_000, 100_000, 1_000_000)
+    months = [["Doorward", *(f"{cost.month(count, results):,.2f}" for count in active)],
+              ["of which checks of tokens", *(f"{cost.month(count, results) - cost.month(count, results, without=('check a token',)):,.2f}" for count in active)]]
+    months += [[f"Cognito {plan}", *(f"{cost.cognito(plan, count) + cost.cognito_mails(count):,.2f}" for count in active)] for plan in cost.PRICES["cognito"]["plans"]]
+    prices = [[price["what"], f"{price['price']:.10f}".rstrip("0").rstrip("."), price["per"], price["source"]] for price in cost.PRICES["prices"].values()]
+    assumed = [[entry["what"], f"{entry['value']:g}"] for entry in cost.PRICES["assumptions"].values()]
+    return (
+        f"## Cost\n\n{cost.PRICES['currency']}, {cost.PRICES['region']}, prices as found on {cost.PRICES['looked_up']} ([prices.json](../../tests/bench/prices.json)). Doorward's side has nothing taken off that AWS gives "
+        "for nothing; Cognito's free users are. Not in it: WAF, alarms, a domain, tax, and the gateway of your own API, which asks the authorizer.\n\n"
+        "A million of each operation, and the milliseconds Lambda bills for one: measured processor time at the share of a processor that the template's memory buys, and the assumed time of calls.\n\n"
+        + _table(["operation", "billed ms", "gateway", "Lambda", "DynamoDB", "SES", "logs", "transfer", "sum"], rows)
+        + f"\nA month, where an active account does this much in it: {usage}. Cognito's tokens are checked by their signature, at no price, until they expire; "
+        "Doorward's are looked up, so that they end at once. Both sides pay for the same mails.\n\n"
+        + _table(["accounts active in the month", *(f"{count:,}" for count in active)], months)
+        + "\n![Dollars a month](cost.svg)\n\n" + _table(["price", "USD", "per", "source"], prices, texts=(2, 3))
+        + f"\nCognito: {cost.PRICES['cognito']['source']}.\n\n" + _table(["assumption", ""], assumed)
+    )
+
+
+SECTIONS: list[tuple[tuple[str, ...], Callable[[dict[str, Any], dict[str, Any], Path], str]]] = [
+    ((), _targets),
+    ((), _where),
+    (("cold",), _cold),
+    (("warm",), _warm),
+    (("argon2",), _argon2),
+    (("load",), _load),
+    (("warm",), _store),
+    (("growth",), _growth),
+    (("sizes",), _sizes),
+    (("warm", "cold", "growth"), _cost),
+]

@@ -1,0 +1,108 @@
+//! What cost of Argon2id a time budget affords, on the machine that this runs on.
+
+use std::time::{Duration, Instant};
+
+use doorward::{
+    entropy::Entropy,
+    password::{Cost, CostRefused, Hasher, TypedPassword},
+};
+use serde::{Deserialize, Serialize};
+
+/// More passes than any accepted cost has.
+const ABOVE_ALL_PASSES: u32 = 1000;
+
+/// What is asked for; what is left out is the default.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Wish {
+    /// Memory of a hash, KiB.
+    pub memory_kib: u32,
+    /// How long a hash may take, milliseconds.
+    pub budget_ms: u32,
+}
+
+impl Default for Wish {
+    fn default() -> Self {
+        Self { memory_kib: Cost::default().memory_kib(), budget_ms: 100 }
+    }
+}
+
+/// What the budget affords.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Found {
+    /// As `sam deploy --parameter-overrides` and `make up PARAMS=…` take it.
+    pub parameters: String,
+    /// What a hash of this cost takes here, milliseconds.
+    pub milliseconds: f64,
+    /// Whether that is within the budget. Where it is not, this is OWASP's floor, and nothing cheaper is accepted.
+    pub within_budget: bool,
+}
+
+/// The most passes within the budget, never below OWASP's floor. `time` says how long a hash of a cost takes: longer with every pass.
+pub fn calibrate(wish: Wish, mut time: impl FnMut(&Cost) -> Duration) -> Result<Found, CostRefused> {
+    let accepted: Vec<Cost> = (1..ABOVE_ALL_PASSES).filter_map(|passes| Cost::new(wish.memory_kib, passes, 1).ok()).collect();
+    let Some(floor) = accepted.first() else {
+        return Err(Cost::new(wish.memory_kib, ABOVE_ALL_PASSES, 1).err().unwrap_or(CostRefused::BelowFloor));
+    };
+    let budget = Duration::from_millis(wish.budget_ms.into());
+    let affordable = accepted.partition_point(|cost| time(cost) <= budget);
+    let cost = affordable.checked_sub(1).map_or(floor, |last| &accepted[last]);
+    Ok(Found {
+        parameters: format!(
+            "Argon2MemoryKib={} Argon2Iterations={} Argon2Parallelism={}",
+            cost.memory_kib(),
+            cost.iterations(),
+            cost.parallelism()
+        ),
+        milliseconds: time(cost).as_secs_f64() * 1000.0,
+        within_budget: affordable > 0,
+    })
+}
+
+/// What so many hashes of this cost take, each, after one that fetches the memory from the system: what a function that runs already does.
+pub fn times(cost: &Cost, hashes: usize) -> Vec<Duration> {
+    let hasher = Hasher::new(cost.clone(), Entropy::system());
+    let password = TypedPassword::new("Correct-Horse-42".to_owned());
+    let hash = || {
+        let started = Instant::now();
+        hasher.blocking_verify(&password, None).expect("the memory is there");
+        started.elapsed()
+    };
+    hash();
+    (0..hashes).map(|_| hash()).collect()
+}
+
+/// What a hash of this cost takes: the mean, as Lambda stops a function that has less than a whole processor for a part of every period, which a median
+/// would not see.
+pub fn mean_time(cost: &Cost) -> Duration {
+    const HASHES: u32 = 10;
+    times(cost, HASHES as usize).iter().sum::<Duration>() / HASHES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A machine on which every pass over 19 MiB takes 10 ms.
+    fn slow(cost: &Cost) -> Duration {
+        Duration::from_millis(10) * cost.iterations() * cost.memory_kib() / 19_456
+    }
+
+    fn found(memory_kib: u32, budget_ms: u32) -> Result<(String, bool), CostRefused> {
+        calibrate(Wish { memory_kib, budget_ms }, slow).map(|found| (found.parameters, found.within_budget))
+    }
+
+    #[test]
+    fn the_most_passes_within_the_budget_are_found() {
+        assert_eq!(found(19_456, 45), Ok(("Argon2MemoryKib=19456 Argon2Iterations=4 Argon2Parallelism=1".to_owned(), true)));
+        assert_eq!(found(47_104, 45), Ok(("Argon2MemoryKib=47104 Argon2Iterations=1 Argon2Parallelism=1".to_owned(), true)));
+        assert_eq!(found(19_456, 1_000_000), Ok(("Argon2MemoryKib=19456 Argon2Iterations=20 Argon2Parallelism=1".to_owned(), true)));
+    }
+
+    #[test]
+    fn nothing_below_the_floor_is_ever_named() {
+        assert_eq!(found(19_456, 5), Ok(("Argon2MemoryKib=19456 Argon2Iterations=2 Argon2Parallelism=1".to_owned(), false)));
+        assert_eq!(found(7_167, 1_000_000), Err(CostRefused::BelowFloor));
+        assert_eq!(found(1_000_000, 1_000_000), Err(CostRefused::AboveCeiling));
+    }
+}
