@@ -1,13 +1,30 @@
 """Changes parameters of a deployed stack and nothing else: no build, no new version. Made for the emergency levers."""
 
+import json
 import os
+import re
 import shlex
 import time
 from datetime import datetime, timezone
 
 from botocore.exceptions import ClientError
 
-from environment import Environment
+from environment import Environment, Unreachable
+
+
+def template_url(env: Environment) -> str:
+    """Where the deployed template lies, as it was before its transforms: beside the functions' code, where the deployment put that.
+
+    `UsePreviousTemplate` would take it after AWS::LanguageExtensions, with the parameters of then filled in: nothing would change.
+    """
+    original = env.client("cloudformation").get_template(StackName=env.name, TemplateStage="Original")["TemplateBody"]
+    body = original if isinstance(original, str) else json.dumps(original, default=str)
+    bucket = re.search(r"s3://([^/\s]+)/", body)
+    if not bucket:
+        raise Unreachable("The template does not say where its code lies, so it was not deployed by `make deploy`: set the parameter as it was deployed.")
+    storage, key = env.client("s3"), f"{env.name}-set.template"
+    storage.put_object(Bucket=bucket[1], Key=key, Body=body.encode())
+    return f"{storage.meta.endpoint_url}/{bucket[1]}/{key}"
 
 
 def set_parameters(env: Environment) -> bool:
@@ -24,7 +41,7 @@ def set_parameters(env: Environment) -> bool:
     try:
         cloudformation.update_stack(
             StackName=env.name,
-            UsePreviousTemplate=True,
+            TemplateURL=template_url(env),
             Parameters=[{"ParameterKey": n, "ParameterValue": given[n]} if n in given else {"ParameterKey": n, "UsePreviousValue": True} for n in env.parameters],
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
             Tags=env.stack.get("Tags", []),
