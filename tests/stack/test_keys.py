@@ -132,6 +132,12 @@ class Keys(unittest.TestCase):
         self.do("ConfirmReset", "/api/password_reset/confirm/", token=reset, password="Third-Password-9")
         session = self.do("Login", "/api/login/", username=name, password="Third-Password-9")["token"]
         self.do("Logout", "/api/logout_all/", session)
+        event = json.loads((ROOT / "events" / "mail-feedback.json").read_text())
+        sent = {"timestamp": datetime.now(timezone.utc).isoformat(), "destination": [email]}
+        event["detail"]["mail"] |= sent
+        event["detail"]["bounce"]["bouncedRecipients"][0]["emailAddress"] = email
+        client("lambda").invoke(FunctionName="doorward-mail-feedback", Payload=json.dumps(event))
+        self.attribute("MailFeedback")
         self.do("ConfirmReset", "/api/password_reset/disavow/", token=self.token(email, "dwn"))
 
         allowed = [(role, s) for role, s in statements(yaml.load(TEMPLATE.read_text(), Loader)) if s["Effect"] == "Allow"]
