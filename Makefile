@@ -180,7 +180,7 @@ chromium:
 
 tests/browser/node_modules/installed: tests/browser/package-lock.json
 	@command -v node >/dev/null && command -v npm >/dev/null || { echo "Node.js is not installed; on Debian: apt-get install nodejs npm." >&2; exit 1; }
-	@node -e 'process.exit(parseInt(process.versions.node) < 18)' || { echo "node is too old; Node.js 18 or later is needed." >&2; exit 1; }
+	@node -e 'process.exit(Number(parseInt(process.versions.node) < 18))' || { echo "node is too old; Node.js 18 or later is needed." >&2; exit 1; }
 	@echo "==> Installing browser test tools into tests/browser/node_modules (once)"
 	@cd tests/browser && npm ci --silent --ignore-scripts
 	@touch $@

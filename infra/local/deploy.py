@@ -120,6 +120,8 @@ def _upload_inbox(settings: Settings) -> None:
     """Puts the inbox page beside the mail it shows: the emulator serves both, so no other process and no other port is needed."""
     s3 = client(settings, "s3")
     s3.create_bucket(Bucket=INBOX.name)
+    # A browser signs nothing, so under AUTH=true everybody has to be allowed.
+    s3.delete_public_access_block(Bucket=INBOX.name)
     everybody = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{INBOX.name}/*"}
     s3.put_bucket_policy(Bucket=INBOX.name, Policy=json.dumps({"Version": "2012-10-17", "Statement": [everybody]}))
     for file in INBOX.iterdir():

@@ -10,8 +10,9 @@ import { API } from './stack.js';
 export const PHONE = 320;
 const DESK = 1280;
 const PATIENCE_MS = 10_000;
-// WCAG 2.2, levels A and AA, and what axe's authors recommend besides.
-const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+// WCAG 2.2, levels A and AA; and what axe's authors recommend for pages besides.
+export const WCAG = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
+const RULES = [...WCAG, 'best-practice'];
 
 const browser = await launch();
 after(() => browser.close());
@@ -76,11 +77,11 @@ export async function assertFits(page) {
 }
 
 // What axe finds wrong, in the light and in the dark.
-export async function assertAccessible(page, state) {
+export async function assertAccessible(page, state, rules = RULES) {
   await page.evaluate(axe.source);
   for (const colorScheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme });
-    const { violations, passes } = await page.evaluate((rules) => globalThis.axe.run({ runOnly: rules }), RULES);
+    const { violations, passes } = await page.evaluate((only) => globalThis.axe.run({ runOnly: only }), rules);
     const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.html} ${node.failureSummary}`).join('; ')}`);
     assert.deepEqual(found, [], `${state}, ${colorScheme}`);
     assert.ok(passes.some(({ id }) => id === 'color-contrast'), `${state}, ${colorScheme}: contrast was judged`);

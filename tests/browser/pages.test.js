@@ -4,8 +4,11 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
 
-import { PHONE, assertAccessible, assertFits, choose, heading, visit } from './browser.js';
-import { ASK, CONFIRM, DISAVOW, SECOND, noticeLink, register, resetLink, words } from './stack.js';
+import { PHONE, WCAG, assertAccessible, assertFits, choose, heading, visit } from './browser.js';
+import { ASK, CONFIRM, DISAVOW, SECOND, mailWith, noticeLink, register, resetLink, words } from './stack.js';
+
+// As long as PRODUCT_NAME may be, in one word.
+const LONG_NAME = 'Staatsbürgerschaftsangelegenheitenportal';
 
 // Walks through every state that a page has, and lets `look` at each.
 async function everyState(t, language, look) {
@@ -58,7 +61,7 @@ async function everyState(t, language, look) {
 }
 
 for (const language of ['en', 'ar']) {
-  test(`nobody is kept out of any page, in ${language}`, (t) => everyState(t, language, assertAccessible));
+  test(`nobody is kept out of any page, in ${language}`, (t) => everyState(t, language, (page, state) => assertAccessible(page, state)));
 }
 
 for (const language of ['de', 'ar']) {
@@ -69,11 +72,26 @@ for (const language of ['de', 'ar']) {
       await assertFits(page);
       const name = page.locator('.product bdi');
       const product = await name.innerText();
-      await name.evaluate((element) => { element.textContent = 'Staatsbürgerschaftsangelegenheitenportal'; });
+      await name.evaluate((element, text) => { element.textContent = text; }, LONG_NAME);
       await assertFits(page);
       await name.evaluate((element, text) => { element.textContent = text; }, product);
       await page.setViewportSize(desk);
     }));
+}
+
+for (const language of ['en', 'ar']) {
+  test(`mails can be read by everybody and fit a phone, in ${language}`, async (t) => {
+    const account = await register(language);
+    const mails = [await noticeLink(account)];
+    await resetLink(account);
+    mails.push(await mailWith('confirm', account));
+    const page = await visit(t, { language, width: PHONE });
+    for (const { html, subject } of mails) {
+      await page.setContent(html.replaceAll('Doorward', LONG_NAME));
+      await assertFits(page);
+      await assertAccessible(page, subject, WCAG);
+    }
+  });
 }
 
 test('every page forbids what it does not need', async () => {
