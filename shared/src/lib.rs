@@ -14,6 +14,7 @@ pub mod http;
 pub mod language;
 pub mod limit;
 pub mod mail;
+pub mod metric;
 #[cfg(feature = "pages")]
 pub mod page;
 pub mod password;

@@ -11,6 +11,7 @@ use crate::{
     clock::{Timestamp, after, before},
     config::{Settings, span},
     http::Refusal,
+    metric::Metric,
     store::{Attempt, Store, Window},
     token::subject_digest,
 };
@@ -73,12 +74,13 @@ impl fmt::Display for Limit {
 pub struct ClientLimit {
     rule: &'static str,
     limit: Limit,
+    refusals: Metric,
 }
 
 impl ClientLimit {
-    /// The limit in the variable `name`, or `default`, counted under `rule`.
-    pub fn configured(settings: &mut Settings, rule: &'static str, name: &str, default: Limit) -> Self {
-        Self { rule, limit: Limit::configured(settings, name, default) }
+    /// The limit in the variable `name`, or `default`, counted under `rule`; its refusals under `refusals`.
+    pub fn configured(settings: &mut Settings, rule: &'static str, name: &str, default: Limit, refusals: Metric) -> Self {
+        Self { rule, limit: Limit::configured(settings, name, default), refusals }
     }
 
     /// Counts an attempt of `client` and refuses what is too much. One write.
@@ -86,7 +88,10 @@ impl ClientLimit {
         let window = self.limit.window(self.rule, client.counted().as_str(), now);
         match store.count(&window).await? {
             Attempt::Granted => Ok(()),
-            Attempt::Refused => Err(Refusal::Throttled { retry_after: window.ends_in(now) }),
+            Attempt::Refused => {
+                self.refusals.count();
+                Err(Refusal::Throttled { retry_after: window.ends_in(now) })
+            }
         }
     }
 }

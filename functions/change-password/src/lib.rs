@@ -10,6 +10,7 @@ use doorward::{
     http::{self, Answer, Endpoint, Field, Fields, Form, Method, Refusal, Request},
     limit::{ClientLimit, Limit},
     mail::ChangeKind,
+    metric::Metric,
     password::{AcceptedPassword, Hasher, Policy, TypedPassword, Verdict},
     session::{NotSignedIn, Sessions},
     store::{Attempt, Changed, Notice, Store},
@@ -46,7 +47,13 @@ impl ChangePassword {
             hasher: Arc::new(Hasher::configured(settings, entropy.clone())),
             policy: Policy::configured(settings),
             sessions: Sessions::configured(settings),
-            client_limit: ClientLimit::configured(settings, "change-client", "CHANGE_CLIENT_LIMIT", Limit::new(60, span::minutes(5))),
+            client_limit: ClientLimit::configured(
+                settings,
+                "change-client",
+                "CHANGE_CLIENT_LIMIT",
+                Limit::new(60, span::minutes(5)),
+                Metric::CHANGES_LIMITED,
+            ),
             account_limit: Limit::configured(settings, "CHANGE_ACCOUNT_LIMIT", Limit::new(10, span::minutes(15))),
             clock,
             entropy,
@@ -58,7 +65,10 @@ impl ChangePassword {
         let window = self.account_limit.window("change-account", &format!("account {} {}", account.id, account.epoch), now);
         match self.store.count(&window).await? {
             Attempt::Granted => Ok(()),
-            Attempt::Refused => Err(Refusal::Throttled { retry_after: window.ends_in(now) }),
+            Attempt::Refused => {
+                Metric::CHANGES_LIMITED.count();
+                Err(Refusal::Throttled { retry_after: window.ends_in(now) })
+            }
         }
     }
 }
@@ -79,9 +89,11 @@ impl Endpoint for ChangePassword {
 
         match self.hasher.verify(body.old_password, account.login_password().cloned()).await? {
             Verdict::Right { .. } => {}
-            Verdict::Wrong => return Err(Refusal::OldPassword),
-            Verdict::Refused(reason) => {
-                tracing::warn!(account = %account.id, reason = reason.name(), "stored hash refused");
+            refused => {
+                if let Verdict::Refused(reason) = refused {
+                    tracing::warn!(account = %account.id, reason = reason.name(), "stored hash refused");
+                }
+                Metric::CHANGES_REFUSED.count();
                 return Err(Refusal::OldPassword);
             }
         }
@@ -97,7 +109,10 @@ impl Endpoint for ChangePassword {
             origin: request.origin().in_language_of(account),
         };
         match self.store.change_password(account, &signed_in.token.digest(), &password, &notice, now).await? {
-            Changed::Now => Ok(http::ok(&ChangeAnswer { message: "Password changed successfully." })),
+            Changed::Now => {
+                Metric::PASSWORDS_CHANGED.count();
+                Ok(http::ok(&ChangeAnswer { message: "Password changed successfully." }))
+            }
             // Something ended this session meanwhile: the client is told what is true now.
             Changed::Overtaken => Err(NotSignedIn::Invalid.into()),
         }

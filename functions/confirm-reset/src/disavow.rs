@@ -4,6 +4,7 @@ use doorward::{
     account::email_key,
     clock::Timestamp,
     http::{Answer, Field, Fields, Refusal, Request},
+    metric::Metric,
     page::Page,
     store::{Disavowed, ResetRequest},
     token::{Disavow, Token},
@@ -38,6 +39,7 @@ impl ConfirmReset {
         };
         match self.store.disavow(account.id, &token.digest(), &wish).await? {
             Disavowed::Now => {
+                Metric::PASSWORDS_DISAVOWED.count();
                 tracing::info!(account = %account.id, "password disavowed");
                 Ok(())
             }

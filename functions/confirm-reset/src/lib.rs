@@ -15,6 +15,7 @@ use doorward::{
     language::Language,
     limit::{ClientLimit, Limit},
     mail::ChangeKind,
+    metric::Metric,
     page::{Page, Pages},
     password::{AcceptedPassword, Hasher, Policy, TypedPassword},
     reset::ResetLinks,
@@ -55,10 +56,10 @@ impl ConfirmReset {
             hasher: Arc::new(Hasher::configured(settings, entropy.clone())),
             policy: Policy::configured(settings),
             links: ResetLinks::configured(settings),
-            client_limit: ClientLimit::configured(settings, "confirm-client", "CONFIRM_CLIENT_LIMIT", limit),
+            client_limit: ClientLimit::configured(settings, "confirm-client", "CONFIRM_CLIENT_LIMIT", limit, Metric::RESETS_LIMITED),
             // Opening the page is counted by itself: a mail scanner may not use up its reader's tries.
-            page_limit: ClientLimit::configured(settings, "confirm-page", "CONFIRM_CLIENT_LIMIT", limit),
-            disavow_limit: ClientLimit::configured(settings, "disavow-client", "CONFIRM_CLIENT_LIMIT", limit),
+            page_limit: ClientLimit::configured(settings, "confirm-page", "CONFIRM_CLIENT_LIMIT", limit, Metric::RESETS_LIMITED),
+            disavow_limit: ClientLimit::configured(settings, "disavow-client", "CONFIRM_CLIENT_LIMIT", limit, Metric::RESETS_LIMITED),
             pages: Pages::configured(settings),
             clock,
             entropy,
@@ -142,7 +143,14 @@ impl Endpoint for ConfirmReset {
                 self.done(&request, &Page::Disavowed)
             }
             (false, true) => match self.confirm(&request).await {
-                Ok(()) => self.done(&request, &Page::Done),
+                Ok(()) => {
+                    Metric::RESETS_CONFIRMED.count();
+                    self.done(&request, &Page::Done)
+                }
+                Err(Refusal::Token) => {
+                    Metric::RESETS_REFUSED.count();
+                    Err(Refusal::Token)
+                }
                 Err(Refusal::Fields(errors)) if request.wants_page() => self.form_again(&request, &errors),
                 Err(refusal) => Err(refusal),
             },

@@ -10,6 +10,7 @@ use doorward::{
     entropy::Entropy,
     http::{self, Answer, Endpoint, Field, Fields, Form, Method, Refusal, Request},
     limit::{ClientLimit, Limit, login_subject, remembered_networks},
+    metric::Metric,
     password::{Hasher, TypedPassword, Verdict},
     session::Sessions,
     store::{Attempt, Store},
@@ -45,7 +46,13 @@ impl Login {
             store,
             hasher: Arc::new(Hasher::configured(settings, entropy.clone())),
             sessions: Sessions::configured(settings),
-            client_limit: ClientLimit::configured(settings, "login-client", "LOGIN_CLIENT_LIMIT", Limit::new(60, span::minutes(5))),
+            client_limit: ClientLimit::configured(
+                settings,
+                "login-client",
+                "LOGIN_CLIENT_LIMIT",
+                Limit::new(60, span::minutes(5)),
+                Metric::LOGINS_LIMITED,
+            ),
             account_limit: Limit::configured(settings, "LOGIN_ACCOUNT_LIMIT", Limit::new(10, span::minutes(15))),
             clock,
             entropy,
@@ -91,15 +98,19 @@ impl Endpoint for Login {
         let stored = account.as_ref().and_then(Account::login_password).cloned();
         let (account, rehashed) = match (self.hasher.verify(body.password, stored).await?, account) {
             (Verdict::Right { rehash }, Some(account)) => (account, rehash),
-            (Verdict::Refused(reason), Some(account)) => {
-                tracing::warn!(account = %account.id, reason = reason.name(), "stored hash refused");
+            (verdict, account) => {
+                if let (Verdict::Refused(reason), Some(account)) = (verdict, account) {
+                    tracing::warn!(account = %account.id, reason = reason.name(), "stored hash refused");
+                }
+                let refusals = if attempt == Attempt::Granted { Metric::LOGINS_REFUSED } else { Metric::LOGINS_LIMITED };
+                refusals.count();
                 return Err(Refusal::Credentials);
             }
-            _ => return Err(Refusal::Credentials),
         };
 
         let (token, session) = self.sessions.open(&self.store, &account, &window, &self.entropy, now).await?;
         self.remember(&account, request.client, rehashed, now).await;
+        Metric::LOGINS_ACCEPTED.count();
         Ok(http::ok(&LoginAnswer { token: &token.reveal(), expires_at: doorward::clock::rfc3339(session.valid_until) }))
     }
 }

@@ -6,6 +6,7 @@ use doorward::{
     clock::{Timestamp, after},
     config::span,
     mail::{ChangedMail, NotSent, Rendered, ResetMail},
+    metric::Metric,
     store::{DISAVOWAL_LIFETIME, Fault, Lease, Notice, Payload, ResetLink, ResetRequest, StoredLink, oldest_worth_sending},
     token::{Disavow, Token},
 };
@@ -50,7 +51,7 @@ impl Mailer {
             Err(fault @ Fault::Unreadable { .. }) => {
                 // Nothing that comes again will read it better.
                 tracing::error!(%fault, outcome = "unreadable", "mail failed");
-                return self.store.give_up(partition, sort, "unreadable", now).await.map_err(come_again);
+                return self.give_up(partition, sort, "unreadable", now).await;
             }
             Err(fault) => return Err(come_again(fault)),
         };
@@ -66,7 +67,7 @@ impl Mailer {
             }
             Ok(Outcome::Failed(reason)) => {
                 tracing::error!(outcome = "failed", reason, attempts = entry.attempts, "mail failed");
-                self.store.give_up(partition, sort, &reason, now).await.map_err(come_again)
+                self.give_up(partition, sort, &reason, now).await
             }
             Err(Trouble::NotNow(reason)) => {
                 tracing::warn!(reason, attempts = entry.attempts, "mail not sent yet");
@@ -76,7 +77,7 @@ impl Mailer {
             Err(Trouble::Store(fault @ (Fault::Unreadable { .. } | Fault::Internal(_)))) => {
                 // Nothing that comes again will read it better.
                 tracing::error!(%fault, outcome = "unreadable", attempts = entry.attempts, "mail failed");
-                self.store.give_up(partition, sort, "unreadable", now).await.map_err(come_again)
+                self.give_up(partition, sort, "unreadable", now).await
             }
             Err(Trouble::Store(fault)) => {
                 let back = self.store.hand_back(partition, sort, "store", now).await;
@@ -84,6 +85,12 @@ impl Mailer {
                 Err(come_again(fault))
             }
         }
+    }
+
+    async fn give_up(&self, partition: &str, sort: &str, reason: &str, now: Timestamp) -> Result<(), ComeAgain> {
+        self.store.give_up(partition, sort, reason, now).await.map_err(come_again)?;
+        Metric::MAILS_FAILED.count();
+        Ok(())
     }
 
     async fn send_reset(&self, request: &ResetRequest, now: Timestamp) -> Result<Outcome, Trouble> {
@@ -153,7 +160,10 @@ impl Mailer {
     async fn send(&self, to: &str, mail: Option<Rendered>) -> Result<Outcome, Trouble> {
         let Some(mail) = mail else { return Ok(Outcome::Failed("template".to_owned())) };
         match self.sender.send(to, &mail).await {
-            Ok(()) => Ok(Outcome::Done("sent")),
+            Ok(()) => {
+                Metric::MAILS_SENT.count();
+                Ok(Outcome::Done("sent"))
+            }
             Err(NotSent::Refused(code)) => Ok(Outcome::Failed(code)),
             Err(NotSent::NotNow(code)) => Err(Trouble::NotNow(code)),
         }

@@ -8,6 +8,7 @@ use doorward::{
     entropy::Entropy,
     http::time_left,
     mail::Sender,
+    metric::Metrics,
     store::{Store, Table},
     telemetry,
 };
@@ -20,12 +21,13 @@ async fn main() -> Result<(), Error> {
     telemetry::start(&mut settings);
     let store = Store::connect(&mut settings, &[Table::Accounts, Table::Outbox], Entropy::system()).await;
     let sender = Sender::connect(&mut settings).await;
+    let metrics = Metrics::configured(&settings);
     let mailer = Arc::new(Mailer::new(&mut settings, store, sender, Clock::system(), Entropy::system()));
     settings.finish()?;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Records>| {
-        let mailer = Arc::clone(&mailer);
+        let (mailer, metrics) = (Arc::clone(&mailer), metrics.clone());
         let time = time_left(&event.context);
-        async move { Ok::<_, Error>(mailer.deliver_within(event.payload, time).await) }
+        async move { Ok::<_, Error>(metrics.counted(mailer.deliver_within(event.payload, time)).await) }
     }))
     .await
 }

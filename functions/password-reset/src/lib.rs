@@ -11,6 +11,7 @@ use doorward::{
     entropy::Entropy,
     http::{self, Answer, Complaint, Endpoint, Field, FieldErrors, Fields, Form, Method, Reader, Refusal, Request},
     limit::{ClientLimit, Limit},
+    metric::Metric,
     page::{Page, Pages},
     store::{ResetRequest, Store},
 };
@@ -42,7 +43,13 @@ impl PasswordReset {
     pub fn new(settings: &mut Settings, store: Store, clock: Clock, _: Entropy) -> Self {
         Self {
             store,
-            client_limit: ClientLimit::configured(settings, "reset-client", "RESET_CLIENT_LIMIT", Limit::new(20, span::hours(1))),
+            client_limit: ClientLimit::configured(
+                settings,
+                "reset-client",
+                "RESET_CLIENT_LIMIT",
+                Limit::new(20, span::hours(1)),
+                Metric::RESETS_LIMITED,
+            ),
             cool_down: doorward::limit::cool_down(settings).first().map_or(span::minutes(1), |first| (*first).min(SHORTEST_LINK)),
             pages: Pages::configured(settings),
             clock,
@@ -59,7 +66,9 @@ impl PasswordReset {
             requested_at: now,
             origin: request.origin(),
         };
-        Ok(self.store.request_reset(&wish, self.cool_down).await?)
+        self.store.request_reset(&wish, self.cool_down).await?;
+        Metric::RESETS_REQUESTED.count();
+        Ok(())
     }
 
     /// The form with what was wrong with the address, as typed.

@@ -9,6 +9,7 @@ use doorward::{
     entropy::Entropy,
     http::{self, Answer, Complaint, Endpoint, Field, FieldErrors, Fields, Form, Method, Refusal, Request, StatusCode},
     limit::{ClientLimit, Limit},
+    metric::Metric,
     password::{AcceptedPassword, Hasher, Policy, TypedPassword},
     store::{Names, Registered, Store, Taken},
 };
@@ -54,7 +55,13 @@ impl Register {
             hasher: Arc::new(Hasher::configured(settings, entropy.clone())),
             policy: Policy::configured(settings),
             registration: Registration::configured(settings),
-            client_limit: ClientLimit::configured(settings, "register-client", "REGISTER_CLIENT_LIMIT", Limit::new(20, span::hours(1))),
+            client_limit: ClientLimit::configured(
+                settings,
+                "register-client",
+                "REGISTER_CLIENT_LIMIT",
+                Limit::new(20, span::hours(1)),
+                Metric::REGISTRATIONS_LIMITED,
+            ),
             clock,
             entropy,
         }
@@ -91,6 +98,7 @@ impl Endpoint for Register {
         let names = Names { username: body.username.folded().to_owned(), email: body.email.folded().to_owned() };
         match self.store.register(&account, &names).await? {
             Registered::Now => {
+                Metric::REGISTRATIONS.count();
                 tracing::info!(account = %account.id, "registered");
                 Ok(http::with_status(StatusCode::CREATED, &RegisterAnswer { username: &account.username, email: &account.email }))
             }

@@ -6,6 +6,7 @@ use doorward::{
     entropy::Entropy,
     http::{self, Answer, Endpoint, Field, Fields, Form, Method, Refusal, Request},
     limit::{ClientLimit, Limit},
+    metric::Metric,
     reset::ResetLinks,
     store::Store,
 };
@@ -30,7 +31,13 @@ impl ValidateToken {
         Self {
             store,
             links: ResetLinks::configured(settings),
-            client_limit: ClientLimit::configured(settings, "validate-client", "VALIDATE_CLIENT_LIMIT", Limit::new(60, span::minutes(5))),
+            client_limit: ClientLimit::configured(
+                settings,
+                "validate-client",
+                "VALIDATE_CLIENT_LIMIT",
+                Limit::new(60, span::minutes(5)),
+                Metric::RESETS_LIMITED,
+            ),
             clock,
         }
     }

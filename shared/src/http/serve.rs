@@ -14,7 +14,7 @@ use serde_json::{json, value::RawValue};
 use tracing::Instrument as _;
 
 use super::{Answer, Origins, Reader, Refusal, Request, StatusCode, with_status};
-use crate::{config::Settings, store::Fault};
+use crate::{config::Settings, metric::Metrics, store::Fault};
 
 /// What a function does with a request.
 pub trait Endpoint: Send + Sync + 'static {
@@ -37,12 +37,18 @@ pub struct Edge {
     pub origins: Origins,
     /// How many proxies stand in front of the gateway.
     pub trusted_hops: usize,
+    /// Where what a request counts is written.
+    pub metrics: Metrics,
 }
 
 impl Edge {
-    /// `ALLOWED_ORIGINS` and `TRUSTED_PROXY_HOPS` (0 to 9, default 0).
+    /// `ALLOWED_ORIGINS`, `TRUSTED_PROXY_HOPS` (0 to 9, default 0) and `DEPLOYMENT`.
     pub fn configured(settings: &mut Settings) -> Self {
-        Self { origins: Origins::configured(settings), trusted_hops: settings.number("TRUSTED_PROXY_HOPS", 0, 0, 9) }
+        Self {
+            origins: Origins::configured(settings),
+            trusted_hops: settings.number("TRUSTED_PROXY_HOPS", 0, 0, 9),
+            metrics: Metrics::configured(settings),
+        }
     }
 
     /// Answers an event of the gateway, format 1.0 or 2.0, in the same format.
@@ -65,10 +71,10 @@ impl Edge {
         let method = request.method.clone();
         let origin = request.headers.get(header::ORIGIN).cloned();
         let reader = request.reader();
-        let mut answer = self
-            .decide(&*endpoint, request)
-            .await
-            .unwrap_or_else(|refusal| reader.and_then(|reader| endpoint.page(&reader, &refusal)).unwrap_or_else(|| Answer::from(&refusal)));
+        let mut answer =
+            self.metrics.counted(self.decide(&*endpoint, request)).await.unwrap_or_else(|refusal| {
+                reader.and_then(|reader| endpoint.page(&reader, &refusal)).unwrap_or_else(|| Answer::from(&refusal))
+            });
         self.origins.mark(origin.as_ref(), &mut answer.headers);
         Ok(answer.into_response(&method))
     }

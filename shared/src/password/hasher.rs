@@ -7,6 +7,7 @@ use std::fmt;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use tokio::task::spawn_blocking;
 
@@ -17,6 +18,7 @@ use super::stored::StoredPassword;
 use super::typed::{AcceptedPassword, TypedPassword};
 use super::workspace::{HashingFault, Workspace};
 use crate::entropy::Entropy;
+use crate::metric::{self, Metric};
 
 /// What verifying a password came to.
 ///
@@ -89,7 +91,11 @@ impl Hasher {
     ///
     /// The new hash is of the password as typed: the policy has no say about a password that is already in use.
     pub async fn verify(self: &Arc<Self>, password: TypedPassword, stored: Option<StoredPassword>) -> Result<Verdict, HashingFault> {
-        self.off_thread(move |hasher| hasher.blocking_verify(&password, stored.as_ref())).await
+        let verdict = self.off_thread(move |hasher| hasher.blocking_verify(&password, stored.as_ref())).await?;
+        if let Verdict::Refused(_) = verdict {
+            Metric::HASHES_REFUSED.count();
+        }
+        Ok(verdict)
     }
 
     /// As [`Hasher::verify`], on this thread.
@@ -144,8 +150,15 @@ impl Hasher {
         work: impl FnOnce(&Self) -> Result<T, HashingFault> + Send + 'static,
     ) -> Result<T, HashingFault> {
         let hasher = Arc::clone(self);
-        match spawn_blocking(move || work(&hasher)).await {
-            Ok(outcome) => outcome,
+        let timed = move || {
+            let began = Instant::now();
+            (work(&hasher), began.elapsed())
+        };
+        match spawn_blocking(timed).await {
+            Ok((outcome, time)) => {
+                metric::hashed_for(time);
+                outcome
+            }
             // A panic stays a panic: it is answered with a 500, like any other.
             Err(ended) => match ended.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),

@@ -83,7 +83,7 @@ struct Run {
 impl Run {
     async fn start() -> Self {
         let log = Log::start();
-        let (door, observer) = Deployment::observed(&[]).await;
+        let (door, observer) = Deployment::observed(&[("DEPLOYMENT", "doorward")]).await;
         let passwords = [FIRST, SECOND, THIRD, WRONG, TOO_SHORT]
             .into_iter()
             .enumerate()
@@ -254,6 +254,12 @@ impl Run {
         catch_unwind(move || panic!("{quoted}")).expect_err("it panics");
     }
 
+    /// Log lines and metric lines: on Lambda they stand in one log.
+    fn lines(&self) -> String {
+        let metrics = self.door.metric_lines.lock().expect("no test panicked while counting").clone();
+        self.log.text() + &String::from_utf8(metrics).expect("text")
+    }
+
     /// Where anything was found that must not be there.
     async fn leaks(&self) -> Vec<String> {
         let mut leaks = Vec::new();
@@ -262,7 +268,7 @@ impl Run {
                 leaks.extend(found(text, secrets).into_iter().map(|(name, form)| format!("{place}: {name} as {form:?}")));
             }
         };
-        for line in self.log.text().lines() {
+        for line in self.lines().lines() {
             look(&format!("log line {line}"), line, &[&self.passwords, &self.tokens, &self.personal, &self.kept]);
         }
         for table in ["accounts", "limits", "outbox"] {
@@ -318,8 +324,16 @@ async fn after_a_full_run_no_secret_is_in_an_item_a_log_line_a_mail_or_an_answer
             && run.kept.len() >= 10
             && run.door.mailbox.all().len() >= 4
     );
-    let lines = run.log.text();
-    for said in ["\"answered\"", "\"stored hash refused\"", "\"panicked\"", "\"mail failed\"", "\"store failed\"", "ValidationException"] {
+    let lines = run.lines();
+    for said in [
+        "\"answered\"",
+        "\"stored hash refused\"",
+        "\"panicked\"",
+        "\"mail failed\"",
+        "\"store failed\"",
+        "ValidationException",
+        "\"LoginsRefused\":1",
+    ] {
         assert!(lines.contains(said), "the run says {said}");
     }
     assert_eq!(run.leaks().await, [""; 0]);

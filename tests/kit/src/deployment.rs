@@ -1,7 +1,7 @@
 //! All functions over one store, in process: an event in, a response out.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -17,6 +17,7 @@ use doorward::{
     entropy::Entropy,
     http::{Edge, Endpoint},
     mail::Sender,
+    metric::Metrics,
     store::{Fault, Store, Tables, retries, time_outs},
 };
 use dynoxide::Database;
@@ -76,6 +77,9 @@ pub struct Deployment {
     pub operator: Operator,
     /// The store.
     pub store: Store,
+    /// Metric lines that were written.
+    pub metric_lines: Arc<Mutex<Vec<u8>>>,
+    metrics: Metrics,
     outbox: tokio::sync::Mutex<Outbox>,
 }
 
@@ -169,6 +173,11 @@ impl Deployment {
         let mut settings = Settings::from_pairs(pairs);
         let sender = Sender::new(mailbox::client_of(mail_url), settings.text("SENDER"), None);
         let with = (store.clone(), hand.clock(), entropy.clone());
+        let metric_lines = Arc::<Mutex<Vec<u8>>>::default();
+        let written = Arc::clone(&metric_lines);
+        let metrics = Metrics::written(settings.optional("DEPLOYMENT"), move |line| {
+            written.lock().expect("no test panicked while counting").extend_from_slice(line);
+        });
         macro_rules! endpoint {
             ($type:ident) => {
                 Arc::new($type::new(&mut settings, with.0.clone(), with.1.clone(), with.2.clone()))
@@ -184,12 +193,14 @@ impl Deployment {
             confirm_reset: endpoint!(ConfirmReset),
             authorizer: Authorizer::new(&mut settings, store.clone(), hand.clock()),
             mailer: Arc::new(Mailer::new(&mut settings, store.clone(), sender, hand.clock(), entropy)),
-            edge: Arc::new(Edge::configured(&mut settings)),
+            edge: Arc::new(Edge { metrics: metrics.clone(), ..Edge::configured(&mut settings) }),
             operator: Operator { client: client_of(operator_url), accounts: tables().accounts },
             outbox: tokio::sync::Mutex::new(Outbox::open(database)),
             hand,
             mailbox,
             store,
+            metric_lines,
+            metrics,
         };
         settings.finish().expect("the tests configure well");
         deployment
@@ -249,7 +260,7 @@ impl Deployment {
     /// Brings the mailer what the stream has, once. What it reports is returned, and does not come again by itself.
     pub async fn deliver(&self) -> Report {
         let records = self.outbox.lock().await.next();
-        self.mailer.deliver(records).await
+        self.metrics.counted(self.mailer.deliver(records)).await
     }
 
     /// What the stream has, without the mailer.

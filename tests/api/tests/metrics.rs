@@ -1,0 +1,174 @@
+//! Metrics: what each endpoint's outcome counts, that a request writes one line at most, and that the lines hold numbers alone.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use doorward_kit::{
+    Deployment,
+    deeds::{NEW_PASSWORD, PASSWORD, address_of, login, reset},
+    event::{Request, post, request},
+    mailbox::Refuse,
+};
+use serde_json::{Value, json};
+use tokio::sync::{Mutex, MutexGuard};
+
+/// A process counts for one deployment, so these tests run one after the other.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
+struct Counting {
+    door: Deployment,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Counting {
+    async fn start(settings: &[(&str, &str)]) -> Self {
+        let alone = ONE_AT_A_TIME.lock().await;
+        let door = Deployment::configured(&[&[("DEPLOYMENT", "accounts-test")], settings].concat()).await;
+        Self { door, _alone: alone }
+    }
+
+    /// What was counted since this was last asked: how many times, or how many values.
+    fn counted(&self) -> BTreeMap<String, u64> {
+        let lines = String::from_utf8(std::mem::take(&mut *self.door.metric_lines.lock().unwrap())).unwrap();
+        assert!(lines.lines().count() <= 1, "one line a request: {lines}");
+        let Some(line) = lines.lines().next() else { return BTreeMap::new() };
+        let line: BTreeMap<String, Value> = serde_json::from_str(line).unwrap();
+        let [directive] = &line["_aws"]["CloudWatchMetrics"].as_array().unwrap()[..] else { panic!("one directive: {line:?}") };
+        assert_eq!((&directive["Namespace"], &directive["Dimensions"]), (&json!("Doorward"), &json!([["Deployment"]])));
+        assert_eq!(line["Deployment"], "accounts-test");
+        let mut counted = BTreeMap::new();
+        for metric in directive["Metrics"].as_array().unwrap() {
+            let name = metric["Name"].as_str().unwrap();
+            let count = match &line[name] {
+                Value::Array(values) => {
+                    assert_eq!((name, &metric["Unit"]), ("HashMilliseconds", &json!("Milliseconds")));
+                    assert!(values.iter().all(|value| value.as_f64().unwrap() > 0.0), "{values:?}");
+                    u64::try_from(values.len()).unwrap()
+                }
+                number => number.as_u64().unwrap(),
+            };
+            counted.insert(name.to_owned(), count);
+        }
+        // Nothing but what is counted, the time, and under which name.
+        let known: BTreeSet<&str> = counted.keys().map(String::as_str).chain(["_aws", "Deployment"]).collect();
+        assert_eq!(line.keys().map(String::as_str).collect::<BTreeSet<_>>(), known);
+        counted
+    }
+
+    /// What a test prepares is not what it is about.
+    fn forget(&self) {
+        self.door.metric_lines.lock().unwrap().clear();
+    }
+
+    async fn counts(&self, asked: Request, expected: &[(&str, u64)]) {
+        self.forget();
+        let told = format!("{} {}", asked.method, asked.path);
+        self.door.send(asked).await;
+        self.counts_now(expected, &told);
+    }
+
+    #[track_caller]
+    fn counts_now(&self, expected: &[(&str, u64)], told: &str) {
+        let expected: BTreeMap<String, u64> = expected.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+        assert_eq!(self.counted(), expected, "{told}");
+    }
+}
+
+const HASHED: (&str, u64) = ("HashMilliseconds", 1);
+
+#[tokio::test]
+async fn a_login_counts_one_of_accepted_refused_and_limited_whoever_is_meant() {
+    let it = Counting::start(&[("LOGIN_ACCOUNT_LIMIT", "3/15m"), ("LOGIN_CLIENT_LIMIT", "12/5m")]).await;
+    for username in ["ann", "off", "old"] {
+        it.door.sign_up(username).await;
+    }
+    it.door.operator.set_active("off", false).await;
+    it.counts(login("ann", PASSWORD), &[("LoginsAccepted", 1), HASHED]).await;
+    for name in ["ann", "off", "nobody"] {
+        for _ in 0..3 {
+            it.counts(login(name, "Wrong-Horse-42").from("198.51.100.7"), &[("LoginsRefused", 1), HASHED]).await;
+        }
+        // Over the limit of its account, be it one or none, right or wrong.
+        it.counts(login(name, PASSWORD).from("198.51.100.7"), &[("LoginsLimited", 1), HASHED]).await;
+    }
+    it.counts(login("ann", PASSWORD).from("198.51.100.7"), &[("LoginsLimited", 1)]).await;
+    it.door.operator.set_password_hash("old", "md5$salt$00000000000000000000000000000000").await;
+    it.counts(login("old", PASSWORD), &[("LoginsRefused", 1), ("HashesRefused", 1), HASHED]).await;
+    // What is no login is none.
+    it.counts(post("/api/login/", &json!({ "username": "ann" })), &[]).await;
+    it.counts(request("OPTIONS", "/api/login/"), &[]).await;
+}
+
+#[tokio::test]
+async fn registrations_and_changes_are_counted_by_their_outcome() {
+    let it = Counting::start(&[("REGISTER_CLIENT_LIMIT", "2/1h"), ("CHANGE_ACCOUNT_LIMIT", "2/15m")]).await;
+    let register = post("/api/register/", &json!({ "username": "ann", "email": "ann@example.com", "password": PASSWORD }));
+    it.counts(register.clone(), &[("Registrations", 1), HASHED]).await;
+    it.counts(register.clone(), &[HASHED]).await;
+    it.counts(register, &[("RegistrationsLimited", 1)]).await;
+    let session = it.door.sign_in("ann", PASSWORD).await;
+    let change = |old: &str| post("/api/change_password/", &json!({ "old_password": old, "new_password": NEW_PASSWORD })).token(&session);
+    it.counts(change("Wrong-Horse-42"), &[("ChangesRefused", 1), HASHED]).await;
+    it.counts(change(PASSWORD), &[("PasswordsChanged", 1), ("HashMilliseconds", 2)]).await;
+    // The change opened a new window.
+    for _ in 0..2 {
+        it.counts(change("Wrong-Horse-42"), &[("ChangesRefused", 1), HASHED]).await;
+    }
+    it.counts(change(NEW_PASSWORD), &[("ChangesLimited", 1)]).await;
+}
+
+#[tokio::test]
+async fn resets_are_counted_from_the_request_to_the_mail_to_the_link() {
+    let it = Counting::start(&[("RESET_CLIENT_LIMIT", "2/1h")]).await;
+    it.door.sign_up("ann").await;
+    for address in [address_of("ann"), address_of("nobody")] {
+        it.counts(reset(&address), &[("ResetsRequested", 1)]).await;
+    }
+    it.counts(reset(&address_of("ann")), &[("ResetsLimited", 1)]).await;
+    it.forget();
+    it.door.deliver().await;
+    it.counts_now(&[("MailsSent", 1)], "two intents, one account");
+    let link = it.door.newest_reset_token(&address_of("ann")).unwrap();
+    let confirm = |password: &str| post("/api/password_reset/confirm/", &json!({ "token": link, "password": password }));
+    it.counts(post("/api/password_reset/validate_token/", &json!({ "token": link })), &[]).await;
+    it.counts(confirm("short"), &[]).await;
+    it.counts(confirm(NEW_PASSWORD), &[("ResetsConfirmed", 1), HASHED]).await;
+    it.counts(confirm(NEW_PASSWORD), &[("ResetsRefused", 1)]).await;
+
+    it.forget();
+    it.door.pass(1);
+    it.door.deliver().await;
+    it.counts_now(&[("MailsSent", 1)], "the notice");
+    let notice = it.door.mailbox.to(&address_of("ann")).pop().unwrap().disavowal_token().unwrap();
+    let disavow = post("/api/password_reset/disavow/", &json!({ "token": notice }));
+    it.counts(disavow, &[("PasswordsDisavowed", 1)]).await;
+    it.door.mailbox.refuse_next(Refuse(400, "MessageRejected"));
+    it.door.deliver().await;
+    it.counts_now(&[("MailsFailed", 1)], "a mail that SES refuses");
+    it.door.pass(3600);
+    it.door.mailbox.refuse_next(Refuse(429, "TooManyRequestsException"));
+    it.door.send(reset(&address_of("ann"))).await;
+    it.forget();
+    it.door.deliver().await;
+    it.counts_now(&[], "a mail that comes again has not failed");
+}
+
+#[tokio::test]
+async fn a_deployment_without_a_name_counts_nothing() {
+    let it = Counting::start(&[]).await;
+    let nameless = Deployment::start().await;
+    nameless.newcomer("ann").await;
+    assert!(nameless.metric_lines.lock().unwrap().is_empty());
+    // The others of this process count in the same place: what this one left there is written and forgotten.
+    it.door.send(request("OPTIONS", "/api/login/")).await;
+}
+
+#[test]
+fn every_metric_is_documented_and_no_other() {
+    let code = include_str!("../../../shared/src/metric.rs");
+    let names = code.split("Self(\"").skip(1).filter_map(|rest| rest.split('"').next()).chain(["HashMilliseconds"]);
+    let page = include_str!("../../../infra/README.md").split("## Metrics").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    assert_eq!(names.collect::<BTreeSet<_>>(), rows.collect::<BTreeSet<_>>());
+}
