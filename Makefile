@@ -6,6 +6,8 @@ PYTHON ?= python3
 EVENT ?=
 URL ?=
 ARGS ?=
+# The stack on AWS that `make admin` works on; the local one when empty.
+STACK ?=
 # What `make build` builds for: x86_64 or arm64.
 ARCH ?= x86_64
 
@@ -26,7 +28,7 @@ help: ## Shows this
 
 # ---- On this machine ----
 
-.PHONY: dev up down mail logs replay
+.PHONY: dev up down mail logs replay admin
 dev: $(call tool,local) ## Runs the whole thing here and follows changes; Ctrl-C stops it
 	@exec $(stack) dev
 
@@ -44,6 +46,10 @@ logs: $(call tool,local) ## Prints what the functions logged
 
 replay: $(call tool,local) ## Runs an event against it: make replay EVENT=events/login.json
 	@exec $(stack) replay $(EVENT)
+
+admin: $(if $(STACK),$(call tool,aws)) ## An operator's commands: make admin ARGS="show ada@example.org"; STACK=name works on AWS
+	@variables="$$($(if $(STACK),.tools/aws/bin/python infra/environment.py $(STACK),cat $(or $(STATE),.local)/stack.env))" && eval "$$variables" && \
+	    cargo run --locked --quiet --profile local -p doorward-admin -- $(ARGS)
 
 # ---- Checks ----
 

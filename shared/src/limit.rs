@@ -16,6 +16,11 @@ use crate::{
     token::subject_digest,
 };
 
+/// The rule that counts logins tried at an account.
+pub const LOGIN_ACCOUNT: &str = "login-account";
+/// The rule that counts password changes tried at an account.
+pub const CHANGE_ACCOUNT: &str = "change-account";
+
 /// For how long a network that logged in to an account keeps a window of its own there.
 pub const NETWORK_LIFETIME: Duration = span::days(30);
 /// How many networks of an account have one at most.
@@ -54,12 +59,7 @@ impl Limit {
     pub fn window(self, rule: &str, subject: &str, now: Timestamp) -> Window {
         let length = i64::try_from(self.window.as_secs()).unwrap_or(i64::MAX).max(1);
         let starts_at = Timestamp::from_second(now.as_second() - now.as_second().rem_euclid(length)).unwrap_or(now);
-        Window {
-            subject: format!("{rule}#{}", subject_digest(subject)),
-            starts_at,
-            ends_at: after(starts_at, self.window),
-            allowed: self.allowed,
-        }
+        Window { subject: counted_under(rule, subject), starts_at, ends_at: after(starts_at, self.window), allowed: self.allowed }
     }
 }
 
@@ -117,6 +117,24 @@ pub fn login_subject(name: &str, account: Option<&Account>, client: Client, now:
     let known = known_networks(account, now).any(|network| *network == site);
     let network = if known { site.as_str() } else { "" };
     format!("account {} {} {network}", account.id, account.epoch)
+}
+
+/// Whom an attempt to change a password is counted against: an account under its current epoch.
+#[must_use]
+pub fn change_subject(account: &Account) -> String {
+    format!("account {} {}", account.id, account.epoch)
+}
+
+/// Where the attempts at an account under its current epoch are counted: its logins from anywhere and from its own networks, its changes.
+#[must_use]
+pub fn windows_of(account: &Account) -> Vec<String> {
+    let networks = account.networks.iter().map(|known| known.network.as_str()).chain([""]);
+    let logins = networks.map(|network| counted_under(LOGIN_ACCOUNT, &format!("account {} {} {network}", account.id, account.epoch)));
+    logins.chain([counted_under(CHANGE_ACCOUNT, &change_subject(account))]).collect()
+}
+
+fn counted_under(rule: &str, subject: &str) -> String {
+    format!("{rule}#{}", subject_digest(subject))
 }
 
 /// The networks that still count as the account's own at `now`.

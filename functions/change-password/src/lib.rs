@@ -8,7 +8,7 @@ use doorward::{
     config::{Settings, span},
     entropy::Entropy,
     http::{self, Answer, Endpoint, Field, Fields, Form, Method, Refusal, Request},
-    limit::{ClientLimit, Limit},
+    limit::{CHANGE_ACCOUNT, ClientLimit, Limit, change_subject},
     mail::ChangeKind,
     metric::Metric,
     password::{AcceptedPassword, Hasher, Policy, TypedPassword, Verdict},
@@ -62,7 +62,7 @@ impl ChangePassword {
 
     /// Whoever holds a session may not guess its password without bound. Here the limit is told: the account is no secret to them.
     async fn admit(&self, account: &Account, now: Timestamp) -> Result<(), Refusal> {
-        let window = self.account_limit.window("change-account", &format!("account {} {}", account.id, account.epoch), now);
+        let window = self.account_limit.window(CHANGE_ACCOUNT, &change_subject(account), now);
         match self.store.count(&window).await? {
             Attempt::Granted => Ok(()),
             Attempt::Refused => {

@@ -9,7 +9,7 @@ use doorward::{
     config::{Settings, span},
     entropy::Entropy,
     http::{self, Answer, Endpoint, Field, Fields, Form, Method, Refusal, Request},
-    limit::{ClientLimit, Limit, login_subject, remembered_networks},
+    limit::{ClientLimit, LOGIN_ACCOUNT, Limit, login_subject, remembered_networks},
     metric::Metric,
     password::{Hasher, TypedPassword, Verdict},
     session::Sessions,
@@ -90,7 +90,7 @@ impl Endpoint for Login {
         self.client_limit.admit(&self.store, request.client, now).await?;
 
         let account = self.store.account_by_login_name(&body.username).await?;
-        let window = self.account_limit.window("login-account", &login_subject(&body.username, account.as_ref(), request.client, now), now);
+        let window = self.account_limit.window(LOGIN_ACCOUNT, &login_subject(&body.username, account.as_ref(), request.client, now), now);
         let attempt = self.store.count(&window).await?;
 
         // Whoever cannot log in has nothing to verify, and that costs what a wrong password costs.

@@ -56,6 +56,7 @@ impl Mailer {
             Err(fault) => return Err(come_again(fault)),
         };
         let worked = match &entry.payload {
+            _ if entry.requested_at < oldest_worth_sending(now) => Ok(Outcome::Failed("too late".to_owned())),
             Payload::Reset(request) => self.send_reset(request, now).await,
             Payload::Notice(notice) => self.send_notice(notice, now).await,
         };
@@ -94,9 +95,6 @@ impl Mailer {
     }
 
     async fn send_reset(&self, request: &ResetRequest, now: Timestamp) -> Result<Outcome, Trouble> {
-        if request.requested_at < oldest_worth_sending(now) {
-            return Ok(Outcome::Failed("too late".to_owned()));
-        }
         let Some(account) = self.store.account_by_email(&request.folded).await? else { return Ok(Outcome::Done("no account")) };
         if account.usable_password().is_none() {
             return Ok(Outcome::Done("no password to reset"));
@@ -139,9 +137,6 @@ impl Mailer {
     }
 
     async fn send_notice(&self, notice: &Notice, now: Timestamp) -> Result<Outcome, Trouble> {
-        if notice.changed_at < oldest_worth_sending(now) {
-            return Ok(Outcome::Failed("too late".to_owned()));
-        }
         // Every try makes a link of its own: should one mail go out twice, both links work.
         let token = Token::<Disavow>::generate(notice.account, &self.entropy);
         self.store.store_disavowal(notice.account, &token.digest(), now).await?;

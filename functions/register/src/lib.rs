@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use doorward::{
-    account::{Account, AccountId, EmailAddress, Username, reads_as_email},
+    account::{Account, AccountId, EmailAddress, LONGEST_EMAIL, Username},
     clock::Clock,
     config::{Registration, Settings, span},
     entropy::Entropy,
@@ -15,8 +15,6 @@ use doorward::{
 };
 use serde::Serialize;
 
-/// Longest e-mail address of an account: the longest path of SMTP less its brackets (RFC 5321, 4.5.3.1.3).
-const LONGEST_EMAIL: usize = 254;
 /// What a taken username is told.
 const USERNAME_TAKEN: &str = "A user with that username already exists.";
 /// What a taken address is told.
@@ -82,21 +80,12 @@ impl Endpoint for Register {
         let now = self.clock.now();
         self.client_limit.admit(&self.store, request.client, now).await?;
 
-        let account = Account {
-            id: AccountId::from(self.entropy.uuid(now)),
-            username: body.username.as_str().to_owned(),
-            email: body.email.as_str().to_owned(),
-            password: Some(self.hasher.hash(body.password).await?),
-            epoch: 1,
-            active: true,
-            created_at: now,
-            password_changed_at: now,
-            disavowed: false,
-            language: request.language().map(|language| language.tag().to_owned()),
-            networks: Vec::new(),
-        };
+        let password = self.hasher.hash(body.password).await?;
+        let id = AccountId::from(self.entropy.uuid(now));
+        let language = request.language().map(|language| language.tag().to_owned());
+        let account = Account { language, ..Account::new(id, body.username.as_str(), body.email.as_str(), password, now) };
         let names = Names { username: body.username.folded().to_owned(), email: body.email.folded().to_owned() };
-        match self.store.register(&account, &names).await? {
+        match self.store.register(&account, &names, None).await? {
             Registered::Now => {
                 Metric::REGISTRATIONS.count();
                 tracing::info!(account = %account.id, "registered");
@@ -126,7 +115,7 @@ impl RegisterBody {
             Err(_) => fields.complain("email", Complaint::Email),
         });
         if let (Some(username), Some(email)) = (&username, &email)
-            && reads_as_email(username.as_str()).is_some_and(|address| address != email.folded())
+            && username.is_another_address_than(email)
         {
             fields.complain::<()>("username", NOT_OWN_ADDRESS);
         }

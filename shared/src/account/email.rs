@@ -9,6 +9,8 @@ use crate::text::{fold, is_letter_or_number, is_mark, without_variants};
 
 /// Longest address, code points: 64 before the `@`, 255 after it (RFC 3696, 3); what Django's validator allows.
 const LONGEST_ADDRESS: usize = 320;
+/// Longest address of an account, code points: the longest path of SMTP less its brackets (RFC 5321, 4.5.3.1.3).
+pub const LONGEST_EMAIL: usize = 254;
 /// Longest local part, bytes (RFC 5321, 4.5.3.1.1).
 const LONGEST_LOCAL_PART: usize = 64;
 /// Longest label of a domain, bytes (RFC 1034, 3.1).

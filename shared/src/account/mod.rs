@@ -5,7 +5,7 @@ mod username;
 
 use std::{fmt, str::FromStr};
 
-pub use email::{EmailAddress, Malformed, email_key, reads_as_email};
+pub use email::{EmailAddress, LONGEST_EMAIL, Malformed, email_key, reads_as_email};
 pub use username::{Username, UsernameRule};
 use uuid::Uuid;
 
@@ -77,6 +77,24 @@ pub struct Account {
 }
 
 impl Account {
+    /// A new account, switched on, whose password is set at `now`.
+    #[must_use]
+    pub fn new(id: AccountId, username: &str, email: &str, password: StoredPassword, now: Timestamp) -> Self {
+        Self {
+            id,
+            username: username.to_owned(),
+            email: email.to_owned(),
+            password: Some(password),
+            epoch: 1,
+            active: true,
+            created_at: now,
+            password_changed_at: now,
+            disavowed: false,
+            language: None,
+            networks: Vec::new(),
+        }
+    }
+
     /// The language that the account has said, if it is one of ours.
     #[must_use]
     pub fn language(&self) -> Option<Language> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::email::email_key;
+use super::email::{EmailAddress, email_key, reads_as_email};
 use crate::text::is_letter_or_number;
 
 /// Longest username, code points, as in the recorded stack.
@@ -49,6 +49,12 @@ impl Username {
         ];
         let broken: Vec<_> = broken.into_iter().filter_map(|(is_broken, rule)| is_broken.then_some(rule)).collect();
         if broken.is_empty() { Ok(Self { given: text.to_owned(), folded: email_key(text) }) } else { Err(broken) }
+    }
+
+    /// Whether it reads as an e-mail address, and not as this one, the account's own: it would stand for somebody else's mailbox.
+    #[must_use]
+    pub fn is_another_address_than(&self, email: &EmailAddress) -> bool {
+        reads_as_email(&self.given).is_some_and(|address| address != email.folded())
     }
 
     /// The username as given.

@@ -84,6 +84,12 @@ impl Hasher {
         self.encode(password.typed())
     }
 
+    /// A password that nobody knows, at the configured cost: a random salt and a random tag. Whoever has it can replace it by mail.
+    #[must_use]
+    pub fn unknowable(&self) -> StoredPassword {
+        StoredPassword::stored(Argon2Hash::fresh(&self.cost, self.entropy.bytes(), self.entropy.bytes()).encode())
+    }
+
     /// Verifies a typed password against what is stored, which may be nothing.
     ///
     /// A hash that can be verified is, at its own cost, right or wrong, and a right one of another cost is followed by a

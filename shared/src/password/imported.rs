@@ -24,6 +24,7 @@ use self::argon2::Argon2Hash;
 use self::bcrypt::BcryptHash;
 use self::pbkdf2::Pbkdf2Hash;
 use self::scrypt::ScryptHash;
+use super::stored::StoredPassword;
 use super::workspace::{HashingFault, Workspace};
 
 /// Longest stored string that is looked at, bytes. Django's column holds 128 characters, the longest Argon2 string within bounds 216.
@@ -57,6 +58,20 @@ impl RefusedHash {
             Self::Malformed => "malformed",
             Self::OutOfBounds => "out_of_bounds",
         }
+    }
+}
+
+impl StoredPassword {
+    /// A hash from elsewhere, if it is one that can be verified, or an unusable password as Django writes it.
+    pub fn imported(text: String) -> Result<Self, RefusedHash> {
+        let password = Self::stored(text);
+        if password.as_str().len() > LONGEST_STRING {
+            return Err(RefusedHash::Malformed);
+        }
+        if password.is_usable() {
+            KnownHash::parse(password.as_str())?;
+        }
+        Ok(password)
     }
 }
 

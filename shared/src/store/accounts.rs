@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem, Update};
 
 use super::{
-    Fault, Notice, Store,
+    Fault, Notice, ResetRequest, Store,
     fault::{cancelled_by, refused_by_condition, through_conflicts},
     item::{Attributes, Item, account_partition, key, millis, number, text},
 };
@@ -20,7 +20,7 @@ use crate::{
 /// The sort key of an account.
 pub(super) const ACCOUNT: &str = "account";
 /// The sort key of a claim on a name.
-const CLAIM: &str = "claim";
+pub(super) const CLAIM: &str = "claim";
 /// Longest folded name that stands in a key as it is, in bytes. A partition key holds 2,048; what is longer (150 characters can fold to more) is digested.
 const LONGEST_PLAIN_NAME: usize = 1024;
 
@@ -55,12 +55,12 @@ pub enum Changed {
 }
 
 /// The partition of a claim on a username.
-fn username_claim(folded: &str) -> String {
+pub(super) fn username_claim(folded: &str) -> String {
     claim("username", folded)
 }
 
 /// The partition of a claim on an e-mail address.
-fn email_claim(folded: &str) -> String {
+pub(super) fn email_claim(folded: &str) -> String {
     claim("email", folded)
 }
 
@@ -109,20 +109,21 @@ impl Store {
         self.read(key(account_partition(id), ACCOUNT)).await?.map(read_account).transpose()
     }
 
-    async fn read(&self, key: Attributes) -> Result<Option<Attributes>, Fault> {
+    pub(super) async fn read(&self, key: Attributes) -> Result<Option<Attributes>, Fault> {
         let answer = self.client.get_item().table_name(&self.tables.accounts).set_key(Some(key)).consistent_read(true).send().await;
         Ok(answer.map_err(|error| Fault::of("GetItem", &error))?.item)
     }
 
-    /// Writes a new account and both claims on its names, or nothing.
-    pub async fn register(&self, account: &Account, names: &Names) -> Result<Registered, Fault> {
+    /// Writes a new account, both claims on its names and, where its owner is to be sent one, the request for a reset link; or nothing.
+    pub async fn register(&self, account: &Account, names: &Names, invitation: Option<&ResetRequest>) -> Result<Registered, Fault> {
         let claim = |partition: String| {
             let mut item = key(partition, CLAIM);
             item.insert("account_id".to_owned(), text(account.id.to_string()));
             self.put_absent(item)
         };
-        let writes =
+        let mut writes =
             vec![self.put_absent(account_item(account, names)), claim(username_claim(&names.username)), claim(email_claim(&names.email))];
+        writes.extend(invitation.map(|request| self.reset_request(request, &account.id.to_string())));
         match self.transact("register", writes).await? {
             None => Ok(Registered::Now),
             Some(failed) => {

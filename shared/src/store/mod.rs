@@ -8,6 +8,7 @@ mod disavow;
 mod fault;
 mod item;
 mod limits;
+mod operator;
 mod outbox;
 mod reset;
 mod sessions;
@@ -20,6 +21,7 @@ use aws_sdk_dynamodb::Client;
 pub use disavow::{DISAVOWAL_LIFETIME, Disavowed};
 pub use fault::Fault;
 pub use limits::{Attempt, Window};
+pub use operator::{Deleted, FailedMail, Holders, Redriven, Switched};
 pub use outbox::{Entry, Lease, Notice, Payload, ResetRequest, oldest_worth_sending};
 pub use reset::{ResetLink, Spent, StoredLink};
 

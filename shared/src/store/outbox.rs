@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How long an intent that was never finished, or failed for good, can be looked at and re-driven.
-const FAILED_LIFETIME: Duration = span::days(14);
+pub(super) const FAILED_LIFETIME: Duration = span::days(14);
 /// How long a finished intent is kept. Its address is removed at once.
 const DONE_LIFETIME: Duration = span::days(1);
 
@@ -67,6 +67,8 @@ pub enum Payload {
 pub struct Entry {
     /// What to send.
     pub payload: Payload,
+    /// When it was asked for, last: an operator may drive it once more.
+    pub requested_at: Timestamp,
     /// How often it has been leased, this time included.
     pub attempts: u32,
 }
@@ -100,6 +102,14 @@ impl Store {
         }
     }
 
+    /// Leaves a reset request outside any cool-down window: an operator asked for it.
+    pub async fn request_reset_at_once(&self, request: &ResetRequest) -> Result<(), Fault> {
+        let item = request_item(request, self.entropy.uuid(request.requested_at).to_string());
+        let answer =
+            through_conflicts(&self.entropy, || self.client.put_item().table_name(&self.tables.outbox).set_item(Some(item.clone())).send());
+        answer.await.map(drop).map_err(|error| Fault::of("PutItem", &error))
+    }
+
     /// The write that leaves a reset request outside any cool-down window, for the transaction that causes it: `once` names the cause.
     pub(super) fn reset_request(&self, request: &ResetRequest, once: &str) -> aws_sdk_dynamodb::types::TransactWriteItem {
         put(Put::builder().table_name(&self.tables.outbox).set_item(Some(request_item(request, once.to_owned()))))
@@ -107,10 +117,11 @@ impl Store {
 
     /// The write that leaves a notice, for the transaction that causes it.
     pub(super) fn notice(&self, notice: &Notice) -> aws_sdk_dynamodb::types::TransactWriteItem {
-        let mut item = key(format!("notice#{}", notice.account), notice.id.to_string());
+        let mut item = key(notice_partition(notice.account), notice.id.to_string());
         item.extend([
             ("email".to_owned(), text(&notice.email)),
             ("change".to_owned(), text(notice.kind.as_str())),
+            ("changed_at".to_owned(), millis(notice.changed_at)),
             ("requested_at".to_owned(), millis(notice.changed_at)),
             ("expires_at".to_owned(), seconds(after(notice.changed_at, FAILED_LIFETIME))),
         ]);
@@ -205,9 +216,19 @@ impl Store {
     }
 }
 
+/// The partition of the requests for a reset link to an address, folded.
+pub(super) fn request_partition(folded: &str) -> String {
+    format!("reset#{}", subject_digest(folded))
+}
+
+/// The partition of the notices of an account.
+pub(super) fn notice_partition(account: AccountId) -> String {
+    format!("notice#{account}")
+}
+
 /// The item of a reset request.
 fn request_item(request: &ResetRequest, sort: String) -> Attributes {
-    let mut item = key(format!("reset#{}", subject_digest(&request.folded)), sort);
+    let mut item = key(request_partition(&request.folded), sort);
     item.extend([
         ("email".to_owned(), text(&request.email)),
         ("email_folded".to_owned(), text(&request.folded)),
@@ -232,29 +253,28 @@ fn origin_attributes(origin: &Origin) -> impl Iterator<Item = (String, aws_sdk_d
 fn read_entry(attributes: Attributes) -> Result<Entry, Fault> {
     let item = Item::new("outbox entry", attributes);
     let partition = item.text("pk")?;
+    let requested_at = item.instant("requested_at")?;
     let origin = Origin {
         address: item.optional_text("address").unwrap_or_default(),
         browser: item.optional_text("browser").unwrap_or_default(),
         language: item.optional_text("language").as_deref().and_then(Language::of_tag),
     };
     let payload = match partition.split_once('#') {
-        Some(("reset", _)) => Payload::Reset(ResetRequest {
-            email: item.text("email")?,
-            folded: item.text("email_folded")?,
-            requested_at: item.instant("requested_at")?,
-            origin,
-        }),
+        Some(("reset", _)) => {
+            Payload::Reset(ResetRequest { email: item.text("email")?, folded: item.text("email_folded")?, requested_at, origin })
+        }
         Some(("notice", account)) => Payload::Notice(Notice {
             id: item.text("sk")?.parse().map_err(|_| item.unreadable("sk"))?,
             account: account.parse().map_err(|_| item.unreadable("pk"))?,
             email: item.text("email")?,
             kind: ChangeKind::read(&item.text("change")?).ok_or(item.unreadable("change"))?,
-            changed_at: item.instant("requested_at")?,
+            // An entry of before it could be driven once more has one instant.
+            changed_at: item.optional_instant("changed_at").unwrap_or(requested_at),
             origin,
         }),
         _ => return Err(item.unreadable("pk")),
     };
-    Ok(Entry { payload, attempts: item.number("attempts")? })
+    Ok(Entry { payload, requested_at, attempts: item.number("attempts")? })
 }
 
 /// The oldest intent that is still worth sending at `now`.

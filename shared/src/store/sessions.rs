@@ -48,11 +48,7 @@ impl Store {
             if item.text("sk")? == ACCOUNT {
                 account = Some(read_account(attributes)?);
             } else {
-                session = Some(SessionRecord {
-                    epoch: item.number("epoch")?,
-                    created_at: item.instant("created_at")?,
-                    valid_until: item.instant("valid_until")?,
-                });
+                session = Some(read_session(&item)?);
             }
         }
         Ok((account, session))
@@ -69,4 +65,9 @@ impl Store {
         });
         answer.await.map(drop).map_err(|error| Fault::of("DeleteItem", &error))
     }
+}
+
+/// A session from its item.
+pub(super) fn read_session(item: &Item) -> Result<SessionRecord, Fault> {
+    Ok(SessionRecord { epoch: item.number("epoch")?, created_at: item.instant("created_at")?, valid_until: item.instant("valid_until")? })
 }

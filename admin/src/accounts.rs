@@ -1,0 +1,132 @@
+//! One account: what it is, and what an operator does to it.
+
+use std::time::Duration;
+
+use doorward::{
+    account::{Account, AccountId, EmailAddress, LONGEST_EMAIL, Username, email_key},
+    clock::{Timestamp, after, rfc3339},
+    mail::Origin,
+    store::{Deleted, Names, Registered, ResetRequest, Switched, Taken},
+};
+
+use crate::{Admin, Failure, Terminal};
+
+impl Admin {
+    /// Says what there is to know of an account; never a hash or a digest.
+    pub(crate) async fn show(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+        let now = self.clock.now();
+        let sessions = self.store.sessions_of(account, now).await?;
+        let (_, link) = self.store.reset_link(account.id).await?;
+        let newest = sessions.iter().map(|session| session.created_at).max();
+        let newest = newest.map_or_else(String::new, |newest| format!(", the newest of {}", rfc3339(newest)));
+        let link = link.filter(|link| link.is_live(now));
+        let link = link.map_or_else(|| "none".to_owned(), |link| format!("open until {}", rfc3339(link.valid_until)));
+        let networks: Vec<String> =
+            account.networks.iter().map(|known| format!("{} ({})", known.network, rfc3339(known.seen_at))).collect();
+        for (name, value) in [
+            ("id", account.id.to_string()),
+            ("username", account.username.clone()),
+            ("email", account.email.clone()),
+            ("state", state(account).to_owned()),
+            ("created", rfc3339(account.created_at)),
+            ("password set", rfc3339(account.password_changed_at)),
+            ("language", account.language.clone().unwrap_or_else(|| "not said".to_owned())),
+            ("sessions", format!("{}{newest}", sessions.len())),
+            ("reset link", link),
+            ("networks", if networks.is_empty() { "none".to_owned() } else { networks.join(", ") }),
+        ] {
+            writeln!(terminal.out, "{name:<13} {value}")?;
+        }
+        Ok(())
+    }
+
+    /// Makes an account whose password nobody knows, and leaves the mail that lets its owner choose one, in one transaction.
+    pub(crate) async fn create(&self, username: &str, email: &str, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+        let (username, email) = parse_names(username, email).map_err(Failure::Refused)?;
+        let now = self.clock.now();
+        let id = AccountId::from(self.entropy.uuid(now));
+        let account = Account::new(id, username.as_str(), email.as_str(), self.hasher.unknowable(), now);
+        let names = Names { username: username.folded().to_owned(), email: email.folded().to_owned() };
+        match self.store.register(&account, &names, Some(&wish(&account, now))).await? {
+            Registered::Now => Ok(writeln!(terminal.out, "{id} is made; a link to choose a password is on its way.")?),
+            Registered::Taken(taken) => Err(Failure::Refused(taken_names(taken).to_owned())),
+        }
+    }
+
+    pub(crate) async fn switch(&self, account: &Account, active: bool, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+        match self.store.switch(account.id, active).await? {
+            Switched::Now if active => Ok(writeln!(terminal.out, "{} is switched on.", account.id)?),
+            Switched::Now => Ok(writeln!(terminal.out, "{} is switched off; its sessions are over.", account.id)?),
+            Switched::Missing => Err(Failure::NoAccount),
+        }
+    }
+
+    pub(crate) async fn delete(&self, account: &Account, yes: bool, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+        if !yes {
+            let question = format!("This cannot be undone. To delete {} ({}), type its username", account.username, account.id);
+            let typed = (terminal.ask)(&question).map_err(|_| Failure::Refused("nobody is there to ask; --yes goes without".to_owned()))?;
+            if typed.trim() != account.username {
+                return Err(Failure::Refused("that is not its username; nothing was deleted".to_owned()));
+            }
+        }
+        match self.store.delete_account(account).await? {
+            Deleted::Now => Ok(writeln!(terminal.out, "{} is deleted.", account.id)?),
+            Deleted::Overtaken => Err(Failure::Refused("the account changed meanwhile; look at it again".to_owned())),
+        }
+    }
+
+    pub(crate) async fn end_sessions(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+        self.store.end_sessions(account.id).await?;
+        Ok(writeln!(terminal.out, "The sessions of {} are over.", account.id)?)
+    }
+
+    pub(crate) async fn reset(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+        if account.usable_password().is_none() {
+            return Err(Failure::Refused(format!("no link is mailed to an account that is {}", state(account))));
+        }
+        self.store.request_reset_at_once(&wish(account, self.clock.now())).await?;
+        Ok(writeln!(terminal.out, "A reset link for {} is on its way, unless one was sent minutes ago.", account.id)?)
+    }
+}
+
+fn state(account: &Account) -> &'static str {
+    match (account.active, account.usable_password(), account.disavowed) {
+        (false, _, _) => "switched off",
+        (true, None, _) => "without a password",
+        (true, Some(_), true) => "disavowed by its owner, until a reset",
+        (true, Some(_), false) => "active",
+    }
+}
+
+/// A wish for a link, from nowhere.
+fn wish(account: &Account, now: Timestamp) -> ResetRequest {
+    ResetRequest {
+        folded: email_key(&account.email),
+        email: account.email.clone(),
+        // Only what was asked after the password was set makes a link.
+        requested_at: now.max(after(account.password_changed_at, Duration::from_millis(1))),
+        origin: Origin::default().in_language_of(account),
+    }
+}
+
+/// A username and an address that an account can have together; or what is wrong with them, in words that repeat neither.
+pub(crate) fn parse_names(username: &str, email: &str) -> Result<(Username, EmailAddress), String> {
+    let username = Username::parse(username)
+        .map_err(|rules| rules.iter().map(|rule| format!("username: {}", rule.message())).collect::<Vec<_>>().join(" "))?;
+    let fits = |email: &EmailAddress| email.as_str().chars().count() <= LONGEST_EMAIL;
+    let email = EmailAddress::parse(email).ok().filter(fits).ok_or("email: it is no e-mail address that mail can go to")?;
+    if username.is_another_address_than(&email) {
+        return Err("username: it reads as an e-mail address that is not this account's own".to_owned());
+    }
+    Ok((username, email))
+}
+
+/// Which names are taken, in words.
+pub(crate) fn taken_names(taken: Taken) -> &'static str {
+    match (taken.username, taken.email) {
+        (true, true) => "another account has this username, and one this e-mail address",
+        (true, false) => "another account has this username, in whatever case",
+        (false, true) => "another account has this e-mail address, in whatever case",
+        (false, false) => "the names were taken and free again; run it once more",
+    }
+}

@@ -1,0 +1,180 @@
+//! What an operator does to accounts and to mail that failed: a command each.
+//!
+//! It writes accounts by the same conditional writes as the functions do. It cannot read a password, nor set one.
+
+mod accounts;
+mod import;
+mod mail;
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
+
+use clap::{Parser, Subcommand};
+use doorward::{
+    account::{Account, AccountId},
+    clock::Clock,
+    config::{Misconfigured, Settings},
+    entropy::Entropy,
+    password::Hasher,
+    store::{Fault, Store},
+};
+
+/// What an operator types.
+#[derive(Debug, Parser)]
+#[command(name = "doorward-admin", about = "Accounts of a Doorward deployment, and its mail that failed")]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What there is to do. An account is named by its username, its e-mail address or its id.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Shows an account: its state, sessions, networks, reset link
+    Show {
+        /// Username, e-mail address or id
+        account: String,
+    },
+    /// Makes an account and mails its owner a link to choose a password
+    Create {
+        /// Username
+        username: String,
+        /// E-mail address
+        email: String,
+    },
+    /// Switches an account on
+    Activate {
+        /// Username, e-mail address or id
+        account: String,
+    },
+    /// Switches an account off and ends its sessions
+    Deactivate {
+        /// Username, e-mail address or id
+        account: String,
+    },
+    /// Deletes an account with everything of its, for good
+    Delete {
+        /// Username, e-mail address or id
+        account: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Ends every session of an account
+    EndSessions {
+        /// Username, e-mail address or id
+        account: String,
+    },
+    /// Mails an account's owner a reset link
+    Reset {
+        /// Username, e-mail address or id
+        account: String,
+    },
+    /// Mail that failed
+    Mail {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: MailCommand,
+    },
+    /// Brings accounts with their password hashes from elsewhere
+    Import {
+        /// JSON lines: username, email, password (a hash), `is_active`, `date_joined`
+        file: PathBuf,
+        /// Check everything, write nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// How many accounts are written at the same time
+        #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+        at_once: u16,
+    },
+}
+
+/// What there is to do with mail that failed.
+#[derive(Debug, Subcommand)]
+pub enum MailCommand {
+    /// Lists it: id, when, why, to whom
+    Failed,
+    /// Sends it once more
+    Retry {
+        /// Ids, as `mail failed` lists them
+        #[arg(required_unless_present = "all")]
+        ids: Vec<String>,
+        /// All that failed for good
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+    },
+}
+
+/// Why a command did not do what it was told.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The environment lacks something.
+    #[error("{0}; `make admin` reads it from .local/stack.env, or from AWS with STACK=name")]
+    Misconfigured(#[from] Misconfigured),
+    /// The store failed.
+    #[error("{0}")]
+    Store(#[from] Fault),
+    /// Nobody has this name or id.
+    #[error("no account has this username, e-mail address or id")]
+    NoAccount,
+    /// It cannot be done, and why.
+    #[error("{0}")]
+    Refused(String),
+    /// Reading or writing failed.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+/// Where a command writes to, and whom it asks.
+pub struct Terminal<'a> {
+    /// What is written.
+    pub out: &'a mut dyn Write,
+    /// Asks a question; the answer.
+    pub ask: &'a mut dyn FnMut(&str) -> io::Result<String>,
+}
+
+/// An operator over a store.
+pub struct Admin {
+    store: Store,
+    hasher: Hasher,
+    clock: Clock,
+    entropy: Entropy,
+}
+
+impl Admin {
+    /// An operator as configured. `ARGON2_…` is what the functions are configured with.
+    pub fn new(settings: &mut Settings, store: Store, clock: Clock, entropy: Entropy) -> Self {
+        Self { store, hasher: Hasher::configured(settings, entropy.clone()), clock, entropy }
+    }
+
+    /// Does it.
+    pub async fn run(&self, command: Command, mut terminal: Terminal<'_>) -> Result<(), Failure> {
+        let terminal = &mut terminal;
+        match command {
+            Command::Show { account } => self.show(&self.find(&account).await?, terminal).await,
+            Command::Create { username, email } => self.create(&username, &email, terminal).await,
+            Command::Activate { account } => self.switch(&self.find(&account).await?, true, terminal).await,
+            Command::Deactivate { account } => self.switch(&self.find(&account).await?, false, terminal).await,
+            Command::Delete { account, yes } => self.delete(&self.find(&account).await?, yes, terminal).await,
+            Command::EndSessions { account } => self.end_sessions(&self.find(&account).await?, terminal).await,
+            Command::Reset { account } => self.reset(&self.find(&account).await?, terminal).await,
+            Command::Mail { command: MailCommand::Failed } => self.list_failed(terminal).await,
+            Command::Mail { command: MailCommand::Retry { ids, all } } => self.retry(&ids, all, terminal).await,
+            Command::Import { file, dry_run, at_once } => self.import(&file, dry_run, at_once.into(), terminal).await,
+        }
+    }
+
+    async fn find(&self, name: &str) -> Result<Account, Failure> {
+        let found = match name.parse::<AccountId>() {
+            Ok(id) => self.store.account(id).await?,
+            Err(_) => None,
+        };
+        match found {
+            Some(account) => Ok(account),
+            None => self.store.account_by_login_name(name).await?.ok_or(Failure::NoAccount),
+        }
+    }
+}

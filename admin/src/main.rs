@@ -1,0 +1,35 @@
+//! `doorward-admin`: what an operator does to accounts and to mail that failed.
+
+use std::{io, process::ExitCode};
+
+use clap::Parser as _;
+use dialoguer::Input;
+use doorward::{
+    clock::Clock,
+    config::Settings,
+    entropy::Entropy,
+    store::{Store, Table},
+};
+use doorward_admin::{Admin, Arguments, Failure, Terminal};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = io::Write::write_fmt(&mut io::stderr(), format_args!("admin: {failure}\n"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), Failure> {
+    let mut settings = Settings::from_environment();
+    settings.text("AWS_REGION");
+    let store = Store::connect(&mut settings, &[Table::Accounts, Table::Limits, Table::Outbox], Entropy::system()).await;
+    let admin = Admin::new(&mut settings, store, Clock::system(), Entropy::system());
+    settings.finish()?;
+    let mut ask = |question: &str| Input::new().with_prompt(question).interact_text().map_err(io::Error::other);
+    admin.run(arguments.command, Terminal { out: &mut io::stdout(), ask: &mut ask }).await
+}

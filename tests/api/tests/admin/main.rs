@@ -1,0 +1,42 @@
+//! The operator's command line, in process: what each command does and what it refuses.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
+mod accounts;
+mod import;
+mod mail;
+
+use std::io;
+
+use clap::Parser as _;
+use doorward::{config::Settings, entropy::Entropy};
+use doorward_admin::{Admin, Arguments, Failure, Terminal};
+use doorward_kit::Deployment;
+
+/// Types a command and, should it ask, this answer; what it wrote and whether it was content.
+pub async fn types(door: &Deployment, command: &[&str], answer: Option<&str>) -> (String, Result<(), Failure>) {
+    let admin = Admin::new(&mut Settings::from_pairs([]), door.store.clone(), door.hand.clock(), Entropy::system());
+    let arguments = Arguments::try_parse_from([&["doorward-admin"], command].concat()).expect("a command");
+    let mut out = Vec::new();
+    let mut ask = |_: &str| answer.map(str::to_owned).ok_or_else(|| io::Error::other("no terminal"));
+    let done = admin.run(arguments.command, Terminal { out: &mut out, ask: &mut ask }).await;
+    (String::from_utf8(out).unwrap(), done)
+}
+
+/// Types a command that is done; what it wrote.
+pub async fn done(door: &Deployment, command: &[&str]) -> String {
+    let (written, done) = types(door, command, None).await;
+    done.unwrap_or_else(|failure| panic!("{command:?}: {failure}\n{written}"));
+    written
+}
+
+/// Types a command that is refused; what it wrote, and why.
+pub async fn refused(door: &Deployment, command: &[&str]) -> (String, String) {
+    let (written, done) = types(door, command, None).await;
+    (written, done.err().unwrap_or_else(|| panic!("{command:?} was done")).to_string())
+}
+
+/// What is shown under a name.
+pub fn line<'a>(shown: &'a str, name: &str) -> &'a str {
+    shown.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("no {name} in {shown}")).trim()
+}
