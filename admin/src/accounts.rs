@@ -23,6 +23,10 @@ impl Admin {
         let link = link.map_or_else(|| "none".to_owned(), |link| format!("open until {}", rfc3339(link.valid_until)));
         let networks: Vec<String> =
             account.networks.iter().map(|known| format!("{} ({})", known.network, rfc3339(known.seen_at))).collect();
+        let mail = account.undeliverable.map_or_else(
+            || "reaches the address, as far as known".to_owned(),
+            |(why, sent_at)| format!("{}: what was sent at {} did not arrive or was not wanted", why.as_str(), rfc3339(sent_at)),
+        );
         for (name, value) in [
             ("id", account.id.to_string()),
             ("username", account.username.clone()),
@@ -33,6 +37,7 @@ impl Admin {
             ("language", account.language.clone().unwrap_or_else(|| "not said".to_owned())),
             ("sessions", format!("{}{newest}", sessions.len())),
             ("reset link", link),
+            ("mail", mail),
             ("networks", if networks.is_empty() { "none".to_owned() } else { networks.join(", ") }),
         ] {
             writeln!(terminal.out, "{name:<13} {value}")?;

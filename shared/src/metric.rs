@@ -57,6 +57,10 @@ impl Metric {
     pub const MAILS_SENT: Self = Self("MailsSent");
     /// A mail failed for good.
     pub const MAILS_FAILED: Self = Self("MailsFailed");
+    /// An address refused a mail for good.
+    pub const MAILS_BOUNCED: Self = Self("MailsBounced");
+    /// A reader called a mail spam.
+    pub const MAILS_COMPLAINED: Self = Self("MailsComplained");
     /// A stored hash was not worked on: an unknown algorithm, or parameters out of bounds.
     pub const HASHES_REFUSED: Self = Self("HashesRefused");
 

@@ -11,7 +11,7 @@ use tracing_subscriber::{
 use crate::config::Settings;
 
 /// The crates that `LOG_LEVEL` governs: ours. What the SDK and the HTTP crates say below a warning may hold headers and bodies, so nothing turns that on.
-const OURS: [&str; 10] = [
+const OURS: [&str; 11] = [
     "doorward",
     "register",
     "login",
@@ -22,6 +22,7 @@ const OURS: [&str; 10] = [
     "confirm_reset",
     "authorizer",
     "mailer",
+    "mail_feedback",
 ];
 
 /// Starts logging at `LOG_LEVEL` (error, warn, info, debug, trace; default info).

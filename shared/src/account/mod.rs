@@ -9,7 +9,7 @@ pub use email::{EmailAddress, LONGEST_EMAIL, Malformed, email_key, reads_as_emai
 pub use username::{Username, UsernameRule};
 use uuid::Uuid;
 
-use crate::{client::Network, clock::Timestamp, language::Language, password::StoredPassword};
+use crate::{client::Network, clock::Timestamp, language::Language, password::StoredPassword, store::Undeliverable};
 
 /// An account's id: a UUID, version 7.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -74,6 +74,8 @@ pub struct Account {
     pub language: Option<String>,
     /// Networks that logged in lately, newest first.
     pub networks: Vec<KnownNetwork>,
+    /// Why mail did not reach the address, and when that mail was sent.
+    pub undeliverable: Option<(Undeliverable, Timestamp)>,
 }
 
 impl Account {
@@ -92,6 +94,7 @@ impl Account {
             disavowed: false,
             language: None,
             networks: Vec::new(),
+            undeliverable: None,
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem, Update};
 
 use super::{
-    Fault, Notice, ResetRequest, Store,
+    Fault, Notice, ResetRequest, Store, Undeliverable,
     fault::{cancelled_by, refused_by_condition, through_conflicts},
     item::{Attributes, Item, account_partition, key, millis, number, text},
 };
@@ -144,7 +144,7 @@ impl Store {
     ) -> Result<Changed, Fault> {
         let next_epoch = account.epoch + 1;
         let epoch = self
-            .set_password(account.id, password, now)
+            .set_password(account.id, password, now, "disavowed_at")
             .condition_expression("epoch = :epoch AND active = :true")
             .expression_attribute_values(":epoch", number(account.epoch))
             .expression_attribute_values(":true", AttributeValue::Bool(true));
@@ -173,8 +173,9 @@ impl Store {
         notice: &Notice,
         now: Timestamp,
     ) -> Result<super::Spent, Fault> {
+        // Whoever holds the link has read a mail: the address works.
         let epoch = self
-            .set_password(account, password, now)
+            .set_password(account, password, now, "disavowed_at, undeliverable, undeliverable_at")
             .condition_expression("active = :true AND attribute_exists(password) AND NOT begins_with(password, :unusable)")
             .expression_attribute_values(":true", AttributeValue::Bool(true))
             .expression_attribute_values(":unusable", text(UNUSABLE));
@@ -197,11 +198,12 @@ impl Store {
         account: AccountId,
         password: &StoredPassword,
         now: Timestamp,
+        removed: &str,
     ) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
         Update::builder()
             .table_name(&self.tables.accounts)
             .set_key(Some(key(account_partition(account), ACCOUNT)))
-            .update_expression("SET password = :password, password_changed_at = :now REMOVE disavowed_at ADD epoch :one")
+            .update_expression(format!("SET password = :password, password_changed_at = :now REMOVE {removed} ADD epoch :one"))
             .expression_attribute_values(":password", text(password.as_str()))
             .expression_attribute_values(":now", millis(now))
             .expression_attribute_values(":one", number(1))
@@ -297,6 +299,11 @@ pub(super) fn read_account(attributes: Attributes) -> Result<Account, Fault> {
         disavowed: item.optional_instant("disavowed_at").is_some(),
         language: item.optional_text("language"),
         networks,
+        undeliverable: item
+            .optional_text("undeliverable")
+            .as_deref()
+            .and_then(Undeliverable::read)
+            .zip(item.optional_instant("undeliverable_at")),
     })
 }
 

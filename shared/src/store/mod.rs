@@ -12,6 +12,7 @@ mod operator;
 mod outbox;
 mod reset;
 mod sessions;
+mod undeliverable;
 
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ pub use limits::{Attempt, Window};
 pub use operator::{Deleted, FailedMail, Holders, Redriven, Switched};
 pub use outbox::{Entry, Lease, Notice, Payload, ResetRequest, oldest_worth_sending};
 pub use reset::{ResetLink, Spent, StoredLink};
+pub use undeliverable::{Marked, Undeliverable};
 
 use crate::{config::Settings, entropy::Entropy};
 

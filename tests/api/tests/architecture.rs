@@ -67,6 +67,7 @@ fn a_function_links_what_it_needs_and_no_more() {
         ("confirm-reset", true, false),
         ("authorizer", false, false),
         ("mailer", false, true),
+        ("mail-feedback", false, false),
     ] {
         let tree = Command::new(env!("CARGO"))
             .args(["tree", "--locked", "--offline", "--edges", "normal", "--prefix", "none", "--package", function])

@@ -146,6 +146,13 @@ async fn resets_are_counted_from_the_request_to_the_mail_to_the_link() {
     it.door.mailbox.refuse_next(Refuse(400, "MessageRejected"));
     it.door.deliver().await;
     it.counts_now(&[("MailsFailed", 1)], "a mail that SES refuses");
+    for (kind, expected) in [("Bounce", "MailsBounced"), ("Complaint", "MailsComplained"), ("Reject", "MailsFailed")] {
+        let event = json!({ "detail": { "eventType": kind, "bounce": { "bounceType": "Permanent" } } });
+        it.door.feed_back(event).await.unwrap();
+        it.counts_now(&[(expected, 1)], kind);
+    }
+    it.door.feed_back(json!({ "detail": { "eventType": "Bounce", "bounce": { "bounceType": "Transient" } } })).await.unwrap();
+    it.counts_now(&[], "what passes");
     it.door.pass(3600);
     it.door.mailbox.refuse_next(Refuse(429, "TooManyRequestsException"));
     it.door.send(reset(&address_of("ann"))).await;

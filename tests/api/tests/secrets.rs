@@ -197,6 +197,14 @@ impl Run {
             self.send(login("ann", WRONG)).await;
         }
         self.door.deliver().await;
+        for (kind, list, recipients) in [("Bounce", "bounce", "bouncedRecipients"), ("Complaint", "complaint", "complainedRecipients")] {
+            for email in [EMAIL, STRANGER] {
+                let recipient = json!([{ "emailAddress": email, "diagnosticCode": format!("550 no such user {email}") }]);
+                let detail = json!({ "eventType": kind, "mail": { "timestamp": "2026-02-01T00:00:00Z", "destination": [email] },
+                    list: { "bounceType": "Permanent", recipients: recipient } });
+                self.door.feed_back(json!({ "detail": detail })).await.expect("the store answers");
+            }
+        }
     }
 
     /// The same, while the store and the mail service fail and say in their messages whatever they were sent.
@@ -330,6 +338,7 @@ async fn after_a_full_run_no_secret_is_in_an_item_a_log_line_a_mail_or_an_answer
         "\"stored hash refused\"",
         "\"panicked\"",
         "\"mail failed\"",
+        "\"mail feedback\"",
         "\"store failed\"",
         "ValidationException",
         "\"LoginsRefused\":1",

@@ -24,6 +24,7 @@ use dynoxide::Database;
 use lambda_runtime::{Context, LambdaEvent};
 use login::Login;
 use logout::Logout;
+use mail_feedback::MailFeedback;
 use mailer::{Mailer, Records, Report};
 use password_reset::PasswordReset;
 use register::Register;
@@ -68,6 +69,7 @@ pub struct Deployment {
     authorizer: Authorizer,
     /// The mailer.
     pub mailer: Arc<Mailer>,
+    mail_feedback: MailFeedback,
     edge: Arc<Edge>,
     /// The clock.
     pub hand: Hand,
@@ -193,6 +195,7 @@ impl Deployment {
             confirm_reset: endpoint!(ConfirmReset),
             authorizer: Authorizer::new(&mut settings, store.clone(), hand.clock()),
             mailer: Arc::new(Mailer::new(&mut settings, store.clone(), sender, hand.clock(), entropy)),
+            mail_feedback: MailFeedback::new(store.clone()),
             edge: Arc::new(Edge { metrics: metrics.clone(), ..Edge::configured(&mut settings) }),
             operator: Operator { client: client_of(operator_url), accounts: tables().accounts },
             outbox: tokio::sync::Mutex::new(Outbox::open(database)),
@@ -261,6 +264,12 @@ impl Deployment {
     pub async fn deliver(&self) -> Report {
         let records = self.outbox.lock().await.next();
         self.metrics.counted(self.mailer.deliver(records)).await
+    }
+
+    /// Brings the mail service's word of a mail that it took.
+    pub async fn feed_back(&self, event: Value) -> Result<(), Fault> {
+        let event = serde_json::from_value(event).expect("an event");
+        self.metrics.counted(self.mail_feedback.take(&event)).await
     }
 
     /// What the stream has, without the mailer.
