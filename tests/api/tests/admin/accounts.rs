@@ -10,6 +10,8 @@ use doorward_kit::{
     proxy::{Failure, When},
 };
 
+use serde_json::json;
+
 use crate::{done, line, refused, types};
 
 #[tokio::test]
@@ -30,6 +32,11 @@ async fn an_account_is_shown_by_each_of_its_names_and_never_its_secrets() {
     let mut secrets = vec![Secret::text("hash", &hash), Secret::text("tag", hash.rsplit('$').next().unwrap())];
     secrets.extend(sessions.iter().chain([&link]).flat_map(|token| [Secret::token("token", token), Secret::digest("token", token)]));
     assert_eq!(found(&shown, &secrets), []);
+    assert_eq!(line(&shown, "mail"), "reaches the address, as far as known");
+    let bounce = json!({ "bounceType": "Permanent", "bouncedRecipients": [{ "emailAddress": "ann@example.com" }] });
+    let detail = json!({ "eventType": "Bounce", "mail": { "timestamp": "2026-01-01T12:00:01Z" }, "bounce": bounce });
+    door.feed_back(json!({ "detail": detail })).await.expect("the store answers");
+    assert!(line(&done(&door, &["show", "ann"]).await, "mail").starts_with("bounced: what was sent at 2026-01-01T12:00:01Z"));
     door.pass(3600);
     door.log_out_everywhere(&sessions[0]).await;
     let shown = done(&door, &["show", "ann"]).await;
