@@ -57,12 +57,14 @@ enum Fate {
     Taken(Taken),
 }
 
+/// Line numbers and what was wrong.
+type Refused = Vec<(usize, String)>;
+
 #[derive(Default)]
 struct Report {
     imported: usize,
     already_there: usize,
-    /// Line numbers and what was wrong.
-    refused: Vec<(usize, String)>,
+    refused: Refused,
     /// The last fault; what came after the first was not tried.
     fault: Option<Fault>,
 }
@@ -144,7 +146,7 @@ impl Report {
 }
 
 /// Every line that can be an account, and what is wrong with the others. Of two lines with the same name the first one counts.
-fn read(file: &Path) -> Result<(Vec<Candidate>, Vec<(usize, String)>), Failure> {
+fn read(file: &Path) -> Result<(Vec<Candidate>, Refused), Failure> {
     let open = File::open(file).map_err(|error| Failure::Refused(format!("{}: {error}", file.display())))?;
     let (mut candidates, mut refused) = (Vec::new(), Vec::new());
     let mut seen: HashMap<String, usize> = HashMap::new();

@@ -83,6 +83,7 @@ type Write = dyn Fn(&[u8]) + Send + Sync;
 
 impl Metrics {
     /// `DEPLOYMENT`: the name under which this deployment's metrics stand. Where it is not set nothing is counted.
+    #[must_use]
     pub fn configured(settings: &Settings) -> Self {
         Self::written(settings.optional("DEPLOYMENT"), |line| {
             // Whoever cannot log has nobody to tell.
@@ -104,15 +105,22 @@ impl Metrics {
     }
 
     /// Does `work`, then writes what it counted, if anything.
-    pub async fn counted<T>(&self, work: impl Future<Output = T>) -> T {
-        let done = work.await;
-        if let Some((collector, write)) = &self.0 {
-            let mut line = Vec::new();
-            if collector.flush(&mut line).is_ok() && !line.is_empty() {
-                write(&line);
-            }
+    pub fn counted<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = T> {
+        // Pinned at once, so that no caller's future holds it twice.
+        let work = Box::pin(work);
+        async move {
+            let done = work.await;
+            self.flush();
+            done
         }
-        done
+    }
+
+    fn flush(&self) {
+        let Some((collector, write)) = &self.0 else { return };
+        let mut line = Vec::new();
+        if collector.flush(&mut line).is_ok() && !line.is_empty() {
+            write(&line);
+        }
     }
 }
 
