@@ -19,7 +19,7 @@ pub(super) fn https_client() -> SharedHttpClient {
     Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(context).build_https()
 }
 
-/// The system's roots for whoever named some, as a proxy that opens TLS needs it, and outside the partition `aws` (GovCloud, China, the
+/// The system's roots for whoever named some, as a proxy that opens TLS needs it, and outside the partition `aws` (`GovCloud`, China, the
 /// European Sovereign Cloud), for which Amazon's page does not speak.
 fn roots(region: &str, told: bool) -> TrustStore {
     // `eu-central-1`; the other partitions have `us-gov-west-1`, `eusc-de-east-1`, `cn-north-1`.
