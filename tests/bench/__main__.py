@@ -1,7 +1,7 @@
 """`python tests/bench [PART …]`: measures, keeps what was seen in results.json, and writes the report from it.
 
-Without parts it measures all of them. A part that was measured stays until it is measured again, so a run that was broken off goes on where it was;
-`report` alone measures nothing. With QUICK=1 everything is asked only often enough to see that it works, and goes to target/bench/quick.
+Without parts it measures all of them. `rest` stands for those that this commit was not measured for: it goes on with a run that was broken off. `report`
+alone measures nothing. What is not measured now stays as it was. With QUICK=1 everything is asked only often enough to see that it works, and goes to target/bench/quick.
 """
 
 import json
@@ -22,14 +22,16 @@ DIRECTORY = ROOT / "target/bench/quick" if QUICK else ROOT / "docs/bench"
 
 
 def main(*wishes: str) -> int:
-    unknown = set(wishes) - {*measure.PARTS, "report"}
+    unknown = set(wishes) - {*measure.PARTS, "rest", "report"}
     if unknown:
-        print(f"bench: there is no part {', '.join(sorted(unknown))}; there are {', '.join(measure.PARTS)}, report.", file=sys.stderr)
+        print(f"bench: there is no part {', '.join(sorted(unknown))}; there are {', '.join(measure.PARTS)}, rest, report.", file=sys.stderr)
         return 2
     DIRECTORY.mkdir(parents=True, exist_ok=True)
     file = DIRECTORY / "results.json"
     results = json.loads(file.read_text()) if file.exists() else {}
-    for name in [part for part in measure.PARTS if not wishes or part in wishes]:
+    commit = machine.here()["commit"]
+    rest = {part for part in measure.PARTS if results.get(part, {}).get("machine", {}).get("commit") != commit}
+    for name in [part for part in measure.PARTS if not wishes or part in wishes or ("rest" in wishes and part in rest)]:
         measured(name, results, file)
     report.write(results, DIRECTORY)
     print(f"bench: {(DIRECTORY / 'report.md').relative_to(ROOT)}", flush=True)

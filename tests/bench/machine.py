@@ -13,9 +13,11 @@ def here() -> dict[str, str]:
     """This machine, this moment, this commit."""
     cpu = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), platform.machine())
     memory = next(int(line.split()[1]) for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemTotal"))
+    # The report itself is being written.
+    changed = _said("git", "status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs/bench")
     return {
         "at": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
-        "commit": _said("git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"),
+        "commit": _said("git", "rev-parse", "--short=12", "HEAD") + ("-dirty" if changed else ""),
         "cpu": f"{cpu}, {os.cpu_count()} cores",
         "memory": f"{memory / 2**20:.0f} GiB",
         "kernel": f"{platform.system()} {platform.release()}",

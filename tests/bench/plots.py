@@ -34,7 +34,7 @@ def cold(data: dict[str, Any], directory: Path) -> None:
     axis.set_yticks(range(len(names)), names)
     axis.set_xlabel("ms")
     axis.set_xscale("log")
-    axis.legend(frameon=False, loc="lower right")
+    axis.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     save(figure, directory, "cold")
 
 
@@ -92,6 +92,7 @@ def cost(results: dict[str, Any], directory: Path) -> None:
         axis.plot(active, [cognito(plan, count) for count in active], style, color=EMPTY, label=f"Cognito {plan}")
     axis.set_xscale("log")
     axis.set_yscale("symlog", linthresh=1)
+    axis.set_ylim(bottom=0)
     axis.set_xlabel("accounts active in the month")
     axis.set_ylabel("USD a month")
     axis.legend(frameon=False, fontsize=7)

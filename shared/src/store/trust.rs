@@ -19,11 +19,12 @@ pub(super) fn https_client() -> SharedHttpClient {
     Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(context).build_https()
 }
 
-/// The system's roots for whoever named some, as a proxy that opens TLS needs it, and in partitions that others vouch for: China, the European
-/// Sovereign Cloud, the isolated ones.
+/// The system's roots for whoever named some, as a proxy that opens TLS needs it, and outside the partition `aws` (`GovCloud`, China, the
+/// European Sovereign Cloud), for which Amazon's page does not speak.
 fn roots(region: &str, told: bool) -> TrustStore {
-    let others = ["cn-", "eusc-", "us-iso", "eu-iso"].iter().any(|partition| region.starts_with(partition));
-    if told || others { TrustStore::default() } else { TrustStore::empty().with_pem_certificate(AMAZON_ROOTS) }
+    // `eu-central-1`; the other partitions have `us-gov-west-1`, `eusc-de-east-1`, `cn-north-1`.
+    let ordinary = region.split('-').count() == 3 && !region.starts_with("cn-");
+    if ordinary && !told { TrustStore::empty().with_pem_certificate(AMAZON_ROOTS) } else { TrustStore::default() }
 }
 
 #[cfg(test)]
@@ -33,10 +34,9 @@ mod tests {
     #[test]
     fn amazon_alone_vouches_for_aws_unless_others_are_named() {
         let system = |region, told| format!("{:?}", roots(region, told)).contains("enable_native_roots: true");
-        assert!(!system("eu-central-1", false) && !system("us-gov-west-1", false) && !system("", false));
-        assert!(
-            system("eu-central-1", true) && ["cn-north-1", "eusc-de-east-1", "us-iso-east-1"].iter().all(|region| system(region, false))
-        );
+        assert!(["us-east-1", "eu-central-1", "ap-southeast-7"].iter().all(|region| !system(region, false)));
+        assert!(["us-gov-west-1", "eusc-de-east-1", "cn-north-1", ""].iter().all(|region| system(region, false)));
+        assert!(system("eu-central-1", true));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What a function does before its first event: it reads its configuration and builds its clients. Whoever waits for a cold start waits for that alone.
 
 use std::{
-    env,
+    env, fs,
     io::ErrorKind,
     net::TcpListener,
     process::Command,
@@ -15,7 +15,7 @@ use doorward::{config::Settings, entropy::Entropy};
 use doorward_kit::start::every_function;
 
 #[test]
-fn a_function_that_starts_calls_nobody_and_hashes_nothing() {
+fn a_function_that_starts_calls_nobody_hashes_nothing_and_reads_little() {
     // Every service that the SDK could turn to is here, and whoever connects is noticed.
     let services = TcpListener::bind("127.0.0.1:0").expect("a free port");
     services.set_nonblocking(true).expect("a listener that does not wait");
@@ -44,6 +44,15 @@ fn a_function_that_starts_calls_nobody_and_hashes_nothing() {
     assert_eq!(connected, Err(ErrorKind::WouldBlock), "somebody was called");
 }
 
+/// What all starts together may read, in bytes. The system's list of certificates alone has 200 KiB.
+const LITTLE: u64 = 64 * 1024;
+
+/// Bytes that this process has read so far, from files and from anything else (proc(5), `rchar`).
+fn bytes_read() -> u64 {
+    let counts = fs::read_to_string("/proc/self/io").expect("Linux counts");
+    counts.lines().find_map(|line| line.strip_prefix("rchar: ")?.parse().ok()).expect("a number")
+}
+
 #[tokio::test]
 #[ignore = "the test above runs it, in an environment of its own"]
 async fn every_function_starts() {
@@ -54,8 +63,11 @@ async fn every_function_starts() {
         counter.fetch_add(bytes.len(), Ordering::Relaxed);
         bytes.fill(7);
     });
+    let before = bytes_read();
     for (function, said) in every_function(Settings::from_environment, &entropy).await {
         assert!(said.is_ok(), "{function}: {said:?}");
     }
+    let read = bytes_read() - before;
+    assert!(read < LITTLE, "{read} bytes were read");
     assert_eq!(drawn.load(Ordering::Relaxed), 0, "bytes of randomness");
 }
