@@ -2,6 +2,7 @@
 
 use std::{future::Future, panic::AssertUnwindSafe, sync::Arc};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures_util::FutureExt as _;
 use lambda_http::{
     Adapter, Body, Error, LambdaEvent, Response,
@@ -53,12 +54,11 @@ impl Edge {
 
     /// Answers an event of the gateway, format 1.0 or 2.0, in the same format.
     pub async fn answer<E: Endpoint>(self: Arc<Self>, endpoint: Arc<E>, event: LambdaEvent<Box<RawValue>>) -> Result<Box<RawValue>, Error> {
-        let Ok(mut request) = serde_json::from_str::<LambdaRequest>(event.payload.get()) else {
+        let Some((request, query)) = serde_json::from_str(event.payload.get()).ok().and_then(tamed) else {
             // No gateway sends such an event; whoever invokes the function by hand gets an answer all the same.
             let answer = with_status(StatusCode::BAD_REQUEST, &json!({ "detail": "Malformed request." }));
             return Ok(serde_json::value::to_raw_value(&answer.into_event())?);
         };
-        let query = tame(&mut request);
         let handler = service_fn(move |event: lambda_http::Request| {
             let request = Request::new(event, query.clone(), self.trusted_hops);
             Arc::clone(&self).respond(Arc::clone(&endpoint), request)
@@ -126,10 +126,11 @@ pub async fn run<E: Endpoint>(edge: Edge, endpoint: E) -> Result<(), Error> {
 
 /// Takes out of the event what `lambda_http` would build a URL of, and panic where that is none: the host, the protocol, the query string.
 ///
-/// Nothing here reads that URL; the query string's parameters are returned.
-fn tame(request: &mut LambdaRequest) -> Vec<(String, String)> {
-    match request {
+/// Nothing here reads that URL; the query string's parameters are returned. None where the body is not the base64 that the event calls it.
+fn tamed(mut request: LambdaRequest) -> Option<(LambdaRequest, Vec<(String, String)>)> {
+    let query = match &mut request {
         LambdaRequest::ApiGatewayV1(proxy) => {
+            readable(proxy.is_base64_encoded, proxy.body.as_deref())?;
             remove_host(&mut proxy.headers);
             remove_host(&mut proxy.multi_value_headers);
             keep_host(&mut proxy.request_context.domain_name);
@@ -140,6 +141,7 @@ fn tame(request: &mut LambdaRequest) -> Vec<(String, String)> {
             query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
         }
         LambdaRequest::ApiGatewayV2(proxy) => {
+            readable(proxy.is_base64_encoded, proxy.body.as_deref())?;
             remove_host(&mut proxy.headers);
             keep_host(&mut proxy.request_context.domain_name);
             root(&mut proxy.raw_path);
@@ -148,7 +150,13 @@ fn tame(request: &mut LambdaRequest) -> Vec<(String, String)> {
             form_urlencoded::parse(query.as_bytes()).into_owned().collect()
         }
         _ => Vec::new(),
-    }
+    };
+    Some((request, query))
+}
+
+/// `lambda_http` panics where a body is not the base64 that it is said to be.
+fn readable(encoded: bool, body: Option<&str>) -> Option<()> {
+    (!encoded || STANDARD.decode(body.unwrap_or_default()).is_ok()).then_some(())
 }
 
 fn remove_host(headers: &mut HeaderMap) {

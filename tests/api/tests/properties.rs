@@ -159,7 +159,8 @@ proptest! {
 
     #[test]
     fn any_path_and_context_in_an_event_is_answered(
-        route in proptest::sample::select(ROUTES.to_vec()),
+        // The path is how one function tells the two routes that it serves apart: the other one of them is what any other path is.
+        route in proptest::sample::select(ROUTES.into_iter().filter(|route| !route.ends_with("/disavow")).collect::<Vec<_>>()),
         (path, domain, address, stage) in (text(), text(), text(), text()),
         (name, value) in (text(), text()),
         encoded in any::<bool>(),
@@ -186,7 +187,11 @@ proptest! {
         Just(json!({})),
         Just(json!({ "version": "2.0" })),
         Just(json!({ "httpMethod": "POST", "path": null, "headers": null })),
-        text().prop_map(|text| json!({ "httpMethod": "POST", "path": "/", "body": text, "isBase64Encoded": true, "requestContext": {} })),
+        text().prop_map(|text| {
+            let mut event = post("/api/login/", &json!({})).event();
+            event["body"] = json!(format!("{text}!")); // never base64, though it says so
+            event
+        }),
         text().prop_map(|text| json!({ "httpMethod": text, "path": "/", "headers": { "a": text }, "requestContext": {} })),
     ]) {
         let answer = WORLD.runtime.block_on(WORLD.deployment.answer("/api/login", event));
