@@ -14,7 +14,8 @@ use libfuzzer_sys::fuzz_target;
 
 fn rendered(quoted: &str) -> Rendered {
     let (_, sample) = ResetMail::samples(Language::default()).swap_remove(0);
-    let product = Product { name: quoted.to_owned(), ..sample.product.clone() };
+    // The configuration refuses a product whose name holds these.
+    let product = Product { name: quoted.replace(char::is_control, ""), ..sample.product.clone() };
     let mut origin = sample.origin.clone();
     quoted.clone_into(&mut origin.address);
     ResetMail { product, origin, link: format!("https://accounts.example.com/{quoted}"), ..sample }.render().expect("a mail")
@@ -41,7 +42,7 @@ fuzz_target!(|text: &str| {
     }
     if !text.is_empty() && text.len() <= 200 {
         let mail = rendered(text);
-        assert!(!mail.subject.contains(|character: char| character.is_control() && character != '\t'), "{:?}", mail.subject);
+        assert!(!mail.subject.contains(char::is_control), "{:?}", mail.subject);
         assert_eq!(markup(&mail.html), *PLAIN);
     }
 });
