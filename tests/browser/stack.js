@@ -92,7 +92,7 @@ export async function noticeLink(account) {
 // Any mail, sent past Doorward: subject and text are the same.
 export async function sendMail(to, text, html) {
   const content = { Simple: { Subject: { Data: text }, Body: { Text: { Data: text }, Html: { Data: html } } } };
-  const mail = { FromEmailAddress: 'accounts@doorward.example', Destination: { ToAddresses: [to] }, Content: content };
+  const mail = { FromEmailAddress: 'accounts@doorward.internal', Destination: { ToAddresses: [to] }, Content: content };
   const headers = { 'Content-Type': 'application/json', Authorization: 'AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/ses/aws4_request' };
   const answer = await fetch(`${variable('AWS_ENDPOINT_URL')}/v2/email/outbound-emails`, { method: 'POST', headers, body: JSON.stringify(mail) });
   assert.equal(answer.status, 200, await answer.text());

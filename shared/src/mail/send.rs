@@ -43,6 +43,9 @@ impl Sender {
         let address = settings.text("SENDER");
         if !address.is_empty() && EmailAddress::parse(&address).is_err() {
             settings.complain("SENDER: must be one plain address such as accounts@example.com".to_owned());
+        } else if is_example(&address) && !settings.optional("LINK_BASE").is_some_and(|base| base.starts_with("http://")) {
+            // Links without TLS stay on this machine, and so does the mail with them.
+            settings.complain("SENDER: is an example; mail comes from an address of yours that SES has verified".to_owned());
         }
         // The Outbox counts the tries and spaces them; the SDK's own, after an answer was lost, would send a second mail unseen.
         let config = aws_sdk_sesv2::config::Builder::from(&sdk_config().await).retry_config(RetryConfig::disabled()).build();
@@ -85,6 +88,13 @@ impl Sender {
     }
 }
 
+/// Whether an address is at a domain that is kept for examples and tests (RFC 2606; RFC 6761).
+fn is_example(address: &str) -> bool {
+    let domain = address.rsplit('@').next().unwrap_or_default().to_ascii_lowercase();
+    let labels: Vec<&str> = domain.rsplit('.').collect();
+    matches!(labels[..], ["example" | "test" | "invalid" | "localhost", ..] | ["com" | "net" | "org", "example", ..])
+}
+
 /// A name before an address: a quoted string (RFC 5322, 3.2.4) or, where it is not ASCII, encoded words (RFC 2047), as SES asks for.
 fn display_name(name: &str) -> String {
     if name.is_ascii() {
@@ -105,6 +115,16 @@ fn display_name(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn examples_are_told_from_domains_that_somebody_has() {
+        for address in ["a@example.com", "a@mail.Example.ORG", "a@doorward.example", "a@localhost", "a@x.test"] {
+            assert!(is_example(address), "{address}");
+        }
+        for address in ["a@example.de", "a@myexample.com", "a@example.com.br", "a@doorward.internal"] {
+            assert!(!is_example(address), "{address}");
+        }
+    }
 
     #[test]
     fn a_name_before_an_address_is_quoted_or_encoded() {

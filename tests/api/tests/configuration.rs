@@ -100,10 +100,25 @@ async fn nothing_but_the_tables_the_sender_and_the_base_of_links_must_be_set() {
         ("ACCOUNTS_TABLE", "a"),
         ("LIMITS_TABLE", "l"),
         ("OUTBOX_TABLE", "o"),
-        ("SENDER", "accounts@example.com"),
+        ("SENDER", "accounts@doorward.internal"),
         ("LINK_BASE", "https://accounts.example.com"),
     ];
     assert!(at_start(&enough).await.iter().all(|(_, complaints)| complaints.is_empty()));
+}
+
+#[tokio::test]
+async fn mail_from_an_example_does_not_leave_this_machine() {
+    for (base, refused) in [("https://accounts.doorward.internal", true), ("http://localhost:4566", false)] {
+        let pairs = [
+            ("ACCOUNTS_TABLE", "a"),
+            ("LIMITS_TABLE", "l"),
+            ("OUTBOX_TABLE", "o"),
+            ("SENDER", "accounts@example.com"),
+            ("LINK_BASE", base),
+        ];
+        let said: Vec<String> = at_start(&pairs).await.into_iter().flat_map(|(_, complaints)| complaints).collect();
+        assert_eq!(said.iter().any(|complaint| complaint.starts_with("SENDER: is an example")), refused, "{said:?}");
+    }
 }
 
 #[test]

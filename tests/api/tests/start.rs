@@ -33,7 +33,7 @@ fn a_function_that_starts_calls_nobody_hashes_nothing_and_reads_little() {
             ("ACCOUNTS_TABLE", "accounts"),
             ("LIMITS_TABLE", "limits"),
             ("OUTBOX_TABLE", "outbox"),
-            ("SENDER", "accounts@example.com"),
+            ("SENDER", "accounts@doorward.internal"),
             ("LINK_BASE", "https://accounts.example.com"),
         ])
         .output()
