@@ -133,7 +133,9 @@ impl Probe {
 
     fn register(&mut self) -> Result<String, Trouble> {
         let name = self.name();
-        let body = json!({ "username": name, "email": address(&name), "password": format!("Probe-Horse-{:016x}", self.draw()) });
+        // In letters that are no hexadecimal digits, because a password may not be like a name.
+        let password: String = format!("{:016x}", self.draw()).bytes().map(|digit| char::from(b'G' + digit % 16)).collect();
+        let body = json!({ "username": name, "email": address(&name), "password": password });
         let (status, body, _) = self.post("/api/register/", &body)?;
         if status == 201 { Ok(name) } else { Err(format!("registering an account of the probe's own: {status} {body}")) }
     }
