@@ -27,7 +27,7 @@ async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<(), Failure> {
     let mut settings = Settings::from_environment();
     settings.text("AWS_REGION");
-    let store = Store::connect(&mut settings, &[Table::Accounts, Table::Limits, Table::Outbox], Entropy::system()).await;
+    let store = Store::connect(&mut settings, &[Table::Accounts, Table::Limits, Table::Outbox], Entropy::system());
     let admin = Admin::new(&mut settings, store, Clock::system(), Entropy::system());
     settings.finish()?;
     let mut ask = |question: &str| Input::new().with_prompt(question).interact_text().map_err(io::Error::other);

@@ -16,7 +16,7 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 async fn main() -> Result<(), Error> {
     let mut settings = Settings::from_environment();
     telemetry::start(&mut settings);
-    let store = Store::connect(&mut settings, &[Table::Accounts], Entropy::system()).await;
+    let store = Store::connect(&mut settings, &[Table::Accounts], Entropy::system());
     let authorizer = Arc::new(Authorizer::new(&mut settings, store, Clock::system()));
     settings.finish()?;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Question>| {

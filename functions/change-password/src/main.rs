@@ -15,7 +15,7 @@ use lambda_runtime::Error;
 async fn main() -> Result<(), Error> {
     let mut settings = Settings::from_environment();
     telemetry::start(&mut settings);
-    let store = Store::connect(&mut settings, &[Table::Accounts, Table::Limits, Table::Outbox], Entropy::system()).await;
+    let store = Store::connect(&mut settings, &[Table::Accounts, Table::Limits, Table::Outbox], Entropy::system());
     let edge = Edge::configured(&mut settings);
     let endpoint = ChangePassword::new(&mut settings, store, Clock::system(), Entropy::system());
     settings.finish()?;

@@ -15,7 +15,7 @@ use logout::Logout;
 async fn main() -> Result<(), Error> {
     let mut settings = Settings::from_environment();
     telemetry::start(&mut settings);
-    let store = Store::connect(&mut settings, &[Table::Accounts], Entropy::system()).await;
+    let store = Store::connect(&mut settings, &[Table::Accounts], Entropy::system());
     let edge = Edge::configured(&mut settings);
     let endpoint = Logout::new(&mut settings, store, Clock::system(), Entropy::system());
     settings.finish()?;

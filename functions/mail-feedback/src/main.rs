@@ -16,7 +16,7 @@ use mail_feedback::{Event, MailFeedback};
 async fn main() -> Result<(), Error> {
     let mut settings = Settings::from_environment();
     telemetry::start(&mut settings);
-    let store = Store::connect(&mut settings, &[Table::Accounts], Entropy::system()).await;
+    let store = Store::connect(&mut settings, &[Table::Accounts], Entropy::system());
     let metrics = Metrics::configured(&settings);
     settings.finish()?;
     let feedback = Arc::new(MailFeedback::new(store));

@@ -19,8 +19,8 @@ use mailer::{Mailer, Records};
 async fn main() -> Result<(), Error> {
     let mut settings = Settings::from_environment();
     telemetry::start(&mut settings);
-    let store = Store::connect(&mut settings, &[Table::Accounts, Table::Outbox], Entropy::system()).await;
-    let sender = Sender::connect(&mut settings).await;
+    let store = Store::connect(&mut settings, &[Table::Accounts, Table::Outbox], Entropy::system());
+    let sender = Sender::connect(&mut settings);
     let metrics = Metrics::configured(&settings);
     let mailer = Arc::new(Mailer::new(&mut settings, store, sender, Clock::system(), Entropy::system()));
     settings.finish()?;

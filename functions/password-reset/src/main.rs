@@ -15,7 +15,7 @@ use password_reset::PasswordReset;
 async fn main() -> Result<(), Error> {
     let mut settings = Settings::from_environment();
     telemetry::start(&mut settings);
-    let store = Store::connect(&mut settings, &[Table::Limits, Table::Outbox], Entropy::system()).await;
+    let store = Store::connect(&mut settings, &[Table::Limits, Table::Outbox], Entropy::system());
     let edge = Edge::configured(&mut settings);
     let endpoint = PasswordReset::new(&mut settings, store, Clock::system(), Entropy::system());
     settings.finish()?;

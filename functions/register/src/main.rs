@@ -15,7 +15,7 @@ use register::Register;
 async fn main() -> Result<(), Error> {
     let mut settings = Settings::from_environment();
     telemetry::start(&mut settings);
-    let store = Store::connect(&mut settings, &[Table::Accounts, Table::Limits], Entropy::system()).await;
+    let store = Store::connect(&mut settings, &[Table::Accounts, Table::Limits], Entropy::system());
     let edge = Edge::configured(&mut settings);
     let endpoint = Register::new(&mut settings, store, Clock::system(), Entropy::system());
     settings.finish()?;

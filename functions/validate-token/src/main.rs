@@ -15,7 +15,7 @@ use validate_token::ValidateToken;
 async fn main() -> Result<(), Error> {
     let mut settings = Settings::from_environment();
     telemetry::start(&mut settings);
-    let store = Store::connect(&mut settings, &[Table::Accounts, Table::Limits], Entropy::system()).await;
+    let store = Store::connect(&mut settings, &[Table::Accounts, Table::Limits], Entropy::system());
     let edge = Edge::configured(&mut settings);
     let endpoint = ValidateToken::new(&mut settings, store, Clock::system(), Entropy::system());
     settings.finish()?;

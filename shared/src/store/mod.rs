@@ -18,8 +18,10 @@ mod undeliverable;
 use std::time::Duration;
 
 pub use accounts::{Changed, Names, Registered, Taken};
-use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_sdk_dynamodb::Client;
+use aws_config::{
+    BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableCredentialsProvider, retry::RetryConfig, timeout::TimeoutConfig,
+};
+use aws_sdk_dynamodb::{Client, config::SharedCredentialsProvider};
 pub use disavow::{DISAVOWAL_LIFETIME, Disavowed};
 pub use fault::Fault;
 pub use limits::{Attempt, Window};
@@ -57,7 +59,7 @@ impl Store {
     }
 
     /// The store that the environment names. No call is made.
-    pub async fn connect(settings: &mut Settings, used: &[Table], entropy: Entropy) -> Self {
+    pub fn connect(settings: &mut Settings, used: &[Table], entropy: Entropy) -> Self {
         let mut tables = Tables::default();
         for table in used {
             match table {
@@ -66,7 +68,7 @@ impl Store {
                 Table::Outbox => tables.outbox = settings.text("OUTBOX_TABLE"),
             }
         }
-        Self::new(Client::new(&sdk_config().await), tables, entropy)
+        Self::new(Client::new(&sdk_config()), tables, entropy)
     }
 }
 
@@ -96,13 +98,20 @@ pub fn time_outs() -> TimeoutConfig {
 }
 
 /// The SDK as a function needs it: credentials, Region and endpoint from the environment, where Lambda puts them, and nothing else looked up.
-pub(crate) async fn sdk_config() -> aws_config::SdkConfig {
-    aws_config::defaults(BehaviorVersion::latest())
-        .credentials_provider(aws_config::environment::EnvironmentVariableCredentialsProvider::new())
-        .region(std::env::var("AWS_REGION").ok().map(Region::new))
+///
+/// Built by hand, because `aws_config`'s loader brings every other source of credentials with it, a tenth of a function's code, used or not.
+pub(crate) fn sdk_config() -> SdkConfig {
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let is_on = |name| variable(name).map(|value| value.eq_ignore_ascii_case("true"));
+    let mut config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+        .region(variable("AWS_REGION").map(Region::new))
         .http_client(trust::https_client())
         .retry_config(retries())
-        .timeout_config(time_outs())
-        .load()
-        .await
+        .timeout_config(time_outs());
+    config.set_endpoint_url(variable("AWS_ENDPOINT_URL"));
+    config.set_use_fips(is_on("AWS_USE_FIPS_ENDPOINT"));
+    config.set_use_dual_stack(is_on("AWS_USE_DUALSTACK_ENDPOINT"));
+    config.build()
 }

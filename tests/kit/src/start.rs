@@ -29,7 +29,7 @@ pub async fn every_function(settings: impl Fn() -> Settings, entropy: &Entropy) 
         ($name:literal, $type:ident, $tables:expr) => {
             let mut settings = settings();
             telemetry::start(&mut settings);
-            let store = Store::connect(&mut settings, $tables, entropy.clone()).await;
+            let store = Store::connect(&mut settings, $tables, entropy.clone());
             Edge::configured(&mut settings);
             $type::new(&mut settings, store, Clock::system(), entropy.clone());
             said.push(($name, settings.finish()));
@@ -43,16 +43,16 @@ pub async fn every_function(settings: impl Fn() -> Settings, entropy: &Entropy) 
     endpoint!("validate-token", ValidateToken, &ALL[..2]);
     endpoint!("confirm-reset", ConfirmReset, &ALL);
     let mut authorizers = settings();
-    let store = Store::connect(&mut authorizers, &ALL[..1], entropy.clone()).await;
+    let store = Store::connect(&mut authorizers, &ALL[..1], entropy.clone());
     Authorizer::new(&mut authorizers, store, Clock::system());
     said.push(("authorizer", authorizers.finish()));
     let mut mailers = settings();
-    let store = Store::connect(&mut mailers, &[Table::Accounts, Table::Outbox], entropy.clone()).await;
-    let sender = Sender::connect(&mut mailers).await;
+    let store = Store::connect(&mut mailers, &[Table::Accounts, Table::Outbox], entropy.clone());
+    let sender = Sender::connect(&mut mailers);
     Mailer::new(&mut mailers, store, sender, Clock::system(), entropy.clone());
     said.push(("mailer", mailers.finish()));
     let mut feedback = settings();
-    let _ = MailFeedback::new(Store::connect(&mut feedback, &ALL[..1], entropy.clone()).await);
+    let _ = MailFeedback::new(Store::connect(&mut feedback, &ALL[..1], entropy.clone()));
     said.push(("mail-feedback", feedback.finish()));
     said
 }
