@@ -25,7 +25,7 @@ CARGO_FUZZ := 0.13.1
 RUNS ?= 20000
 
 # Bytes: a larger zip means that something heavy got linked by accident.
-LARGEST_ZIP := 4194304
+LARGEST_ZIP := 4000000
 
 export PORT PARAMS STATE STACK CHROMIUM LAMBDA_DIR QUICK
 
