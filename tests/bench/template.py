@@ -51,7 +51,7 @@ def functions() -> dict[str, Function]:
 
     found = {}
     for resource in document["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::Function":
+        if isinstance(resource, dict) and resource["Type"] == "AWS::Serverless::Function":
             properties = resource["Properties"]
             name = Path(properties["CodeUri"]).parent.name
             variables = {**common, **properties["Environment"]["Variables"]}
