@@ -29,7 +29,7 @@ def write(results: dict[str, Any], directory: Path) -> None:
 
 
 INTRODUCTION = """`make bench` wrote this page from [results.json](results.json); `make bench PARTS=report` writes it again. The release zips run here as processes behind a
-runtime API of the bench's own, with the template's environment; the store is [dynoxide](https://crates.io/crates/dynoxide-rs) in another process, over
+runtime API of the bench's own, with the template's environment; the store is dynoxide (the crate `dynoxide-rs`) in another process, over
 plain HTTP on this machine. So nothing here says how long AWS takes: TLS, the network and DynamoDB itself are not in it. Processor time is the
 kernel's count for the function's process. The runtime has one thread and hashes run on others, so hashing is told apart exactly, not by subtraction.
 """
