@@ -38,7 +38,7 @@ fn settings(pairs: &[(&str, &str)]) -> Settings {
 
 /// What each function says when it starts in this environment.
 async fn at_start(pairs: &[(&str, &str)]) -> Vec<(&'static str, Vec<String>)> {
-    let said = every_function(|| settings(pairs), &Entropy::system()).await.into_iter();
+    let said = every_function(|| settings(pairs), &Entropy::system()).into_iter();
     said.map(|(function, said)| {
         let complaints = said.err().map(|complaints| complaints.to_string().split("; ").map(str::to_owned).collect());
         (function, complaints.unwrap_or_default())
