@@ -1,13 +1,18 @@
 //! Answers and what every one of them carries.
 
+use std::{
+    future::{Future, ready},
+    pin::Pin,
+};
+
 use lambda_http::{
-    Body, Response,
+    Body, IntoResponse, Response,
     http::{HeaderMap, HeaderName, HeaderValue, header},
 };
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{Method, Refusal, StatusCode};
+use super::{Refusal, StatusCode};
 
 /// On every answer: nothing is kept, sniffed, framed or referred from, and the next request comes by TLS (ASVS 5.0, chapter 3.4).
 const ALWAYS: [(HeaderName, &str); 5] = [
@@ -74,12 +79,25 @@ impl From<&Refusal> for Answer {
 }
 
 impl Answer {
-    /// The answer as the gateway takes it. A HEAD gets no body (RFC 9110, 9.3.2).
+    /// The answer to a HEAD: the same, but for its body (RFC 9110, 9.3.2).
     #[must_use]
-    pub fn into_response(self, method: &Method) -> Response<Body> {
-        let text = if method == Method::HEAD { None } else { String::from_utf8(self.body).ok() };
-        let body = text.filter(|text| !text.is_empty()).map_or(Body::Empty, Body::Text);
-        let mut response = Response::new(body);
+    pub fn without_body(self) -> Self {
+        Self { body: Vec::new(), ..self }
+    }
+
+    /// The answer to an event that says neither its format nor its method, in format 1.0.
+    #[must_use]
+    pub fn into_event(self) -> Value {
+        let text = String::from_utf8_lossy(&self.body).into_owned();
+        let response = self.into_http();
+        let headers: Map<String, Value> =
+            response.headers().iter().filter_map(|(name, value)| Some((name.to_string(), Value::from(value.to_str().ok()?)))).collect();
+        json!({ "statusCode": response.status().as_u16(), "headers": headers, "body": text, "isBase64Encoded": false })
+    }
+
+    fn into_http(self) -> Response<Body> {
+        let text = String::from_utf8(self.body).ok().filter(|text| !text.is_empty());
+        let mut response = Response::new(text.map_or(Body::Empty, Body::Text));
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
         for (name, value) in ALWAYS {
@@ -87,13 +105,11 @@ impl Answer {
         }
         response
     }
-    /// The answer to an event that says neither its format nor its method, in format 1.0.
-    #[must_use]
-    pub fn into_event(self) -> Value {
-        let text = String::from_utf8_lossy(&self.body).into_owned();
-        let response = self.into_response(&Method::POST);
-        let headers: Map<String, Value> =
-            response.headers().iter().filter_map(|(name, value)| Some((name.to_string(), Value::from(value.to_str().ok()?)))).collect();
-        json!({ "statusCode": response.status().as_u16(), "headers": headers, "body": text, "isBase64Encoded": false })
+}
+
+impl IntoResponse for Answer {
+    /// The answer as the gateway takes it: UTF-8 as it stands. (A `Response` would go through the tables of all the Web's encodings, and they into the zip.)
+    fn into_response(self) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
+        Box::pin(ready(self.into_http()))
     }
 }

@@ -5,7 +5,7 @@ use std::{future::Future, panic::AssertUnwindSafe, sync::Arc};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures_util::FutureExt as _;
 use lambda_http::{
-    Adapter, Body, Error, LambdaEvent, Response,
+    Adapter, Error, LambdaEvent,
     aws_lambda_events::query_map::QueryMap,
     http::{HeaderMap, Method, header, uri::PathAndQuery},
     lambda_runtime::{self, service_fn, tower::ServiceExt as _},
@@ -67,7 +67,7 @@ impl Edge {
         Ok(serde_json::value::to_raw_value(&response)?)
     }
 
-    async fn respond<E: Endpoint>(self: Arc<Self>, endpoint: Arc<E>, request: Request) -> Result<Response<Body>, Error> {
+    async fn respond<E: Endpoint>(self: Arc<Self>, endpoint: Arc<E>, request: Request) -> Result<Answer, Error> {
         let method = request.method.clone();
         let origin = request.headers.get(header::ORIGIN).cloned();
         let reader = request.reader();
@@ -76,7 +76,7 @@ impl Edge {
                 reader.and_then(|reader| endpoint.page(&reader, &refusal)).unwrap_or_else(|| Answer::from(&refusal))
             });
         self.origins.mark(origin.as_ref(), &mut answer.headers);
-        Ok(answer.into_response(&method))
+        Ok(if method == Method::HEAD { answer.without_body() } else { answer })
     }
 
     /// The answer or the refusal, logged either way.

@@ -48,7 +48,7 @@ impl Sender {
             settings.complain("SENDER: is an example; mail comes from an address of yours that SES has verified".to_owned());
         }
         // The Outbox counts the tries and spaces them; the SDK's own, after an answer was lost, would send a second mail unseen.
-        let config = aws_sdk_sesv2::config::Builder::from(&sdk_config()).retry_config(RetryConfig::disabled()).build();
+        let config = aws_sdk_sesv2::config::Builder::from(&sdk_config("SESV2")).retry_config(RetryConfig::disabled()).build();
         Self::new(Client::from_conf(config), address, settings.optional("CONFIGURATION_SET"))
     }
 

@@ -134,7 +134,7 @@ impl<'entropy> Pause<'entropy> {
     /// Waits.
     pub(crate) async fn take(&mut self) {
         let wait_ms = u64::from_le_bytes(self.entropy.bytes()) % self.bound_ms + 1;
-        tracing::debug!(wait_ms, "busy");
+        tracing::info!(wait_ms, "busy");
         tokio::time::sleep(Duration::from_millis(wait_ms)).await;
         self.bound_ms = (2 * self.bound_ms).min(320);
     }

@@ -18,10 +18,14 @@ mod undeliverable;
 use std::time::Duration;
 
 pub use accounts::{Changed, Names, Registered, Taken};
-use aws_config::{
-    BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableCredentialsProvider, retry::RetryConfig, timeout::TimeoutConfig,
+use aws_sdk_dynamodb::{
+    Client,
+    config::{
+        BehaviorVersion, Credentials, IdentityCache, Region, SharedCredentialsProvider, StalledStreamProtectionConfig, retry::RetryConfig,
+        timeout::TimeoutConfig,
+    },
 };
-use aws_sdk_dynamodb::{Client, config::SharedCredentialsProvider};
+use aws_types::SdkConfig;
 pub use disavow::{DISAVOWAL_LIFETIME, Disavowed};
 pub use fault::Fault;
 pub use limits::{Attempt, Window};
@@ -68,7 +72,7 @@ impl Store {
                 Table::Outbox => tables.outbox = settings.text("OUTBOX_TABLE"),
             }
         }
-        Self::new(Client::new(&sdk_config()), tables, entropy)
+        Self::new(Client::new(&sdk_config("DYNAMODB")), tables, entropy)
     }
 }
 
@@ -100,17 +104,25 @@ pub fn time_outs() -> TimeoutConfig {
 /// The SDK as a function needs it: credentials, Region and endpoint from the environment, where Lambda puts them, and nothing else looked up.
 ///
 /// Built by hand, because `aws_config`'s loader brings every other source of credentials with it, a tenth of a function's code, used or not.
-pub(crate) fn sdk_config() -> SdkConfig {
-    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+/// `service` is the service's name in `AWS_ENDPOINT_URL_<SERVICE>`, which goes before `AWS_ENDPOINT_URL` (AWS SDKs and Tools Reference Guide, Service-specific endpoints).
+pub(crate) fn sdk_config(service: &str) -> SdkConfig {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let is_on = |name| variable(name).map(|value| value.eq_ignore_ascii_case("true"));
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
-        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
         .region(variable("AWS_REGION").map(Region::new))
         .http_client(trust::https_client())
         .retry_config(retries())
-        .timeout_config(time_outs());
-    config.set_endpoint_url(variable("AWS_ENDPOINT_URL"));
+        .timeout_config(time_outs())
+        // Every try has a time of its own, and what is sent and read is a few kilobytes.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    if let (Some(id), Some(secret)) = (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
+        let mut credentials = Credentials::builder().access_key_id(id).secret_access_key(secret).provider_name("environment");
+        credentials.set_session_token(variable("AWS_SESSION_TOKEN"));
+        // Lambda ends the process before they expire.
+        config = config.credentials_provider(SharedCredentialsProvider::new(credentials.build())).identity_cache(IdentityCache::no_cache());
+    }
+    config.set_endpoint_url(variable(&format!("AWS_ENDPOINT_URL_{service}")).or_else(|| variable("AWS_ENDPOINT_URL")));
     config.set_use_fips(is_on("AWS_USE_FIPS_ENDPOINT"));
     config.set_use_dual_stack(is_on("AWS_USE_DUALSTACK_ENDPOINT"));
     config.build()

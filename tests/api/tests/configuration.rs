@@ -67,7 +67,7 @@ async fn a_login_function_says_all_that_is_wrong_with_it() {
     let said = at_start(&WRONG).await;
     let (_, complaints) = said.iter().find(|(function, _)| *function == "login").expect("a login");
     insta::assert_snapshot!(complaints.join("\n"), @r"
-    LOG_LEVEL: must be error, warn, info, debug or trace
+    LOG_LEVEL: must be error, warn or info
     ACCOUNTS_TABLE is not set
     LIMITS_TABLE is not set
     ALLOWED_ORIGINS: must be origins such as https://app.example.com, separated by commas, without a path

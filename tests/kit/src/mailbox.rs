@@ -5,9 +5,11 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use aws_sdk_sesv2::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
+use aws_sdk_sesv2::config::{BehaviorVersion, Region, retry::RetryConfig};
 use axum::{Router, body::Bytes, extract::State, http::StatusCode, routing::post};
 use serde_json::Value;
+
+use crate::deployment::credentials;
 
 /// The path of a link that resets a password.
 pub const RESET_LINK: &str = "/api/password_reset/confirm/?token=";
@@ -56,7 +58,7 @@ pub fn client_of(url: &str) -> aws_sdk_sesv2::Client {
     let config = aws_sdk_sesv2::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-central-1"))
-        .credentials_provider(Credentials::for_tests())
+        .credentials_provider(credentials())
         .endpoint_url(url)
         .retry_config(RetryConfig::disabled())
         .timeout_config(doorward::store::time_outs())

@@ -45,13 +45,13 @@ impl Stack {
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(variable("AWS_REGION")))
-            .credentials_provider(Credentials::new(
-                variable("AWS_ACCESS_KEY_ID"),
-                variable("AWS_SECRET_ACCESS_KEY"),
-                None,
-                None,
-                "stack.env",
-            ))
+            .credentials_provider(
+                Credentials::builder()
+                    .access_key_id(variable("AWS_ACCESS_KEY_ID"))
+                    .secret_access_key(variable("AWS_SECRET_ACCESS_KEY"))
+                    .provider_name("stack.env")
+                    .build(),
+            )
             .endpoint_url(variable("AWS_ENDPOINT_URL"))
             .build();
         Self {
