@@ -24,8 +24,9 @@ CARGO_FUZZ := 0.13.1
 # Executions of each fuzz target.
 RUNS ?= 20000
 
-# Bytes: a larger zip means that something heavy got linked by accident.
-LARGEST_ZIP := 4000000
+# Bytes, of the function that is the largest: more means that something heavy got linked by accident.
+LARGEST_ZIP := 3000000
+LARGEST := confirm-reset
 
 export PORT PARAMS STATE STACK CHROMIUM LAMBDA_DIR QUICK
 
@@ -41,8 +42,8 @@ schemathesis = .tools/schemathesis/bin/schemathesis run docs/openapi.json --url 
 fuzzed = $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 functions = $(notdir $(patsubst %/,%,$(wildcard functions/*/)))
 target = $(if $(filter arm64,$(ARCH)),aarch64,x86_64)-unknown-linux-gnu
-zip = PATH="$(CURDIR)/.tools/build/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.tools/build" \
-    cargo lambda build --locked --release --target $(target) --output-format zip --package
+zip = zip() { PATH="$(CURDIR)/.tools/build/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.tools/build" \
+    cargo lambda build --locked --release --target $(target) --package $$1 --bin $$2 && .tools/build/bin/python infra/pack.py $$3 target/lambda/$$2; }; zip
 
 .PHONY: help
 help: ## Shows this
@@ -77,8 +78,8 @@ admin: $(if $(STACK),$(call tool,aws)) ## An operator's commands: make admin ARG
 
 # ---- Checks ----
 
-.PHONY: test lint permissions sbom unit stack-test browser openapi schemathesis fuzz preview probe
-test: $(browser) lint unit fuzz stack-test ## Everything that CI checks
+.PHONY: test lint permissions sbom unit size stack-test browser openapi schemathesis fuzz preview probe
+test: $(browser) lint unit fuzz size stack-test ## Everything that CI checks
 
 lint: $(call tool,lint) $(call tool,checkov) ## Formatting, clippy, docs, dependencies, templates, permissions
 	cargo fmt --all --check
@@ -97,6 +98,10 @@ sbom: $(call tool,lint) ## Writes target/doorward.cdx.json, what the functions a
 
 unit: ## Tests that need no stack: units, and every endpoint from event to response
 	cargo test --locked --workspace --exclude doorward-stack-tests
+
+size: $(call tool,build) ## Builds the largest function as it goes to Lambda and weighs it
+	@[ "$$(uname -m)" = x86_64 ] || { echo "size: the bound was measured on x86_64; nothing is weighed here."; exit 0; }; \
+	$(zip) $(LARGEST) $(LARGEST) --at-most=$(LARGEST_ZIP)
 
 # With IAM enforced and every call recorded.
 stack-test: $(call tool,local) $(call tool,schemathesis) $(browser) ## Tests of the deployed template and, in a browser, of what people see, on a stack of its own
@@ -131,21 +136,19 @@ bench: $(if $(LAMBDA_DIR),,build bench-zips) $(call tool,bench) ## Measures spee
 	.tools/bench/bin/python tests/bench $(PARTS)
 
 bench-zips: calibrate-zip
-	$(zip) doorward-bench-empty
+	@$(zip) doorward-bench-empty empty && zip doorward-bench-calls calls
 
 calibrate: calibrate-zip ## Prints what cost of a hash a time affords here: make calibrate MEMORY_KIB=19456 BUDGET_MS=100
 	@target/$(target)/release/calibrate --memory-kib $(MEMORY_KIB) --budget-ms $(BUDGET_MS)
 
 calibrate-zip: $(call tool,build)
-	@$(zip) doorward-calibrate
+	@$(zip) doorward-calibrate calibrate
 
 # ---- To AWS, and there ----
 
 .PHONY: build deploy doctor set
 build: $(call tool,build) ## Release zips as Lambda wants them, in target/lambda; ARCH=arm64 for Graviton
-	@for function in $(functions); do echo "==> $$function"; $(zip) $$function || exit 1; done
-	@cd target/lambda && for function in $(functions); do size=$$(wc -c < $$function/bootstrap.zip); echo "$$size $$function"; \
-	    [ $$size -le $(LARGEST_ZIP) ] || { echo "build: $$function is larger than $(LARGEST_ZIP) bytes." >&2; exit 1; }; done
+	@for function in $(functions); do echo "==> $$function"; $(zip) $$function $$function || exit 1; done
 
 deploy: build $(call tool,aws) ## Deploys to AWS; asks what it needs on first use
 	.tools/aws/bin/sam deploy --config-file $(CURDIR)/infra/samconfig.toml $(if $(wildcard infra/samconfig.toml),,--guided) --template-file infra/template.yaml

@@ -7,26 +7,25 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import runtime
 import template
-from operations import OPERATIONS, Operation, named
+from operations import CALLS, EMPTY, OPERATIONS, Operation, named
 from store import Store
 
 Data = dict[str, Any]
 
-EMPTY = template.Function("empty", 256, {})
-# A gateway event for the empty function, which answers all alike.
-EMPTY_OPERATION = Operation("empty", "empty", named("login").events, lambda answer: answer["statusCode"] == 200)
 WARM_UP = 5
+# Requests in a row before it is another operation's turn.
+TURN = 10
 
 
 def cold(store: Store, count: int, say: Callable[[str], None]) -> Data:
     """From spawn to the first poll, and on to the first answer. All functions in turn, in another order each time."""
-    functions = {**template.functions(), "empty": EMPTY}
-    first = {operation.function: operation for operation in reversed(OPERATIONS)} | {"empty": EMPTY_OPERATION}
+    first = {operation.function: operation for operation in [*reversed(OPERATIONS), EMPTY]}
     store.fill(count * len(first))
     accounts = iter(range(1, store.accounts + 1))
     events = {name: operation.events(store, [next(accounts) for _ in range(count)]) for name, operation in first.items()}
@@ -34,7 +33,7 @@ def cold(store: Store, count: int, say: Callable[[str], None]) -> Data:
     for round_ in range(count):
         say(f"{round_ + 1} of {count}")
         for name in random.sample(list(first), len(first)):
-            with runtime.start(functions[name], store.url, store.mail_url) as instance:
+            with runtime.start(template.function(name), store.url, store.mail_url) as instance:
                 polled = instance.polled()
                 time.sleep(runtime.SETTLE_SECONDS)
                 init_cpu = instance.spent_ns()[0]
@@ -49,15 +48,15 @@ def cold(store: Store, count: int, say: Callable[[str], None]) -> Data:
 
 def warm(store: Store, count: int, say: Callable[[str], None]) -> Data:
     """A request to a function that runs: time, processor time, calls, units, memory, log."""
-    operations = [EMPTY_OPERATION, *OPERATIONS]
-    store.fill((count + WARM_UP) * len(operations))
-    accounts = list(range(1, store.accounts + 1))
-    seen = {}
-    for operation in operations:
-        say(operation.name)
-        chosen, accounts = accounts[:count + WARM_UP], accounts[count + WARM_UP:]
-        seen[operation.name] = _asked(store, operation, chosen)
-    return seen
+    operations = [EMPTY, *CALLS.values(), *OPERATIONS]
+    number = count + WARM_UP
+    store.fill(number * len(operations))
+    with ExitStack() as running:
+        askings = [
+            Asking(store, operation, range(place * number + 1, (place + 1) * number + 1), running) for place, operation in enumerate(operations)
+        ]
+        _ask_in_turn(askings, say)
+        return {asking.operation.name: asking.seen | asking.resident() for asking in askings}
 
 
 def argon2(_: Store, count: int, say: Callable[[str], None]) -> Data:
@@ -101,7 +100,7 @@ def load(store: Store, count: int, say: Callable[[str], None]) -> Data:
 def sizes(_: Store, __: int, say: Callable[[str], None]) -> Data:
     """What goes to Lambda: zips, the sections of the binaries, and the files of this repository that are in them word for word."""
     seen = {}
-    for name in [*template.functions(), "empty"]:
+    for name in [*template.functions(), EMPTY.function]:
         say(name)
         binary = runtime.binary(name)
         code = binary.read_bytes()
@@ -115,28 +114,34 @@ def growth(_: Store, count: int, say: Callable[[str], None]) -> Data:
     """The same requests with more accounts in the store, and with more sessions of the account they are about."""
     kept = [named(name) for name in ("register", "login", "check a token", "logout", "reset request", "validate", "confirm")]
     seen: Data = {"accounts": {}, "sessions": {}}
-    with Store() as store:
-        before = 0
+    with ExitStack() as running:
+        levels = {}
         for accounts in ACCOUNTS if count > 3 else ACCOUNTS[:2]:
             say(f"{accounts} accounts")
+            store = running.enter_context(Store())
             seen["bytes_per_account"] = store.fill(accounts)
-            # The newest ones, of which nobody was spoilt yet; of a hundred there is no other choice.
-            number = min(count + WARM_UP, (accounts - before) // 2)
-            spoilt, others = range(before + 1, before + number + 1), range(before + number + 1, accounts + 1)
-            seen["accounts"][str(accounts)] = {
-                operation.name: _asked(store, operation, list(spoilt) if operation.spoils else random.sample(others, number)) for operation in kept
-            }
-            before = accounts
-    with Store() as store:
+            # Those that are spoilt are nobody else's.
+            number = min(count + WARM_UP, accounts // 2)
+            spoilt, others = range(1, number + 1), range(number + 1, accounts + 1)
+            levels[str(accounts)] = [
+                Asking(store, operation, spoilt if operation.spoils else random.sample(others, number), running) for operation in kept
+            ]
+        _ask_in_turn([asking for level in levels.values() for asking in level], say)
+        seen["accounts"] = {level: {asking.operation.name: asking.seen for asking in askings} for level, askings in levels.items()}
+    with ExitStack() as running:
+        store = running.enter_context(Store())
         number = count + WARM_UP
         store.fill(number * len(SESSIONS))
+        levels = {}
         for place, sessions in enumerate(SESSIONS):
             say(f"{sessions} sessions")
-            accounts = list(range(place * number + 1, (place + 1) * number + 1))
-            seen["bytes_per_session"] = store.order("/sessions", accounts=accounts, each=sessions)["bytes_each"]
-            seen["sessions"][str(sessions)] = {
-                name: _asked(store, named(name), accounts) for name in ("check a token", "login", "logout", "change password")
-            }
+            accounts = range(place * number + 1, (place + 1) * number + 1)
+            seen["bytes_per_session"] = store.order("/sessions", accounts=list(accounts), each=sessions)["bytes_each"]
+            # What spoils comes last, when the others have been asked.
+            levels[str(sessions)] = [Asking(store, named(name), accounts, running) for name in ("check a token", "login", "logout", "change password")]
+        for spoiling in (False, True):
+            _ask_in_turn([asking for level in levels.values() for asking in level if asking.operation.spoils == spoiling], say)
+        seen["sessions"] = {level: {asking.operation.name: asking.seen for asking in askings} for level, askings in levels.items()}
     return seen
 
 
@@ -149,29 +154,49 @@ def _must_succeed(operation: Operation, answered: runtime.Answered) -> None:
         raise runtime.Broken(f"{operation.name}: {answered.body}")
 
 
-def _asked(store: Store, operation: Operation, accounts: list[int]) -> Data:
-    """Asks once for each account, after some that only warm it up."""
-    function = EMPTY if operation.function == "empty" else template.functions()[operation.function]
-    events = operation.events(store, accounts)
-    seen: Data = {name: [] for name in ("wall_ms", "busy_ms", "own_ms", "hash_ms", "answer_bytes", "logged_bytes", "logged_lines", "calls", "written", "read")}
-    with runtime.start(function, store.counted_url, store.mail_url) as instance:
-        warm_up = min(WARM_UP, len(events) // 2)
-        for number, event in enumerate(events):
-            instance.polled()
-            store.order("/forget")
-            answered = instance.answer(event)
-            _must_succeed(operation, answered)
-            counted = store.order("/calls")
-            if number < warm_up:
-                continue
-            for name in ("wall_ms", "own_ms", "hash_ms", "answer_bytes", "logged_bytes", "logged_lines"):
-                seen[name].append(getattr(answered, name))
-            seen["busy_ms"].append(counted["busy_ms"])
-            seen["calls"].append(len(counted["calls"]))
-            seen["written"].append(counted["written"])
-            seen["read"].append(counted["read"])
-        seen.update(operations=counted["calls"], mails=counted["mails"], resident_kib=instance.resident_kib())
-    return seen
+class Asking:
+    """An operation, a function that runs, and what was seen of them: asked once for each account. The first few requests only warm it up."""
+
+    def __init__(self, store: Store, operation: Operation, accounts: Iterable[int], running: ExitStack) -> None:
+        self.operation = operation
+        self.seen: Data = {name: [] for name in (*SEEN, "busy_ms", "calls", "written", "read")}
+        self._store, self._events = store, operation.events(store, list(accounts))
+        self._instance = running.enter_context(runtime.start(template.function(operation.function), store.counted_url, store.mail_url))
+        self.warm_up = min(WARM_UP, len(self._events) // 2)
+        self._events.reverse()
+
+    def ask(self, times: int, *, counted: bool = True) -> bool:
+        """Asks so often; whether there is more to ask."""
+        for _ in range(min(times, len(self._events))):
+            self._instance.polled()
+            self._store.order("/forget")
+            answered = self._instance.answer(self._events.pop())
+            _must_succeed(self.operation, answered)
+            called = self._store.order("/calls")
+            if counted:
+                for name in SEEN:
+                    self.seen[name].append(getattr(answered, name))
+                for name, value in (("busy_ms", called["busy_ms"]), ("calls", len(called["calls"])), ("written", called["written"]), ("read", called["read"])):
+                    self.seen[name].append(value)
+                self.seen.update(operations=called["calls"], mails=called["mails"])
+        return bool(self._events)
+
+    def resident(self) -> Data:
+        return {"resident_kib": self._instance.resident_kib()}
+
+
+SEEN = ("wall_ms", "own_ms", "hash_ms", "answer_bytes", "logged_bytes", "logged_lines")
+
+
+def _ask_in_turn(askings: list[Asking], say: Callable[[str], None]) -> None:
+    """Some requests of one, some of the next, in another order each time: whatever else the machine does meanwhile strikes all alike."""
+    for asking in askings:
+        asking.ask(asking.warm_up, counted=False)
+    left, turn = askings, 0
+    while left:
+        turn += 1
+        say(f"turn {turn}")
+        left = [asking for asking in random.sample(left, len(left)) if asking.ask(TURN)]
 
 
 def _at_once(store: Store, operation: Operation, function: template.Function, shares: list[list[Any]]) -> Data:

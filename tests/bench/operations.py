@@ -1,6 +1,7 @@
 """What is asked of the functions: gateway events, each of an account of its own and right in every way but where its name says otherwise."""
 
 import base64
+import datetime
 import json
 import uuid
 from collections.abc import Callable
@@ -82,6 +83,22 @@ def _wishes(store: Store, accounts: list[int]) -> list[Any]:
     return store.order("/wishes", accounts=accounts)["events"]
 
 
+def _bounces(_: Store, accounts: list[int]) -> list[Any]:
+    now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return [
+        json.loads(json.dumps(_event("mail-feedback", old="ada@example.org", new=f"{username(account)}@example.com")).replace("2026-01-02T03:04:05.000Z", now))
+        for account in accounts
+    ]
+
+
+def _calls(count: int) -> Events:
+    def events(_: Store, accounts: list[int]) -> list[Any]:
+        event = {**_event("login"), "body": str(count), "isBase64Encoded": False}
+        return [event for _ in accounts]
+
+    return events
+
+
 def _status(expected: int) -> Callable[[Any], bool]:
     return lambda answer: answer.get("statusCode") == expected
 
@@ -96,10 +113,15 @@ OPERATIONS = [
     Operation("change password", "change-password", _change, _status(200), spoils=True),
     Operation("reset request", "password-reset", _reset, _status(200)),
     Operation("send a mail", "mailer", _wishes, lambda answer: answer == {"batchItemFailures": []}, gateway=False, spoils=True),
+    Operation("note a bounce", "mail-feedback", _bounces, lambda answer: answer is None, gateway=False, spoils=True),
     Operation("validate", "validate-token", _with_link("validate-token"), _status(200)),
     Operation("open the link", "confirm-reset", _with_link("confirm-reset.page"), _status(200)),
     Operation("confirm", "confirm-reset", _with_link("confirm-reset", password=NEW_PASSWORD), _status(200), spoils=True),
 ]
+
+# What is nobody's own work: a gateway's event answered with nothing, and so many calls of the store and nothing else.
+EMPTY = Operation("empty", "empty", _calls(0), _status(200))
+CALLS = {count: Operation(f"{count} call{'s' * (count > 1)}, nothing else", "calls", _calls(count), _status(200)) for count in (1, 5)}
 
 
 def named(name: str) -> Operation:

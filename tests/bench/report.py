@@ -9,10 +9,10 @@ from typing import Any
 import cost
 import plots
 import template
-from operations import OPERATIONS
+from operations import CALLS, EMPTY, OPERATIONS
 
 MIB = 2**20
-ARCHIVE_BYTES = 3 * MIB
+ARCHIVE_BYTES = 3_000_000
 HASHING = ("register", "login", "login, wrong password", "change password", "confirm")
 # Growth that is told apart from noise.
 FLAT = 1.10
@@ -70,14 +70,17 @@ def _targets(results: dict[str, Any], data: dict[str, Any], directory: Path) -> 
         ratio, name = max((median(seen["poll_ms"]) / empty, name) for name, seen in data["cold"].items())
         target("start, spawn to first poll, against the empty function", "≤ 2.5 times", f"{ratio:.2f} times ({name})", ratio <= 2.5)
     if "warm" in data:
-        own, name = max((median(seen["own_ms"]), name) for name, seen in data["warm"].items())
-        target("processor time of a request beyond hashing and the store", "< 0.5 ms", f"{own:.2f} ms ({name})", own < 0.5)
+        shares = {operation.name: _shares(data["warm"], operation.name) for operation in OPERATIONS}
+        rest, name = max((rest, name) for name, (_, _, rest) in shares.items())
+        target("processor time of a request beyond hashing, the runtime and calling the store", "< 0.5 ms", f"{rest:.2f} ms ({name})", rest < 0.5)
+        own, name = max((sum(parts), name) for name, parts in shares.items())
+        target("the same, the runtime and the store's client in it", "< 0.5 ms", f"{own:.2f} ms ({name})", own < 0.5)
     if "argon2" in data:
         ratio = median(data["argon2"]["ours_ms"]) / median(data["argon2"]["theirs_ms"])
         target("Argon2id against the reference C library", "≤ 1 times", f"{ratio:.2f} times", ratio <= 1)
     if "sizes" in data:
         size, name = max((seen["zip_bytes"], name) for name, seen in data["sizes"].items())
-        target("zip", "≤ 3 MiB", f"{size / MIB:.2f} MiB ({name})", size <= ARCHIVE_BYTES)
+        target("zip", "≤ 3 MB", f"{size / 1e6:.2f} MB ({name})", size <= ARCHIVE_BYTES)
     if "load" in data:
         hashing = int(template.parameters()["Argon2MemoryKib"]) / 1024
         for operation, besides in (("login", hashing), ("check a token", 0.0)):
@@ -131,18 +134,31 @@ def _cold(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str
     )
 
 
+def _shares(warm: dict[str, Any], name: str) -> tuple[float, float, float]:
+    """An operation's processor time but for hashing, in parts: the runtime's, that of calling services, and the rest."""
+    own = {operation: median(seen["own_ms"]) for operation, seen in warm.items()}
+    (few, least), (many, most) = ((count, own[operation.name]) for count, operation in CALLS.items())
+    runtime = own[EMPTY.name]
+    asked = median(warm[name]["calls"]) + warm[name]["mails"]
+    calls = least - runtime + (asked - few) * (most - least) / (many - few)
+    return runtime, calls, own[name] - runtime - calls
+
+
 def _warm(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str:
     plots.warm(data["warm"], directory)
     rows = []
-    for name in ["empty", *(operation.name for operation in OPERATIONS)]:
-        seen = data["warm"][name]
+    for operation in [EMPTY, *CALLS.values(), *OPERATIONS]:
+        seen = data["warm"][operation.name]
         own_wall = [wall - busy for wall, busy in zip(seen["wall_ms"], seen["busy_ms"])]
-        rows.append([name, _spread(own_wall), _ms(_percentile(own_wall, 0.99)), _spread(seen["own_ms"]), _spread(seen["hash_ms"]) if max(seen["hash_ms"]) > 1 else "",
-                     f"{seen['resident_kib']['VmHWM'] / 1024:.1f}"])
+        parts = [_ms(part) for part in _shares(data["warm"], operation.name)] if operation in OPERATIONS else ["", "", ""]
+        rows.append([operation.name, _spread(own_wall), _ms(_percentile(own_wall, 0.99)), _spread(seen["own_ms"]), *parts,
+                     _spread(seen["hash_ms"]) if max(seen["hash_ms"]) > 1 else "", f"{seen['resident_kib']['VmHWM'] / 1024:.1f}"])
     return (
         "## A warm request\n\nms, median and quartiles. Wall time is without the time in which a call was with the store. \"Own\" is the processor time "
-        "of everything but hashing: reading the event, making, signing and reading the calls, the answer, the log line, the next poll. Resident is the most the process ever held, MiB.\n\n"
-        + _table(["operation", "wall, without store", "p99", "processor, own", "processor, hashing", "resident"], rows)
+        "of everything but hashing: reading the event, making, signing and reading the calls, the answer, the log line, the next poll. Of it the runtime's is what the empty "
+        "function takes, that of the calls what a program takes for as many that does nothing else, and the endpoint's is the rest, to which belongs that a hash leaves nothing else in the "
+        "processor's caches. Resident is the most the process ever held, MiB.\n\n"
+        + _table(["operation", "wall, without store", "p99", "processor, own", "runtime", "calls", "endpoint", "processor, hashing", "resident"], rows)
         + "\n![Where the time of a warm request goes](warm.svg)\n"
     )
 
@@ -193,12 +209,12 @@ def _sizes(results: dict[str, Any], data: dict[str, Any], directory: Path) -> st
         parts = {what: seen["sections"].get(section, 0) for section, what in named.items()}
         unwound = sum(seen["sections"].get(section, 0) for section in unwinding)
         rest = seen["binary_bytes"] - sum(parts.values()) - unwound
-        rows.append([name, f"{seen['zip_bytes'] / MIB:.2f}", f"{seen['binary_bytes'] / MIB:.2f}", *(f"{size / MIB:.2f}" for size in (*parts.values(), unwound, rest)),
+        rows.append([name, *(f"{size / 1e6:.2f}" for size in (seen["zip_bytes"], seen["binary_bytes"], *parts.values(), unwound, rest)),
                      f"{sum(seen['embedded'].values()) / 1024:.0f}"])
     largest = max(data["sizes"].values(), key=lambda seen: sum(seen["embedded"].values()))["embedded"]
     files = ", ".join(f"`{name}` {size / 1024:.0f}" for name, size in sorted(largest.items(), key=lambda entry: -entry[1])[:5])
     return (
-        "## Zips\n\nMiB; embedded files (templates, languages, the list of common passwords) are in the constants, KiB, found word for word.\n\n"
+        "## Zips\n\nMB (10⁶ bytes); embedded files (templates, languages, the list of common passwords) are in the constants, KiB, found word for word.\n\n"
         + _table(["function", "zip", "binary", *named.values(), "unwinding", "rest", "embedded, KiB"], rows)
         + (f"\nThe largest embedded files, KiB: {files}.\n" if files else "")
     )

@@ -60,6 +60,12 @@ def functions() -> dict[str, Function]:
     return found
 
 
+def function(name: str) -> Function:
+    """A function of the template, or one of the bench's own, which get what most of those have."""
+    common = {"ACCOUNTS_TABLE": "accounts"} if name == "calls" else {}
+    return functions().get(name) or Function(name, 256, common)
+
+
 def lambda_directory() -> Path:
     """Where the zips are: target/lambda, unless LAMBDA_DIR says otherwise."""
     return Path(os.environ.get("LAMBDA_DIR") or ROOT / "target/lambda").resolve()
