@@ -13,14 +13,15 @@ from typing import Any
 
 import runtime
 import template
-from operations import CALLS, EMPTY, OPERATIONS, Operation, named
+from operations import BASELINE, EMPTY, OPERATIONS, Operation, named
 from store import Store
 
 Data = dict[str, Any]
 
 WARM_UP = 5
-# Requests in a row before it is another operation's turn.
-TURN = 10
+# Requests in a row before it is another operation's turn: many, so that a function is as warm as one that is busy, or few, where nothing but the machine's
+# mood may differ.
+LONG_TURN, SHORT_TURN = 10, 2
 
 
 def cold(store: Store, count: int, say: Callable[[str], None]) -> Data:
@@ -48,14 +49,14 @@ def cold(store: Store, count: int, say: Callable[[str], None]) -> Data:
 
 def warm(store: Store, count: int, say: Callable[[str], None]) -> Data:
     """A request to a function that runs: time, processor time, calls, units, memory, log."""
-    operations = [EMPTY, *CALLS.values(), *OPERATIONS]
+    operations = [*BASELINE, *OPERATIONS]
     number = count + WARM_UP
     store.fill(number * len(operations))
     with ExitStack() as running:
         askings = [
             Asking(store, operation, range(place * number + 1, (place + 1) * number + 1), running) for place, operation in enumerate(operations)
         ]
-        _ask_in_turn(askings, say)
+        _ask_in_turn(askings, LONG_TURN, say)
         return {asking.operation.name: asking.seen | asking.resident() for asking in askings}
 
 
@@ -126,7 +127,7 @@ def growth(_: Store, count: int, say: Callable[[str], None]) -> Data:
             levels[str(accounts)] = [
                 Asking(store, operation, spoilt if operation.spoils else random.sample(others, number), running) for operation in kept
             ]
-        _ask_in_turn([asking for level in levels.values() for asking in level], say)
+        _ask_in_turn([asking for level in levels.values() for asking in level], SHORT_TURN, say)
         seen["accounts"] = {level: {asking.operation.name: asking.seen for asking in askings} for level, askings in levels.items()}
     with ExitStack() as running:
         store = running.enter_context(Store())
@@ -140,7 +141,7 @@ def growth(_: Store, count: int, say: Callable[[str], None]) -> Data:
             # What spoils comes last, when the others have been asked.
             levels[str(sessions)] = [Asking(store, named(name), accounts, running) for name in ("check a token", "login", "logout", "change password")]
         for spoiling in (False, True):
-            _ask_in_turn([asking for level in levels.values() for asking in level if asking.operation.spoils == spoiling], say)
+            _ask_in_turn([asking for level in levels.values() for asking in level if asking.operation.spoils == spoiling], SHORT_TURN, say)
         seen["sessions"] = {level: {asking.operation.name: asking.seen for asking in askings} for level, askings in levels.items()}
     return seen
 
@@ -188,7 +189,7 @@ class Asking:
 SEEN = ("wall_ms", "own_ms", "hash_ms", "answer_bytes", "logged_bytes", "logged_lines")
 
 
-def _ask_in_turn(askings: list[Asking], say: Callable[[str], None]) -> None:
+def _ask_in_turn(askings: list[Asking], turns_of: int, say: Callable[[str], None]) -> None:
     """Some requests of one, some of the next, in another order each time: whatever else the machine does meanwhile strikes all alike."""
     for asking in askings:
         asking.ask(asking.warm_up, counted=False)
@@ -196,7 +197,7 @@ def _ask_in_turn(askings: list[Asking], say: Callable[[str], None]) -> None:
     while left:
         turn += 1
         say(f"turn {turn}")
-        left = [asking for asking in random.sample(left, len(left)) if asking.ask(TURN)]
+        left = [asking for asking in random.sample(left, len(left)) if asking.ask(turns_of)]
 
 
 def _at_once(store: Store, operation: Operation, function: template.Function, shares: list[list[Any]]) -> Data:
@@ -270,5 +271,5 @@ PARTS: dict[str, tuple[Callable[[Store, int, Callable[[str], None]], Data], int,
     "warm": (warm, 100, 3),
     "argon2": (argon2, 20, 2),
     "load": (load, 200, 20),
-    "growth": (growth, 40, 3),
+    "growth": (growth, 80, 3),
 }

@@ -91,9 +91,9 @@ def _bounces(_: Store, accounts: list[int]) -> list[Any]:
     ]
 
 
-def _calls(count: int) -> Events:
+def _calls(calls: int, hashes: int) -> Events:
     def events(_: Store, accounts: list[int]) -> list[Any]:
-        event = {**_event("login"), "body": str(count), "isBase64Encoded": False}
+        event = {**_event("login"), "body": f"{calls} {hashes}", "isBase64Encoded": False}
         return [event for _ in accounts]
 
     return events
@@ -119,9 +119,13 @@ OPERATIONS = [
     Operation("confirm", "confirm-reset", _with_link("confirm-reset", password=NEW_PASSWORD), _status(200), spoils=True),
 ]
 
-# What is nobody's own work: a gateway's event answered with nothing, and so many calls of the store and nothing else.
-EMPTY = Operation("empty", "empty", _calls(0), _status(200))
-CALLS = {count: Operation(f"{count} call{'s' * (count > 1)}, nothing else", "calls", _calls(count), _status(200)) for count in (1, 5)}
+# What is nobody's own work: a gateway's event answered with nothing; so many calls of the store and nothing else; a hash before the last of them.
+EMPTY = Operation("empty", "empty", _calls(0, 0), _status(200))
+FEW, MANY = 1, 5
+CALLS_FEW = Operation(f"{FEW} call, nothing else", "calls", _calls(FEW, 0), _status(200))
+CALLS_MANY = Operation(f"{MANY} calls, nothing else", "calls", _calls(MANY, 0), _status(200))
+CALLS_AND_HASH = Operation(f"{MANY} calls and a hash, nothing else", "calls", _calls(MANY, 1), _status(200))
+BASELINE = [EMPTY, CALLS_FEW, CALLS_MANY, CALLS_AND_HASH]
 
 
 def named(name: str) -> Operation:

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use doorward::{
-    http::{Answer, FieldErrors, Method, Refusal},
+    http::{Answer, FieldErrors, Refusal},
     store::Fault,
 };
 use doorward_kit::{

@@ -1,9 +1,12 @@
-//! Calls the store as often as the body says and does nothing else: what a call costs, whoever makes it.
+//! Calls the store as often as the body's first number says, and hashes before the last call as often as its second: what that costs, whoever does it.
+
+use std::sync::Arc;
 
 use doorward::{
     account::AccountId,
     config::Settings,
     entropy::Entropy,
+    password::{Hasher, TypedPassword},
     store::{Store, Table},
 };
 use lambda_http::{Body, Error, Request, Response, run, service_fn};
@@ -12,12 +15,17 @@ use lambda_http::{Body, Error, Request, Response, run, service_fn};
 async fn main() -> Result<(), Error> {
     let mut settings = Settings::from_environment();
     let store = Store::connect(&mut settings, &[Table::Accounts], Entropy::system());
+    let hasher = Arc::new(Hasher::configured(&mut settings, Entropy::system()));
     settings.finish()?;
-    let store = &store;
+    let (store, hasher) = (&store, &hasher);
     run(service_fn(async |request: Request| {
         let nobody: AccountId = "00000000-0000-7000-8000-000000000000".parse()?;
-        let calls: usize = str::from_utf8(request.body())?.parse()?;
-        for _ in 0..calls {
+        let (calls, hashes) = str::from_utf8(request.body())?.split_once(' ').ok_or("two numbers")?;
+        let (calls, hashes): (usize, usize) = (calls.parse()?, hashes.parse()?);
+        for call in 1..=calls {
+            for _ in 0..if call == calls { hashes } else { 0 } {
+                hasher.verify(TypedPassword::new("Correct-Horse-42".to_owned()), None).await?;
+            }
             store.account(nobody).await?;
         }
         Ok::<_, Error>(Response::new(Body::Empty))
