@@ -20,10 +20,10 @@ async fn main() -> Result<(), Error> {
     let (store, hasher) = (&store, &hasher);
     run(service_fn(async |request: Request| {
         let nobody: AccountId = "00000000-0000-7000-8000-000000000000".parse()?;
-        let (calls, hashes) = str::from_utf8(request.body())?.split_once(' ').ok_or("two numbers")?;
-        let (calls, hashes): (usize, usize) = (calls.parse()?, hashes.parse()?);
-        for call in 1..=calls {
-            for _ in 0..if call == calls { hashes } else { 0 } {
+        let (calls, decoys) = str::from_utf8(request.body())?.split_once(' ').ok_or("two numbers")?;
+        let (calls, decoys): (usize, usize) = (calls.parse()?, decoys.parse()?);
+        for nth in 1..=calls {
+            for _ in 0..if nth == calls { decoys } else { 0 } {
                 hasher.verify(TypedPassword::new("Correct-Horse-42".to_owned()), None).await?;
             }
             store.account(nobody).await?;
