@@ -104,9 +104,14 @@ pub fn time_outs() -> TimeoutConfig {
 /// The SDK as a function needs it: credentials, Region and endpoint from the environment, where Lambda puts them, and nothing else looked up.
 ///
 /// Built by hand, because `aws_config`'s loader brings every other source of credentials with it, a tenth of a function's code, used or not.
-/// `service` is the service's name in `AWS_ENDPOINT_URL_<SERVICE>`, which goes before `AWS_ENDPOINT_URL` (AWS SDKs and Tools Reference Guide, Service-specific endpoints).
+/// `service` is the service's name in `AWS_ENDPOINT_URL_<SERVICE>`, which goes before `AWS_ENDPOINT_URL` (AWS SDKs and Tools Reference Guide,
+/// Service-specific endpoints).
 pub(crate) fn sdk_config(service: &str) -> SdkConfig {
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    sdk_config_of(service, |name| std::env::var(name).ok())
+}
+
+fn sdk_config_of(service: &str, variables: impl Fn(&str) -> Option<String>) -> SdkConfig {
+    let variable = |name: &str| variables(name).filter(|value| !value.is_empty());
     let is_on = |name| variable(name).map(|value| value.eq_ignore_ascii_case("true"));
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -126,4 +131,36 @@ pub(crate) fn sdk_config(service: &str) -> SdkConfig {
     config.set_use_fips(is_on("AWS_USE_FIPS_ENDPOINT"));
     config.set_use_dual_stack(is_on("AWS_USE_DUALSTACK_ENDPOINT"));
     config.build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn configured(service: &str, variables: &[(&str, &str)]) -> SdkConfig {
+        sdk_config_of(service, |wanted| variables.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn a_service_s_own_endpoint_goes_before_that_of_all() {
+        let both = [("AWS_ENDPOINT_URL", "http://all"), ("AWS_ENDPOINT_URL_DYNAMODB", "http://store")];
+        assert_eq!(configured("DYNAMODB", &both).endpoint_url(), Some("http://store"));
+        assert_eq!(configured("SESV2", &both).endpoint_url(), Some("http://all"));
+        assert_eq!(configured("SESV2", &[("AWS_ENDPOINT_URL", "")]).endpoint_url(), None);
+    }
+
+    #[test]
+    fn the_sdk_is_what_lambda_s_environment_says() {
+        let config = configured("DYNAMODB", &[("AWS_REGION", "eu-central-1"), ("AWS_USE_FIPS_ENDPOINT", "TRUE")]);
+        assert_eq!(
+            (config.region().map(AsRef::as_ref), config.use_fips(), config.use_dual_stack()),
+            (Some("eu-central-1"), Some(true), None)
+        );
+        assert!(config.credentials_provider().is_none());
+        let keys = [("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "hidden"), ("AWS_SESSION_TOKEN", "unseen")];
+        assert!(configured("DYNAMODB", &keys[..1]).credentials_provider().is_none(), "half a key is none");
+        let config = configured("DYNAMODB", &keys);
+        let shown = format!("{:?}", config.credentials_provider());
+        assert!(config.credentials_provider().is_some() && !shown.contains("hidden") && !shown.contains("unseen"), "{shown}");
+    }
 }
