@@ -4,7 +4,7 @@ import base64
 import datetime
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,3 +131,8 @@ BASELINE = [EMPTY, CALLS_FEW, CALLS_MANY, CALLS_AND_HASH]
 def named(name: str) -> Operation:
     """The operation of this name."""
     return next(operation for operation in OPERATIONS if operation.name == name)
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Names of operations as they are listed here, however they were kept."""
+    return sorted(names, key=[operation.name for operation in OPERATIONS].index)

@@ -10,7 +10,7 @@ matplotlib.use("svg")
 from matplotlib import pyplot as plt  # noqa: E402
 
 from cost import PRICES, cognito, month  # noqa: E402
-from operations import OPERATIONS  # noqa: E402
+from operations import OPERATIONS, in_order  # noqa: E402
 
 OWN, HASH, STORE, EMPTY = "#0b6357", "#d98e04", "#8fa3ad", "#555555"
 plt.rcParams.update({"svg.hashsalt": "doorward", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
@@ -57,7 +57,7 @@ def growth(data: dict[str, Any], directory: Path) -> None:
     figure, axes = plt.subplots(1, 2, figsize=(8, 3.6))
     for axis, what in zip(axes, ("accounts", "sessions")):
         counts = sorted(data[what], key=int)
-        for name in data[what][counts[0]]:
+        for name in in_order(data[what][counts[0]]):
             axis.plot([int(count) for count in counts], [median(data[what][count][name]["own_ms"]) for count in counts], "o-", markersize=3, label=name)
         axis.set_xscale("log")
         axis.set_ylim(bottom=0)
@@ -70,7 +70,8 @@ def growth(data: dict[str, Any], directory: Path) -> None:
 def load(data: dict[str, Any], directory: Path) -> None:
     """Requests a second of one core over instances."""
     figure, axes = plt.subplots(1, len(data), figsize=(8, 3.2))
-    for axis, (name, levels) in zip(axes, data.items()):
+    for axis, name in zip(axes, in_order(data)):
+        levels = data[name]
         counts = sorted(levels, key=int)
         axis.plot(counts, [levels[count]["requests"] / levels[count]["cpu_seconds"] for count in counts], "o-", color=OWN, label="per core of the functions")
         axis.plot(counts, [levels[count]["requests"] / levels[count]["seconds"] for count in counts], "o-", color=STORE, label="on this machine, store included")

@@ -9,7 +9,7 @@ from typing import Any
 import cost
 import plots
 import template
-from operations import BASELINE, CALLS_AND_HASH, CALLS_FEW, CALLS_MANY, EMPTY, FEW, MANY, OPERATIONS
+from operations import BASELINE, CALLS_AND_HASH, CALLS_FEW, CALLS_MANY, EMPTY, FEW, MANY, OPERATIONS, in_order
 
 MIB = 2**20
 ARCHIVE_BYTES = 3_000_000
@@ -156,8 +156,8 @@ def _warm(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str
     return (
         "## A warm request\n\nms, median and quartiles. Wall time is without the time in which a call was with the store. \"Own\" is the processor time "
         "of everything but hashing: reading the event, making, signing and reading the calls, the answer, the log line, the next poll. Of it the runtime's is what the empty "
-        "function takes; that of the calls is what a program takes for as many that does nothing else; after a hash the same program takes so much more for the same calls, since "
-        "19 MiB went through the processor's caches; the endpoint's is the rest. Resident is the most the process ever held, MiB.\n\n"
+        "function takes; that of the calls is what a program takes for as many that does nothing else; after a hash the same program takes so much more for the same calls (the "
+        "hash's memory has passed through the processor's caches); the endpoint's is the rest. Resident is the most the process ever held, MiB.\n\n"
         + _table(["operation", "wall, without store", "p99", "processor, own", "runtime", "calls", "after a hash", "endpoint", "processor, hashing", "resident"], rows)
         + "\n![Where the time of a warm request goes](warm.svg)\n"
     )
@@ -189,7 +189,8 @@ def _argon2(results: dict[str, Any], data: dict[str, Any], directory: Path) -> s
 def _load(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str:
     plots.load(data["load"], directory)
     rows = []
-    for name, levels in data["load"].items():
+    for name in in_order(data["load"]):
+        levels = data["load"][name]
         for count in sorted(levels, key=int):
             level = levels[count]
             rows.append([name, count, f"{level['requests'] / level['cpu_seconds']:.0f}", f"{level['requests'] / level['seconds']:.0f}", f"{max(level['resident_kib']) / 1024:.1f}"])
@@ -226,7 +227,7 @@ def _growth(results: dict[str, Any], data: dict[str, Any], directory: Path) -> s
     for what, head in (("accounts", "accounts"), ("sessions", "sessions of the account")):
         levels = data["growth"][what]
         counts = sorted(levels, key=int)
-        names = list(levels[counts[0]])
+        names = in_order(levels[counts[0]])
         units = {count: {name: tuple(median(levels[count][name][kind]) for kind in ("calls", "written", "read")) for name in names} for count in counts}
 
         def cell(count: str, name: str) -> str:
