@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
@@ -63,7 +64,13 @@ def month(active: int, results: dict[str, Any], *, without: tuple[str, ...] = ()
     overhead = assumed("item_overhead_bytes")
     account = growth["bytes_per_account"] + assumed("items_per_account") * overhead
     kept = assumed("accounts_per_active") * account + assumed("sessions_per_active") * (growth["bytes_per_session"] + overhead)
-    return asked + active * kept / GB * (price("storage_gb_month") + price("recovery_gb_month"))
+    return asked + metrics() * price("metric_month") + active * kept / GB * (price("storage_gb_month") + price("recovery_gb_month"))
+
+
+def metrics() -> int:
+    """How many metrics there are when each counts something in every hour."""
+    source = (template.ROOT / "shared/src/metric.rs").read_text()
+    return len(re.findall(r"const \w+: Self = Self\(", source)) + len(re.findall(r"histogram!\((\w+)\)", source))
 
 
 def cognito(plan: str, active: int) -> float:

@@ -248,6 +248,8 @@ def _cost(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str
     active = (10_000, 100_000, 1_000_000)
     months = [["Doorward", *(f"{cost.month(count, results):,.2f}" for count in active)],
               ["of which checks of tokens", *(f"{cost.month(count, results) - cost.month(count, results, without=('check a token',)):,.2f}" for count in active)]]
+    counted, alarms = cost.metrics(), template.alarms()
+    months.append(["of which metrics", *(f"{counted * cost.price('metric_month'):,.2f}" for _ in active)])
     months += [[f"Cognito {plan}", *(f"{cost.cognito(plan, count) + cost.cognito_mails(count):,.2f}" for count in active)] for plan in cost.PRICES["cognito"]["plans"]]
     prices = [[price["what"], f"{price['price']:.10f}".rstrip("0").rstrip("."), price["per"], price["source"]] for price in cost.PRICES["prices"].values()]
     assumed = [[entry["what"], f"{entry['value']:g}"] for entry in cost.PRICES["assumptions"].values()]
@@ -257,7 +259,8 @@ def _cost(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str
         "A million of each operation, and the milliseconds Lambda bills for one: measured processor time at the share of a processor that the template's memory buys, and the assumed time of calls.\n\n"
         + _table(["operation", "billed ms", "gateway", "Lambda", "DynamoDB", "SES", "logs", "transfer", "sum"], rows)
         + f"\nA month, where an active account does this much in it: {usage}. Cognito's tokens are checked by their signature, at no price, until they expire; "
-        "Doorward's are looked up, so that they end at once. Both sides pay for the same mails.\n\n"
+        "Doorward's are looked up, so that they end at once. Both sides pay for the same mails. "
+        f"Each of the {counted} metrics is taken to count something in every hour; the {alarms} alarms, which need a topic, would be {alarms * cost.price('alarm_month'):.2f} more.\n\n"
         + _table(["accounts active in the month", *(f"{count:,}" for count in active)], months)
         + "\n![Dollars a month](cost.svg)\n\n" + _table(["price", "USD", "per", "source"], prices, texts=(2, 3))
         + f"\nCognito: {cost.PRICES['cognito']['source']}.\n\n" + _table(["assumption", ""], assumed)

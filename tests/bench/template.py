@@ -66,6 +66,18 @@ def function(name: str) -> Function:
     return functions().get(name) or Function(name, 256, common)
 
 
+def alarms() -> int:
+    """How many alarms there are with an AlarmTopic, loops written out."""
+
+    def count(of: Any) -> int:
+        if not isinstance(of, dict):
+            return 0
+        loops = sum(len(value[1]) * count(value[2]) for name, value in of.items() if name.startswith("Fn::ForEach::"))
+        return loops + sum(isinstance(value, dict) and value.get("Type") == "AWS::CloudWatch::Alarm" for value in of.values())
+
+    return count(_document()["Resources"])
+
+
 def lambda_directory() -> Path:
     """Where the zips are: target/lambda, unless LAMBDA_DIR says otherwise."""
     return Path(os.environ.get("LAMBDA_DIR") or ROOT / "target/lambda").resolve()
