@@ -79,7 +79,7 @@ admin: $(if $(STACK),$(call tool,aws)) ## An operator's commands: make admin ARG
 # ---- Checks ----
 
 .PHONY: test lint permissions sbom unit size stack-test browser openapi schemathesis fuzz preview probe
-test: $(browser) lint unit fuzz size stack-test ## Everything that CI checks
+test: $(browser) lint unit fuzz stack-test ## Everything that CI checks
 
 lint: $(call tool,lint) $(call tool,checkov) ## Formatting, clippy, docs, dependencies, templates, permissions
 	cargo fmt --all --check
