@@ -74,7 +74,7 @@ replay: $(call tool,local) ## Runs an event against it: make replay EVENT=events
 
 admin: $(if $(STACK),$(call tool,aws)) ## An operator's commands: make admin ARGS="show ada@example.org"; STACK=name works on AWS
 	@variables="$$($(if $(STACK),.tools/aws/bin/python infra/environment.py $(STACK),cat $(or $(STATE),.local)/stack.env))" && eval "$$variables" && \
-	    cargo run --locked --quiet --profile local -p doorward-admin -- $(ARGS)
+	    cargo run --locked --quiet -p doorward-admin -- $(ARGS)
 
 # ---- Checks ----
 

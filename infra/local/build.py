@@ -20,7 +20,7 @@ def environment() -> dict[str, str]:
 
 
 def binaries(settings: Settings) -> dict[str, Path]:
-    """Builds every function with the `local` profile: the release's code, optimised only where it computes, linked here."""
+    """Builds every function as the tests build it: optimised only where it computes, linked here."""
     functions = list(settings.template.zips)
     if not shutil.which("cargo"):
         raise Failure("cargo is not installed; Rust comes from rustup.rs.")
@@ -28,7 +28,7 @@ def binaries(settings: Settings) -> dict[str, Path]:
     if missing:
         raise Failure(f"functions/{missing[0]} has no Cargo.toml, but the template names it.")
     out = settings.directory / "lambda"
-    command = ["cargo", "lambda", "build", "--compiler", "cargo", "--profile", "local", "--lambda-dir", str(out)]
+    command = ["cargo", "lambda", "build", "--compiler", "cargo", "--lambda-dir", str(out)]
     command += [argument for name in functions for argument in ("--package", name)]
     # Standard output to standard error: progress belongs there, and `make up | cat` keeps cargo's bar.
     if subprocess.run(command, cwd=ROOT, env=environment(), stdout=sys.stderr).returncode != 0:
