@@ -99,26 +99,6 @@ impl Settings {
     }
 }
 
-/// Whether strangers may make accounts: an emergency lever.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Registration {
-    /// Anyone may register.
-    Open,
-    /// Nobody may register.
-    Closed,
-}
-
-impl Registration {
-    /// `REGISTRATION`: `open` (default) or `closed`.
-    pub fn configured(settings: &mut Settings) -> Self {
-        settings.parsed("REGISTRATION", Self::Open, |text| match text {
-            "open" => Ok(Self::Open),
-            "closed" => Ok(Self::Closed),
-            _ => Err("must be open or closed".to_owned()),
-        })
-    }
-}
-
 /// Shorthand for spans in this crate's defaults and bounds.
 pub mod span {
     use std::time::Duration;
@@ -164,15 +144,15 @@ mod tests {
 
     #[test]
     fn every_complaint_is_made_at_once() {
-        let mut settings = settings(&[("RESET_LIFETIME", "5m"), ("HOPS", "x"), ("REGISTRATION", "ajar"), ("EMPTY", " ")]);
+        let mut settings = settings(&[("RESET_LIFETIME", "5m"), ("HOPS", "x"), ("DOOR", "ajar"), ("EMPTY", " ")]);
         settings.text("TABLE_NAME");
         settings.text("EMPTY");
         settings.span("RESET_LIFETIME", span::hours(1), span::minutes(10), span::hours(24));
         settings.number("HOPS", 0, 0, 9);
-        Registration::configured(&mut settings);
+        settings.parsed("DOOR", (), |_| Err("must be open or closed".to_owned()));
         insta::assert_snapshot!(
             settings.finish().unwrap_err(),
-            @"TABLE_NAME is not set; EMPTY is not set; RESET_LIFETIME: must be 10m to 1d; HOPS: must be a number from 0 to 9; REGISTRATION: must be open or closed"
+            @"TABLE_NAME is not set; EMPTY is not set; RESET_LIFETIME: must be 10m to 1d; HOPS: must be a number from 0 to 9; DOOR: must be open or closed"
         );
     }
 

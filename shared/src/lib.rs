@@ -4,17 +4,28 @@
 //! and makes one conditional write in the [`store`]; mail is left in the Outbox for the mailer.
 
 pub mod account;
+pub mod agent;
+pub mod aws;
 #[cfg(any(feature = "mail", feature = "pages"))]
 pub mod brand;
+pub mod caller;
+pub mod change;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod disavow;
 pub mod entropy;
+pub mod fault;
 pub mod http;
+pub mod id;
 pub mod language;
+pub mod lifecycle;
 pub mod limit;
+pub mod link;
+#[cfg(feature = "mail")]
 pub mod mail;
 pub mod metric;
+pub mod outbox;
 #[cfg(feature = "pages")]
 pub mod page;
 pub mod password;

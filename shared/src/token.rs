@@ -11,7 +11,7 @@ use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::{account::AccountId, entropy::Entropy};
+use crate::{entropy::Entropy, id::AccountId};
 
 /// Bytes of an account id in a token.
 const ID_BYTES: usize = 16;

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::LazyLock, time::Duration};
 
-use crate::{clock::Timestamp, language::Language};
+use crate::{agent::Agent, clock::Timestamp, language::Language};
 
 /// Keep what is between them from turning the sentence around it (Unicode Bidirectional Algorithm, UAX 9, 2.7).
 const ISOLATE: char = '\u{2068}';
@@ -79,11 +79,11 @@ impl Language {
         Ok(without_isolates(&said))
     }
 
-    /// A browser and its system, as [`crate::client::describe_agent`] names them.
-    pub fn agent(self, agent: &str) -> Result<String, Missing> {
-        match agent.split_once(" on ") {
-            Some((browser, system)) => self.say("agent", &[("browser", browser), ("system", system)]),
-            None => Ok(agent.to_owned()),
+    /// A browser and its system: `Firefox on Linux`.
+    pub fn agent(self, agent: Agent) -> Result<String, Missing> {
+        match agent.system {
+            Some(system) => self.say("agent", &[("browser", agent.browser.name()), ("system", system.name())]),
+            None => Ok(agent.browser.name().to_owned()),
         }
     }
 }
@@ -166,7 +166,7 @@ mod tests {
                     language.span(crate::config::span::hours(1)),
                     language.span(crate::config::span::minutes(90)),
                     language.instant("2026-03-01T09:05:59Z".parse().unwrap()),
-                    language.agent("Firefox on Linux"),
+                    language.agent("Firefox on Linux".parse().unwrap()),
                 ];
                 (language.tag(), said.map(|said| without_isolates(&said.unwrap())).join("; "))
             })

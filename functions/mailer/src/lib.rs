@@ -13,6 +13,7 @@ use doorward::{
     config::{Settings, span},
     entropy::Entropy,
     mail::{Links, Sender},
+    outbox::EntryKey,
     store::Store,
 };
 use serde::{Deserialize, Serialize};
@@ -104,7 +105,7 @@ impl Mailer {
             product: Product::configured(settings),
             links: Links::configured(settings),
             link_lifetime: settings.span("RESET_LIFETIME", span::hours(1), span::minutes(10), span::hours(24)),
-            cool_down: doorward::limit::cool_down(settings),
+            cool_down: doorward::reset::cool_down(settings),
             clock,
             entropy,
         }
@@ -128,7 +129,7 @@ impl Mailer {
             }
             // What no time is left for is not begun: it would be leased for nothing.
             let in_time = Instant::now() < until;
-            if !in_time || !matches!(timeout_at(until, self.deliver_entry(&pk.value, &sk.value)).await, Ok(Ok(()))) {
+            if !in_time || !matches!(timeout_at(until, self.deliver_entry(&EntryKey::new(&pk.value, &sk.value))).await, Ok(Ok(()))) {
                 report.failures.push(Failure { sequence_number: record.dynamodb.sequence_number.clone() });
             }
         }

@@ -10,7 +10,7 @@ use aws_sdk_sesv2::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::Rendered;
-use crate::{account::EmailAddress, brand::Product, config::Settings, store::sdk_config};
+use crate::{account::EmailAddress, aws::sdk_config, brand::Product, config::Settings};
 
 /// Sends mail.
 #[derive(Clone)]
@@ -53,9 +53,7 @@ impl Sender {
     }
 
     /// Hands a mail of this product to the service.
-    pub async fn send(&self, product: &Product, to: &str, mail: &Rendered) -> Result<(), NotSent> {
-        // SES takes no domain but in A-labels.
-        let to = EmailAddress::parse(to).map_or_else(|_| to.to_owned(), |address| address.deliverable());
+    pub async fn send(&self, product: &Product, to: &EmailAddress, mail: &Rendered) -> Result<(), NotSent> {
         let part = |text: &str| Content::builder().data(text).charset("UTF-8").build();
         // Tells vacation responders to keep still (RFC 3834, 5).
         let automatic = MessageHeader::builder().name("Auto-Submitted").value("auto-generated").build();
@@ -68,7 +66,7 @@ impl Sender {
             .send_email()
             .from_email_address(format!("{} <{}>", display_name(&product.name), self.address))
             .set_configuration_set_name(self.configuration_set.clone())
-            .destination(Destination::builder().to_addresses(to).build())
+            .destination(Destination::builder().to_addresses(to.deliverable()).build())
             .content(EmailContent::builder().simple(message).build())
             .send()
             .await;
