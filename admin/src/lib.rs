@@ -15,7 +15,7 @@ use clap::{Parser, Subcommand};
 use doorward::{
     account::{Account, AccountId},
     clock::Clock,
-    config::{Misconfigured, Settings},
+    config::{ConfigError, Settings},
     entropy::Entropy,
     fault::Fault,
     password::Hasher,
@@ -114,7 +114,7 @@ pub enum MailCommand {
 pub enum Failure {
     /// The environment lacks something.
     #[error("{0}; `make admin` reads it from .local/stack.env, or from AWS with STACK=name")]
-    Misconfigured(#[from] Misconfigured),
+    Misconfigured(#[from] ConfigError),
     /// The store failed.
     #[error("{0}")]
     Store(#[from] Fault),

@@ -24,8 +24,8 @@ impl Admin {
         let keys = if all {
             self.store.failed_mail().await?.into_iter().filter(|entry| entry.for_good).map(|entry| entry.key).collect()
         } else {
-            let keys: Result<Vec<EntryKey>, _> = ids.iter().map(|id| id.parse()).collect();
-            keys.map_err(|_| Failure::Refused("that is no id; `mail failed` lists them".to_owned()))?
+            let keys: Option<Vec<EntryKey>> = ids.iter().map(|id| EntryKey::parse(id)).collect();
+            keys.ok_or_else(|| Failure::Refused("that is no id; `mail failed` lists them".to_owned()))?
         };
         let mut left = 0;
         for key in &keys {

@@ -39,8 +39,8 @@ pub enum System {
     Linux,
 }
 
-/// Browsers with their names and the marks by which a header shows them. The order matters: Edge and Opera also call themselves Chrome, and
-/// Chrome calls itself Safari.
+/// Browsers in the order of their enum, with their names and the marks by which a header shows them. The order matters: Edge and Opera also call
+/// themselves Chrome, and Chrome calls itself Safari.
 const BROWSERS: [(Browser, &str, &str); 5] = [
     (Browser::Edge, "Edge", "Edg"),
     (Browser::Opera, "Opera", "OPR/"),
@@ -67,15 +67,11 @@ fn named<T: Copy>(text: &str, known: &[(T, &str, &str)]) -> Result<T, UnknownAge
     known.iter().find(|(_, name, _)| *name == text).map(|(value, _, _)| *value).ok_or(UnknownAgentError)
 }
 
-fn name_of<T: Copy + PartialEq>(value: T, known: &[(T, &'static str, &str)]) -> &'static str {
-    known.iter().find(|(one, _, _)| *one == value).map_or("", |(_, name, _)| name)
-}
-
 impl Browser {
     /// Its name, the same in every language.
     #[must_use]
     pub fn name(self) -> &'static str {
-        name_of(self, &BROWSERS)
+        BROWSERS[self as usize].1
     }
 }
 
@@ -83,7 +79,7 @@ impl System {
     /// Its name, the same in every language.
     #[must_use]
     pub fn name(self) -> &'static str {
-        name_of(self, &SYSTEMS)
+        SYSTEMS[self as usize].1
     }
 }
 
@@ -91,8 +87,7 @@ impl Agent {
     /// The agent that a `User-Agent` header names.
     ///
     /// What a stranger typed never reaches a mail (OWASP Forgot Password Cheat Sheet): the header is recognised, not repeated.
-    #[must_use]
-    pub fn seen_in(header: &str) -> Option<Self> {
+    pub(crate) fn seen_in(header: &str) -> Option<Self> {
         Some(Self { browser: seen_in(header, &BROWSERS)?, system: seen_in(header, &SYSTEMS) })
     }
 }

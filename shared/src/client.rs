@@ -1,4 +1,4 @@
-//! Who is calling: addresses and networks.
+//! The addresses and networks of clients.
 
 use std::{fmt, net::IpAddr};
 

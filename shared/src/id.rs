@@ -1,11 +1,11 @@
-//! The ids of accounts. They stand in tokens, keys and log lines, so they know nothing of what an account is.
+//! The ids of accounts. Tokens, keys and log lines hold them, so they depend on nothing else.
 
 use std::{fmt, str::FromStr};
 
 use uuid::Uuid;
 
 /// An account's id: a UUID, version 7.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AccountId(Uuid);
 
 impl AccountId {
@@ -31,12 +31,6 @@ impl From<Uuid> for AccountId {
 }
 
 impl fmt::Display for AccountId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
-    }
-}
-
-impl fmt::Debug for AccountId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(formatter)
     }

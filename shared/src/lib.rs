@@ -1,7 +1,8 @@
 //! Doorward: password accounts on DynamoDB.
 //!
-//! What the functions share. An endpoint reads a request with [`http`], asks [`limit`], finds an account or checks a [`token`],
-//! and makes one conditional write in the [`store`]; mail is left in the Outbox for the mailer.
+//! What the functions share. An endpoint reads a request with [`http`], asks [`limit`], finds an [`account`] or checks a [`session`], and makes one
+//! conditional write, which the [`store`] carries out; mail is left in the [`outbox`] for the mailer. Modules use each other in one direction
+//! only (ARCHITECTURE.md).
 
 pub mod account;
 pub mod agent;
@@ -34,8 +35,8 @@ pub mod session;
 pub mod store;
 pub mod telemetry;
 #[cfg(any(feature = "mail", feature = "pages"))]
-pub mod template;
+mod template;
 pub mod text;
 pub mod token;
 #[cfg(any(feature = "mail", feature = "pages"))]
-pub mod wording;
+mod wording;

@@ -1,6 +1,6 @@
 //! The Outbox: mail as data. The item is the truth; the stream only says that there is one.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, time::Duration};
 
 use crate::{
     account::{Account, AccountId, EmailAddress, email_key},
@@ -49,16 +49,17 @@ pub struct EntryKey {
     sort: String,
 }
 
-/// A text is not the key of an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not the key of an entry")]
-pub struct InvalidEntryKeyError;
-
 impl EntryKey {
     /// The key with these parts.
     #[must_use]
     pub fn new(partition: &str, sort: &str) -> Self {
         Self { partition: partition.to_owned(), sort: sort.to_owned() }
+    }
+
+    /// The key that prints as this text.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        text.split_once('/').map(|(partition, sort)| Self::new(partition, sort))
     }
 
     /// The kind of mail that such an entry asks for, if there is one.
@@ -80,14 +81,6 @@ impl EntryKey {
 impl fmt::Display for EntryKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}/{}", self.partition, self.sort)
-    }
-}
-
-impl FromStr for EntryKey {
-    type Err = InvalidEntryKeyError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.split_once('/').map(|(partition, sort)| Self::new(partition, sort)).ok_or(InvalidEntryKeyError)
     }
 }
 

@@ -66,9 +66,9 @@ impl From<NotSignedIn> for Refusal {
 #[derive(Clone, Copy, Debug)]
 pub struct Sessions {
     /// How long a session lasts.
-    pub lifetime: Duration,
+    lifetime: Duration,
     /// Everything opened earlier has ended: an emergency switch.
-    pub not_before: Option<Timestamp>,
+    not_before: Option<Timestamp>,
 }
 
 impl Sessions {
@@ -81,7 +81,6 @@ impl Sessions {
     }
 
     /// Whether the emergency switch has ended what was made at `instant`.
-    #[must_use]
     pub(crate) fn ended_by_switch(&self, instant: Timestamp) -> bool {
         self.not_before.is_some_and(|not_before| instant < not_before)
     }

@@ -8,7 +8,7 @@ use doorward::{
     config::span,
     disavow::DISAVOWAL_LIFETIME,
     fault::Fault,
-    mail::{ChangedMail, NotSent, Rendered, ResetMail},
+    mail::{ChangedMail, Rendered, ResetMail, SendError},
     metric::Metric,
     outbox::{EntryKey, Lease, Notice, Payload, ResetRequest, oldest_worth_sending},
     reset::{ResetLink, StoredLink},
@@ -163,8 +163,8 @@ impl Mailer {
                 Metric::MAILS_SENT.count();
                 Ok(Outcome::Done("sent"))
             }
-            Err(NotSent::Refused(code)) => Ok(Outcome::Failed(code)),
-            Err(NotSent::NotNow(code)) => Err(Trouble::NotNow(code)),
+            Err(SendError::Refused(code)) => Ok(Outcome::Failed(code)),
+            Err(SendError::NotNow(code)) => Err(Trouble::NotNow(code)),
         }
     }
 }

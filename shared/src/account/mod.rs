@@ -6,18 +6,16 @@ mod item;
 mod note;
 mod register;
 mod username;
-mod write;
 
+pub(crate) use self::item::{
+    SORT, end_sessions, key, partition, password_changed, password_disavowed, password_reset, read, removed, resettable, switched,
+};
 pub use self::{
-    email::{EmailAddress, LONGEST_EMAIL, Malformed, email_key, reads_as_email},
+    email::{EmailAddress, LONGEST_EMAIL, Malformed, email_key},
     find::Holders,
     note::Marked,
     register::{Registered, Registration, Taken},
     username::{Username, UsernameRule},
-};
-pub(crate) use self::{
-    item::{SORT, key, partition, read},
-    write::{end_sessions, password_changed, password_disavowed, password_reset, removed, resettable, switched},
 };
 pub use crate::id::AccountId;
 use crate::{client::Network, clock::Timestamp, language::Language, password::StoredPassword};
@@ -85,7 +83,7 @@ impl Account {
 
     /// The password of an account that can be opened, or whose password can be replaced by mail: an active account with a usable password.
     ///
-    /// The store is asked the same by `OPENABLE` in `account/write.rs`. The two change together; a test compares them.
+    /// The store is asked the same by `OPENABLE` in `account/item.rs`. The two change together; a test compares them.
     #[must_use]
     pub fn usable_password(&self) -> Option<&StoredPassword> {
         self.password.as_ref().filter(|password| self.active && password.is_usable())

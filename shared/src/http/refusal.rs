@@ -145,8 +145,8 @@ impl From<crate::password::HashingFault> for Refusal {
 }
 
 #[cfg(any(feature = "mail", feature = "pages"))]
-impl From<crate::template::Broken> for Refusal {
-    fn from(_: crate::template::Broken) -> Self {
+impl From<crate::template::TemplateError> for Refusal {
+    fn from(_: crate::template::TemplateError) -> Self {
         Self::Fault(Fault::Internal("template"))
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::rendered::{CallerInWords, Rendered};
-use crate::{brand::Product, caller::Caller, clock::Timestamp, language::Language, outbox::ChangeKind, template::Broken};
+use crate::{brand::Product, caller::Caller, clock::Timestamp, language::Language, outbox::ChangeKind, template::TemplateError};
 
 /// A mail that says that a password was changed.
 #[derive(Clone)]
@@ -37,7 +37,7 @@ struct Data<'a> {
 
 impl ChangedMail {
     /// The mail.
-    pub fn render(&self) -> Result<Rendered, Broken> {
+    pub fn render(&self) -> Result<Rendered, TemplateError> {
         let data = Data {
             by_reset: self.kind == ChangeKind::Reset,
             link: &self.link,

@@ -10,8 +10,8 @@ mod send;
 
 pub use self::{
     changed::ChangedMail,
-    links::Links,
+    links::LinkUrls,
     rendered::Rendered,
     reset::ResetMail,
-    send::{NotSent, Sender},
+    send::{SendError, Sender},
 };

@@ -7,7 +7,7 @@ use crate::{
     caller::Caller,
     clock::Timestamp,
     language::Language,
-    template::{Broken, render},
+    template::{TemplateError, render},
     wording::without_isolates,
 };
 
@@ -24,7 +24,7 @@ pub struct Rendered {
 
 impl Rendered {
     /// The mail whose templates lie under `name`.
-    pub(super) fn of(name: &str, language: Language, product: &Product, data: &impl Serialize) -> Result<Self, Broken> {
+    pub(super) fn of(name: &str, language: Language, product: &Product, data: &impl Serialize) -> Result<Self, TemplateError> {
         let part = |part: &str| render(&format!("email/{name}/{part}"), language, product, data);
         // A subject is one line, whatever its template does; lists of mails know no isolates.
         let subject = without_isolates(&part("subject.txt")?).split_whitespace().collect::<Vec<_>>().join(" ");
@@ -41,7 +41,7 @@ pub(super) struct CallerInWords {
 }
 
 impl CallerInWords {
-    pub(super) fn new(caller: &Caller, at: Timestamp, language: Language) -> Result<Self, Broken> {
+    pub(super) fn new(caller: &Caller, at: Timestamp, language: Language) -> Result<Self, TemplateError> {
         Ok(Self {
             when: language.instant(at)?,
             address: caller.address.map(|address| address.to_string()).unwrap_or_default(),

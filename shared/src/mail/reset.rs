@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::rendered::{CallerInWords, Rendered};
-use crate::{brand::Product, caller::Caller, clock::Timestamp, language::Language, template::Broken};
+use crate::{brand::Product, caller::Caller, clock::Timestamp, language::Language, template::TemplateError};
 
 /// A mail with a reset link.
 #[derive(Clone)]
@@ -34,7 +34,7 @@ struct Data<'a> {
 
 impl ResetMail {
     /// The mail.
-    pub fn render(&self) -> Result<Rendered, Broken> {
+    pub fn render(&self) -> Result<Rendered, TemplateError> {
         let data = Data {
             link: &self.link,
             lifetime: self.language.span(self.lifetime)?,

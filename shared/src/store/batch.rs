@@ -7,8 +7,7 @@ use aws_sdk_dynamodb::types::{DeleteRequest, PutRequest, WriteRequest};
 use super::{
     Store,
     error::{NOT_BUILT, fault_of},
-    key::Key,
-    table::Table,
+    key::{Key, Table},
     write::{Action, Write},
 };
 use crate::fault::Fault;
@@ -22,7 +21,7 @@ impl Store {
     /// DynamoDB leaves writes undone when it is throttled. Those are asked for again after a pause.
     pub(crate) async fn write_batch(&self, writes: Vec<Write>) -> Result<(), Fault> {
         let mut left: HashMap<String, Vec<WriteRequest>> = HashMap::new();
-        for write in &writes {
+        for write in writes {
             left.entry(self.tables.name(write.key.table).to_owned()).or_default().push(built(write)?);
         }
         let mut pause = self.pause();
@@ -49,12 +48,10 @@ impl Store {
 }
 
 /// A write as part of a batch, which takes no conditions.
-fn built(write: &Write) -> Result<WriteRequest, Fault> {
+fn built(write: Write) -> Result<WriteRequest, Fault> {
     let request = WriteRequest::builder();
-    let request = match (&write.action, write.condition()) {
-        (Action::Put(attributes), None) => {
-            request.put_request(PutRequest::builder().set_item(Some(write.item(attributes))).build().map_err(|_| NOT_BUILT)?)
-        }
+    let request = match (write.action, write.condition) {
+        (Action::Put(item), None) => request.put_request(PutRequest::builder().set_item(Some(item)).build().map_err(|_| NOT_BUILT)?),
         (Action::Delete, None) => {
             request.delete_request(DeleteRequest::builder().set_key(Some(write.key.attributes())).build().map_err(|_| NOT_BUILT)?)
         }
@@ -70,8 +67,8 @@ mod tests {
     #[test]
     fn a_batch_takes_no_write_whose_condition_it_would_drop() {
         let key = || Key::new(Table::Accounts, "item", "p", "s");
-        assert!(built(&Write::delete(key())).is_ok());
-        assert!(matches!(built(&Write::delete(key()).when("a = :a")), Err(Fault::Internal(_))));
-        assert!(matches!(built(&Write::update(key(), "SET a = :a")), Err(Fault::Internal(_))));
+        assert!(built(Write::delete(key())).is_ok());
+        assert!(matches!(built(Write::delete(key()).when("a = :a")), Err(Fault::Internal(_))));
+        assert!(matches!(built(Write::update(key(), "SET a = :a")), Err(Fault::Internal(_))));
     }
 }

@@ -6,23 +6,18 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::{clock::Timestamp, fault::Fault};
 
-/// The value of an attribute.
 pub(crate) type Value = AttributeValue;
 
-/// An item's attributes.
 pub(super) type Attributes = HashMap<String, Value>;
 
-/// A string attribute.
 pub(crate) fn text(value: impl Into<String>) -> Value {
     Value::S(value.into())
 }
 
-/// A number attribute.
 pub(crate) fn number(value: impl Display) -> Value {
     Value::N(value.to_string())
 }
 
-/// An attribute that is true or false.
 pub(crate) fn truth(value: bool) -> Value {
     Value::Bool(value)
 }
@@ -37,7 +32,6 @@ pub(crate) fn seconds(instant: Timestamp) -> Value {
     number(instant.as_second().saturating_add(i64::from(instant.subsec_nanosecond() > 0)))
 }
 
-/// A map of numbers by name.
 pub(crate) fn numbers_by_name(numbers: impl IntoIterator<Item = (String, i64)>) -> Value {
     Value::M(numbers.into_iter().map(|(name, value)| (name, number(value))).collect())
 }
@@ -49,42 +43,34 @@ pub(crate) struct Item {
 }
 
 impl Item {
-    /// An item of this kind.
     pub(super) fn new(kind: &'static str, attributes: Attributes) -> Self {
         Self { kind, attributes }
     }
 
-    /// Whether it has this attribute.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.attributes.contains_key(name)
     }
 
-    /// All its attributes.
     pub(crate) fn into_attributes(self) -> impl Iterator<Item = (String, Value)> {
         self.attributes.into_iter()
     }
 
-    /// A string that may be absent.
     pub(crate) fn optional_text(&self, name: &str) -> Option<&str> {
         self.attributes.get(name)?.as_s().ok().map(String::as_str)
     }
 
-    /// A string.
     pub(crate) fn text(&self, name: &'static str) -> Result<&str, Fault> {
         self.optional_text(name).ok_or(self.unreadable(name))
     }
 
-    /// A number that may be absent.
     pub(crate) fn optional_number<N: FromStr>(&self, name: &str) -> Option<N> {
         self.attributes.get(name)?.as_n().ok()?.parse().ok()
     }
 
-    /// A number.
     pub(crate) fn number<N: FromStr>(&self, name: &'static str) -> Result<N, Fault> {
         self.optional_number(name).ok_or(self.unreadable(name))
     }
 
-    /// An instant in milliseconds that may be absent.
     pub(crate) fn optional_instant(&self, name: &str) -> Option<Timestamp> {
         Timestamp::from_millisecond(self.optional_number(name)?).ok()
     }
@@ -94,7 +80,6 @@ impl Item {
         self.optional_instant(name).ok_or(self.unreadable(name))
     }
 
-    /// An attribute that is true or false.
     pub(crate) fn truth(&self, name: &'static str) -> Result<bool, Fault> {
         self.attributes.get(name).and_then(|value| value.as_bool().ok().copied()).ok_or(self.unreadable(name))
     }

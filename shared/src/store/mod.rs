@@ -4,18 +4,16 @@
 //! whether it was [`Written`] or refused. A lost race is a value; only a store that does not answer is a [`crate::fault::Fault`].
 
 mod batch;
-mod conflict;
 mod error;
 mod item;
 mod key;
 mod read;
-mod table;
 mod transaction;
 mod write;
 
 use aws_sdk_dynamodb::Client;
 
-pub use self::table::{Table, Tables};
+pub use self::key::{Table, Tables};
 pub(crate) use self::{
     item::{Item, Value, millis, number, numbers_by_name, seconds, text, truth},
     key::Key,

@@ -8,8 +8,7 @@ use super::{
     Store,
     error::{NOT_BUILT, fault_of},
     item::{Item, text},
-    key::Key,
-    table::Table,
+    key::{Key, Table},
 };
 use crate::fault::Fault;
 

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::{
 use super::{
     Store,
     error::{NOT_BUILT, fault_of},
-    table::Tables,
+    key::Tables,
     write::{Action, Write},
 };
 use crate::fault::Fault;
@@ -42,7 +42,7 @@ impl Store {
     /// Every try carries the same token, so a try whose answer was lost is not taken for a lost race: DynamoDB recognises its own work for
     /// ten minutes.
     pub(crate) async fn transact(&self, operation: &'static str, writes: Vec<Write>) -> Result<Transacted, Fault> {
-        let items: Vec<TransactWriteItem> = writes.iter().map(|write| built(write, &self.tables)).collect::<Result<_, _>>()?;
+        let items: Vec<TransactWriteItem> = writes.into_iter().map(|write| built(write, &self.tables)).collect::<Result<_, _>>()?;
         let call = self.client.transact_write_items().set_transact_items(Some(items)).client_request_token(self.attempt_id());
         match self.through_conflicts(is_conflict, || call.clone().send()).await {
             Ok(_) => Ok(Transacted::Done),
@@ -52,26 +52,25 @@ impl Store {
 }
 
 /// A write as part of a transaction.
-fn built(write: &Write, tables: &Tables) -> Result<TransactWriteItem, Fault> {
-    let (item, table, key) = (TransactWriteItem::builder(), tables.name(write.key.table), write.key.attributes());
-    let (condition, values) = (write.condition(), write.values());
-    let item = match &write.action {
-        Action::Put(attributes) => {
-            let put = Put::builder().table_name(table).set_item(Some(write.item(attributes)));
-            item.put(put.set_condition_expression(condition).set_expression_attribute_values(values).build().map_err(|_| NOT_BUILT)?)
+fn built(write: Write, tables: &Tables) -> Result<TransactWriteItem, Fault> {
+    let (item, table, key) = (TransactWriteItem::builder(), tables.name(write.key.table), Some(write.key.attributes()));
+    let (condition, values) = (write.condition, write.values);
+    let item = match write.action {
+        Action::Put(new) => {
+            let put = Put::builder().table_name(table).set_item(Some(new)).set_condition_expression(condition);
+            item.put(put.set_expression_attribute_values(values).build().map_err(|_| NOT_BUILT)?)
         }
         Action::Update(expression) => {
-            let update = Update::builder().table_name(table).set_key(Some(key)).update_expression(expression);
-            item.update(update.set_condition_expression(condition).set_expression_attribute_values(values).build().map_err(|_| NOT_BUILT)?)
+            let update = Update::builder().table_name(table).set_key(key).update_expression(expression).set_condition_expression(condition);
+            item.update(update.set_expression_attribute_values(values).build().map_err(|_| NOT_BUILT)?)
         }
         Action::Delete => {
-            let delete = Delete::builder().table_name(table).set_key(Some(key));
-            item.delete(delete.set_condition_expression(condition).set_expression_attribute_values(values).build().map_err(|_| NOT_BUILT)?)
+            let delete = Delete::builder().table_name(table).set_key(key).set_condition_expression(condition);
+            item.delete(delete.set_expression_attribute_values(values).build().map_err(|_| NOT_BUILT)?)
         }
         Action::Check => {
-            let check = ConditionCheck::builder().table_name(table).set_key(Some(key));
-            let check = check.set_condition_expression(condition).set_expression_attribute_values(values);
-            item.condition_check(check.build().map_err(|_| NOT_BUILT)?)
+            let check = ConditionCheck::builder().table_name(table).set_key(key).set_condition_expression(condition);
+            item.condition_check(check.set_expression_attribute_values(values).build().map_err(|_| NOT_BUILT)?)
         }
     };
     Ok(item.build())
@@ -111,10 +110,10 @@ mod tests {
     fn a_write_that_cannot_be_built_is_a_fault_and_never_an_empty_write() {
         let key = || Key::new(Table::Accounts, "item", "p", "s");
         // A check needs its condition.
-        assert!(matches!(built(&Write::check(key()), &Tables::default()), Err(Fault::Internal(_))));
-        let check = built(&Write::check(key()).when("a = :a"), &Tables::default()).unwrap();
+        assert!(matches!(built(Write::check(key()), &Tables::default()), Err(Fault::Internal(_))));
+        let check = built(Write::check(key()).when("a = :a"), &Tables::default()).unwrap();
         assert_eq!(check.condition_check().map(ConditionCheck::condition_expression), Some("a = :a"));
-        assert!(built(&Write::delete(key()), &Tables::default()).unwrap().delete().is_some());
+        assert!(built(Write::delete(key()), &Tables::default()).unwrap().delete().is_some());
     }
 
     #[test]

@@ -21,8 +21,8 @@ use crate::fault::Fault;
 pub(crate) struct Write {
     pub(super) key: Key,
     pub(super) action: Action,
-    conditions: Vec<&'static str>,
-    values: Attributes,
+    pub(super) condition: Option<String>,
+    pub(super) values: Option<Attributes>,
     shows_new: bool,
     shows_refusing: bool,
 }
@@ -30,7 +30,7 @@ pub(crate) struct Write {
 /// What a write does.
 #[derive(Clone)]
 pub(super) enum Action {
-    /// Puts an item with these attributes, besides its key.
+    /// Puts this item.
     Put(Attributes),
     /// Updates an item by this expression.
     Update(String),
@@ -52,8 +52,9 @@ pub(crate) enum Written {
 impl Write {
     /// Puts an item, in place of the one that has this key.
     pub(crate) fn put<N: Into<String>>(key: Key, attributes: impl IntoIterator<Item = (N, Value)>) -> Self {
-        let attributes = attributes.into_iter().map(|(name, value)| (name.into(), value)).collect();
-        Self::of(key, Action::Put(attributes))
+        let mut item: Attributes = attributes.into_iter().map(|(name, value)| (name.into(), value)).collect();
+        item.extend(key.attributes());
+        Self::of(key, Action::Put(item))
     }
 
     /// Updates an item, which is made if there is none.
@@ -72,18 +73,21 @@ impl Write {
     }
 
     fn of(key: Key, action: Action) -> Self {
-        Self { key, action, conditions: Vec::new(), values: HashMap::new(), shows_new: false, shows_refusing: false }
+        Self { key, action, condition: None, values: None, shows_new: false, shows_refusing: false }
     }
 
     /// Only when this condition holds. Of several, all must hold.
     pub(crate) fn when(mut self, condition: &'static str) -> Self {
-        self.conditions.push(condition);
+        self.condition = Some(match self.condition {
+            None => condition.to_owned(),
+            Some(others) => format!("({others}) AND ({condition})"),
+        });
         self
     }
 
     /// The value of a placeholder such as `:now` in the expression or the conditions.
     pub(crate) fn with(mut self, placeholder: &'static str, value: Value) -> Self {
-        self.values.insert(placeholder.to_owned(), value);
+        self.values.get_or_insert_default().insert(placeholder.to_owned(), value);
         self
     }
 
@@ -96,61 +100,35 @@ impl Write {
     pub(crate) fn show_refusing(self) -> Self {
         Self { shows_refusing: true, ..self }
     }
-
-    /// The condition, as DynamoDB takes it.
-    pub(super) fn condition(&self) -> Option<String> {
-        match self.conditions[..] {
-            [] => None,
-            [only] => Some(only.to_owned()),
-            _ => Some(format!("({})", self.conditions.join(") AND ("))),
-        }
-    }
-
-    /// The values of all placeholders, as DynamoDB takes them.
-    pub(super) fn values(&self) -> Option<Attributes> {
-        (!self.values.is_empty()).then(|| self.values.clone())
-    }
-
-    /// The item that a put writes, key included.
-    pub(super) fn item(&self, attributes: &Attributes) -> Attributes {
-        let mut item = attributes.clone();
-        item.extend(self.key.attributes());
-        item
-    }
 }
 
 impl Store {
     /// Carries out one write by itself. It is one call, which is made again while it meets a conflict.
     pub(crate) async fn write(&self, write: Write) -> Result<Written, Fault> {
         let (table, key, kind) = (self.tables.name(write.key.table), write.key.attributes(), write.key.kind);
-        let (condition, values) = (write.condition(), write.values());
         let nothing = || Item::new(kind, HashMap::new());
-        match &write.action {
-            Action::Put(attributes) => {
-                let call = self.client.put_item().table_name(table).set_item(Some(write.item(attributes)));
-                let call = call.set_condition_expression(condition).set_expression_attribute_values(values);
+        match write.action {
+            Action::Put(item) => {
+                let call = self.client.put_item().table_name(table).set_item(Some(item));
+                let call = call.set_condition_expression(write.condition).set_expression_attribute_values(write.values);
                 let answer = self.through_conflicts(is_conflict, || call.clone().send()).await;
                 answer.map_or_else(|error| refused("PutItem", &error, nothing()), |_| Ok(Written::Done(nothing())))
             }
             Action::Delete => {
                 let call = self.client.delete_item().table_name(table).set_key(Some(key));
-                let call = call.set_condition_expression(condition).set_expression_attribute_values(values);
+                let call = call.set_condition_expression(write.condition).set_expression_attribute_values(write.values);
                 let answer = self.through_conflicts(is_conflict, || call.clone().send()).await;
                 answer.map_or_else(|error| refused("DeleteItem", &error, nothing()), |_| Ok(Written::Done(nothing())))
             }
             Action::Update(expression) => {
                 let call = self.client.update_item().table_name(table).set_key(Some(key)).update_expression(expression);
-                let call = call.set_condition_expression(condition).set_expression_attribute_values(values);
-                let call =
-                    call.set_return_values(write.shows_new.then_some(ReturnValue::AllNew)).set_return_values_on_condition_check_failure(
-                        write.shows_refusing.then_some(ReturnValuesOnConditionCheckFailure::AllOld),
-                    );
+                let call = call.set_condition_expression(write.condition).set_expression_attribute_values(write.values);
+                let refusing = write.shows_refusing.then_some(ReturnValuesOnConditionCheckFailure::AllOld);
+                let call = call.set_return_values(write.shows_new.then_some(ReturnValue::AllNew));
+                let call = call.set_return_values_on_condition_check_failure(refusing);
                 match self.through_conflicts(is_conflict, || call.clone().send()).await {
                     Ok(answer) => Ok(Written::Done(Item::new(kind, answer.attributes.unwrap_or_default()))),
-                    Err(error) => {
-                        let refusing = Item::new(kind, refusing_item(&error).unwrap_or_default());
-                        refused("UpdateItem", &error, refusing)
-                    }
+                    Err(error) => refused("UpdateItem", &error, Item::new(kind, refusing_item(&error).unwrap_or_default())),
                 }
             }
             Action::Check => Err(NOT_BUILT),
@@ -180,7 +158,10 @@ where
 
 #[cfg(test)]
 mod tests {
-    use super::{super::Table, *};
+    use super::{
+        super::{Table, text},
+        *,
+    };
 
     fn key() -> Key {
         Key::new(Table::Accounts, "item", "p", "s")
@@ -188,19 +169,14 @@ mod tests {
 
     #[test]
     fn of_several_conditions_all_must_hold() {
-        assert_eq!(Write::delete(key()).condition(), None);
-        assert_eq!(Write::delete(key()).when("a = :a").condition().as_deref(), Some("a = :a"));
-        assert_eq!(
-            Write::delete(key()).when("a = :a OR b = :b").when("c = :c").condition().as_deref(),
-            Some("(a = :a OR b = :b) AND (c = :c)")
-        );
+        assert_eq!(Write::delete(key()).when("a = :a").condition.as_deref(), Some("a = :a"));
+        let both = Write::delete(key()).when("a = :a OR b = :b").when("c = :c");
+        assert_eq!(both.condition.as_deref(), Some("(a = :a OR b = :b) AND (c = :c)"));
     }
 
     #[test]
     fn a_put_holds_its_key_whatever_its_attributes_say() {
-        let write = Write::put(key(), [("pk", Value::S("another".to_owned())), ("a", Value::S("1".to_owned()))]);
-        let Action::Put(attributes) = &write.action else { panic!("a put") };
-        let item = write.item(attributes);
-        assert_eq!((item["pk"].as_s(), item["a"].as_s(), item.len()), (Ok(&"p".to_owned()), Ok(&"1".to_owned()), 3));
+        let Action::Put(item) = Write::put(key(), [("pk", text("another")), ("a", text("1"))]).action else { panic!("a put") };
+        assert_eq!((&item["pk"], &item["a"], item.len()), (&text("p"), &text("1"), 3));
     }
 }
