@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from environment import Environment, Finding, note
+from stack import Environment, Finding, note
 
 Check = Callable[[Environment], Iterator[Finding]]
 CHECKS: list[tuple[str, Check]] = []
