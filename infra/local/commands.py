@@ -75,8 +75,10 @@ def dev() -> None:
 
 
 def mail() -> None:
-    """Prints the newest mail as text."""
-    _print_newest_mail(_running())
+    """Prints the newest mail as text, also when it was asked for this very moment."""
+    settings = _running()
+    deploy.settle(settings)
+    _print_newest_mail(settings)
 
 
 def logs() -> None:

@@ -54,7 +54,6 @@ def deploy(settings: Settings, binaries: dict[str, Path]) -> dict[str, str]:
     processed = cloudformation.get_template(StackName=STACK, TemplateStage="Processed")["TemplateBody"]
     definition = processed["Resources"]["Api"]["Properties"]["Body"]
     _answer_unknown_paths(settings, definition, parameters["StageName"])
-    paths = sorted(definition["paths"])
     complaints = [complaint for path in sorted(definition["paths"]) if (complaint := _complaint(settings, path, parameters["StageName"]))]
     complaints += start_complaints(client(settings, "lambda"), {program: f"{STACK}-{program}" for program in binaries})
     if complaints:
@@ -77,6 +76,18 @@ def mails(settings: Settings) -> list[dict[str, Any]]:
     except OSError as error:
         raise Failure(f"{settings.mail_url} does not answer: {error}") from error
     return [message for account in accounts for message in account]
+
+
+def settle(settings: Settings, patience: float = 5) -> None:
+    """Waits until the mailer is done with what was asked for; not forever, as some mail fails."""
+    database = client(settings, "dynamodb")
+    table = function_variables(settings)["OUTBOX_TABLE"]
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        pages = database.get_paginator("scan").paginate(TableName=table, FilterExpression="attribute_not_exists(done_at)", ConsistentRead=True)
+        if not any(page["Items"] for page in pages):
+            return
+        time.sleep(0.1)
 
 
 def free_name(settings: Settings, name: str) -> str:

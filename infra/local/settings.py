@@ -8,8 +8,8 @@ from pathlib import Path
 
 import yaml
 
-from stack import ROOT, state_directory
-from typed import Failure, nearest
+from stack import ROOT, remembered, state_directory
+from typed import Failure, nearest, pairs
 
 TEMPLATE = ROOT / "infra" / "template.yaml"
 REGION = "us-east-1"

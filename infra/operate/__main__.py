@@ -3,7 +3,6 @@
 With STACK=name it is a stack in AWS, reached with the credentials and the Region that any AWS program takes; without, the one of `make up`.
 """
 
-import os
 import signal
 import sys
 from pathlib import Path
