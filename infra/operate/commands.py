@@ -80,10 +80,11 @@ def _variables_of(url: str) -> dict[str, str]:
     """The same for the stack behind this address; nothing where it is somebody else's, or another than STACK says."""
     try:
         variables = _variables()
-        own = variables.get("API_URL") or environment().outputs["ApiUrl"]
+        # On AWS it may have a name of its own, which links in mails begin with.
+        own = [variables["API_URL"]] if not _stack() else [(env := environment()).outputs["ApiUrl"], env.mailer["LINK_BASE"]]
     except Failure:
         return {}
-    return variables if url.rstrip("/") == own.rstrip("/") else {}
+    return variables if url.rstrip("/") in [each.rstrip("/") for each in own] else {}
 
 
 def _run(command: list[str], variables: dict[str, str]) -> int:

@@ -10,8 +10,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 import check
-from stack import Environment, reason, remember, remembered, start_complaints, state_directory
+from stack import Environment, reason, remember, remembered, start_complaints, state_directory, variable
 from typed import Failure, nearest, pairs
+
+
+# What `now` stands for, to the second and for this run.
+_NOW = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def set_parameters(env: Environment) -> int:
@@ -20,7 +24,8 @@ def set_parameters(env: Environment) -> int:
     print(env.place)
     for name, value in given.items():
         print(f"{name}: {env.parameters[name] or '(empty)'} → {value or '(empty)'}")
-    if wrong := check.complaints(_programs(env), env.parameters, env.parameters | given):
+    # The parser may have to be built first. A lever that CloudFormation judges, or that no function reads, does not wait for it.
+    if _is_judged_by_functions(env, given) and (wrong := check.complaints(_programs(env), env.parameters, env.parameters | given)):
         raise Failure(f"{'; '.join(wrong)}. Nothing was changed.")
     if not _update(env, given):
         print("It was so already.")
@@ -44,7 +49,6 @@ def set_parameters(env: Environment) -> int:
 
 def _given(env: Environment) -> dict[str, str]:
     """What PARAMS says. `now` is this second."""
-    now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     given = {}
     for pair in pairs(os.environ.get("PARAMS", "")):
         name, equals, value = pair.partition("=")
@@ -52,10 +56,17 @@ def _given(env: Environment) -> dict[str, str]:
             raise Failure(f"PARAMS: {pair!r} is not Name=value.")
         if name not in env.parameters:
             raise Failure(f"The stack has no parameter {name}{nearest(name, env.parameters) or '; README lists them'}")
-        given[name] = now if value == "now" else value
+        given[name] = _NOW if value == "now" else value
     if not given:
         raise Failure("Say which: make set PARAMS='Registration=closed SessionsNotBefore=now'. README lists the parameters.")
     return given
+
+
+def _is_judged_by_functions(env: Environment, given: dict[str, str]) -> bool:
+    """Whether a value may be one that the template takes and a function refuses. Empty, the template's own default and this very second are none."""
+    read = {name for function in env.functions.values() for name in function.get("Environment", {}).get("Variables", {})}
+    declared = env.template["Parameters"]
+    return any(value and variable(name) in read and not declared[name].get("AllowedValues") and value != _NOW for name, value in given.items())
 
 
 def _programs(env: Environment) -> dict[str, str]:

@@ -48,6 +48,15 @@ class Set(unittest.TestCase):
         self.assertIn("'Registration' is not Name=value", result.stdout)
 
 
+class Operator(unittest.TestCase):
+    def test_what_asks_aws_runs_where_every_way_to_log_in_is_at_hand(self) -> None:
+        # A profile that `aws login` wrote needs awscrt, which the local stack has no use for.
+        self.assertIn("awscrt==", (ROOT / "infra" / "requirements" / "aws.txt").read_text())
+        for command in ("doctor", "set", "admin", "probe"):
+            self.assertIn(f".tools/aws/bin/python infra/operate {command}", make("-n", command, "STACK=doorward").stdout)
+            self.assertIn(f".tools/local/bin/python infra/operate {command}", make("-n", command).stdout)
+
+
 class Calibrate(unittest.TestCase):
     def test_it_prints_three_parameters_and_nothing_else_twice(self) -> None:
         for _ in range(2):
