@@ -3,17 +3,11 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 PYTHON ?= python3
-EVENT ?=
-URL ?=
-ARGS ?=
-# The stack on AWS that `make admin` works on; the local one when empty.
-STACK ?=
-# What `make bench` measures (all where empty), and the zips that it and `make deploy` take where they are not to be built.
-PARTS ?=
-LAMBDA_DIR ?=
-# What `make calibrate` may spend on a hash.
-MEMORY_KIB ?= 19456
-BUDGET_MS ?= 100
+# What somebody types for a program. Make expands none of it and no shell sees it: programs find it in the environment, letter for letter,
+# because an e-mail address may be a command to a shell. `test_typed.py` tries every recipe.
+typed := ARGS EVENT PARAMS PORT RAW STACK STATE URL MEMORY_KIB BUDGET_MS PARTS LAMBDA_DIR QUICK AT TABLES CONFIRM
+$(foreach name,$(typed),$(if $(filter-out undefined,$(origin $(name))),$(eval override $(name) := $$(value $(name)))$(eval export $(name))))
+# LAMBDA_DIR: the zips that `make bench` and `make deploy` take where they are not to be built.
 # What `make build` builds for: x86_64 or arm64.
 ARCH ?= x86_64
 # The browser of the tests and of `make preview`.
@@ -28,10 +22,13 @@ RUNS ?= 20000
 LARGEST_ZIP := 3000000
 LARGEST := confirm-reset
 
-export PORT PARAMS STATE STACK CHROMIUM LAMBDA_DIR QUICK AT TABLES CONFIRM
+export CHROMIUM MAKECMDGOALS
 
 tool = .tools/$(1)/installed
 stack = .tools/local/bin/python infra/local
+# What asks AWS runs where all of its tools are, so that whatever logs in to AWS does for all; the local stack has less to bring.
+operator = .tools/$(if $(STACK),aws,local)
+operate = exec $(operator)/bin/python infra/operate
 browser = chromium tests/browser/node_modules/installed
 # What asks a deployed stack: each leaves it as it found it, but for accounts.
 stack_tests = cargo test --locked --workspace --test stack_flow --test stack_wire
@@ -49,19 +46,22 @@ zip = zip() { PATH="$(CURDIR)/.tools/build/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.t
 help: ## Shows this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 	@echo
-	@echo 'PORT=4567 moves the local stack. PARAMS="Name=value …" overrides template parameters. AUTH=true enforces IAM.'
+	@echo 'PORT=4567 moves the local stack. PARAMS="Name=value …" overrides template parameters, also the next time. AUTH=true enforces IAM.'
 
 # ---- On this machine ----
 
-.PHONY: dev up down mail logs replay admin
+.PHONY: dev up down reset mail logs replay admin
 dev: $(call tool,local) ## Runs the whole thing here and follows changes; Ctrl-C stops it
 	@exec $(stack) dev
 
 up: $(call tool,local) ## The same in the background; writes .local/stack.env
 	@exec $(stack) up
 
-down: $(call tool,local) ## Stops it
+down: $(call tool,local) ## Stops it; accounts are kept for the next time
 	@exec $(stack) down
+
+reset: $(call tool,local) ## Stops it and forgets accounts and parameters
+	@exec $(stack) reset
 
 mail: $(call tool,local) ## Prints the newest mail
 	@exec $(stack) mail
@@ -69,12 +69,11 @@ mail: $(call tool,local) ## Prints the newest mail
 logs: $(call tool,local) ## Prints what the functions logged
 	@exec $(stack) logs
 
-replay: $(call tool,local) ## Runs an event against it: make replay EVENT=events/login.json
-	@exec $(stack) replay $(EVENT)
+replay: $(call tool,local) ## Runs an event against it, as an account of its own: make replay EVENT=login
+	@exec $(stack) replay
 
-admin: $(if $(STACK),$(call tool,aws)) ## An operator's commands: make admin ARGS="show ada@example.org"; STACK=name works on AWS
-	@variables="$$($(if $(STACK),.tools/aws/bin/python infra/environment.py $(STACK),cat $(or $(STATE),.local)/stack.env))" && eval "$$variables" && \
-	    cargo run --locked --quiet -p doorward-admin -- $(ARGS)
+admin: $(operator)/installed ## An operator's commands: make admin ARGS='show ada@example.org'; STACK=name works on AWS
+	@$(operate) admin
 
 # ---- Checks ----
 
@@ -125,21 +124,21 @@ preview: $(browser) ## Every mail and page in every language with made-up data, 
 	@cargo run --locked --quiet -p doorward-preview
 	@node tests/browser/pictures.js
 
-probe: ## Asks a deployment whether the time of its answers gives accounts away: make probe URL=$$API_URL
-	@cargo run --locked --quiet --release -p doorward-probe --bin probe -- $(URL) $(ARGS)
+probe: $(operator)/installed ## Asks a deployment whether the time of its answers gives accounts away: make probe URL=$$API_URL [STACK=name]
+	@$(operate) probe
 
 # ---- Figures ----
 
 .PHONY: bench bench-zips calibrate calibrate-zip
 bench: $(if $(LAMBDA_DIR),,build bench-zips) $(call tool,bench) ## Measures speed, size and cost, and writes docs/bench: make bench PARTS="cold warm"
 	cargo build --locked --workspace --exclude doorward-stack-tests --example store
-	.tools/bench/bin/python tests/bench $(PARTS)
+	.tools/bench/bin/python tests/bench $$PARTS
 
 bench-zips: calibrate-zip
 	@$(zip) doorward-bench-empty empty && zip doorward-bench-calls calls
 
-calibrate: calibrate-zip ## Prints what cost of a hash a time affords here: make calibrate MEMORY_KIB=19456 BUDGET_MS=100
-	@target/$(target)/release/calibrate --memory-kib $(MEMORY_KIB) --budget-ms $(BUDGET_MS)
+calibrate: $(call tool,local) ## Prints what cost of a hash a time affords here: make calibrate MEMORY_KIB=19456 BUDGET_MS=100
+	@exec $(stack) calibrate
 
 calibrate-zip: $(call tool,build)
 	@$(zip) doorward-calibrate calibrate
@@ -160,11 +159,11 @@ restore: $(call tool,aws) ## Puts the accounts back to an instant of the last 35
 delete: $(call tool,aws) ## Takes a stack away and leaves its accounts: make delete STACK=name; TABLES=yes takes them too
 	@exec .tools/aws/bin/python infra/aws delete
 
-doctor: $(call tool,local) ## Says what is wrong with the local stack, and how to mend it; with a stack in AWS: make doctor STACK=name
-	@exec .tools/local/bin/python infra/operate doctor
+doctor: $(operator)/installed ## Says what is wrong with the local stack, and how to mend it; with a stack in AWS: make doctor STACK=name
+	@$(operate) doctor
 
-set: $(call tool,local) ## Changes parameters of a deployed stack, no more: make set PARAMS=Registration=closed [STACK=name]
-	@exec .tools/local/bin/python infra/operate set
+set: $(operator)/installed ## Changes parameters of a deployed stack, no more: make set PARAMS=Registration=closed [STACK=name]
+	@$(operate) set
 
 # ---- Tools ----
 
@@ -183,6 +182,10 @@ set: $(call tool,local) ## Changes parameters of a deployed stack, no more: make
 	@$(PYTHON) -m venv .tools/$* >/dev/null || { echo "$(PYTHON) -m venv does not work; on Debian: apt-get install python3-venv." >&2; exit 1; }
 	@.tools/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
 	@touch $@
+
+# A command that nobody knows is named, with the nearest that is.
+.DEFAULT:
+	@exec $(PYTHON) infra/unknown.py $(firstword $(MAKEFILE_LIST))
 
 .PHONY: chromium
 chromium:

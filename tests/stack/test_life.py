@@ -90,7 +90,7 @@ class Life(unittest.TestCase):
             ("DomainName", "accounts.doorward.example", "DomainName needs CertificateArn"),
             ("HostedZoneId", "Z1", "HostedZoneId needs DomainName"),
             ("Sender", "accounts@mail.example.org", "must be one plain address of a domain of yours"),
-            ("Nonsense", "1", "Say which"),
+            ("Nonsense", "1", "The stack has no parameter Nonsense"),
         ]
         for name, value, says in refused:
             with self.subTest(name):
