@@ -8,7 +8,7 @@ URL ?=
 ARGS ?=
 # The stack on AWS that `make admin` works on; the local one when empty.
 STACK ?=
-# What `make bench` measures (all where empty), and the zips that it takes where they are not to be built.
+# What `make bench` measures (all where empty), and the zips that it and `make deploy` take where they are not to be built.
 PARTS ?=
 LAMBDA_DIR ?=
 # What `make calibrate` may spend on a hash.
@@ -28,7 +28,7 @@ RUNS ?= 20000
 LARGEST_ZIP := 3000000
 LARGEST := confirm-reset
 
-export PORT PARAMS STATE STACK CHROMIUM LAMBDA_DIR QUICK
+export PORT PARAMS STATE STACK CHROMIUM LAMBDA_DIR QUICK AT TABLES CONFIRM
 
 tool = .tools/$(1)/installed
 stack = .tools/local/bin/python infra/local
@@ -146,12 +146,19 @@ calibrate-zip: $(call tool,build)
 
 # ---- To AWS, and there ----
 
-.PHONY: build deploy doctor set
+.PHONY: build deploy restore delete doctor set
 build: $(call tool,build) ## Release zips as Lambda wants them, in target/lambda; ARCH=arm64 for Graviton
 	@for function in $(functions); do echo "==> $$function"; $(zip) $$function $$function || exit 1; done
 
-deploy: build $(call tool,aws) ## Deploys to AWS; asks what it needs on first use
-	.tools/aws/bin/sam deploy --config-file $(CURDIR)/infra/samconfig.toml $(if $(wildcard infra/samconfig.toml),,--guided) --template-file infra/template.yaml
+# LAMBDA_DIR=directory takes the zips there (<function>/bootstrap.zip) and builds none. It asks before it changes anything where there is a terminal.
+deploy: $(call tool,aws) ## Builds and deploys to AWS: make deploy PARAMS="Sender=accounts@your.domain" [STACK=name] [AWS_REGION=…]
+	@exec .tools/aws/bin/python infra/aws deploy
+
+restore: $(call tool,aws) ## Puts the accounts back to an instant of the last 35 days: make restore STACK=name AT=2026-01-31T12:00:00Z
+	@exec .tools/aws/bin/python infra/aws restore
+
+delete: $(call tool,aws) ## Takes a stack away and leaves its accounts: make delete STACK=name; TABLES=yes takes them too
+	@exec .tools/aws/bin/python infra/aws delete
 
 doctor: $(call tool,local) ## Says what is wrong with the local stack, and how to mend it; with a stack in AWS: make doctor STACK=name
 	@exec .tools/local/bin/python infra/operate doctor

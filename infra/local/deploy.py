@@ -54,7 +54,7 @@ def deploy(settings: Settings, binaries: dict[str, Path]) -> dict[str, str]:
         raise Failure(f"the deployment was refused: {error.response['Error']['Message']}") from error
     processed = cloudformation.get_template(StackName=STACK, TemplateStage="Processed")["TemplateBody"]
     definition = processed["Resources"]["Api"]["Properties"]["Body"]
-    _answer_unknown_paths(settings, definition, parameters["StageName"])
+    _answer_unknown_paths(settings, definition, parameters["StageName"], pages_may_ask=bool(parameters.get("AllowedOrigins")))
     paths = sorted(definition["paths"])
     complaints = [_complaint(settings, path, parameters["StageName"]) for path in paths]
     complaints += [_start_complaint(settings, function, event) for function, event in EVENTS.items()]
@@ -171,14 +171,19 @@ def _events(cloudformation: Any) -> list[dict[str, Any]]:
     return [event for page in pages for event in page["StackEvents"]][::-1]
 
 
-def _answer_unknown_paths(settings: Settings, definition: dict[str, Any], stage: str) -> None:
+def _answer_unknown_paths(settings: Settings, definition: dict[str, Any], stage: str, *, pages_may_ask: bool) -> None:
     """Hands the emulator the gateway's own answers, which it overlooks in the API's definition."""
     gateway = client(settings, "apigateway")
+
+    def headers(given: dict[str, Any]) -> dict[str, str]:
+        # The processed template still has `!If [HasOrigins, …, AWS::NoValue]` in it.
+        return {name: value["Fn::If"][1] if isinstance(value, dict) else value for name, value in given.items() if pages_may_ask or isinstance(value, str)}
+
     for kind, answer in definition["x-amazon-apigateway-gateway-responses"].items():
         gateway.put_gateway_response(
             restApiId=API_ID,
             responseType=kind,
-            responseParameters=answer["responseParameters"],
+            responseParameters=headers(answer["responseParameters"]),
             responseTemplates=answer["responseTemplates"],
             **({"statusCode": str(answer["statusCode"])} if "statusCode" in answer else {}),
         )

@@ -55,5 +55,5 @@ def set_parameters(env: Environment) -> bool:
     if status != "UPDATE_COMPLETE":
         print(f"wrong The stack is {status}, as it was before: its events in CloudFormation say why.")
         return False
-    print("Done. The next `make deploy` sets what infra/samconfig.toml says: write it there as well if it is to stay.")
+    print("Done. The next `make deploy` keeps it, and asks which counts where infra/samconfig.toml says another.")
     return True

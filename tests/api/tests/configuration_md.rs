@@ -98,7 +98,7 @@ fn every_parameter_is_described_with_its_default_and_its_allowed_values() {
 fn a_missing_a_stale_and_a_wrong_row_are_each_found() {
     let row = |name: &str| PAGE.lines().find(|line| line.starts_with(&format!("| `{name}` |"))).expect("a row");
     assert_eq!(differences(&PAGE.replace(row("Sender"), ""), TEMPLATE), ["Sender has no row"]);
-    assert_eq!(differences(&PAGE.replace("`BudgetEmail` |", "`BudgetMail` |"), TEMPLATE), ["BudgetMail is not in the template", "BudgetEmail has no row"]);
+    assert_eq!(differences(&PAGE.replace("`StageName` |", "`Stage` |"), TEMPLATE), ["Stage is not in the template", "StageName has no row"]);
     assert_eq!(differences(&PAGE.replace(row("ThrottleRate"), &row("ThrottleRate").replace("200", "20")), TEMPLATE).len(), 1);
     assert_eq!(differences(&PAGE.replace("`error`, `warn`, `info`", "`error`, `info`"), TEMPLATE).len(), 1);
 }
