@@ -12,6 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+import gateway
 from build import zipped
 from failure import Failure
 from settings import API_ID, API_ID_TAG, CREDENTIALS, REGION, ROOT, STACK, TEMPLATE, Settings
@@ -54,7 +55,8 @@ def deploy(settings: Settings, binaries: dict[str, Path]) -> dict[str, str]:
         raise Failure(f"the deployment was refused: {error.response['Error']['Message']}") from error
     processed = cloudformation.get_template(StackName=STACK, TemplateStage="Processed")["TemplateBody"]
     definition = processed["Resources"]["Api"]["Properties"]["Body"]
-    _answer_unknown_paths(settings, definition, parameters["StageName"], pages_may_ask=bool(parameters.get("AllowedOrigins")))
+    origins = bool(parameters.get("AllowedOrigins"))
+    gateway.complete(client(settings, "apigateway"), API_ID, parameters["StageName"], definition, _functions(settings, cloudformation), pages_may_ask=origins)
     paths = sorted(definition["paths"])
     complaints = [_complaint(settings, path, parameters["StageName"]) for path in paths]
     complaints += [_start_complaint(settings, function, event) for function, event in EVENTS.items()]
@@ -171,20 +173,9 @@ def _events(cloudformation: Any) -> list[dict[str, Any]]:
     return [event for page in pages for event in page["StackEvents"]][::-1]
 
 
-def _answer_unknown_paths(settings: Settings, definition: dict[str, Any], stage: str, *, pages_may_ask: bool) -> None:
-    """Hands the emulator the gateway's own answers, which it overlooks in the API's definition."""
-    gateway = client(settings, "apigateway")
-
-    def headers(given: dict[str, Any]) -> dict[str, str]:
-        # The processed template still has `!If [HasOrigins, …, AWS::NoValue]` in it.
-        return {name: value["Fn::If"][1] if isinstance(value, dict) else value for name, value in given.items() if pages_may_ask or isinstance(value, str)}
-
-    for kind, answer in definition["x-amazon-apigateway-gateway-responses"].items():
-        gateway.put_gateway_response(
-            restApiId=API_ID,
-            responseType=kind,
-            responseParameters=headers(answer["responseParameters"]),
-            responseTemplates=answer["responseTemplates"],
-            **({"statusCode": str(answer["statusCode"])} if "statusCode" in answer else {}),
-        )
-    gateway.create_deployment(restApiId=API_ID, stageName=stage)
+def _functions(settings: Settings, cloudformation: Any) -> dict[str, str]:
+    """The ARN of every function by its logical name."""
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=STACK)
+    names = {r["LogicalResourceId"]: r["PhysicalResourceId"] for page in pages for r in page["StackResourceSummaries"] if r["ResourceType"] == "AWS::Lambda::Function"}
+    functions = client(settings, "lambda")
+    return {logical: functions.get_function(FunctionName=name)["Configuration"]["FunctionArn"] for logical, name in names.items()}
