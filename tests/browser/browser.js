@@ -1,4 +1,4 @@
-// A real browser, watched: what a page loads from elsewhere, throws, logs or does against its policy fails the test that visited it.
+// A real browser. A test fails if a page it visits loads something from elsewhere, throws, logs an error or violates its policy.
 
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
@@ -10,14 +10,14 @@ import { API } from './stack.js';
 export const PHONE = 320;
 const DESK = 1280;
 const PATIENCE_MS = 10_000;
-// WCAG 2.2, levels A and AA; and what axe's authors recommend for pages besides.
+// WCAG 2.2, levels A and AA, and the best practices that axe's authors recommend.
 export const WCAG = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 const RULES = [...WCAG, 'best-practice'];
 
 const browser = await launch();
 after(() => browser.close());
 
-// A visitor with a browser of their own, watched until the end of the test.
+// A visitor with a browser context of their own, watched until the end of the test.
 export async function visit(t, { language = 'en', scheme = 'light', width = DESK, script = true, ...more } = {}) {
   const context = await browser.newContext({
     locale: language, colorScheme: scheme, viewport: { width, height: 720 }, javaScriptEnabled: script, ...more,
@@ -30,7 +30,7 @@ export async function visit(t, { language = 'en', scheme = 'light', width = DESK
     if (!url.startsWith(`${origin}/`) && !/^(data|about):/.test(url)) seen.push(`asked elsewhere: ${url}`);
   });
   context.on('console', (message) => {
-    // Chromium says the status of a dead end's page, and hints for developers; anything else is the page's.
+    // Chromium logs the status of an error page, and hints for developers. Everything else comes from the page.
     const itsOwn = message.type() === 'debug' || message.text().startsWith('Failed to load resource: the server responded with a status of 4');
     if (!itsOwn) seen.push(`logged: ${message.text().slice(0, 300)}`);
   });
@@ -45,7 +45,7 @@ export async function visit(t, { language = 'en', scheme = 'light', width = DESK
   return Object.assign(await context.newPage(), { seen });
 }
 
-// Opens a mail as it was sent and presses its button.
+// Opens a mail as it was sent, and clicks its button.
 export async function press(page, mail, name) {
   await page.goto('about:blank'); // a mail knows nothing of the policy of the page before it
   await page.setContent(mail.html);
@@ -63,7 +63,7 @@ export async function heading(page) {
   return page.getByRole('heading', { level: 1 }).innerText();
 }
 
-// Nothing sticks out, so that nobody has to scroll sideways (WCAG 2.2, 1.4.10).
+// Asserts that the page is no wider than its window, so that nobody has to scroll sideways (WCAG 2.2, 1.4.10).
 export async function assertFits(page) {
   const wide = await page.evaluate(() => {
     const width = document.documentElement.clientWidth;
@@ -76,7 +76,7 @@ export async function assertFits(page) {
   assert.deepEqual(wide, { scroll: 0, out: [] }, `${page.url()} at ${page.viewportSize().width} px`);
 }
 
-// What axe finds wrong, in the light and in the dark.
+// The violations that axe finds, in light and dark mode.
 export async function assertAccessible(page, state, rules = RULES) {
   await page.evaluate(axe.source);
   for (const colorScheme of ['light', 'dark']) {
