@@ -15,7 +15,11 @@ pub fn check(data: &[u8]) {
         Ok(token) => {
             assert!(!token.is_empty() && !token.bytes().any(|byte| byte.is_ascii_whitespace() || byte == 0x0b));
             assert!(spells_itself::<Session>(token) && spells_itself::<Reset>(token) && spells_itself::<Disavow>(token));
-            let purposes = [Token::<Session>::parse(token).is_some(), Token::<Reset>::parse(token).is_some(), Token::<Disavow>::parse(token).is_some()];
+            let purposes = [
+                Token::<Session>::parse(token).is_some(),
+                Token::<Reset>::parse(token).is_some(),
+                Token::<Disavow>::parse(token).is_some(),
+            ];
             assert!(purposes.iter().filter(|is| **is).count() <= 1);
         }
         Err(Refusal::Unauthenticated(_)) => {}

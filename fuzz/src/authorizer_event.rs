@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use authorizer::{Authorizer, Question};
 use doorward::{clock::Clock, config::Settings};
+
 use crate::{RUNTIME, unreachable_store};
 
 static AUTHORIZER: LazyLock<Authorizer> =

@@ -6,9 +6,10 @@ use doorward::{
     config::Settings,
     http::{Answer, Edge, Endpoint, Field, Fields, Method, Refusal, Request, credentials, ok},
 };
-use crate::RUNTIME;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, value::RawValue};
+
+use crate::RUNTIME;
 
 /// Reads everything of a request that any endpoint reads.
 struct Reads;
@@ -26,7 +27,8 @@ impl Endpoint for Reads {
         let name = fields.take_checked("username", Field::Text, Some(150));
         let email = fields.take_checked("email", Field::Email, Some(254));
         let password = fields.take_checked("password", Field::Verbatim, Some(128));
-        let (name, email, password) = fields.finish(name.zip(email).zip(password).map(|((name, email), password)| (name, email, password)))?;
+        let (name, email, password) =
+            fields.finish(name.zip(email).zip(password).map(|((name, email), password)| (name, email, password)))?;
         Ok(ok(&(name.len(), email.len(), password.len())))
     }
 }

@@ -41,7 +41,10 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Builder::new_current_thread
 
 /// A store that nobody must ask: it has no way to reach one.
 fn unreachable_store() -> Store {
-    use aws_sdk_dynamodb::{Client, Config, config::{BehaviorVersion, Region}};
+    use aws_sdk_dynamodb::{
+        Client, Config,
+        config::{BehaviorVersion, Region},
+    };
     let config = Config::builder().behavior_version(BehaviorVersion::latest()).region(Region::new("eu-central-1")).build();
     let table = || "none".to_owned();
     Store::new(Client::from_conf(config), Tables { accounts: table(), limits: table(), outbox: table() }, Entropy::system())

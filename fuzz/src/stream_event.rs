@@ -3,11 +3,15 @@
 use std::{sync::LazyLock, time::Duration};
 
 use doorward::{clock::Clock, config::Settings, entropy::Entropy, mail::Sender};
-use crate::{RUNTIME, unreachable_store};
 use mailer::{Mailer, Records};
 
+use crate::{RUNTIME, unreachable_store};
+
 static MAILER: LazyLock<Mailer> = LazyLock::new(|| {
-    use aws_sdk_sesv2::{Client, Config, config::{BehaviorVersion, Region}};
+    use aws_sdk_sesv2::{
+        Client, Config,
+        config::{BehaviorVersion, Region},
+    };
     let config = Config::builder().behavior_version(BehaviorVersion::latest()).region(Region::new("eu-central-1")).build();
     let sender = Sender::new(Client::from_conf(config), "accounts@example.com".to_owned(), None);
     let mut settings = Settings::from_pairs([("LINK_BASE".to_owned(), "https://accounts.example.com".to_owned())]);

@@ -13,9 +13,8 @@ const SPOILERS: [u8; 8] = [0, b'"', b'\\', b'{', b'%', b'$', 0x80, 0xff];
 fn files(folder: &str) -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let entries = fs::read_dir(&folder).into_iter().flatten().map(|entry| entry.expect("an entry").path());
-    let mut files: Vec<(String, Vec<u8>)> = entries
-        .map(|path| (path.file_name().expect("a name").to_string_lossy().into_owned(), fs::read(&path).expect("a file")))
-        .collect();
+    let mut files: Vec<(String, Vec<u8>)> =
+        entries.map(|path| (path.file_name().expect("a name").to_string_lossy().into_owned(), fs::read(&path).expect("a file"))).collect();
     files.sort();
     files
 }
@@ -85,7 +84,8 @@ fn any_batch_of_the_stream_is_reported_for_what_was_not_sent() {
 
 #[test]
 fn every_target_has_a_program_a_test_and_seeds() {
-    let named = |names: &[(String, Vec<u8>)]| names.iter().map(|(name, _)| name.trim_end_matches(".rs").to_owned()).collect::<BTreeSet<_>>();
+    let named =
+        |names: &[(String, Vec<u8>)]| names.iter().map(|(name, _)| name.trim_end_matches(".rs").to_owned()).collect::<BTreeSet<_>>();
     let targets: BTreeSet<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(named(&files("fuzz_targets")), targets);
     let (manifest, tests) = (include_str!("../Cargo.toml"), include_str!("seeds.rs"));

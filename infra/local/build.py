@@ -29,7 +29,8 @@ def binaries(settings: Settings) -> dict[str, Path]:
         raise Failure(f"functions/{missing[0]} has no Cargo.toml, but the template names it.")
     out = settings.directory / "lambda"
     command = ["cargo", "lambda", "build", "--compiler", "cargo", "--lambda-dir", str(out)]
-    command += [argument for name in functions for argument in ("--package", name)]
+    # Some programs of the whole workspace: dependencies then have the features that they have for the tests, and are compiled once for both.
+    command += ["--workspace"] + [argument for name in functions for argument in ("--bin", name)]
     # Standard output to standard error: progress belongs there, and `make up | cat` keeps cargo's bar.
     if subprocess.run(command, cwd=ROOT, env=environment(), stdout=sys.stderr).returncode != 0:
         raise Failure("the functions do not build; cargo says why above.")

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, process::Command};
 
+use serde_json::{Value, json};
+
 /// Every package of a build of the workspace with its features.
 fn resolution(edges: &str, more: &[&str]) -> BTreeMap<String, String> {
     let tree = Command::new(env!("CARGO"))
@@ -25,6 +27,33 @@ fn a_package_has_the_same_features_in_every_build() {
         ("without the stack's tests", resolution("normal,build,dev", &["--exclude", "doorward-stack-tests"])),
     ] {
         let twice: Vec<_> = other.iter().filter(|(package, features)| with_tests[*package] != **features).collect();
-        assert!(twice.is_empty(), "{what}, these are compiled a second time, with what needs them; tests/kit/Cargo.toml says how to mend it: {twice:?}");
+        assert!(
+            twice.is_empty(),
+            "{what}, these are compiled a second time, with what needs them; tests/kit/Cargo.toml says how to mend it: {twice:?}"
+        );
+    }
+}
+
+#[test]
+fn no_program_has_tests_of_its_own() {
+    // `make check` builds the tests of libraries and those below tests/: a test program more for each function would be linked for nothing.
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let metadata = Command::new(env!("CARGO"))
+        .args(["metadata", "--locked", "--offline", "--no-deps", "--format-version", "1"])
+        .current_dir(root)
+        .output()
+        .expect("cargo runs");
+    let metadata: Value = serde_json::from_slice(&metadata.stdout).expect("metadata");
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let targets = packages.flat_map(|package| package["targets"].as_array().into_iter().flatten());
+    let programs: Vec<&str> =
+        targets.filter(|target| target["kind"] == json!(["bin"])).filter_map(|target| target["src_path"].as_str()).collect();
+    assert!(programs.len() > 10, "{programs:?}");
+    for program in programs {
+        let source = std::fs::read_to_string(program).expect("a source");
+        assert!(
+            !source.contains("#[test]") && !source.contains("#[tokio::test"),
+            "{program} has tests that nobody runs; move them to a library"
+        );
     }
 }
