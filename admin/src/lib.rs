@@ -15,7 +15,7 @@ use clap::{Parser, Subcommand};
 use doorward::{
     account::{Account, AccountId},
     clock::Clock,
-    config::{Misconfigured, Settings},
+    config::{ConfigError, Settings},
     entropy::Entropy,
     password::Hasher,
     store::{Fault, Store},
@@ -113,7 +113,7 @@ pub enum MailCommand {
 pub enum Failure {
     /// The environment lacks something.
     #[error("{0}; `make admin` reads it from .local/stack.env, or from AWS with STACK=name")]
-    Misconfigured(#[from] Misconfigured),
+    ConfigError(#[from] ConfigError),
     /// The store failed.
     #[error("{0}")]
     Store(#[from] Fault),

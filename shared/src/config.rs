@@ -16,7 +16,15 @@ pub struct Settings {
 /// Why a function does not start: every complaint, never a value.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.join("; "))]
-pub struct Misconfigured(Vec<String>);
+pub struct ConfigError(Vec<String>);
+
+impl ConfigError {
+    /// Every complaint: a variable and what it must be.
+    #[must_use]
+    pub fn complaints(&self) -> &[String] {
+        &self.0
+    }
+}
 
 impl Settings {
     /// The variables of this process.
@@ -94,28 +102,8 @@ impl Settings {
     }
 
     /// Everything that was complained about.
-    pub fn finish(self) -> Result<(), Misconfigured> {
-        if self.complaints.is_empty() { Ok(()) } else { Err(Misconfigured(self.complaints)) }
-    }
-}
-
-/// Whether strangers may make accounts: an emergency lever.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Registration {
-    /// Anyone may register.
-    Open,
-    /// Nobody may register.
-    Closed,
-}
-
-impl Registration {
-    /// `REGISTRATION`: `open` (default) or `closed`.
-    pub fn configured(settings: &mut Settings) -> Self {
-        settings.parsed("REGISTRATION", Self::Open, |text| match text {
-            "open" => Ok(Self::Open),
-            "closed" => Ok(Self::Closed),
-            _ => Err("must be open or closed".to_owned()),
-        })
+    pub fn finish(self) -> Result<(), ConfigError> {
+        if self.complaints.is_empty() { Ok(()) } else { Err(ConfigError(self.complaints)) }
     }
 }
 
@@ -164,15 +152,14 @@ mod tests {
 
     #[test]
     fn every_complaint_is_made_at_once() {
-        let mut settings = settings(&[("RESET_LIFETIME", "5m"), ("HOPS", "x"), ("REGISTRATION", "ajar"), ("EMPTY", " ")]);
+        let mut settings = settings(&[("RESET_LIFETIME", "5m"), ("HOPS", "x"), ("EMPTY", " ")]);
         settings.text("TABLE_NAME");
         settings.text("EMPTY");
         settings.span("RESET_LIFETIME", span::hours(1), span::minutes(10), span::hours(24));
         settings.number("HOPS", 0, 0, 9);
-        Registration::configured(&mut settings);
         insta::assert_snapshot!(
             settings.finish().unwrap_err(),
-            @"TABLE_NAME is not set; EMPTY is not set; RESET_LIFETIME: must be 10m to 1d; HOPS: must be a number from 0 to 9; REGISTRATION: must be open or closed"
+            @"TABLE_NAME is not set; EMPTY is not set; RESET_LIFETIME: must be 10m to 1d; HOPS: must be a number from 0 to 9"
         );
     }
 

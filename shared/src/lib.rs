@@ -4,7 +4,6 @@
 //! and makes one conditional write in the [`store`]; mail is left in the Outbox for the mailer.
 
 pub mod account;
-#[cfg(any(feature = "mail", feature = "pages"))]
 pub mod brand;
 pub mod client;
 pub mod clock;
@@ -15,16 +14,13 @@ pub mod language;
 pub mod limit;
 pub mod mail;
 pub mod metric;
-#[cfg(feature = "pages")]
 pub mod page;
 pub mod password;
 pub mod reset;
 pub mod session;
 pub mod store;
 pub mod telemetry;
-#[cfg(any(feature = "mail", feature = "pages"))]
 pub mod template;
 pub mod text;
 pub mod token;
-#[cfg(any(feature = "mail", feature = "pages"))]
 pub mod wording;

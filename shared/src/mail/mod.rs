@@ -1,17 +1,11 @@
 //! Mail: data in, a rendered mail out, sent by SES.
 
-#[cfg(feature = "mail")]
 mod changed;
-#[cfg(feature = "mail")]
 mod links;
-#[cfg(feature = "mail")]
 mod rendered;
-#[cfg(feature = "mail")]
 mod reset;
-#[cfg(feature = "mail")]
 mod send;
 
-#[cfg(feature = "mail")]
 pub use self::{
     changed::ChangedMail,
     links::Links,
