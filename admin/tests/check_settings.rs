@@ -1,5 +1,7 @@
 //! `check-settings`, as a deployment runs it.
 
+#![expect(clippy::expect_used, reason = "a test may fail")]
+
 use std::{
     io::Write as _,
     process::{Command, Stdio},
@@ -29,7 +31,8 @@ fn good_settings_print_nothing() {
 
 #[test]
 fn every_complaint_is_a_line_with_its_function_and_without_the_value() {
-    let (code, said, _) = checked(r#"{"logout": {"SESSIONS_NOT_BEFORE": "secret"}, "mailer": {"ACCOUNTS_TABLE": "a", "OUTBOX_TABLE": "o"}}"#);
+    let (code, said, _) =
+        checked(r#"{"logout": {"SESSIONS_NOT_BEFORE": "secret"}, "mailer": {"ACCOUNTS_TABLE": "a", "OUTBOX_TABLE": "o"}}"#);
     assert_eq!(code, Some(1));
     let expected = [
         "logout: ACCOUNTS_TABLE is not set",

@@ -4,14 +4,16 @@
 //! password out of use and starts a reset, once. This function cannot set a password, as it has no permission to.
 
 use doorward::{
-    account::{Account, email_key},
     clock::{Clock, Timestamp},
     config::span,
+    disavow::Disavowed,
     http::{self, Answer, Field, Fields, Method, Reader, Refusal, Request},
     limit::{ClientLimit, Limit},
+    link::LiveLink,
     metric::Metric,
+    outbox::ResetRequest,
     page::{Page, Pages},
-    store::{Disavowed, ResetRequest, Store, Table},
+    store::{Store, Table},
     token::{self, Token},
 };
 use serde::Serialize;
@@ -57,26 +59,22 @@ impl Disavow {
         let now = self.clock.now();
         self.page_limit.admit(&self.store, request.client, now).await?;
         let text = request.query("token").unwrap_or_default();
-        let (_, account) = self.disavowable(text, now).await?;
-        Ok(self.pages.show(&request.reader_in(account.language()), &Page::Disavow { token: text })?)
+        let link = self.disavowal(Token::parse(text), now).await?;
+        Ok(self.pages.show(&request.reader_in(link.account.language()), &Page::Disavow { token: text })?)
     }
 
     /// The press of the button.
     async fn disavow(&self, request: &Request) -> Result<(), Refusal> {
         let mut fields = Fields::of(request.form()?);
         let token = fields.take_checked("token", Field::Text, None);
-        let token = fields.finish(token)?;
+        let token = Token::parse(&fields.finish(token)?);
         let now = self.clock.now();
         self.client_limit.admit(&self.store, request.client, now).await?;
-        let (token, account) = self.disavowable(&token, now).await?;
-        // The link goes to the address of today: whoever changed it meanwhile could as well ask for one.
-        let wish = ResetRequest {
-            folded: email_key(&account.email),
-            email: account.email.clone(),
-            requested_at: now,
-            origin: request.origin().in_language_of(&account),
-        };
-        match self.store.disavow(account.id, &token.digest(), &wish).await? {
+        let LiveLink { account, digest, .. } = self.disavowal(token, now).await?;
+        // To the present address: a person who has changed it since could as well ask for a link there.
+        let caller = request.caller().in_language(account.language());
+        let reset = ResetRequest { email: account.email.clone(), requested_at: now, caller };
+        match self.store.disavow(account.id, &digest, &reset).await? {
             Disavowed::Now => {
                 Metric::PASSWORDS_DISAVOWED.count();
                 tracing::info!(account = %account.id, "password disavowed");
@@ -86,10 +84,8 @@ impl Disavow {
         }
     }
 
-    async fn disavowable(&self, text: &str, now: Timestamp) -> Result<(Token<token::Disavow>, Account), Refusal> {
-        let token = Token::<token::Disavow>::parse(text).ok_or(Refusal::Token)?;
-        let account = self.store.disavowable(token.account(), &token.digest(), now).await?;
-        Ok((token, account.ok_or(Refusal::Token)?))
+    async fn disavowal(&self, token: Option<Token<token::Disavow>>, now: Timestamp) -> Result<LiveLink<token::Disavow>, Refusal> {
+        self.store.disavowal(&token.ok_or(Refusal::Token)?, now).await?.ok_or(Refusal::Token)
     }
 }
 

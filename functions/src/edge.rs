@@ -3,9 +3,9 @@
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use doorward::{
+    fault::Fault,
     http::{self, Answer, HeaderValue, Method, Origins, Reader, Refusal, Request, header},
     metric::Metrics,
-    store::Fault,
 };
 use futures_util::FutureExt as _;
 use lambda_runtime::{Error, LambdaEvent};

@@ -9,11 +9,11 @@ use doorward::{
     config::span,
     entropy::Entropy,
     http::{self, Answer, Field, Fields, Form, Refusal, Request},
-    limit::{ClientLimit, LOGIN_ACCOUNT, Limit, login_subject, remembered_networks},
+    limit::{Attempt, ClientLimit, LOGIN_ACCOUNT, Limit, login_subject, remembered_networks},
     metric::Metric,
     password::{Hasher, StoredPassword, TypedPassword, Verdict},
     session::Sessions,
-    store::{Attempt, Store, Table},
+    store::{Store, Table},
 };
 use serde::Serialize;
 

@@ -6,10 +6,11 @@
 use std::time::Duration;
 
 use doorward::{
-    account::email_key,
+    account::{Marked, Undeliverable, email_key},
     clock::Timestamp,
+    fault::Fault,
     metric::{Metric, Metrics},
-    store::{Fault, Marked, Store, Table, Undeliverable},
+    store::{Store, Table},
 };
 use lambda_runtime::Error;
 use serde::Deserialize;

@@ -31,7 +31,7 @@ impl Endpoint for Reads {
     const METHODS: &[Method] = &[Method::GET, Method::POST];
 
     async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
-        let _ = (request.reader(), request.origin(), request.query("token").map(str::len), request.client.counted());
+        let _ = (request.reader(), request.caller(), request.query("token").map(str::len), request.client.counted());
         credentials(&request.headers)?;
         let mut fields = Fields::of(request.form()?);
         let name = fields.take_checked("username", Field::Text, Some(150));

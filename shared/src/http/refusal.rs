@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Complaint, FieldErrors, HeaderValue, StatusCode};
-use crate::store::Fault;
+use crate::fault::Fault;
 
 /// Every way a request is refused.
 #[derive(Debug)]
@@ -137,8 +137,8 @@ impl From<crate::password::HashingFault> for Refusal {
     }
 }
 
-impl From<crate::template::Broken> for Refusal {
-    fn from(_: crate::template::Broken) -> Self {
+impl From<crate::template::TemplateError> for Refusal {
+    fn from(_: crate::template::TemplateError) -> Self {
         Self::Fault(Fault::Internal("template"))
     }
 }

@@ -7,8 +7,8 @@ use crate::{
     http::{Complaint, FieldErrors, Reader, StatusCode},
     language::Language,
     password::Violation,
-    template::{Broken, render},
-    wording::Missing,
+    template::{TemplateError, render},
+    wording::MissingMessageError,
 };
 
 /// A page.
@@ -120,7 +120,7 @@ impl Page<'_> {
         }
     }
 
-    pub(super) fn render(&self, pages: &Pages, reader: &Reader) -> Result<String, Broken> {
+    pub(super) fn render(&self, pages: &Pages, reader: &Reader) -> Result<String, TemplateError> {
         let language = reader.language;
         match self {
             Self::Reset { token, username, least, errors } => pages.dress(
@@ -143,7 +143,7 @@ impl Page<'_> {
         }
     }
 
-    fn message(&self, reader: &Reader) -> Result<Message, Missing> {
+    fn message(&self, reader: &Reader) -> Result<Message, MissingMessageError> {
         let language = reader.language;
         // Links between pages are relative, so that they hold under any base path.
         let ask = Some(if reader.path.ends_with('/') { "../" } else { "./" });
@@ -169,14 +169,14 @@ impl Page<'_> {
 }
 
 impl Pages {
-    fn dress(&self, template: &str, language: Language, data: impl Serialize) -> Result<String, Broken> {
+    fn dress(&self, template: &str, language: Language, data: impl Serialize) -> Result<String, TemplateError> {
         let dressed = Dressed { style: &self.style, script: SCRIPT, icon: &self.icon, data };
         render(template, language, &self.product, &dressed)
     }
 }
 
 /// What is wrong with a field, in a language. What is said of a field that the page does not show is said of its first.
-fn complaints(errors: &FieldErrors, field: &str, language: Language) -> Result<Vec<String>, Missing> {
+fn complaints(errors: &FieldErrors, field: &str, language: Language) -> Result<Vec<String>, MissingMessageError> {
     let here = errors.iter().filter(|(name, _)| *name == field || (field != "again" && *name != "again"));
     let mut said = Vec::new();
     for complaint in here.flat_map(|(_, complaints)| complaints) {
@@ -188,7 +188,7 @@ fn complaints(errors: &FieldErrors, field: &str, language: Language) -> Result<V
     Ok(said)
 }
 
-fn in_language(complaint: &Complaint, language: Language) -> Result<String, Missing> {
+fn in_language(complaint: &Complaint, language: Language) -> Result<String, MissingMessageError> {
     let characters = |count: usize| language.count("characters", u64::try_from(count).unwrap_or(u64::MAX));
     match complaint {
         Complaint::Required | Complaint::Null | Complaint::Blank | Complaint::NotText => language.say("complaint.required", &[]),

@@ -146,7 +146,10 @@ fn environments_are_checked_by_function_with_every_complaint_and_no_value() {
         (function.to_owned(), pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<Vec<_>>())
     };
     let said = complaints([
-        environment("login", &[("ACCOUNTS_TABLE", "a"), ("LIMITS_TABLE", "l"), ("SESSION_LIFETIME", "400d"), ("TRUSTED_PROXY_HOPS", "many")]),
+        environment(
+            "login",
+            &[("ACCOUNTS_TABLE", "a"), ("LIMITS_TABLE", "l"), ("SESSION_LIFETIME", "400d"), ("TRUSTED_PROXY_HOPS", "many")],
+        ),
         environment("logout", &[("ACCOUNTS_TABLE", "a")]),
         environment("logon", &[]),
     ]);

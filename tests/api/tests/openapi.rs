@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use doorward::{
+    fault::Fault,
     http::{Answer, FieldErrors, HeaderValue, Refusal},
-    store::Fault,
 };
 use doorward_functions::{paths, routes};
 use doorward_kit::{

@@ -10,12 +10,13 @@ use aws_sdk_dynamodb::config::{
     retry::{RetryPartition, TokenBucket},
 };
 use doorward::{
+    aws::{retries, time_outs},
     config::{Settings, span},
     entropy::Entropy,
     mail::Sender,
     metric::Metrics,
     password::Hasher,
-    store::{Store, Tables, retries, time_outs},
+    store::{Store, Tables},
 };
 use doorward_functions::{
     Answering, Authorizer, Edge, Function as _, Handler as _, MailFeedback, Mailer, Wiring,

@@ -1,6 +1,6 @@
-//! Which certification authorities may vouch for AWS: Amazon's own.
+//! The certification authorities that are trusted to vouch for AWS: Amazon's own.
 //!
-//! A system's list holds some 150 others that have no business here, and reading it was nine tenths of what a function did before its first event.
+//! A system's list holds some 150 others that are not needed here, and reading it was nine tenths of a function's start.
 
 use aws_sdk_dynamodb::config::SharedHttpClient;
 use aws_smithy_http_client::{
@@ -8,10 +8,10 @@ use aws_smithy_http_client::{
     tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
 
-/// Amazon Trust Services' five roots, all of which it recommends to whoever keeps a list of their own (amazontrust.com, Repository).
+/// Amazon Trust Services' five roots. It recommends all of them to those who keep their own list (amazontrust.com, Repository).
 const AMAZON_ROOTS: &[u8] = include_bytes!("../../data/amazon-roots.pem");
 
-/// The SDK's own HTTPS client, but for whom it believes.
+/// The SDK's own HTTPS client with our choice of trusted roots.
 pub(super) fn https_client() -> SharedHttpClient {
     let told = ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some());
     let region = std::env::var("AWS_REGION").unwrap_or_default();
@@ -19,8 +19,8 @@ pub(super) fn https_client() -> SharedHttpClient {
     Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(context).build_https()
 }
 
-/// The system's roots for whoever named some, as a proxy that opens TLS needs it, and outside the partition `aws` (`GovCloud`, China, the
-/// European Sovereign Cloud), for which Amazon's page does not speak.
+/// Amazon's roots, with two exceptions that take the system's: a deployment that names roots of its own, as a proxy that opens TLS needs it,
+/// and Regions outside the partition `aws` (`GovCloud`, China, the European Sovereign Cloud), which Amazon's page does not cover.
 fn roots(region: &str, told: bool) -> TrustStore {
     // `eu-central-1`; the other partitions have `us-gov-west-1`, `eusc-de-east-1`, `cn-north-1`.
     let ordinary = region.split('-').count() == 3 && !region.starts_with("cn-");
