@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Complaint, FieldErrors, StatusCode};
+use super::{Complaint, FieldErrors, HeaderValue, StatusCode};
 use crate::fault::Fault;
 
 /// Every way a request is refused.
@@ -16,8 +16,8 @@ pub enum Refusal {
     Method {
         /// The method asked for.
         method: String,
-        /// The methods there are.
-        allow: &'static str,
+        /// The methods there are, as `Allow` lists them.
+        allow: HeaderValue,
     },
     /// A body in a format that is not read.
     MediaType(String),
@@ -46,8 +46,6 @@ pub enum Refusal {
     RegistrationClosed,
     /// A service we stand on failed; the cause goes to the log.
     Fault(Fault),
-    /// One of these, said on a page that only the endpoint could make, such as a form with what was wrong.
-    OnPage(Box<Refusal>, Box<Answer>),
 }
 
 impl Refusal {
@@ -65,7 +63,6 @@ impl Refusal {
             Self::Origin | Self::RegistrationClosed => StatusCode::FORBIDDEN,
             Self::Fault(Fault::Unreadable { .. } | Fault::Internal(_)) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Fault(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::OnPage(refusal, _) => refusal.status(),
         }
     }
 
@@ -96,7 +93,6 @@ impl Refusal {
             Self::RegistrationClosed => json!({ "detail": "Registration is closed." }),
             Self::Fault(Fault::Unreadable { .. } | Fault::Internal(_)) => json!({ "detail": "Internal server error." }),
             Self::Fault(_) => json!({ "detail": "Service temporarily unavailable, try again later." }),
-            Self::OnPage(refusal, _) => refusal.body(),
         }
     }
 
@@ -119,12 +115,10 @@ impl Refusal {
             Self::Origin => "origin",
             Self::RegistrationClosed => "registration_closed",
             Self::Fault(_) => "fault",
-            Self::OnPage(refusal, _) => refusal.code(),
         }
     }
 }
 
-#[cfg(feature = "passwords")]
 impl Refusal {
     /// What the validators say of a new password in `field`.
     #[must_use]
@@ -137,14 +131,12 @@ impl Refusal {
     }
 }
 
-#[cfg(feature = "passwords")]
 impl From<crate::password::HashingFault> for Refusal {
     fn from(_: crate::password::HashingFault) -> Self {
         Self::Fault(Fault::Internal("hashing"))
     }
 }
 
-#[cfg(any(feature = "mail", feature = "pages"))]
 impl From<crate::template::TemplateError> for Refusal {
     fn from(_: crate::template::TemplateError) -> Self {
         Self::Fault(Fault::Internal("template"))

@@ -6,6 +6,7 @@ use super::{Pages, SCRIPT};
 use crate::{
     http::{Complaint, FieldErrors, Reader, StatusCode},
     language::Language,
+    password::Violation,
     template::{TemplateError, render},
     wording::MissingMessageError,
 };
@@ -107,6 +108,18 @@ impl Page<'_> {
         }
     }
 
+    /// What was answered, as the log tells it.
+    pub(super) fn outcome(&self) -> &'static str {
+        match self {
+            Self::Reset { errors, .. } | Self::Ask { errors, .. } if !errors.is_empty() => "fields",
+            Self::Reset { .. } | Self::Ask { .. } | Self::Done | Self::Asked | Self::Disavow { .. } | Self::Disavowed => "ok",
+            Self::Dead | Self::DeadDisavowal => "token",
+            Self::Throttled { .. } => "throttled",
+            Self::Foreign => "origin",
+            Self::Fault => "fault",
+        }
+    }
+
     pub(super) fn render(&self, pages: &Pages, reader: &Reader) -> Result<String, TemplateError> {
         let language = reader.language;
         match self {
@@ -183,17 +196,13 @@ fn in_language(complaint: &Complaint, language: Language) -> Result<String, Miss
         Complaint::TooLong(most) => language.say("complaint.too_long", &[("length", &characters(*most)?)]),
         Complaint::NullCharacter => language.say("complaint.null_character", &[]),
         Complaint::Mismatch => language.say("complaint.mismatch", &[]),
-        #[cfg(feature = "passwords")]
-        Complaint::Password(violation) => {
-            use crate::password::Violation;
-            match violation {
-                Violation::LikeUsername => language.say("complaint.like_username", &[]),
-                Violation::LikeEmail => language.say("complaint.like_email", &[]),
-                Violation::TooShort(least) => language.say("complaint.too_short", &[("length", &characters(*least)?)]),
-                Violation::Common => language.say("complaint.common", &[]),
-                Violation::Numeric => language.say("complaint.numeric", &[]),
-            }
-        }
+        Complaint::Password(violation) => match violation {
+            Violation::LikeUsername => language.say("complaint.like_username", &[]),
+            Violation::LikeEmail => language.say("complaint.like_email", &[]),
+            Violation::TooShort(least) => language.say("complaint.too_short", &[("length", &characters(*least)?)]),
+            Violation::Common => language.say("complaint.common", &[]),
+            Violation::Numeric => language.say("complaint.numeric", &[]),
+        },
         // No page has a field of which this is said.
         Complaint::Other(message) => Ok(message.to_string()),
     }
