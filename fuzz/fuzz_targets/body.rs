@@ -7,7 +7,8 @@ use lambda_http::{Body, http};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
-const TYPES: [&str; 4] = ["application/json", "application/x-www-form-urlencoded", "Application/JSON ; charset=x", "text/plain"];
+const TYPES: [&str; 5] =
+    ["application/json", "application/x-www-form-urlencoded", "Application/JSON ; charset=x", "text/plain", "multipart/form-data; boundary=x"];
 const NAMES: [&str; 3] = ["username", "password", "token"];
 
 fuzz_target!(|data: &[u8]| {
@@ -36,7 +37,12 @@ fuzz_target!(|data: &[u8]| {
         Err(refusal) => {
             let known = matches!(
                 refusal,
-                Refusal::MediaType(_) | Refusal::TooLarge | Refusal::Unreadable(_) | Refusal::TooManyFields | Refusal::NoObject(_)
+                Refusal::MediaType(_)
+                    | Refusal::TooLarge
+                    | Refusal::Unreadable(_)
+                    | Refusal::NoMultipart(_)
+                    | Refusal::TooManyFields
+                    | Refusal::NoObject(_)
             );
             assert!(known, "{}", refusal.code());
         }

@@ -1,4 +1,4 @@
-//! Bodies: JSON and forms.
+//! Bodies: JSON and both kinds of forms.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,10 @@ use lambda_http::http::{HeaderMap, header};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::Refusal;
+use super::{
+    Refusal,
+    multipart::{self, Content, Malformed},
+};
 
 /// Largest body that is parsed, in bytes.
 const LARGEST: usize = 256 * 1024;
@@ -40,6 +43,7 @@ impl Form {
         match media_type.as_str() {
             "application/json" => Self::json(body),
             "application/x-www-form-urlencoded" => Self::urlencoded(body),
+            "multipart/form-data" => Self::multipart(&stated, body),
             _ => Err(Refusal::MediaType(stated)),
         }
     }
@@ -64,6 +68,20 @@ impl Form {
                 .map(|(name, value)| (name.into_owned(), Value::Text(Zeroizing::new(value.into_owned()))))
                 .collect(),
         ))
+    }
+
+    /// The last part of a name counts; a file, which is no text, counts before any text of the same name, as in the recorded stack.
+    fn multipart(content_type: &str, body: &[u8]) -> Result<Self, Refusal> {
+        let parts = multipart::parts(content_type, body, MOST_FIELDS).map_err(|malformed| match malformed {
+            Malformed::Body(reason) => Refusal::NoMultipart(reason),
+            Malformed::TooManyParts => Refusal::TooManyFields,
+        })?;
+        let (files, texts): (Vec<_>, Vec<_>) = parts.into_iter().partition(|part| part.content == Content::File);
+        let value = |content| match content {
+            Content::Text(text) => Value::Text(text),
+            Content::File => Value::Other,
+        };
+        Ok(Self(texts.into_iter().chain(files).map(|part| (part.name, value(part.content))).collect()))
     }
 
     /// Takes a field out; none where it is missing.
@@ -146,6 +164,16 @@ mod tests {
     }
 
     #[test]
+    fn a_file_is_no_text_wherever_it_stands() {
+        let part = |disposition: &str| format!("--x\r\nContent-Disposition: form-data; {disposition}\r\n\r\nann\r\n");
+        let (text, file) = (part("name=a"), part("name=a; filename=f"));
+        for (body, is_text) in [(format!("{text}{text}"), true), (format!("{text}{file}"), false), (format!("{file}{text}"), false)] {
+            let mut form = read("multipart/form-data; boundary=x", format!("{body}--x--\r\n").as_bytes()).ok().unwrap();
+            assert_eq!(matches!(form.take("a"), Some(Value::Text(_))), is_text, "{body}");
+        }
+    }
+
+    #[test]
     fn every_kind_of_json_value_has_its_name() {
         for (body, expected) in
             [("[]", "list"), ("\"x\"", "str"), ("1", "int"), ("1.5", "float"), ("1e9", "float"), ("true", "bool"), ("null", "null")]
@@ -178,6 +206,14 @@ mod tests {
     fn a_form_of_a_thousand_fields_is_parsed_and_one_field_more_is_not() {
         assert!(read("application/x-www-form-urlencoded", "a&".repeat(999).as_bytes()).is_ok());
         assert!(matches!(read("application/x-www-form-urlencoded", "a&".repeat(1000).as_bytes()), Err(Refusal::TooManyFields)));
+    }
+
+    #[test]
+    fn a_multipart_form_of_a_thousand_parts_is_read_and_one_part_more_is_not() {
+        let body = |parts: usize| format!("{}--x--", "--x\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n".repeat(parts));
+        let read = |parts| read("multipart/form-data; boundary=x", body(parts).as_bytes());
+        assert_eq!(text(&mut read(1000).ok().unwrap(), "a").as_deref(), Some("1"));
+        assert!(matches!(read(1001), Err(Refusal::TooManyFields)));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod bearer;
 mod body;
 mod complaint;
 mod field;
+mod multipart;
 mod origin;
 mod refusal;
 mod request;

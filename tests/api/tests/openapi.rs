@@ -49,6 +49,7 @@ fn refusals() -> Vec<(Refusal, Vec<&'static str>)> {
         (Refusal::MediaType("a \"b\"\n".to_owned()), BODIES.to_vec()),
         (Refusal::TooLarge, BODIES.to_vec()),
         (Refusal::Unreadable("why".to_owned()), BODIES.to_vec()),
+        (Refusal::NoMultipart("why"), BODIES.to_vec()),
         (Refusal::TooManyFields, BODIES.to_vec()),
         (Refusal::NoObject("null"), BODIES.to_vec()),
         (field("username", "taken"), vec!["/api/register/", "/api/login/"]),

@@ -52,6 +52,12 @@ async fn every_recorded_scenario_gets_the_recorded_answers() {
     assert_eq!(replay(include_str!("../contract/wire.jsonl"), &[]).await, 342);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn multipart_forms_get_the_recorded_answers() {
+    assert_eq!(replay(include_str!("../contract/multipart.jsonl"), &[]).await, 8);
+    assert_eq!(replay(include_str!("../contract-extra/multipart.jsonl"), &[]).await, 123);
+}
+
 /// What else the recorded stack was asked: see `contract-extra/README.md`. `WIRE_SCENARIOS` names another file to play instead.
 #[tokio::test(flavor = "multi_thread")]
 async fn scenarios_of_the_same_kinds_get_the_recorded_answers_too() {
