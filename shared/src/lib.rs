@@ -18,6 +18,7 @@ pub mod metric;
 #[cfg(feature = "pages")]
 pub mod page;
 pub mod password;
+mod preference;
 pub mod reset;
 pub mod session;
 pub mod store;
