@@ -106,7 +106,7 @@ impl Endpoint for PasswordReset {
 impl ResetBody {
     fn read(form: Form) -> Result<Self, Refusal> {
         let mut fields = Fields::of(form);
-        let typed = fields.take_checked("email", Field::Email, None);
+        let typed = fields.take_checked("email", Field::KnownEmail, None);
         let email = typed.as_deref().and_then(|text| match EmailAddress::parse(text) {
             Ok(email) => Some(email),
             Err(_) => fields.complain("email", Complaint::Email),
