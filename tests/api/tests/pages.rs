@@ -55,7 +55,7 @@ async fn login(deployment: &Deployment, password: &str) -> u16 {
 fn is_page(answer: &Response) -> bool {
     answer.headers["content-type"] == "text/html; charset=utf-8"
         && answer.headers["cache-control"] == "no-store"
-        && answer.headers["referrer-policy"] == "no-referrer"
+        && answer.headers["referrer-policy"] == "strict-origin"
         && answer.headers["x-frame-options"] == "DENY"
         && answer.headers["content-security-policy"].starts_with("default-src 'none'; ")
 }
