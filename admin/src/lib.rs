@@ -15,10 +15,11 @@ use clap::{Parser, Subcommand};
 use doorward::{
     account::{Account, AccountId},
     clock::Clock,
-    config::{Misconfigured, Settings},
+    config::{ConfigError, Settings},
     entropy::Entropy,
+    fault::Fault,
     password::Hasher,
-    store::{Fault, Store},
+    store::Store,
 };
 
 /// What an operator types.
@@ -113,7 +114,7 @@ pub enum MailCommand {
 pub enum Failure {
     /// The environment lacks something.
     #[error("{0}; `make admin` reads it from .local/stack.env, or from AWS with STACK=name")]
-    Misconfigured(#[from] Misconfigured),
+    Misconfigured(#[from] ConfigError),
     /// The store failed.
     #[error("{0}")]
     Store(#[from] Fault),
@@ -156,8 +157,8 @@ impl Admin {
         match command {
             Command::Show { account } => self.show(&self.find(&account).await?, terminal).await,
             Command::Create { username, email } => self.create(&username, &email, terminal).await,
-            Command::Activate { account } => self.switch(&self.find(&account).await?, true, terminal).await,
-            Command::Deactivate { account } => self.switch(&self.find(&account).await?, false, terminal).await,
+            Command::Activate { account } => self.activate(&self.find(&account).await?, terminal).await,
+            Command::Deactivate { account } => self.deactivate(&self.find(&account).await?, terminal).await,
             Command::Delete { account, yes } => self.delete(&self.find(&account).await?, yes, terminal).await,
             Command::EndSessions { account } => self.end_sessions(&self.find(&account).await?, terminal).await,
             Command::Reset { account } => self.reset(&self.find(&account).await?, terminal).await,

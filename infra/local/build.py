@@ -24,12 +24,12 @@ def binaries(settings: Settings) -> dict[str, Path]:
     functions = list(settings.template.zips)
     if not shutil.which("cargo"):
         raise Failure("cargo is not installed; Rust comes from rustup.rs.")
-    missing = [name for name in functions if not (ROOT / "functions" / name / "Cargo.toml").exists()]
+    missing = [name for name in functions if not (ROOT / "functions" / "src" / "bin" / f"{name}.rs").exists()]
     if missing:
-        raise Failure(f"functions/{missing[0]} has no Cargo.toml, but the template names it.")
+        raise Failure(f"functions/src/bin/{missing[0]}.rs does not exist, but the template names it.")
     out = settings.directory / "lambda"
     command = ["cargo", "lambda", "build", "--compiler", "cargo", "--lambda-dir", str(out)]
-    command += [argument for name in functions for argument in ("--package", name)]
+    command += ["--package", "doorward-functions"]
     # Standard output to standard error: progress belongs there, and `make up | cat` keeps cargo's bar.
     if subprocess.run(command, cwd=ROOT, env=environment(), stdout=sys.stderr).returncode != 0:
         raise Failure("the functions do not build; cargo says why above.")
