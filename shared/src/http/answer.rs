@@ -65,6 +65,13 @@ pub fn html(status: StatusCode, page: String, content_security_policy: &str) -> 
     Answer { status, headers, body: page.into_bytes(), outcome: "ok" }
 }
 
+/// Sends a browser on from the form that it sent, so that loading the page again sends nothing again (RFC 9110, 15.4.4).
+#[must_use]
+pub fn see_other(location: &str) -> Answer {
+    let headers = HeaderValue::from_str(location).map(|location| (header::LOCATION, location)).into_iter().collect();
+    Answer { status: StatusCode::SEE_OTHER, headers, body: Vec::new(), outcome: "ok" }
+}
+
 impl From<&Refusal> for Answer {
     fn from(refusal: &Refusal) -> Self {
         let mut answer = match refusal {

@@ -16,6 +16,9 @@ const LARGEST: usize = 256 * 1024;
 /// Most fields of a form, as in the recorded stack (Django's `DATA_UPLOAD_MAX_NUMBER_FIELDS`).
 const MOST_FIELDS: usize = 1000;
 
+const URLENCODED: &str = "application/x-www-form-urlencoded";
+const MULTIPART: &str = "multipart/form-data";
+
 /// The fields of a body, each a value of one of JSON's kinds. Texts are wiped when they are dropped: any of them may be a password.
 pub struct Form(HashMap<String, Value>);
 
@@ -37,15 +40,18 @@ impl Form {
         if body.is_empty() {
             return Ok(Self(HashMap::new()));
         }
-        let stated =
-            headers.get(header::CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default();
-        let media_type = stated.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        match media_type.as_str() {
+        let stated = content_type(headers);
+        match media_type(&stated).as_str() {
             "application/json" => Self::json(body),
-            "application/x-www-form-urlencoded" => Self::urlencoded(body),
-            "multipart/form-data" => Self::multipart(&stated, body),
+            URLENCODED => Self::urlencoded(body),
+            MULTIPART => Self::multipart(&stated, body),
             _ => Err(Refusal::MediaType(stated)),
         }
+    }
+
+    /// Whether this is the `Content-Type` of what a form on a page sends. (No page sends JSON but by its script.)
+    pub(super) fn is_sent_by_page(headers: &HeaderMap) -> bool {
+        [URLENCODED, MULTIPART].contains(&media_type(&content_type(headers)).as_str())
     }
 
     fn json(body: &[u8]) -> Result<Self, Refusal> {
@@ -88,6 +94,15 @@ impl Form {
     pub(super) fn take(&mut self, name: &str) -> Option<Value> {
         self.0.remove(name)
     }
+}
+
+fn content_type(headers: &HeaderMap) -> String {
+    headers.get(header::CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default()
+}
+
+/// The type without its parameters, in lower case.
+fn media_type(content_type: &str) -> String {
+    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 /// A field's value. Numbers are not made into numbers, as no field is one: 1e999 is JSON too.

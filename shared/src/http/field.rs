@@ -59,6 +59,13 @@ impl Fields {
         Some(text)
     }
 
+    /// Complains about `name` unless it is a box of a form that a person has ticked. Browsers send "on" for a box that states no value (HTML, 4.10.18.5).
+    pub fn check_ticked(&mut self, name: &'static str) {
+        if !matches!(self.form.take(name), Some(Value::Text(text)) if text.as_str() == "on") {
+            self.complain::<()>(name, Complaint::Required);
+        }
+    }
+
     /// Complains about `name` unless it repeats `text`. Where it was not sent, nothing had to be repeated.
     pub fn check_repeated(&mut self, name: &'static str, text: Option<&str>) {
         if let Some(again) = self.form.take(name)

@@ -94,12 +94,12 @@ impl Origins {
         self.listed.iter().any(is_same)
     }
 
-    /// Whether the page is one of ours: its origin is the gateway's or the configured one, or the browser says so itself, which no page can make it say
-    /// falsely (Fetch Metadata).
+    /// Whether the page is one of ours: its origin is the gateway's, the configured one or that of a trusted proxy, or the browser says so itself. No page
+    /// can make a browser say falsely what it says of itself (Fetch Metadata), nor add a header before we have let it (CORS).
     fn is_own(&self, request: &Request, origin: &HeaderValue) -> bool {
-        let is_gateway = request.domain.as_ref().is_some_and(|domain| origin.as_bytes() == format!("https://{domain}").as_bytes());
-        let is_configured = self.own.as_ref().is_some_and(|own| origin.as_bytes() == own.as_bytes());
-        is_gateway || is_configured || request.header(&SEC_FETCH_SITE) == Some("same-origin")
+        let hosts = [&request.domain, &request.forwarded_host].into_iter().flatten();
+        let mut own = hosts.map(|host| format!("https://{}", host.to_ascii_lowercase())).chain(self.own.clone());
+        own.any(|own| origin.as_bytes() == own.as_bytes()) || request.header(&SEC_FETCH_SITE) == Some("same-origin")
     }
 }
 
