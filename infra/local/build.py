@@ -26,8 +26,8 @@ def binaries(settings: Settings) -> dict[str, Path]:
         raise Failure("cargo is not installed; Rust comes from rustup.rs.")
     out = settings.directory / "lambda"
     command = ["cargo", "lambda", "build", "--compiler", "cargo", "--lambda-dir", str(out)]
-    # The functions' packages alone, so that what is compiled in is what goes to AWS.
-    command += [argument for name in functions for argument in ("--package", name)]
+    # Of the whole workspace, so that they have their dependencies in common with the tests.
+    command += [argument for name in functions for argument in ("--bin", name)]
     # Standard output to standard error: progress belongs there, and `make up | cat` keeps cargo's bar.
     if cargo.run(command, env=environment(), stdout=sys.stderr) != 0:
         raise Failure("the functions do not build; cargo says why above.")
