@@ -2,6 +2,7 @@
 
 import sys
 import unittest
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from permissions import RETURNING, TEMPLATE, WRITES, Loader, complaints, listed 
 RESOURCES_AT_MOST = 100
 
 
+@cache
 def document(text: str | None = None) -> dict[str, Any]:
     return yaml.load(TEMPLATE.read_text() if text is None else text, Loader)
 
