@@ -89,6 +89,8 @@ class Life(unittest.TestCase):
         refused = [
             ("DomainName", "accounts.doorward.example", "DomainName needs CertificateArn"),
             ("HostedZoneId", "Z1", "HostedZoneId needs DomainName"),
+            ("DefaultEndpoint", "off", "DefaultEndpoint=off needs DomainName"),
+            ("ProxySecret", "short", "must be one secret, or two with a comma between them"),
             ("Sender", "accounts@mail.example.org", "must be one plain address of a domain of yours"),
             ("Nonsense", "1", "Say which"),
         ]
