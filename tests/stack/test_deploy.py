@@ -199,6 +199,22 @@ class Deployment(unittest.TestCase):
         self.assertEqual((code, self.tables()), (0, []), said)
         self.assertNotEqual(self.make("delete", STACK=STACK, CONFIRM=STACK, TABLES="yes")[0], 0, "there is nothing any more")
 
+    def test_a_first_deployment_that_failed_says_what_failed_and_how_to_begin_again(self) -> None:
+        cloudformation, name = client("cloudformation"), "failed"
+        self.addCleanup(cloudformation.delete_stack, StackName=name)
+        nobody = {"Handle": {"Ref": "Handle"}, "Timeout": "1", "Count": 1}
+        broken = {"Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"}, "Nothing": {"Type": "AWS::CloudFormation::WaitCondition", "Properties": nobody}}
+        cloudformation.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": broken}))
+        deadline = time.monotonic() + 60
+        while (status := cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]).endswith("IN_PROGRESS"):
+            self.assertLess(time.monotonic(), deadline, status)
+            time.sleep(0.1)
+        code, said = self.make("deploy", STACK=name, LAMBDA_DIR="/none", PARAMS=f"Sender={SENDER}")
+        self.assertNotEqual(code, 0)
+        self.assertRegex(said, r"the first deployment of failed failed \(Nothing: .+\)\. Mend that; then `make delete STACK=failed` takes away")
+        self.assertEqual(self.make("delete", STACK=name, CONFIRM=name)[0], 0)
+        self.assertIn("Sender", self.make("deploy", STACK=name, LAMBDA_DIR="/none")[1], "as if there had been none")
+
     def test_sam_finds_nothing_wrong_with_the_template(self) -> None:
         command = [".tools/aws/bin/sam", "validate", "--lint", "--language-extensions", "--template-file", "infra/template.yaml"]
         result = subprocess.run(command, cwd=self.checkout, env=os.environ | {"SAM_CLI_TELEMETRY": "0"}, capture_output=True, text=True, check=False)
