@@ -152,8 +152,7 @@ class Deployment(unittest.TestCase):
         for line in (outputs["ApiUrl"], outputs["AuthorizerArn"], f"make doctor STACK={STACK}"):
             self.assertIn(line, said)
         self.assertEqual(self.kept(), {"Sender": SENDER, "ProductName": r"Anna’s \"Fresh\" Shop"}, "and none of the defaults")
-        given = {p["ParameterKey"]: p["ParameterValue"] for p in client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]["Parameters"]}
-        self.assertEqual(given["ProductName"], "Anna’s \"Fresh\" Shop")
+        self.assertEqual(self.parameters()["ProductName"], "Anna’s \"Fresh\" Shop")
         deployed = client("cloudformation").get_template(StackName=STACK, TemplateStage="Original")["TemplateBody"]
         self.assertNotRegex(deployed if isinstance(deployed, str) else json.dumps(deployed), r": [*&]\w", "CloudFormation takes no YAML anchors")
         self.flow(outputs)
@@ -162,16 +161,21 @@ class Deployment(unittest.TestCase):
         said = self.deploy()
         self.assertIn("Nothing changed", said)
         self.assertEqual(self.programs(), before)
+        if shutil.which("git"):
+            self.assertEqual(self.git("status", "--porcelain"), "", "so that `git pull` never conflicts")
         self.assertEqual(self.kept(), {"Sender": SENDER, "ProductName": r"Anna’s \"Fresh\" Shop"})
 
         code, said = self.make("set", STACK=STACK, PARAMS="Registration=closed")
         self.assertEqual(code, 0, said)
         change(self.zips / "logout" / "bootstrap.zip")
+        release = self.checkout / "infra" / "template.yaml"
+        release.write_text(release.read_text().replace("    Default: 300\n", "    Default: 250\n"))
         said = self.deploy()
         self.complete(outputs)
         after = self.programs()
         self.assertEqual([name for name in after if after[name] != before[name]], [f"{STACK}-logout"])
         self.assertIn("Registration stays closed", said)
+        self.assertEqual(self.parameters()["RefusalsAlarmAt"], "250", "a later release's default")
         self.assertEqual(self.kept()["Registration"], "closed")
         self.assertEqual(self.post("/api/register/", outputs, username="late", email="late@example.com", password=PASSWORDS[0])[0], 403)
 
@@ -183,9 +187,6 @@ class Deployment(unittest.TestCase):
         self.assertIn('samconfig.toml says Registration=closed, and the stack has open: say which, as in PARAMS="Registration=open"', said)
         self.assertIn("Nothing changed", self.deploy(PARAMS="Registration=open"))
         self.assertNotIn("Registration", self.kept())
-        if shutil.which("git"):
-            self.assertEqual(self.git("status", "--porcelain"), "", "so that `git pull` never conflicts")
-
         code, said = self.make("delete", STACK=STACK, CONFIRM="another")
         self.assertNotEqual(code, 0, said)
         code, said = self.make("delete", STACK=STACK, CONFIRM=STACK)
@@ -227,6 +228,9 @@ class Deployment(unittest.TestCase):
             for table in self.tables():
                 client("dynamodb").update_table(TableName=table, DeletionProtectionEnabled=False)
                 client("dynamodb").delete_table(TableName=table)
+
+    def parameters(self) -> dict[str, str]:
+        return {p["ParameterKey"]: p["ParameterValue"] for p in client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]["Parameters"]}
 
     def outputs(self) -> dict[str, str]:
         return {output["OutputKey"]: output["OutputValue"] for output in client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]}
