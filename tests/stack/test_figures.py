@@ -82,6 +82,11 @@ def rounded(value: float, digits: int = 2) -> str:
     return f"{round(value / shift) * shift:,.0f}"
 
 
+def limit(parameter: str) -> list[str]:
+    """The number and the window of a limit: 60/5m is 60 and 5."""
+    return re.findall(r"\d+", document()["Parameters"][parameter]["Default"])
+
+
 def days_of_messages(queue: str) -> int:
     return document()["Resources"][queue]["Properties"]["MessageRetentionPeriod"] // DAY
 
@@ -96,6 +101,12 @@ HELD: list[tuple[str, list[str]]] = [
     ("so at most about … US dollars a day however many", [f"{5 / (billed('login') / 1000) * DAY * dollars_of_a_million('login') / 1_000_000:.0f}"]),
     ("besides the gateway's … for a million requests", [f"{price('API Gateway, REST API'):.2f}"]),
     ("addresses included, for … days", [str(days_of_messages("FeedbackFailures"))]),
+    ("events of bounces that could not be handled, with the address | … days", [str(days_of_messages("FeedbackFailures"))]),
+    ("After ten wrong passwords within … minutes", limit("LoginAccountLimit")[1:]),
+    (
+        "can make … logins in … minutes, … registrations in an hour and … reset requests in an hour",
+        limit("LoginClientLimit") + limit("RegisterClientLimit")[:1] + limit("ResetClientLimit")[:1],
+    ),
     ("takes up to … for each shard", [str(document()["Resources"]["Mailer"]["Properties"]["Events"]["Intents"]["Properties"]["ParallelizationFactor"])]),
     ("with at least … random characters", [re.search(r"\{(\d+),\}", document()["Parameters"]["ProxySecret"]["AllowedPattern"])[1]]),  # type: ignore[index]
 ]

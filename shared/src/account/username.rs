@@ -5,7 +5,7 @@ use std::fmt;
 use super::email::{EmailAddress, email_key, reads_as_email};
 use crate::text::is_letter_or_number;
 
-/// Longest username, code points, as in the recorded stack.
+/// Longest username, code points, as in the DRF API.
 const LONGEST: usize = 150;
 
 /// A username: letters and numbers of any script and `@.+-_`.
@@ -49,6 +49,12 @@ impl Username {
         ];
         let broken: Vec<_> = broken.into_iter().filter_map(|(is_broken, rule)| is_broken.then_some(rule)).collect();
         if broken.is_empty() { Ok(Self { given: text.to_owned(), folded: email_key(text) }) } else { Err(broken) }
+    }
+
+    /// A username as the store holds it: parsed once, and folded then.
+    #[must_use]
+    pub fn stored(given: &str, folded: &str) -> Self {
+        Self { given: given.to_owned(), folded: folded.to_owned() }
     }
 
     /// Whether it reads as an e-mail address, and not as this one, the account's own: it would stand for somebody else's mailbox.

@@ -10,7 +10,7 @@ use super::Refusal;
 
 /// Largest body that is parsed, in bytes.
 const LARGEST: usize = 256 * 1024;
-/// Most fields of a form, as in the recorded stack (Django's `DATA_UPLOAD_MAX_NUMBER_FIELDS`).
+/// Most fields of a form, as in the DRF API (Django's `DATA_UPLOAD_MAX_NUMBER_FIELDS`).
 const MOST_FIELDS: usize = 1000;
 
 /// The fields of a body, each a value of one of JSON's kinds. Texts are wiped when they are dropped: any of them may be a password.
@@ -92,7 +92,7 @@ fn check_strings(raw: &RawValue) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// What the recorded stack calls a JSON value that is no object.
+/// What the DRF API calls a JSON value that is not an object.
 fn kind(raw: &str) -> &'static str {
     match raw.as_bytes() {
         [b'[', ..] => "list",
