@@ -18,7 +18,8 @@ from typing import Any
 import boto3
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "infra" / "local"))
+sys.path[:0] = [str(ROOT / "infra"), str(ROOT / "infra" / "local")]
+import cargo  # noqa: E402
 import gateway  # noqa: E402
 
 STACK = "fresh"
@@ -38,7 +39,7 @@ def checkout(directory: Path) -> None:
     (directory / ".tools").mkdir()
     for tool in (ROOT / ".tools").iterdir():
         (directory / ".tools" / tool.name).symlink_to(tool)
-    for pinned in (directory / "infra" / "requirements").iterdir():
+    for pinned in (directory / "infra" / "requirements").rglob("*"):
         os.utime(pinned, (0, 0))  # make installs a tool again that is older than its list
 
 
@@ -74,6 +75,7 @@ class Deployment(unittest.TestCase):
         cls.checkout, cls.zips = cls.directory / "checkout", cls.directory / "zips"
         checkout(cls.checkout)
         unpack_zips(cls.zips)
+        shutil.copy(cargo.built("check-settings"), cls.zips)
         if shutil.which("git"):
             cls.git("init", "--quiet")
             cls.git("add", "--all")
@@ -138,6 +140,10 @@ class Deployment(unittest.TestCase):
                 self.assertIn(says, said)
                 told = [line for line in said.splitlines() if not line.startswith("make")]
                 self.assertEqual(len(told), 1, said)
+        code, said = self.make("deploy", STACK="unheard-of", LAMBDA_DIR=str(self.zips), PARAMS=f"{sender} SessionLifetime=400d LoginClientLimit=sixty")
+        self.assertNotEqual(code, 0)
+        self.assertIn("SessionLifetime: must be", said)
+        self.assertIn("LoginClientLimit: must be", said)
         self.assertIn("has no register/bootstrap.zip", self.make("deploy", STACK="unheard-of", LAMBDA_DIR="/none", PARAMS=sender)[1])
 
     def test_from_a_fresh_checkout_to_a_working_flow_and_back(self) -> None:
