@@ -66,7 +66,7 @@ async fn a_login_function_says_all_that_is_wrong_with_it() {
     LOG_LEVEL: must be error, warn or info
     ACCOUNTS_TABLE is not set
     LIMITS_TABLE is not set
-    ALLOWED_ORIGINS: must be origins such as https://app.example.com, separated by commas, without a path
+    ALLOWED_ORIGINS: origin 1 goes on after its host and port: leave out the slash and what follows
     TRUSTED_PROXY_HOPS: must be a number from 0 to 9
     PROXY_SECRET: must be one secret, or two with a comma between them, of at least 32 printable characters each
     ARGON2_MEMORY_KIB, ARGON2_ITERATIONS, ARGON2_PARALLELISM: below OWASP's floor: at least 47104 KiB with 1 pass, 19456 with 2, 12288 with 3, 9216 with 4 or 7168 with 5

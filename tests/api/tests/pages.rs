@@ -15,6 +15,7 @@ use tracing::level_filters::LevelFilter;
 
 const ASK: &str = "/api/password_reset/";
 const CONFIRM: &str = "/api/password_reset/confirm/";
+const DISAVOW: &str = "/api/password_reset/disavow/";
 const PASSWORD: &str = "seven quiet lighthouses";
 
 async fn with_account(language: &str) -> App {
@@ -55,9 +56,18 @@ async fn login(app: &App, password: &str) -> u16 {
 fn is_page(answer: &Response) -> bool {
     answer.headers["content-type"] == "text/html; charset=utf-8"
         && answer.headers["cache-control"] == "no-store"
-        && answer.headers["referrer-policy"] == "no-referrer"
+        && answer.headers["referrer-policy"] == "strict-origin"
         && answer.headers["x-frame-options"] == "DENY"
         && answer.headers["content-security-policy"].starts_with("default-src 'none'; ")
+}
+
+/// The page that a browser is sent on to after a form was accepted, and where that is.
+async fn follow(app: &App, path: &str, sent: &Response) -> (String, Response) {
+    assert_eq!((sent.status, sent.body.as_str()), (303, ""), "{sent:?}");
+    let there = format!("{}{}", path.split('?').next().unwrap_or_default(), sent.headers["location"]);
+    let page = app.send(open(&there)).await;
+    assert!(page.status == 200 && is_page(&page), "{there}: {page:?}");
+    (there, page)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,7 +82,10 @@ async fn a_link_opened_by_twenty_scanners_still_works_for_its_reader() {
         assert_eq!((head.status, head.body.as_str()), (200, ""));
     }
     let done = app.send(submit(CONFIRM, &[("token", &token), ("password", PASSWORD), ("again", PASSWORD)])).await;
-    assert!(done.status == 200 && is_page(&done) && done.body.contains("Your password has been changed"), "{}", done.body);
+    let (there, page) = follow(&app, CONFIRM, &done).await;
+    assert!(page.body.contains("Log in with your new password"), "{}", page.body);
+    // Loading it again sends nothing again.
+    assert_eq!(app.send(open(&there)).await, page);
     assert_eq!(login(&app, PASSWORD).await, 200);
 }
 
@@ -80,7 +93,7 @@ async fn a_link_opened_by_twenty_scanners_still_works_for_its_reader() {
 async fn used_expired_and_unknown_links_end_alike_and_friendly() {
     let app = with_account("en").await;
     let used = token(&app).await;
-    assert_eq!(app.send(submit(CONFIRM, &[("token", &used), ("password", PASSWORD), ("again", PASSWORD)])).await.status, 200);
+    assert_eq!(app.send(submit(CONFIRM, &[("token", &used), ("password", PASSWORD), ("again", PASSWORD)])).await.status, 303);
     let expired = token(&app).await;
     app.clock.advance(std::time::Duration::from_secs(3601));
     let unknown = format!("{}{}", &expired[..expired.len() - 4], "AAAA");
@@ -149,8 +162,9 @@ async fn whatever_follows_a_form_speaks_its_language() {
     let form = app.send(open(&format!("{CONFIRM}?token={token}")).header("Accept-Language", "de")).await;
     let action = form.body.split("action=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a form");
     let sent = || submit(&format!("{CONFIRM}{action}"), &[("token", &token), ("password", PASSWORD), ("again", PASSWORD)]);
-    for status in [200, 404] {
-        let answer = app.send(sent().header("Accept-Language", "de")).await;
+    let (_, done) = follow(&app, CONFIRM, &app.send(sent().header("Accept-Language", "de")).await).await;
+    let dead = app.send(sent().header("Accept-Language", "de")).await;
+    for (answer, status) in [(done, 200), (dead, 404)] {
         assert!(answer.status == status && answer.body.contains("<html lang=\"es\" dir=\"ltr\">"), "{}", answer.body);
     }
     let again = app.send(open(&format!("{ASK}?language=es")).header("Accept-Language", "de")).await;
@@ -190,7 +204,8 @@ async fn a_browser_asks_for_a_link_and_every_address_reads_the_same() {
     assert_eq!(app.send(head).await.status, 200);
     let known = app.send(submit(ASK, &[("email", "mara@example.com")])).await;
     let unknown = app.send(submit(ASK, &[("email", "nobody@example.com")])).await;
-    assert!(known == unknown && known.status == 200 && is_page(&known));
+    assert_eq!(known, unknown);
+    follow(&app, ASK, &known).await;
     app.deliver().await;
     assert_eq!(app.mailbox.all().len(), 1);
     let wrong = app.send(submit(ASK, &[("email", "mara'<b>@")])).await;
@@ -210,7 +225,7 @@ async fn a_browser_asks_for_a_link_and_every_address_reads_the_same() {
 #[tokio::test(flavor = "multi_thread")]
 async fn excess_is_told_on_a_page_too() {
     let app = App::configured(&[("RESET_CLIENT_LIMIT", "1/1h")]).await;
-    assert_eq!(app.send(submit(ASK, &[("email", "mara@example.com")])).await.status, 200);
+    assert_eq!(app.send(submit(ASK, &[("email", "mara@example.com")])).await.status, 303);
     let answer = app.send(submit(ASK, &[("email", "mara@example.com")])).await;
     assert!(answer.status == 429 && is_page(&answer) && answer.headers["retry-after"] == "3600", "{answer:?}");
     assert!(answer.body.contains("Wait 60 minutes"));
@@ -225,6 +240,154 @@ async fn another_site_s_form_is_refused_with_a_page() {
     assert!(answer.status == 403 && is_page(&answer));
     app.deliver().await;
     assert!(app.mailbox.all().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_follows_a_form_can_be_opened_by_anybody_and_says_nothing_that_is_not_so() {
+    let app = with_account("en").await;
+    let before = app.everything().await;
+    for (path, says) in [(ASK, "If you asked for a link"), (CONFIRM, "If you have just chosen one"), (DISAVOW, "If you have just said")] {
+        let page = app.send(open(&format!("{path}?done=1&language=en"))).await;
+        assert!(page.status == 200 && is_page(&page) && page.body.contains(says), "{}", page.body);
+        assert!(!page.body.contains("<form") && !page.body.contains("mara") && !page.body.contains("dw"), "{}", page.body);
+        let head = app.send(request("HEAD", &format!("{path}?done=1")).header("Accept", "text/html")).await;
+        assert_eq!((head.status, head.body.as_str()), (200, ""));
+    }
+    assert_eq!(app.everything().await, before, "nothing was asked of the store");
+    // To a program the query says nothing.
+    for (path, status) in [(ASK, 405), (CONFIRM, 404), (DISAVOW, 404)] {
+        assert_eq!(app.send(request("GET", &format!("{path}?done=1"))).await.status, status);
+    }
+}
+
+/// What Java's HttpURLConnection accepts unless it is told otherwise.
+const JAVA: &str = "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_sends_json_or_likes_it_better_gets_json() {
+    let app = with_account("en").await;
+    let is_json = |answer: &Response| answer.headers["content-type"] == "application/json";
+    for accept in [JAVA, "text/html", "application/json, text/html;q=0.5", "*/*"] {
+        for (path, body) in
+            [(CONFIRM, json!({ "token": "x", "password": PASSWORD })), (ASK, json!({ "email": "x" })), (DISAVOW, json!({ "token": "x" }))]
+        {
+            let answer = app.send(post(path, &body).header("Accept", accept)).await;
+            assert!(is_json(&answer) && answer.status >= 400, "{path} {accept}: {answer:?}");
+        }
+    }
+    for accept in ["application/json", "application/json, text/html;q=0.9", "text/html;q=0.5, */*", "*/*", ""] {
+        let mut form = submit(CONFIRM, &[("token", "x"), ("password", PASSWORD), ("again", "else")]);
+        form.headers.retain(|(name, _)| name != "Accept");
+        let answer = app.send(form.header("Accept", accept)).await;
+        assert!(is_json(&answer) && answer.status == 404, "{accept}: {answer:?}");
+        let opened = app.send(request("GET", &format!("{CONFIRM}?token=x")).header("Accept", accept)).await;
+        assert!(is_json(&opened) && opened.status == 404, "{accept}: {opened:?}");
+    }
+    for accept in [JAVA, "text/html;q=0.5, application/json;q=0.5"] {
+        let opened = app.send(request("GET", &format!("{CONFIRM}?token=x")).header("Accept", accept)).await;
+        assert!(is_page(&opened) && opened.status == 404, "{accept}: {opened:?}");
+    }
+    // A multipart form is a form too.
+    let parts = "--x\r\nContent-Disposition: form-data; name=email\r\n\r\nmara@example.com\r\n--x--\r\n";
+    let multipart =
+        request("POST", ASK).header("Content-Type", "multipart/form-data; boundary=x").header("Accept", "text/html").body(parts);
+    follow(&app, ASK, &app.send(multipart).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_opens_whatever_a_mail_program_made_of_it() {
+    let app = with_account("en").await;
+    let token = token(&app).await;
+    let (start, end) = token.split_at(30);
+    let broken = format!("?token={start}\r\n{end}");
+    for query in [
+        "?token=T ",
+        "?token= T",
+        "?token=T\r\n",
+        "?token=T.",
+        "?token=T)",
+        "?token=T>",
+        "?token=\"T\"",
+        "?token=3DT",
+        "?token=T%20",
+        "?token=T%2520",
+        "?token=%22T%22.",
+        "?token=T&utm_source=mail",
+        "?token=T?utm_source=mail",
+        "?utm=x&amp;token=T",
+        "?amp;token=T",
+        "?token=T-",
+        "?token=&x=T",
+        &broken,
+    ] {
+        let page = app.send(open(&format!("{CONFIRM}{}", query.replace('T', &token)))).await;
+        assert_eq!(page.status, 200, "{query}");
+        assert!(page.body.contains(&format!("name=\"token\" value=\"{token}\"")), "{query}: {}", page.body);
+    }
+    let cut = app.send(open(&format!("{CONFIRM}?token={}", &token[..token.len() - 1]))).await;
+    assert!(cut.status == 404 && cut.body.contains("expired, used or incomplete"), "{}", cut.body);
+    // The API is as strict as it was recorded, white space aside.
+    let validate = |token: String| post("/api/password_reset/validate_token/", &json!({ "token": token }));
+    assert_eq!(app.send(validate(format!(" {token} "))).await.status, 200);
+    assert_eq!(app.send(validate(format!("{token}."))).await.status, 404);
+}
+
+/// Safari up to 16.3 sends no Fetch Metadata, and by our referrer policy a true Origin.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_without_fetch_metadata_sends_our_forms_under_every_name_that_we_have() {
+    let app = App::configured(&[("TRUSTED_PROXY_HOPS", "1"), ("PUBLIC_URL", "https://accounts.example.net/")]).await;
+    let sent = |origin: &str, host: &str| {
+        let mut form = submit(ASK, &[("email", "mara@example.com")]);
+        form.headers.retain(|(name, _)| !["Sec-Fetch-Site", "Origin"].contains(&name.as_str()));
+        let form = form.header("Origin", origin);
+        if host.is_empty() { form } else { form.header("X-Forwarded-Host", host) }
+    };
+    let gateway = "https://abcdef1234.execute-api.eu-central-1.amazonaws.com";
+    for (origin, host) in [
+        (gateway, ""),
+        (gateway, "app.example.org"),
+        ("https://accounts.example.net", ""),
+        ("https://app.example.org", "app.example.org"),
+        ("https://app.example.org", "App.example.org, 10.0.0.1"),
+        ("https://app.example.org:8443", "app.example.org:8443"),
+    ] {
+        assert_eq!(app.send(sent(origin, host)).await.status, 303, "{origin} {host}");
+    }
+    for (origin, host) in [
+        ("null", ""),
+        ("null", "null"),
+        ("https://evil.example", ""),
+        ("https://evil.example", "app.example.org"),
+        ("http://app.example.org", "app.example.org"),
+        ("https://app.example.org", "evil.example, app.example.org"),
+        ("https://", ""),
+    ] {
+        assert_eq!(app.send(sent(origin, host)).await.status, 403, "{origin} {host}");
+    }
+    // Without a proxy of ours anybody may have written that header.
+    let app = App::start().await;
+    assert_eq!(app.send(sent("https://app.example.org", "app.example.org")).await.status, 403);
+    // A name in another script is ours like any.
+    let mut event = sent("https://konto.xn--mnchen-3ya.example", "").event();
+    event["requestContext"]["domainName"] = json!("konto.xn--mnchen-3ya.example");
+    assert_eq!(Response::of(&app.answer(ASK, event).await).status, 303);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notice_never_speaks_the_language_of_whoever_changed_the_password() {
+    for (account, subject) in [("de", "Ihr Passwort für Doorward wurde geändert"), ("tlh", "Your Doorward password was changed")] {
+        let app = with_account(account).await;
+        let session = app.send(post("/api/login/", &json!({ "username": "mara", "password": "an older password" }))).await.text("token");
+        let change = json!({ "old_password": "an older password", "new_password": PASSWORD });
+        assert_eq!(app.send(post("/api/change_password/", &change).token(&session).header("Accept-Language", "es")).await.status, 200);
+        let token = token(&app).await;
+        let confirm = json!({ "token": token, "password": "nine brisk umbrellas" });
+        assert_eq!(app.send(post(CONFIRM, &confirm).header("Accept-Language", "es")).await.status, 200);
+        app.deliver().await;
+        let notices: Vec<String> =
+            app.mailbox.all().into_iter().filter(|mail| mail.disavowal_token().is_some()).map(|mail| mail.subject).collect();
+        assert_eq!(notices, [subject, subject], "{account}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

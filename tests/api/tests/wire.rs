@@ -48,6 +48,12 @@ async fn every_recorded_scenario_gets_the_recorded_answers() {
     assert_eq!(replay(include_str!("../contract/wire.jsonl"), &[]).await, 342);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn multipart_forms_get_the_recorded_answers() {
+    assert_eq!(replay(include_str!("../contract/multipart.jsonl"), &[]).await, 8);
+    assert_eq!(replay(include_str!("../contract-extra/multipart.jsonl"), &[]).await, 123);
+}
+
 /// Further recordings of the DRF API, described in `contract-extra/README.md`. `WIRE_SCENARIOS` names a file to replay instead.
 #[tokio::test(flavor = "multi_thread")]
 async fn scenarios_of_the_same_kinds_get_the_recorded_answers_too() {
