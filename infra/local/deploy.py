@@ -55,8 +55,7 @@ def deploy(settings: Settings, binaries: dict[str, Path]) -> dict[str, str]:
     processed = cloudformation.get_template(StackName=STACK, TemplateStage="Processed")["TemplateBody"]
     _forget_older_zips(settings, processed)
     definition = processed["Resources"]["Api"]["Properties"]["Body"]
-    origins = bool(parameters.get("AllowedOrigins"))
-    gateway.complete(client(settings, "apigateway"), API_ID, parameters["StageName"], definition, _functions(settings, cloudformation), pages_may_ask=origins)
+    gateway.complete(client(settings, "apigateway"), API_ID, parameters["StageName"], definition, _functions(settings, cloudformation))
     complaints = [complaint for path in sorted(definition["paths"]) if (complaint := _complaint(settings, path, parameters["StageName"]))]
     complaints += start_complaints(client(settings, "lambda"), {program: f"{STACK}-{program}" for program in binaries})
     if complaints:
