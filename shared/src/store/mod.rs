@@ -29,7 +29,7 @@ use aws_types::SdkConfig;
 pub use disavow::{DISAVOWAL_LIFETIME, Disavowed};
 pub use fault::Fault;
 pub use limits::{Attempt, Window};
-pub use operator::{Deleted, FailedMail, Holders, Redriven, Switched};
+pub use operator::{Deleted, FailedMail, Holders, Invited, Redriven, Switched};
 pub use outbox::{Entry, Lease, Notice, Payload, ResetRequest, oldest_worth_sending};
 pub use reset::{ResetLink, Spent, StoredLink};
 pub use undeliverable::{Marked, Undeliverable};

@@ -8,12 +8,13 @@ use super::{
     Fault, Names, Store,
     accounts::{ACCOUNT, delete, email_claim, put, update, username_claim},
     item::{Attributes, Item, account_partition, key, millis, number, seconds, text},
-    outbox::{FAILED_LIFETIME, notice_partition, request_partition},
+    outbox::{FAILED_LIFETIME, ResetRequest, notice_partition, request_partition},
 };
 use crate::{
     account::{Account, AccountId},
     clock::{Timestamp, after},
     limit::windows_of,
+    password::{StoredPassword, UNUSABLE},
     session::SessionRecord,
 };
 
@@ -37,6 +38,15 @@ pub enum Deleted {
     /// The account and everything of its is gone.
     Now,
     /// There is no such account, or its names are another's by now; what is there stays.
+    Overtaken,
+}
+
+/// The outcome of inviting an account's owner to choose a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Invited {
+    /// The link is on its way.
+    Now,
+    /// The account has a usable password by now, or is switched off or gone; nothing was written.
     Overtaken,
 }
 
@@ -116,6 +126,27 @@ impl Store {
         Ok(match self.transact("switch account", writes).await? {
             None => Switched::Now,
             Some(_) => Switched::Missing,
+        })
+    }
+
+    /// Gives an account without a usable password one that nobody knows, and leaves the request for the link that replaces it, in one
+    /// transaction. A link of before does not come back with the password.
+    pub async fn invite(&self, account: AccountId, unknowable: &StoredPassword, request: &ResetRequest) -> Result<Invited, Fault> {
+        let partition = account_partition(account);
+        let password = Update::builder()
+            .table_name(&self.tables.accounts)
+            .set_key(Some(key(&partition, ACCOUNT)))
+            .update_expression("SET password = :password")
+            .condition_expression("active = :true AND (attribute_not_exists(password) OR begins_with(password, :unusable))")
+            .expression_attribute_values(":password", text(unknowable.as_str()))
+            .expression_attribute_values(":unusable", text(UNUSABLE))
+            .expression_attribute_values(":true", AttributeValue::Bool(true));
+        let forget = Delete::builder().table_name(&self.tables.accounts).set_key(Some(key(&partition, super::reset::RESET)));
+        let once = self.entropy.uuid(request.requested_at).to_string();
+        let writes = vec![update(password), delete(forget), self.reset_request(request, &once)];
+        Ok(match self.transact("invite", writes).await? {
+            None => Invited::Now,
+            Some(_) => Invited::Overtaken,
         })
     }
 
