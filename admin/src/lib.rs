@@ -6,10 +6,7 @@ mod accounts;
 mod import;
 mod mail;
 
-use std::{
-    io::{self, Write},
-    path::PathBuf,
-};
+use std::io::{self, Write};
 
 use clap::{Parser, Subcommand};
 use doorward::{
@@ -20,6 +17,7 @@ use doorward::{
     password::Hasher,
     store::{Fault, Store},
 };
+pub use import::Import;
 
 /// What an operator types.
 #[derive(Debug, Parser)]
@@ -68,7 +66,7 @@ pub enum Command {
         /// Username, e-mail address or id
         account: String,
     },
-    /// Mails an account's owner a reset link
+    /// Mails an account's owner a reset link; the first one, where it has no password yet
     Reset {
         /// Username, e-mail address or id
         account: String,
@@ -80,16 +78,7 @@ pub enum Command {
         command: MailCommand,
     },
     /// Brings accounts with their password hashes from elsewhere
-    Import {
-        /// JSON lines: username, email, password (a hash), `is_active`, `date_joined`
-        file: PathBuf,
-        /// Check everything, write nothing
-        #[arg(long)]
-        dry_run: bool,
-        /// How many accounts are written at the same time
-        #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
-        at_once: u16,
-    },
+    Import(Import),
 }
 
 /// What there is to do with mail that failed.
@@ -163,7 +152,7 @@ impl Admin {
             Command::Reset { account } => self.reset(&self.find(&account).await?, terminal).await,
             Command::Mail { command: MailCommand::Failed } => self.list_failed(terminal).await,
             Command::Mail { command: MailCommand::Retry { ids, all } } => self.retry(&ids, all, terminal).await,
-            Command::Import { file, dry_run, at_once } => self.import(&file, dry_run, at_once.into(), terminal).await,
+            Command::Import(import) => self.import(&import, terminal).await,
         }
     }
 
