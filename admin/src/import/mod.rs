@@ -57,6 +57,7 @@ struct Entry {
 }
 
 /// What became of an account.
+#[derive(Clone, Copy)]
 enum Fate {
     Imported,
     AlreadyThere,
@@ -107,7 +108,7 @@ impl Admin {
                     (Err(reason), _) => Some(reason),
                 };
                 if let Some(reason) = reason {
-                    report.refuse(entry.number, entry.name, reason);
+                    report.refuse(entry.number, &entry.name, reason);
                     if let Some(file) = &mut refused {
                         file.add(&entry.raw)?;
                     }

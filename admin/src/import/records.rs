@@ -92,9 +92,8 @@ impl Records {
     /// What belongs around entries that are written to a file of their own.
     pub(super) fn frame(&self) -> Frame {
         match &self.format {
-            Format::Lines { .. } => Frame::Lines(Vec::new()),
             Format::Values(values) if values.in_list => Frame::List,
-            Format::Values(_) => Frame::Lines(Vec::new()),
+            Format::Lines { .. } | Format::Values(_) => Frame::Lines(Vec::new()),
             Format::Table(table) => Frame::Lines(table.head.clone()),
         }
     }
@@ -212,7 +211,7 @@ struct Table {
 
 /// What separates the fields of a line: spreadsheets of some languages write semicolons.
 fn delimiter(line: &[u8]) -> u8 {
-    let count = |delimiter: u8| line.iter().filter(|byte| **byte == delimiter).count();
+    let count = |delimiter: u8| line.split(|byte| *byte == delimiter).count();
     [b',', b';', b'\t'].into_iter().rev().max_by_key(|delimiter| count(*delimiter)).unwrap_or(b',')
 }
 

@@ -99,7 +99,7 @@ impl Report {
     }
 
     /// Lists an entry with its reason.
-    pub(super) fn refuse(&mut self, number: usize, name: String, reason: Reason) {
+    pub(super) fn refuse(&mut self, number: usize, name: &str, reason: Reason) {
         self.refused += 1;
         self.could_go_without |= reason.mended_without_password;
         let index = self.groups.iter().position(|group| group.text == reason.text).unwrap_or_else(|| {
@@ -138,7 +138,7 @@ impl Report {
                 "With --without-password, accounts whose hash cannot be verified are imported too; `reset` mails their owners an invitation."
             )?;
         }
-        self.tell_dropped(reader, terminal)?;
+        Self::tell_dropped(reader, terminal)?;
         let (imported, there, refused) = (self.imported, self.already_there, self.refused);
         let verb = if self.dry_run { "would be imported" } else { "imported" };
         let without = match self.lost_their_password {
@@ -161,7 +161,7 @@ impl Report {
         Err(Failure::Refused(format!("{refused} {entries} were refused{kept}")))
     }
 
-    fn tell_dropped(&self, reader: &Reader, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    fn tell_dropped(reader: &Reader, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         if !reader.others.is_empty() {
             let others: Vec<String> = reader.others.iter().map(|(model, count)| format!("{} ({count})", shown(model))).collect();
             writeln!(terminal.out, "Skipped, as they are no users: {}.", others.join(", "))?;

@@ -25,13 +25,19 @@ impl Hasher {
             settings.complain(format!("ARGON2_MEMORY_KIB, ARGON2_ITERATIONS, ARGON2_PARALLELISM: {refused}"));
             default
         });
-        let usual = || Self::new(cost.clone(), entropy.clone());
-        let hasher = settings.parsed("ARGON2_DEAREST", None, |text| {
-            let numbers = text.split_once('/').and_then(|(memory, passes)| Some((memory.parse().ok()?, passes.parse().ok()?)));
-            let hasher = numbers.and_then(|(memory_kib, iterations)| usual().with_dearest(memory_kib, iterations));
-            hasher.map(Some).ok_or_else(|| "must be KiB/passes such as 47104/2, at most 262144 KiB and 1048576 KiB times passes".to_owned())
-        });
-        let hasher = hasher.unwrap_or_else(usual);
+        let hasher = Self::new(cost.clone(), entropy.clone());
+        let hasher = match settings.optional("ARGON2_DEAREST") {
+            None => hasher,
+            Some(text) => {
+                let numbers = text.split_once('/').and_then(|(memory, passes)| Some((memory.parse().ok()?, passes.parse().ok()?)));
+                numbers.and_then(|(memory_kib, iterations)| hasher.with_dearest(memory_kib, iterations)).unwrap_or_else(|| {
+                    settings.complain(
+                        "ARGON2_DEAREST: must be KiB/passes such as 47104/2, at most 262144 KiB and 1048576 KiB times passes".to_owned(),
+                    );
+                    Self::new(cost, entropy)
+                })
+            }
+        };
         hasher.check_memory(settings);
         hasher
     }

@@ -251,18 +251,19 @@ async fn thousands_that_are_refused_are_counted_and_the_first_thousand_listed() 
     assert_eq!(told, "1002 lines were refused");
 }
 
+/// How the account of a number and a name stands in a file.
+type Written = fn(usize, &str) -> String;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn accounts_are_written_while_the_rest_of_the_file_is_still_to_come() {
-    let table = |(number, name): (usize, String)| {
+    let table: Written = |number, name| {
         let head = if number == 0 { "username,email,password\n" } else { "" };
         format!("{head}{name},{name}@example.com,{DJANGO}\n")
     };
-    let list = |(number, name): (usize, String)| {
-        format!("{}{}", if number == 0 { "[" } else { ", " }, user(&name, &format!("{name}@example.com"), DJANGO))
-    };
-    let lines = |(_, name): (usize, String)| user(&name, &format!("{name}@example.com"), DJANGO) + "\n";
-    let forms: [(fn((usize, String)) -> String, &str); 3] = [(table, ""), (list, "]"), (lines, "")];
-    for (entry, end) in forms {
+    let list: Written =
+        |number, name| format!("{}{}", if number == 0 { "[" } else { ", " }, user(name, &format!("{name}@example.com"), DJANGO));
+    let lines: Written = |_, name| user(name, &format!("{name}@example.com"), DJANGO) + "\n";
+    for (entry, end) in [(table, ""), (list, "]"), (lines, "")] {
         let app = App::start().await;
         let pipe = Temporary::none();
         assert!(Command::new("mkfifo").arg(pipe.path()).status().unwrap().success());
@@ -270,7 +271,7 @@ async fn accounts_are_written_while_the_rest_of_the_file_is_still_to_come() {
         let writer = thread::spawn(move || {
             let mut file = fs::OpenOptions::new().write(true).open(path).unwrap();
             let mut write = |numbers: std::ops::Range<usize>| {
-                let text: String = numbers.map(|number| entry((number, format!("user{number}")))).collect();
+                let text: String = numbers.map(|number| entry(number, &format!("user{number}"))).collect();
                 file.write_all(text.as_bytes()).unwrap();
             };
             write(0..1500);

@@ -20,7 +20,7 @@ pub struct Temporary(PathBuf);
 
 impl Temporary {
     pub fn of(lines: &[String]) -> Self {
-        Self::with(&lines.join("\n"))
+        Self::with(lines.join("\n"))
     }
 
     pub fn with(content: impl AsRef<[u8]>) -> Self {
