@@ -12,16 +12,17 @@ use doorward::{
     metric::Metric,
     password::{AcceptedPassword, Hasher, Policy, TypedPassword},
     store::{Store, Table},
+    text::LONGEST_NORMALIZED,
 };
 use serde::Serialize;
 
 use crate::{Endpoint, Function, Wiring};
 
-/// What a taken username is told.
+/// The message for a username that is taken.
 const USERNAME_TAKEN: &str = "A user with that username already exists.";
-/// What a taken address is told.
+/// The message for an address that is taken.
 const EMAIL_TAKEN: &str = "user with this email already exists.";
-/// What a username that is another's address is told.
+/// The message for a username that is another account's address.
 const NOT_OWN_ADDRESS: &str = "A username that is an e-mail address must be this account's own.";
 
 pub struct Register {
@@ -141,10 +142,10 @@ impl RegisterBody {
             fields.complain::<()>("username", NOT_OWN_ADDRESS);
         }
         let password = fields.take_checked("password", Field::Verbatim, Some(policy.max_length));
-        // The validators speak about any password that is one, whatever is wrong with the other fields.
+        // The validators speak about any password that is one, whatever is wrong with the other fields. They compare it with every word of both names; what is
+        // as long as a body is no name, and is not looked at before the client is counted.
         let password = password.filter(|_| !fields.has_complaint("password")).and_then(|password| {
-            let (username, email) =
-                (typed_username.as_deref().map_or("", String::as_str), typed_email.as_deref().map_or("", String::as_str));
+            let (username, email) = (comparable(typed_username.as_deref()), comparable(typed_email.as_deref()));
             match AcceptedPassword::new(TypedPassword::from(password), policy, username, email) {
                 Ok(accepted) => Some(accepted),
                 Err(violations) => {
@@ -158,6 +159,11 @@ impl RegisterBody {
         let ((username, email), password) = fields.finish(username.zip(email).zip(password))?;
         Ok(Self { username, email, password })
     }
+}
+
+/// A name as it was typed, unless it is too long to be one.
+fn comparable(typed: Option<&String>) -> &str {
+    typed.map(String::as_str).filter(|name| name.len() <= LONGEST_NORMALIZED).unwrap_or_default()
 }
 
 fn refuse_taken(taken: Taken) -> Refusal {

@@ -170,7 +170,7 @@ impl Mailer {
         if account.email.folded() != notice.email.folded() {
             return Ok(Outcome::Failed("not the account's address".to_owned()));
         }
-        // Every try makes a link of its own: should one mail go out twice, both links work.
+        // Every try makes its own link, so that both links work if the mail goes out twice.
         let token = Token::<Disavow>::generate(notice.account, &self.entropy);
         self.store.store_disavowal(notice.account, &token.digest(), now).await?;
         let mail = ChangedMail {

@@ -8,7 +8,7 @@ mod register;
 mod username;
 
 pub(crate) use self::item::{
-    NewPassword, SORT, activated, deactivated, end_sessions, key, partition, password_changed, password_disavowed, password_reset, read,
+    NewPassword, SORT, activated, deactivated, end_sessions, first_password, key, partition, password_changed, password_disavowed, password_reset, read,
     removed, resettable,
 };
 pub use self::{
