@@ -62,16 +62,17 @@ class Restore:
 
     def instant(self, text: str) -> datetime:
         """AT; while there is a copy, what that is of."""
-        begun = (self.described(self.copy) or {}).get("RestoreSummary", {}).get("RestoreDateTime")
-        if not text and begun:
-            return begun
+        copy = self.described(self.copy)
+        begun = (copy or {}).get("RestoreSummary", {}).get("RestoreDateTime")
+        if not text and copy:
+            return begun or copy["CreationDateTime"]  # the emulator does not say of when it is
         try:
             at = datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(timezone.utc)
         except ValueError:
             raise Failure(f"say the instant to go back to, in UTC: make restore STACK={self.stack} AT=2026-01-31T12:00:00Z.") from None
         if begun and begun.replace(microsecond=0) != at.replace(microsecond=0):
             raise Failure(f"{self.copy} is there already, as of {shown(begun)}: go on with AT={shown(begun)}, or delete it first.")
-        if begun or self.described(self.copy):
+        if copy or self.place.is_emulator:  # whose window does not move on
             return at
         backups = self.database.describe_continuous_backups(TableName=self.table)["ContinuousBackupsDescription"]
         window = backups.get("PointInTimeRecoveryDescription", {})

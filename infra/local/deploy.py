@@ -55,8 +55,7 @@ def deploy(settings: Settings, binaries: dict[str, Path]) -> dict[str, str]:
         raise Failure(f"the deployment was refused: {error.response['Error']['Message']}") from error
     processed = cloudformation.get_template(StackName=STACK, TemplateStage="Processed")["TemplateBody"]
     definition = processed["Resources"]["Api"]["Properties"]["Body"]
-    origins = bool(parameters.get("AllowedOrigins"))
-    gateway.complete(client(settings, "apigateway"), API_ID, parameters["StageName"], definition, _functions(settings, cloudformation), pages_may_ask=origins)
+    gateway.complete(client(settings, "apigateway"), API_ID, parameters["StageName"], definition, _functions(settings, cloudformation))
     paths = sorted(definition["paths"])
     complaints = [_complaint(settings, path, parameters["StageName"]) for path in paths]
     complaints += [_start_complaint(settings, function, event) for function, event in EVENTS.items()]

@@ -8,8 +8,8 @@ from botocore.exceptions import ClientError
 ANY = "x-amazon-apigateway-any-method"
 
 
-def complete(gateway: Any, api: str, stage: str, definition: dict[str, Any], functions: dict[str, str], *, pages_may_ask: bool) -> None:
-    """Hands it over, and deploys the stage anew. `functions` are the ARNs by logical name; `pages_may_ask` is the condition HasOrigins."""
+def complete(gateway: Any, api: str, stage: str, definition: dict[str, Any], functions: dict[str, str]) -> None:
+    """Hands it over, and deploys the stage anew. `functions` are the ARNs by logical name."""
     resources = {item["path"]: item["id"] for page in gateway.get_paginator("get_resources").paginate(restApiId=api) for item in page["items"]}
     for path, methods in definition["paths"].items():
         if ANY in methods:
@@ -18,7 +18,7 @@ def complete(gateway: Any, api: str, stage: str, definition: dict[str, Any], fun
         gateway.put_gateway_response(
             restApiId=api,
             responseType=kind,
-            responseParameters=_headers(answer["responseParameters"], pages_may_ask),
+            responseParameters=answer["responseParameters"],
             responseTemplates=answer["responseTemplates"],
             **({"statusCode": str(answer["statusCode"])} if "statusCode" in answer else {}),
         )
@@ -40,8 +40,3 @@ def _function(method: dict[str, Any], functions: dict[str, str]) -> str:
     name = re.search(r"\$\{(\w+)\.Arn\}", str(method["x-amazon-apigateway-integration"]["uri"]))
     assert name, method
     return functions[name[1]]
-
-
-def _headers(given: dict[str, Any], pages_may_ask: bool) -> dict[str, str]:
-    # The processed template still has `!If [HasOrigins, …, AWS::NoValue]` in it.
-    return {name: value["Fn::If"][1] if isinstance(value, dict) else value for name, value in given.items() if pages_may_ask or isinstance(value, str)}

@@ -222,7 +222,7 @@ class Deployment(unittest.TestCase):
         pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=STACK)
         names = {r["LogicalResourceId"]: r["PhysicalResourceId"] for page in pages for r in page["StackResourceSummaries"] if r["ResourceType"] == "AWS::Lambda::Function"}
         arns = {logical: outputs["AuthorizerArn"].rpartition(":")[0] + f":{name}" for logical, name in names.items()}
-        gateway.complete(client("apigateway"), outputs["ApiId"], outputs["StageName"], processed, arns, pages_may_ask=False)
+        gateway.complete(client("apigateway"), outputs["ApiId"], outputs["StageName"], processed, arns)
 
     def post(self, path: str, outputs: dict[str, str], session: str = "", **body: str) -> tuple[int, Any]:
         # On AWS the output ApiUrl is the address; the emulator serves every API under its own.

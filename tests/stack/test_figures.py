@@ -6,6 +6,7 @@ A figure is a number with a unit. One that none of the tables below knows is red
 import re
 import sys
 import unittest
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ AWS = {
 }
 
 
+@cache
 def document() -> dict[str, Any]:
     return yaml.load(TEMPLATE.read_text(), Loader)
 

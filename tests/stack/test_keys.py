@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,6 +75,7 @@ def allows(statement: dict[str, Any], what: Asked, keys: frozenset[str]) -> bool
     )
 
 
+@cache
 def granted() -> list[tuple[str, dict[str, Any]]]:
     """Every statement that allows something, with its role."""
     return [(role, s) for role, s in statements(yaml.load(TEMPLATE.read_text(), Loader)) if s["Effect"] == "Allow"]

@@ -89,6 +89,8 @@ class Life(unittest.TestCase):
         refused = [
             ("DomainName", "accounts.doorward.example", "DomainName needs CertificateArn"),
             ("HostedZoneId", "Z1", "HostedZoneId needs DomainName"),
+            ("DefaultEndpoint", "off", "DefaultEndpoint=off needs DomainName"),
+            ("ProxySecret", "short", "must be one secret, or two with a comma between them"),
             ("Sender", "accounts@mail.example.org", "must be one plain address of a domain of yours"),
             ("Nonsense", "1", "Say which"),
         ]
@@ -152,7 +154,7 @@ class Life(unittest.TestCase):
         self.addCleanup(update, SessionsNotBefore="", Registration="open")
         database, table = client("dynamodb"), os.environ["ACCOUNTS_TABLE"]
         name = register()
-        self.assertNotEqual(restore(AT=now(), CONFIRM="no")[0], 0)
+        self.assertIn("nothing was done", restore(AT=now(), CONFIRM="no")[1])
         database.delete_table(TableName=table)
         self.assertEqual(post("/api/login/", username=name, password=PASSWORD)[0], 503)
         code, said = restore(CONFIRM="")
