@@ -17,13 +17,14 @@ TARGETS = ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"]
 
 
 def resolution(target: str) -> dict[str, Any]:
-    command = ["cargo", "metadata", "--locked", "--format-version", "1", "--filter-platform", target]
+    print(f"Reading what is linked for {target}", file=sys.stderr)
+    command = ["cargo", "metadata", "--quiet", "--locked", "--format-version", "1", "--filter-platform", target]
     return json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
 
 
 def linked(metadata: dict[str, Any]) -> dict[str, set[str]]:
     """Each package that a function is built from, with those it is built from itself: no development dependencies."""
-    functions = [p["id"] for p in metadata["packages"] if Path(p["manifest_path"]).parent.parent == ROOT / "functions"]
+    functions = [p["id"] for p in metadata["packages"] if ROOT / "functions" in Path(p["manifest_path"]).parents]
     nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
     found: dict[str, set[str]] = {}
     while functions:

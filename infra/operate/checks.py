@@ -1,5 +1,6 @@
 """Every check: a question, and a function that yields what is wrong. They only read."""
 
+import os
 import re
 import urllib.error
 import urllib.request
@@ -9,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from environment import Environment, Finding, note
+from stack import Environment, Finding, note
 
 Check = Callable[[Environment], Iterator[Finding]]
 CHECKS: list[tuple[str, Check]] = []
@@ -65,7 +66,7 @@ def api(env: Environment) -> Iterator[Finding]:
     for name, configuration in env.functions.items():
         if configuration.get("State", "Active") != "Active" or configuration.get("LastUpdateStatus", "Successful") != "Successful":
             yield Finding(f"The function {name} is {configuration.get('State')} ({configuration.get('StateReason', 'no reason given')}): deploy again.")
-    base = env.mailer["LINK_BASE"] if env.is_local else env.outputs["ApiUrl"]
+    base = os.environ.get("API_URL", env.mailer["LINK_BASE"]) if env.is_local else env.outputs["ApiUrl"]
     for path in sorted(env.template["Resources"]["Api"]["Properties"]["Body"]["paths"]):
         status, _ = _ask(base + path, "OPTIONS")
         if status is None or status >= 500:

@@ -92,7 +92,7 @@ class Life(unittest.TestCase):
             ("DefaultEndpoint", "off", "DefaultEndpoint=off needs DomainName"),
             ("ProxySecret", "short", "must be one secret, or two with a comma between them"),
             ("Sender", "accounts@mail.example.org", "must be one plain address of a domain of yours"),
-            ("Nonsense", "1", "Say which"),
+            ("Nonsense", "1", "The stack has no parameter Nonsense"),
         ]
         for name, value, says in refused:
             with self.subTest(name):

@@ -8,9 +8,11 @@ use std::collections::HashMap;
 use doorward::{
     clock::Clock,
     config::Settings,
+    fault::Fault,
     http::credentials_of,
-    session::{Sessions, SignedIn},
-    store::{Fault, Store},
+    session::{Checked, Sessions, SignedIn},
+    store::Store,
+    token::Token,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -49,7 +51,10 @@ impl Authorizer {
     /// Lets pass or not. A fault is an error: the API answers 500, and nobody passes.
     pub async fn decide(&self, question: &Question) -> Result<Value, Fault> {
         let signed_in = match question.header().and_then(|header| credentials_of(header.as_bytes()).ok()) {
-            Some(token) => self.sessions.check(&self.store, token, self.clock.now()).await?.ok(),
+            Some(token) => match self.sessions.check(&self.store, Token::parse(token), self.clock.now()).await? {
+                Checked::SignedIn(signed_in) => Some(*signed_in),
+                Checked::Not(_) => None,
+            },
             None => None,
         };
         tracing::info!(outcome = if signed_in.is_some() { "ok" } else { "unauthenticated" }, "answered");
@@ -59,7 +64,7 @@ impl Authorizer {
 }
 
 fn context(signed_in: &SignedIn) -> Value {
-    json!({ "account_id": signed_in.account.id.to_string(), "username": signed_in.account.username })
+    json!({ "account_id": signed_in.account.id.to_string(), "username": signed_in.account.username.as_str() })
 }
 
 fn simple_answer(signed_in: Option<&SignedIn>) -> Value {

@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use doorward::{
     account::Account,
+    change::Changed,
     clock::{Clock, Timestamp},
     config::{Settings, span},
     entropy::Entropy,
     http::{self, Answer, Endpoint, Field, Fields, Form, Method, Refusal, Request},
-    limit::{CHANGE_ACCOUNT, ClientLimit, Limit, change_subject},
-    mail::ChangeKind,
+    limit::{Attempt, CHANGE_ACCOUNT, ClientLimit, Limit, change_subject},
     metric::Metric,
+    outbox::{ChangeKind, Notice},
     password::{AcceptedPassword, Hasher, Policy, TypedPassword, Verdict},
     session::{NotSignedIn, Sessions},
-    store::{Attempt, Changed, Notice, Store},
+    store::Store,
 };
 use serde::Serialize;
 
@@ -97,7 +98,7 @@ impl Endpoint for ChangePassword {
                 return Err(Refusal::OldPassword);
             }
         }
-        let accepted = AcceptedPassword::new(body.new_password, &self.policy, &account.username, &account.email)
+        let accepted = AcceptedPassword::new(body.new_password, &self.policy, account.username.as_str(), account.email.as_str())
             .map_err(|violations| Refusal::violations("new_password", &violations))?;
         let password = self.hasher.hash(accepted).await?;
         let notice = Notice {
@@ -106,7 +107,7 @@ impl Endpoint for ChangePassword {
             email: account.email.clone(),
             kind: ChangeKind::Changed,
             changed_at: now,
-            origin: request.origin().in_language_of(account),
+            caller: request.caller().in_language(account.language()),
         };
         match self.store.change_password(account, &signed_in.token.digest(), &password, &notice, now).await? {
             Changed::Now => {

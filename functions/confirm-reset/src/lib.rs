@@ -14,12 +14,13 @@ use doorward::{
     http::{self, Answer, Endpoint, Field, FieldErrors, Fields, Form, Method, Reader, Refusal, Request},
     language::Language,
     limit::{ClientLimit, Limit},
-    mail::ChangeKind,
     metric::Metric,
+    outbox::{ChangeKind, Notice},
     page::{Page, Pages},
     password::{AcceptedPassword, Hasher, Policy, TypedPassword},
-    reset::ResetLinks,
-    store::{Notice, Spent, Store},
+    reset::{ResetLinks, Spent},
+    store::Store,
+    token::{Reset, Token},
 };
 use serde::Serialize;
 
@@ -39,7 +40,7 @@ pub struct ConfirmReset {
 
 struct ConfirmBody {
     password: TypedPassword,
-    token: String,
+    token: Option<Token<Reset>>,
 }
 
 #[derive(Serialize)]
@@ -71,9 +72,10 @@ impl ConfirmReset {
         let now = self.clock.now();
         self.client_limit.admit(&self.store, request.client, now).await?;
 
-        let link = self.links.check(&self.store, &body.token, now).await?.ok_or(Refusal::Token)?;
+        let token = body.token.ok_or(Refusal::Token)?;
+        let link = self.links.check(&self.store, &token, now).await?.ok_or(Refusal::Token)?;
         let account = &link.account;
-        let accepted = AcceptedPassword::new(body.password, &self.policy, &account.username, &account.email)
+        let accepted = AcceptedPassword::new(body.password, &self.policy, account.username.as_str(), account.email.as_str())
             .map_err(|violations| Refusal::violations("password", &violations))?;
         let password = self.hasher.hash(accepted).await?;
         let notice = Notice {
@@ -82,7 +84,7 @@ impl ConfirmReset {
             email: account.email.clone(),
             kind: ChangeKind::Reset,
             changed_at: now,
-            origin: request.origin().in_language_of(account),
+            caller: request.caller().in_language(account.language()),
         };
         match self.store.spend_reset(account.id, &link.digest, &password, &notice, self.clock.now()).await? {
             Spent::Now => Ok(()),
@@ -94,9 +96,11 @@ impl ConfirmReset {
         let now = self.clock.now();
         self.page_limit.admit(&self.store, request.client, now).await?;
         let token = request.query("token").unwrap_or_default();
-        let link = self.links.check(&self.store, token, now).await?.ok_or(Refusal::Token)?;
+        let parsed = Token::parse(token).ok_or(Refusal::Token)?;
+        let link = self.links.check(&self.store, &parsed, now).await?.ok_or(Refusal::Token)?;
         let reader = reader(request, link.account.language());
-        let form = Page::Reset { token, username: &link.account.username, least: self.policy.min_length, errors: &FieldErrors::default() };
+        let form =
+            Page::Reset { token, username: link.account.username.as_str(), least: self.policy.min_length, errors: &FieldErrors::default() };
         Ok(self.pages.show(&reader, &form)?)
     }
 
@@ -173,6 +177,6 @@ impl ConfirmBody {
         }
         let token = fields.take_checked("token", Field::Text, None);
         let (password, token) = fields.finish(password.zip(token))?;
-        Ok(Self { password: TypedPassword::from(password), token: token.to_string() })
+        Ok(Self { password: TypedPassword::from(password), token: Token::parse(&token) })
     }
 }

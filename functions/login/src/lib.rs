@@ -9,11 +9,11 @@ use doorward::{
     config::{Settings, span},
     entropy::Entropy,
     http::{self, Answer, Endpoint, Field, Fields, Form, Method, Refusal, Request},
-    limit::{ClientLimit, LOGIN_ACCOUNT, Limit, login_subject, remembered_networks},
+    limit::{Attempt, ClientLimit, LOGIN_ACCOUNT, Limit, login_subject, remembered_networks},
     metric::Metric,
     password::{Hasher, TypedPassword, Verdict},
     session::Sessions,
-    store::{Attempt, Store},
+    store::Store,
 };
 use serde::Serialize;
 
@@ -65,7 +65,8 @@ impl Login {
         &self.hasher
     }
 
-    /// What a success teaches is worth a write once a day and network; the session does not wait for it.
+    /// Stores what a successful login taught us: the client's network, at most once a day, and a rehashed password. The session is open already, so
+    /// a failure is only logged.
     async fn remember(&self, account: &Account, client: Client, rehashed: Option<doorward::password::StoredPassword>, now: Timestamp) {
         let networks: Option<Vec<KnownNetwork>> = remembered_networks(account, client, now);
         if networks.is_none() && rehashed.is_none() {

@@ -4,10 +4,11 @@
 //! and a mailbox can be mended. A reset link that is spent proves that the address works again.
 
 use doorward::{
-    account::email_key,
+    account::{Marked, Undeliverable, email_key},
     clock::Timestamp,
+    fault::Fault,
     metric::Metric,
-    store::{Fault, Marked, Store, Undeliverable},
+    store::Store,
 };
 use serde::Deserialize;
 

@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use doorward::{
+    account::EmailAddress,
     clock::{Timestamp, after},
     config::span,
-    mail::{ChangedMail, NotSent, Rendered, ResetMail},
+    disavow::DISAVOWAL_LIFETIME,
+    fault::Fault,
+    mail::{ChangedMail, Rendered, ResetMail, SendError},
     metric::Metric,
-    store::{DISAVOWAL_LIFETIME, Fault, Lease, Notice, Payload, ResetLink, ResetRequest, StoredLink, oldest_worth_sending},
+    outbox::{EntryKey, Lease, Notice, Payload, ResetRequest, oldest_worth_sending},
+    reset::{ResetLink, StoredLink},
     token::{Disavow, Token},
 };
 
@@ -42,16 +46,16 @@ impl From<Fault> for Trouble {
 }
 
 impl Mailer {
-    pub(crate) async fn deliver_entry(&self, partition: &str, sort: &str) -> Result<(), ComeAgain> {
+    pub(crate) async fn deliver_entry(&self, key: &EntryKey) -> Result<(), ComeAgain> {
         let now = self.clock.now();
-        let entry = match self.store.lease(partition, sort, LEASE, now).await {
+        let entry = match self.store.lease(key, LEASE, now).await {
             Ok(Lease::Ours(entry)) => entry,
             Ok(Lease::Done) => return Ok(()),
             Ok(Lease::Theirs) => return Err(ComeAgain),
             Err(fault @ Fault::Unreadable { .. }) => {
                 // Nothing that comes again will read it better.
                 tracing::error!(%fault, outcome = "unreadable", "mail failed");
-                return self.give_up(partition, sort, "unreadable", now).await;
+                return self.give_up(key, "unreadable", now).await;
             }
             Err(fault) => return Err(come_again(fault)),
         };
@@ -64,38 +68,38 @@ impl Mailer {
         match worked {
             Ok(Outcome::Done(outcome)) => {
                 tracing::info!(outcome, attempts = entry.attempts, "mail handled");
-                self.store.finish(partition, sort, outcome, now).await.map_err(come_again)
+                self.store.finish(key, outcome, now).await.map_err(come_again)
             }
             Ok(Outcome::Failed(reason)) => {
                 tracing::error!(outcome = "failed", reason, attempts = entry.attempts, "mail failed");
-                self.give_up(partition, sort, &reason, now).await
+                self.give_up(key, &reason, now).await
             }
             Err(Trouble::NotNow(reason)) => {
                 tracing::warn!(reason, attempts = entry.attempts, "mail not sent yet");
-                self.store.hand_back(partition, sort, &reason, now).await.map_err(come_again)?;
+                self.store.hand_back(key, &reason, now).await.map_err(come_again)?;
                 Err(ComeAgain)
             }
             Err(Trouble::Store(fault @ (Fault::Unreadable { .. } | Fault::Internal(_)))) => {
                 // Nothing that comes again will read it better.
                 tracing::error!(%fault, outcome = "unreadable", attempts = entry.attempts, "mail failed");
-                self.give_up(partition, sort, "unreadable", now).await
+                self.give_up(key, "unreadable", now).await
             }
             Err(Trouble::Store(fault)) => {
-                let back = self.store.hand_back(partition, sort, "store", now).await;
+                let back = self.store.hand_back(key, "store", now).await;
                 back.map_err(come_again)?;
                 Err(come_again(fault))
             }
         }
     }
 
-    async fn give_up(&self, partition: &str, sort: &str, reason: &str, now: Timestamp) -> Result<(), ComeAgain> {
-        self.store.give_up(partition, sort, reason, now).await.map_err(come_again)?;
+    async fn give_up(&self, key: &EntryKey, reason: &str, now: Timestamp) -> Result<(), ComeAgain> {
+        self.store.give_up(key, reason, now).await.map_err(come_again)?;
         Metric::MAILS_FAILED.count();
         Ok(())
     }
 
     async fn send_reset(&self, request: &ResetRequest, now: Timestamp) -> Result<Outcome, Trouble> {
-        let Some(account) = self.store.account_by_email(&request.folded).await? else { return Ok(Outcome::Done("no account")) };
+        let Some(account) = self.store.account_by_email(&request.email).await? else { return Ok(Outcome::Done("no account")) };
         if account.usable_password().is_none() {
             return Ok(Outcome::Done("no password to reset"));
         }
@@ -123,10 +127,10 @@ impl Mailer {
         }
         let mail = ResetMail {
             product: self.product.clone(),
-            language: account.language().or(request.origin.language).unwrap_or_default(),
+            language: account.language().or(request.caller.language).unwrap_or_default(),
             link: self.links.reset(&token),
             lifetime: self.link_lifetime,
-            origin: request.origin.clone(),
+            caller: request.caller,
             requested_at: request.requested_at,
         };
         let sent = self.send(&account.email, mail.render().ok()).await?;
@@ -142,25 +146,25 @@ impl Mailer {
         self.store.store_disavowal(notice.account, &token.digest(), now).await?;
         let mail = ChangedMail {
             product: self.product.clone(),
-            language: notice.origin.language.unwrap_or_default(),
+            language: notice.caller.language.unwrap_or_default(),
             kind: notice.kind,
             link: self.links.disavow(&token),
             lifetime: DISAVOWAL_LIFETIME,
-            origin: notice.origin.clone(),
+            caller: notice.caller,
             changed_at: notice.changed_at,
         };
         self.send(&notice.email, mail.render().ok()).await
     }
 
-    async fn send(&self, to: &str, mail: Option<Rendered>) -> Result<Outcome, Trouble> {
+    async fn send(&self, to: &EmailAddress, mail: Option<Rendered>) -> Result<Outcome, Trouble> {
         let Some(mail) = mail else { return Ok(Outcome::Failed("template".to_owned())) };
         match self.sender.send(&self.product, to, &mail).await {
             Ok(()) => {
                 Metric::MAILS_SENT.count();
                 Ok(Outcome::Done("sent"))
             }
-            Err(NotSent::Refused(code)) => Ok(Outcome::Failed(code)),
-            Err(NotSent::NotNow(code)) => Err(Trouble::NotNow(code)),
+            Err(SendError::Refused(code)) => Ok(Outcome::Failed(code)),
+            Err(SendError::NotNow(code)) => Err(Trouble::NotNow(code)),
         }
     }
 }

@@ -12,7 +12,8 @@ use doorward::{
     clock::Clock,
     config::{Settings, span},
     entropy::Entropy,
-    mail::{Links, Sender},
+    mail::{LinkUrls, Sender},
+    outbox::EntryKey,
     store::Store,
 };
 use serde::{Deserialize, Serialize};
@@ -23,7 +24,7 @@ pub struct Mailer {
     store: Store,
     sender: Sender,
     product: Product,
-    links: Links,
+    links: LinkUrls,
     link_lifetime: Duration,
     cool_down: Vec<Duration>,
     clock: Clock,
@@ -102,9 +103,9 @@ impl Mailer {
             store,
             sender,
             product: Product::configured(settings),
-            links: Links::configured(settings),
+            links: LinkUrls::configured(settings),
             link_lifetime: settings.span("RESET_LIFETIME", span::hours(1), span::minutes(10), span::hours(24)),
-            cool_down: doorward::limit::cool_down(settings),
+            cool_down: doorward::reset::cool_down(settings),
             clock,
             entropy,
         }
@@ -128,7 +129,7 @@ impl Mailer {
             }
             // What no time is left for is not begun: it would be leased for nothing.
             let in_time = Instant::now() < until;
-            if !in_time || !matches!(timeout_at(until, self.deliver_entry(&pk.value, &sk.value)).await, Ok(Ok(()))) {
+            if !in_time || !matches!(timeout_at(until, self.deliver_entry(&EntryKey::new(&pk.value, &sk.value))).await, Ok(Ok(()))) {
                 report.failures.push(Failure { sequence_number: record.dynamodb.sequence_number.clone() });
             }
         }

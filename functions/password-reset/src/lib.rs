@@ -12,8 +12,9 @@ use doorward::{
     http::{self, Answer, Complaint, Endpoint, Field, FieldErrors, Fields, Form, Method, Reader, Refusal, Request},
     limit::{ClientLimit, Limit},
     metric::Metric,
+    outbox::ResetRequest,
     page::{Page, Pages},
-    store::{ResetRequest, Store},
+    store::Store,
 };
 use serde::Serialize;
 
@@ -50,7 +51,7 @@ impl PasswordReset {
                 Limit::new(20, span::hours(1)),
                 Metric::RESETS_LIMITED,
             ),
-            cool_down: doorward::limit::cool_down(settings).first().map_or(span::minutes(1), |first| (*first).min(SHORTEST_LINK)),
+            cool_down: doorward::reset::cool_down(settings).first().map_or(span::minutes(1), |first| (*first).min(SHORTEST_LINK)),
             pages: Pages::configured(settings),
             clock,
         }
@@ -60,13 +61,8 @@ impl PasswordReset {
         let body = ResetBody::read(request.form()?)?;
         let now = self.clock.now();
         self.client_limit.admit(&self.store, request.client, now).await?;
-        let wish = ResetRequest {
-            folded: body.email.folded().to_owned(),
-            email: body.email.as_str().to_owned(),
-            requested_at: now,
-            origin: request.origin(),
-        };
-        self.store.request_reset(&wish, self.cool_down).await?;
+        let reset = ResetRequest { email: body.email, requested_at: now, caller: request.caller() };
+        self.store.request_reset(&reset, self.cool_down).await?;
         Metric::RESETS_REQUESTED.count();
         Ok(())
     }

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use doorward::{
-    account::{Account, AccountId, EmailAddress, LONGEST_EMAIL, Username},
+    account::{Account, AccountId, EmailAddress, LONGEST_EMAIL, Registered, Registration, Taken, Username},
     clock::Clock,
-    config::{Registration, Settings, span},
+    config::{Settings, span},
     entropy::Entropy,
     http::{self, Answer, Complaint, Endpoint, Field, FieldErrors, Fields, Form, Method, Refusal, Request, StatusCode},
     limit::{ClientLimit, Limit},
     metric::Metric,
     password::{AcceptedPassword, Hasher, Policy, TypedPassword},
-    store::{Names, Registered, Store, Taken},
+    store::Store,
 };
 use serde::Serialize;
 
@@ -83,13 +83,15 @@ impl Endpoint for Register {
         let password = self.hasher.hash(body.password).await?;
         let id = AccountId::from(self.entropy.uuid(now));
         let language = request.language().map(|language| language.tag().to_owned());
-        let account = Account { language, ..Account::new(id, body.username.as_str(), body.email.as_str(), password, now) };
-        let names = Names { username: body.username.folded().to_owned(), email: body.email.folded().to_owned() };
-        match self.store.register(&account, &names, None).await? {
+        let account = Account { language, ..Account::new(id, body.username, body.email, password, now) };
+        match self.store.register(&account).await? {
             Registered::Now => {
                 Metric::REGISTRATIONS.count();
                 tracing::info!(account = %account.id, "registered");
-                Ok(http::with_status(StatusCode::CREATED, &RegisterAnswer { username: &account.username, email: &account.email }))
+                Ok(http::with_status(
+                    StatusCode::CREATED,
+                    &RegisterAnswer { username: account.username.as_str(), email: account.email.as_str() },
+                ))
             }
             Registered::Taken(taken) => Err(refuse_taken(taken)),
         }
@@ -141,10 +143,10 @@ impl RegisterBody {
 
 fn refuse_taken(taken: Taken) -> Refusal {
     let mut errors = FieldErrors::default();
-    if taken.username {
+    if taken.username() {
         errors.add("username", USERNAME_TAKEN);
     }
-    if taken.email {
+    if taken.email() {
         errors.add("email", EMAIL_TAKEN);
     }
     Refusal::Fields(errors)

@@ -9,6 +9,7 @@ use doorward::{
     metric::Metric,
     reset::ResetLinks,
     store::Store,
+    token::{Reset, Token},
 };
 use serde::Serialize;
 
@@ -53,13 +54,13 @@ impl Endpoint for ValidateToken {
         let token = read(request.form()?)?;
         let now = self.clock.now();
         self.client_limit.admit(&self.store, request.client, now).await?;
-        self.links.check(&self.store, &token, now).await?.ok_or(Refusal::Token)?;
+        self.links.check(&self.store, &token.ok_or(Refusal::Token)?, now).await?.ok_or(Refusal::Token)?;
         Ok(http::ok(&ValidateAnswer { status: "OK" }))
     }
 }
 
-fn read(form: Form) -> Result<String, Refusal> {
+fn read(form: Form) -> Result<Option<Token<Reset>>, Refusal> {
     let mut fields = Fields::of(form);
     let token = fields.take_checked("token", Field::Text, None);
-    Ok(fields.finish(token)?.to_string())
+    Ok(Token::parse(&fields.finish(token)?))
 }

@@ -9,11 +9,7 @@ use lambda_http::{
 };
 
 use super::{Form, Refusal};
-use crate::{
-    client::{Client, describe_agent},
-    language::Language,
-    mail,
-};
+use crate::{agent::Agent, caller::Caller, client::Client, language::Language};
 
 /// A request. It does not print: its body and headers are its sender's.
 pub struct Request {
@@ -111,12 +107,12 @@ impl Request {
         self.wants_page().then(|| Reader { language: self.language().unwrap_or_default(), path: self.path.clone() })
     }
 
-    /// From where this was asked, as a mail may say it.
+    /// The caller, as a mail may describe it.
     #[must_use]
-    pub fn origin(&self) -> mail::Origin {
-        mail::Origin {
-            address: self.client.address().to_string(),
-            browser: describe_agent(self.header(&header::USER_AGENT).unwrap_or_default()).to_owned(),
+    pub fn caller(&self) -> Caller {
+        Caller {
+            address: Some(self.client.address()),
+            agent: self.header(&header::USER_AGENT).and_then(Agent::seen_in),
             language: self.language(),
         }
     }

@@ -15,7 +15,7 @@ use serde_json::{json, value::RawValue};
 use tracing::Instrument as _;
 
 use super::{Answer, Origins, Reader, Refusal, Request, StatusCode, with_status};
-use crate::{config::Settings, metric::Metrics, store::Fault};
+use crate::{config::Settings, fault::Fault, metric::Metrics};
 
 /// What a function does with a request.
 pub trait Endpoint: Send + Sync + 'static {

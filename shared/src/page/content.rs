@@ -6,8 +6,8 @@ use super::{Pages, SCRIPT};
 use crate::{
     http::{Complaint, FieldErrors, Reader, StatusCode},
     language::Language,
-    template::{Broken, render},
-    wording::Missing,
+    template::{TemplateError, render},
+    wording::MissingMessageError,
 };
 
 /// A page.
@@ -107,7 +107,7 @@ impl Page<'_> {
         }
     }
 
-    pub(super) fn render(&self, pages: &Pages, reader: &Reader) -> Result<String, Broken> {
+    pub(super) fn render(&self, pages: &Pages, reader: &Reader) -> Result<String, TemplateError> {
         let language = reader.language;
         match self {
             Self::Reset { token, username, least, errors } => pages.dress(
@@ -130,7 +130,7 @@ impl Page<'_> {
         }
     }
 
-    fn message(&self, reader: &Reader) -> Result<Message, Missing> {
+    fn message(&self, reader: &Reader) -> Result<Message, MissingMessageError> {
         let language = reader.language;
         // Links between pages are relative, so that they hold under any base path.
         let ask = Some(if reader.path.ends_with('/') { "../" } else { "./" });
@@ -156,14 +156,14 @@ impl Page<'_> {
 }
 
 impl Pages {
-    fn dress(&self, template: &str, language: Language, data: impl Serialize) -> Result<String, Broken> {
+    fn dress(&self, template: &str, language: Language, data: impl Serialize) -> Result<String, TemplateError> {
         let dressed = Dressed { style: &self.style, script: SCRIPT, icon: &self.icon, data };
         render(template, language, &self.product, &dressed)
     }
 }
 
 /// What is wrong with a field, in a language. What is said of a field that the page does not show is said of its first.
-fn complaints(errors: &FieldErrors, field: &str, language: Language) -> Result<Vec<String>, Missing> {
+fn complaints(errors: &FieldErrors, field: &str, language: Language) -> Result<Vec<String>, MissingMessageError> {
     let here = errors.iter().filter(|(name, _)| *name == field || (field != "again" && *name != "again"));
     let mut said = Vec::new();
     for complaint in here.flat_map(|(_, complaints)| complaints) {
@@ -175,7 +175,7 @@ fn complaints(errors: &FieldErrors, field: &str, language: Language) -> Result<V
     Ok(said)
 }
 
-fn in_language(complaint: &Complaint, language: Language) -> Result<String, Missing> {
+fn in_language(complaint: &Complaint, language: Language) -> Result<String, MissingMessageError> {
     let characters = |count: usize| language.count("characters", u64::try_from(count).unwrap_or(u64::MAX));
     match complaint {
         Complaint::Required | Complaint::Null | Complaint::Blank | Complaint::NotText => language.say("complaint.required", &[]),

@@ -15,7 +15,7 @@ use crate::{
     brand::Product,
     config::Settings,
     http::{Answer, Reader, Refusal, html},
-    template::Broken,
+    template::TemplateError,
 };
 
 const STYLE: &str = include_str!("../../../templates/page/page.css");
@@ -52,7 +52,7 @@ impl Pages {
     }
 
     /// A page, for its reader.
-    pub fn show(&self, reader: &Reader, page: &Page<'_>) -> Result<Answer, Broken> {
+    pub fn show(&self, reader: &Reader, page: &Page<'_>) -> Result<Answer, TemplateError> {
         Ok(html(page.status(), page.render(self, reader)?, &self.policy))
     }
 

@@ -2,6 +2,12 @@
 
 use std::time::Duration;
 
+use doorward::{
+    clock::after,
+    entropy::Entropy,
+    reset::{ResetLink, StoredLink},
+    token::{Reset, Token},
+};
 use doorward_kit::{
     Deployment,
     event::{open, post, request, submit},
@@ -203,4 +209,27 @@ fn once_more(records: &mailer::Records) -> mailer::Records {
         },
     };
     mailer::Records { records: records.records.iter().map(copy).collect() }
+}
+
+#[tokio::test]
+async fn the_code_and_the_store_agree_on_which_accounts_can_be_opened() {
+    let door = Deployment::start().await;
+    for active in [true, false] {
+        for (number, password) in [Some("$argon2id$x"), Some("!"), Some("!x"), Some(""), None].into_iter().enumerate() {
+            let name = format!("ann-{active}-{number}");
+            door.sign_up(&name).await;
+            door.operator.set_active(&name, active).await;
+            match password {
+                Some(password) => door.operator.set_password_hash(&name, password).await,
+                None => door.operator.remove(&name, "password").await,
+            }
+            let account = door.store.account_by_login_name(&name).await.expect("the store answers").expect("an account");
+            let now = door.hand.now();
+            let digest = Token::<Reset>::generate(account.id, &Entropy::system()).digest();
+            let valid_until = after(now, Duration::from_secs(3600));
+            let link = ResetLink { digest, requested_at: now, issued_at: now, valid_until, sent: 0, sent_at: None };
+            let stored = door.store.store_reset_link(account.id, &link).await.expect("the store answers");
+            assert_eq!(stored == StoredLink::Now, account.usable_password().is_some(), "active: {active}, password: {password:?}");
+        }
+    }
 }

@@ -8,6 +8,8 @@ use std::{
 
 /// Folders with files that were not written here. Hidden folders are left out as well.
 const NOT_OURS: [&str; 5] = ["target", "node_modules", "corpus", "artifacts", "__pycache__"];
+/// Names of documents that tests make up.
+const MADE_UP: [&str; 1] = ["x.md"];
 /// Endings of files that hold text written here. `Makefile` and `run` (of CI) have none.
 const TEXTS: [&str; 14] = ["rs", "md", "py", "js", "toml", "yaml", "yml", "j2", "css", "html", "sh", "json", "Makefile", "run"];
 
@@ -51,7 +53,7 @@ fn documents(texts: &[(PathBuf, String)]) -> impl Iterator<Item = &(PathBuf, Str
 fn named_documents(text: &str) -> BTreeSet<&str> {
     let words = text.split(|letter: char| !(letter.is_alphanumeric() || "./_-".contains(letter)));
     let names = words.map(|word| word.trim_end_matches('.')).filter(|word| word.ends_with(".md"));
-    names.filter(|name| name.trim_end_matches(".md").ends_with(|last: char| last.is_alphanumeric())).collect()
+    names.filter(|name| name.trim_end_matches(".md").ends_with(char::is_alphanumeric) && !MADE_UP.contains(name)).collect()
 }
 
 /// Whether a name means a document of the repository: relative to the text that names it, or to the root, or as the last part of a path.

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use doorward::{
+    fault::Fault,
     http::{Answer, FieldErrors, Refusal},
-    store::Fault,
 };
 use doorward_kit::{
     Deployment, Response,

@@ -13,12 +13,14 @@ use aws_sdk_dynamodb::config::{
 use change_password::ChangePassword;
 use confirm_reset::ConfirmReset;
 use doorward::{
+    aws::{retries, time_outs},
     config::Settings,
     entropy::Entropy,
+    fault::Fault,
     http::{Edge, Endpoint},
     mail::Sender,
     metric::Metrics,
-    store::{Fault, Store, Tables, retries, time_outs},
+    store::{Store, Tables},
 };
 use dynoxide::Database;
 use lambda_runtime::{Context, LambdaEvent};

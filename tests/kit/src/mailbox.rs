@@ -61,7 +61,7 @@ pub fn client_of(url: &str) -> aws_sdk_sesv2::Client {
         .credentials_provider(credentials())
         .endpoint_url(url)
         .retry_config(RetryConfig::disabled())
-        .timeout_config(doorward::store::time_outs())
+        .timeout_config(doorward::aws::time_outs())
         .build();
     aws_sdk_sesv2::Client::from_conf(config)
 }

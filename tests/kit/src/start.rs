@@ -5,7 +5,7 @@ use change_password::ChangePassword;
 use confirm_reset::ConfirmReset;
 use doorward::{
     clock::Clock,
-    config::{Misconfigured, Settings},
+    config::{ConfigError, Settings},
     entropy::Entropy,
     http::Edge,
     mail::Sender,
@@ -23,7 +23,7 @@ use validate_token::ValidateToken;
 const ALL: [Table; 3] = [Table::Accounts, Table::Limits, Table::Outbox];
 
 /// Starts every function with these settings and this randomness: what each says.
-pub fn every_function(settings: impl Fn() -> Settings, entropy: &Entropy) -> Vec<(&'static str, Result<(), Misconfigured>)> {
+pub fn every_function(settings: impl Fn() -> Settings, entropy: &Entropy) -> Vec<(&'static str, Result<(), ConfigError>)> {
     let mut said = Vec::new();
     macro_rules! endpoint {
         ($name:literal, $type:ident, $tables:expr) => {

@@ -1,10 +1,12 @@
 //! Promises 2 and 3: the reset request learns nothing; a link works once, until it expires, and only the newest works.
 
 use doorward::{
+    account::EmailAddress,
+    caller::Caller,
     entropy::Entropy,
-    mail::{ChangeKind, Origin},
+    outbox::{ChangeKind, Notice},
     password::StoredPassword,
-    store::{Notice, Spent},
+    reset::Spent,
     token::{Reset, Token},
 };
 use doorward_kit::{
@@ -61,10 +63,10 @@ async fn a_link_that_expires_while_the_password_is_hashed_is_not_spent() {
     let notice = Notice {
         id: Entropy::system().uuid(read_at),
         account: token.account(),
-        email: address_of("ann"),
+        email: EmailAddress::parse(&address_of("ann")).expect("an address"),
         kind: ChangeKind::Reset,
         changed_at: read_at,
-        origin: Origin::default(),
+        caller: Caller::default(),
     };
     let spent = door.store.spend_reset(token.account(), &token.digest(), &password, &notice, door.hand.now()).await;
     assert_eq!(spent.expect("the store answers"), Spent::NotValid);
