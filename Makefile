@@ -47,7 +47,7 @@ schemathesis = .tools/schemathesis/bin/schemathesis run docs/openapi.json --url 
 # Everything that needs no stack. Programs have no tests of their own (tests/api/tests/builds.rs), so none of their test programs is linked.
 rust_tests = cargo test --locked --workspace --exclude doorward-stack-tests --lib --test '*'
 fuzzed = $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
-functions = $(notdir $(patsubst %/,%,$(wildcard functions/*/)))
+functions = $(basename $(notdir $(wildcard functions/src/bin/*.rs)))
 target = $(if $(filter arm64,$(ARCH)),aarch64,x86_64)-unknown-linux-gnu
 zip = zip() { PATH="$(CURDIR)/.tools/build/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.tools/build" \
     cargo lambda build --locked --release --target $(target) --package $$1 --bin $$2 && .tools/build/bin/python infra/pack.py $$3 target/lambda/$$2; }; zip
@@ -174,7 +174,7 @@ sbom: $(call tool,lint) #+ Writes target/doorward.cdx.json, what the functions a
 
 size: $(call tool,build) #+ Builds the largest function as it goes to Lambda and weighs it
 	@[ "$(machine)" = x86_64 ] || { echo "size: the bound was measured on x86_64; nothing is weighed here."; exit 0; }; \
-	$(zip) $(LARGEST) $(LARGEST) --at-most=$(LARGEST_ZIP)
+	$(zip) doorward-functions $(LARGEST) --at-most=$(LARGEST_ZIP)
 
 .PHONY: probe
 probe: $(operator)/installed #+ Asks a deployment whether the time of its answers gives accounts away: make probe URL=$$API_URL [STACK=name]
@@ -200,7 +200,7 @@ calibrate-zip: $(call tool,build)
 
 .PHONY: build deploy restore delete doctor set
 build: $(call tool,build) #+ Release zips as Lambda wants them, in target/lambda; ARCH=arm64 for Graviton
-	@for function in $(functions); do echo "==> $$function"; $(zip) $$function $$function || exit 1; done
+	@for function in $(functions); do echo "==> $$function"; $(zip) doorward-functions $$function || exit 1; done
 
 # LAMBDA_DIR=directory takes the zips there (<function>/bootstrap.zip) and builds none. It asks before it changes anything where there is a terminal.
 deploy: $(call tool,aws) ## Builds and deploys to AWS: make deploy PARAMS="Sender=accounts@your.domain" [STACK=name] [AWS_REGION=…]

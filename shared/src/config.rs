@@ -18,6 +18,14 @@ pub struct Settings {
 #[error("{}", .0.join("; "))]
 pub struct ConfigError(Vec<String>);
 
+impl ConfigError {
+    /// Every complaint: a variable and what it must be.
+    #[must_use]
+    pub fn complaints(&self) -> &[String] {
+        &self.0
+    }
+}
+
 impl Settings {
     /// The variables of this process.
     #[must_use]

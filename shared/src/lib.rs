@@ -7,7 +7,6 @@
 pub mod account;
 pub mod agent;
 pub mod aws;
-#[cfg(any(feature = "mail", feature = "pages"))]
 pub mod brand;
 pub mod caller;
 pub mod change;
@@ -23,20 +22,17 @@ pub mod language;
 pub mod lifecycle;
 pub mod limit;
 pub mod link;
-#[cfg(feature = "mail")]
 pub mod mail;
 pub mod metric;
 pub mod outbox;
-#[cfg(feature = "pages")]
 pub mod page;
 pub mod password;
+mod preference;
 pub mod reset;
 pub mod session;
 pub mod store;
 pub mod telemetry;
-#[cfg(any(feature = "mail", feature = "pages"))]
 mod template;
 pub mod text;
 pub mod token;
-#[cfg(any(feature = "mail", feature = "pages"))]
 mod wording;

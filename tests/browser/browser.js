@@ -69,6 +69,12 @@ export async function choose(page, say, password, again = password) {
   await page.getByRole('button', { name: say('page.reset.submit') }).click();
 }
 
+// Ticks that it was not me, and sends the form.
+export async function disavow(page, say) {
+  await page.getByLabel(say('page.disavow.confirm')).check();
+  await page.getByRole('button', { name: say('page.disavow.submit') }).click();
+}
+
 export async function heading(page) {
   return page.getByRole('heading', { level: 1 }).innerText();
 }

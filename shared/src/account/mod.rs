@@ -14,7 +14,7 @@ pub use self::{
     email::{EmailAddress, LONGEST_EMAIL, Malformed, email_key},
     find::Holders,
     note::Marked,
-    register::{Registered, Registration, Taken},
+    register::{Registered, Taken},
     username::{Username, UsernameRule},
 };
 pub use crate::id::AccountId;

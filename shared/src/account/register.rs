@@ -2,30 +2,9 @@
 
 use super::{Account, find::Holders, item::creation};
 use crate::{
-    config::Settings,
     fault::Fault,
     store::{Store, Write},
 };
-
-/// Whether strangers may make accounts: an emergency switch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Registration {
-    /// Anyone may register.
-    Open,
-    /// Nobody may register.
-    Closed,
-}
-
-impl Registration {
-    /// `REGISTRATION`: `open` (default) or `closed`.
-    pub fn configured(settings: &mut Settings) -> Self {
-        settings.parsed("REGISTRATION", Self::Open, |text| match text {
-            "open" => Ok(Self::Open),
-            "closed" => Ok(Self::Closed),
-            _ => Err("must be open or closed".to_owned()),
-        })
-    }
-}
 
 /// The outcome of registering.
 #[derive(Debug, PartialEq, Eq)]

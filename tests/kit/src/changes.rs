@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::operator::Facts;
+use crate::store::Facts;
 
 /// The kind of an item, by its key: `account`, `session`, `reset`, `username claim`, `notice` …
 fn kind((partition, sort): &(String, String)) -> String {

@@ -3,7 +3,11 @@
 use std::time::{Duration, Instant};
 
 use doorward::entropy::Entropy;
-use doorward_kit::{event::post, mailbox::RESET_LINK, request, scenario::Stage};
+use doorward_kit::{
+    mailbox::RESET_LINK,
+    requests::{post, request},
+    scenario::Stage,
+};
 use doorward_stack_tests::{Stack, variable};
 use serde_json::json;
 
