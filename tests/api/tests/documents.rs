@@ -52,7 +52,8 @@ fn documents(texts: &[(PathBuf, String)]) -> impl Iterator<Item = &(PathBuf, Str
 /// The names of documents in a text, with the folders that stand before them.
 fn named_documents(text: &str) -> BTreeSet<&str> {
     let words = text.split(|letter: char| !(letter.is_alphanumeric() || "./_-".contains(letter)));
-    let names = words.map(|word| word.trim_end_matches('.')).filter(|word| word.ends_with(".md"));
+    // What follows `scheme:` is a URL.
+    let names = words.map(|word| word.trim_end_matches('.')).filter(|word| word.ends_with(".md") && !word.starts_with("//"));
     names.filter(|name| name.trim_end_matches(".md").ends_with(char::is_alphanumeric) && !MADE_UP.contains(name)).collect()
 }
 
