@@ -1,6 +1,7 @@
-//! POST `/api/password_reset/`: asks for a reset link. A browser that opens the route is shown a form that does.
+//! POST `/api/password_reset/`: requests a reset link. A browser that opens the route gets a form for it.
 //!
-//! This function cannot learn whether an account exists, as it has no permission to look. Every well-formed address costs the same two writes.
+//! This function cannot learn whether an account exists, because it has no permission to read accounts. Every well-formed address costs the same two
+//! writes.
 
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use serde::Serialize;
 
 use crate::{Endpoint, Function, PageRole, Wiring};
 
-/// No link lives shorter (`RESET_LIFETIME`). A request may be dropped for another one of the same window only while that one's link is alive.
+/// The minimum of `RESET_LIFETIME`. A request may be dropped in favour of another one in the same window only while the other one's link works.
 const SHORTEST_LINK: Duration = span::minutes(10);
 
 pub struct PasswordReset {
@@ -64,7 +65,7 @@ impl PasswordReset {
         }
         match self.ask(request).await {
             Ok(()) => Ok(self.pages.send_on(reader)),
-            // The form once more, with the address as typed and what is wrong with it.
+            // The form again, with the address as typed and the complaints about it.
             Err(Refusal::Fields(errors)) => {
                 let email = Fields::of(request.form()?).take("email", Field::Text).unwrap_or_default();
                 Ok(self.pages.show(reader, &Page::Ask { email: &email, errors: &errors })?)

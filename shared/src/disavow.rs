@@ -1,4 +1,4 @@
-//! "This wasn't me": the link in a notice, by which an owner takes a password out of use that somebody else has set.
+//! "This wasn't me": the link in a notice, with which an owner disables a password that somebody else has set.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ impl Mailed for Disavow {
     const KEPT: Kept = Kept::Each(SORT_PREFIX);
 }
 
-/// The outcome of saying "this wasn't me".
+/// The outcome of "this wasn't me".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disavowed {
     /// The link was spent by this call.
@@ -41,7 +41,7 @@ impl Store {
         self.write(Links::put(account, link, after(now, DISAVOWAL_LIFETIME), [])).await.map(drop)
     }
 
-    /// The link with this token, if it works. One consistent read; nothing is spent.
+    /// The link with this token, if it works. One consistent read, which does not use it up.
     pub async fn disavowal(&self, token: &Token<Disavow>, now: Timestamp) -> Result<Option<LiveLink<Disavow>>, Fault> {
         Links::live(self, token, now).await
     }

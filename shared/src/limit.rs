@@ -1,7 +1,7 @@
 //! Limits: how often a client or an account may try.
 //!
 //! A limit is a number of attempts in a window of fixed length, written like `60/5m`. Windows begin at multiples of their length, so two windows'
-//! worth of attempts may fall together around a boundary. The bound that holds over a day is the number times the windows in it.
+//! worth of attempts may fall together around a boundary. The bound over a day is the number times the windows in it.
 
 use std::{fmt, time::Duration};
 
@@ -22,15 +22,15 @@ pub const LOGIN_ACCOUNT: &str = "login-account";
 /// The rule that counts attempts to change an account's password.
 pub const CHANGE_ACCOUNT: &str = "change-account";
 
-/// How long a network that logged in to an account keeps a window of its own there.
+/// How long a network from which an account was logged in to keeps a window of its own.
 const NETWORK_LIFETIME: Duration = span::days(30);
-/// The most networks of an account that have one.
+/// The maximum number of an account's networks with a window of their own.
 const MAX_NETWORKS: usize = 8;
 
 /// A number of attempts per window, such as 60 in 5 minutes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// Attempts.
+    /// The number of attempts.
     pub allowed: u32,
     /// The length of a window, in whole seconds.
     pub window: Duration,
@@ -97,7 +97,7 @@ impl ClientLimit {
     }
 }
 
-/// A window of a limit: which rule counts which subject, from when to when.
+/// A window of a limit: a rule, a subject, and its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
     /// The rule and the digest of its subject.
@@ -145,7 +145,7 @@ impl Store {
         let count = Write::update(window.key(), "SET expires_at = :expires, attempt = :attempt ADD hits :one")
             .when("attribute_not_exists(hits) OR (hits < :allowed AND attempt <> :attempt)")
             .with(":attempt", text(&attempt))
-            // A day longer than the window, for an operator who looks at what happened.
+            // A day longer than the window, so that an operator can look at it.
             .with(":expires", seconds(after(window.ends_at, span::days(1))))
             .with(":one", number(1))
             .with(":allowed", number(window.allowed))
@@ -159,10 +159,10 @@ impl Store {
     }
 }
 
-/// What an attempt to log in is counted against.
+/// The subject under which a login is counted.
 ///
-/// The subject holds the account's epoch, so a changed password opens a new window. A network that logged in lately has a window of its own,
-/// so that a stranger who guesses from elsewhere does not shut out the owner. An unknown name is counted like a known one.
+/// The subject contains the account's epoch, so a changed password opens a new window. A network from which the owner has logged in lately has a window
+/// of its own, so that a stranger who guesses from elsewhere does not lock the owner out. An unknown name is counted like a known one.
 #[must_use]
 pub fn login_subject(name: &str, account: Option<&Account>, client: Client, now: Timestamp) -> String {
     let Some(account) = account else { return format!("name {}", name.to_lowercase()) };
@@ -172,7 +172,7 @@ pub fn login_subject(name: &str, account: Option<&Account>, client: Client, now:
     format!("account {} {} {network}", account.id, account.epoch)
 }
 
-/// What an attempt to change a password is counted against: the account under its current epoch.
+/// The subject under which a change of password is counted: the account under its current epoch.
 #[must_use]
 pub fn change_subject(account: &Account) -> String {
     format!("account {} {}", account.id, account.epoch)
@@ -197,7 +197,7 @@ fn known_networks(account: &Account, now: Timestamp) -> impl Iterator<Item = &Ne
 
 /// The account's networks after a login of `client`, if they differ from what it has: at most 8, the newest first, none older than 30 days.
 ///
-/// A network is noted at most once a day, so that a login seldom costs the write.
+/// A network is stored at most once a day, so that a login seldom costs this write.
 #[must_use]
 pub fn remembered_networks(account: &Account, client: Client, now: Timestamp) -> Option<Vec<KnownNetwork>> {
     let site = client.site();

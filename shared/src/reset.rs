@@ -1,4 +1,4 @@
-//! Reset links: they replace a forgotten password, once. An account has one, overwritten by the newest.
+//! Reset links, which replace a forgotten password once. An account has at most one; a newer one overwrites it.
 
 use std::time::Duration;
 
@@ -23,18 +23,18 @@ impl Mailed for Reset {
     const KEPT: Kept = Kept::Newest(SORT);
 }
 
-/// A reset link as the store holds it.
+/// A stored reset link.
 #[derive(Clone, Debug)]
 pub struct ResetLink {
     /// The digest of its token.
     pub digest: Digest<Reset>,
-    /// When it was asked for. Only the newest request has a link.
+    /// When it was requested. Only the newest request has a link.
     pub requested_at: Timestamp,
     /// When it was made.
     pub issued_at: Timestamp,
     /// Until when it works.
     pub valid_until: Timestamp,
-    /// How many mails the mail service has accepted since the account last had no live link. The cool-down grows with it.
+    /// How many mails the mail service has accepted since the account last had no working link. The cool-down grows with it.
     pub sent: u32,
     /// When the last of them was accepted.
     pub sent_at: Option<Timestamp>,
@@ -47,7 +47,7 @@ impl ResetLink {
         now < self.valid_until
     }
 
-    /// Whether another mail would come too soon: a live link was sent less than its cool-down ago.
+    /// Whether another mail would be too early, because a working link was sent less than its cool-down ago.
     #[must_use]
     pub fn cools_down(&self, cool_down: &[Duration], now: Timestamp) -> bool {
         let step = usize::try_from(self.sent).unwrap_or(usize::MAX).saturating_sub(1);
@@ -86,7 +86,7 @@ impl ResetLinks {
         Self { sessions: Sessions::configured(settings) }
     }
 
-    /// The link with this token, if it works. One consistent read; nothing is spent.
+    /// The link with this token, if it works. One consistent read, which does not use it up.
     pub async fn check(&self, store: &Store, token: &Token<Reset>, now: Timestamp) -> Result<Option<LiveLink<Reset>>, Fault> {
         let Some(link) = Links::live(store, token, now).await? else { return Ok(None) };
         let ended = self.sessions.ended_by_switch(link.item.instant("issued_at")?);
@@ -94,7 +94,7 @@ impl ResetLinks {
     }
 }
 
-/// `RESET_COOL_DOWN`: how long after a reset mail the next one to the same account may go out, growing with each: `1m,5m,15m` by default.
+/// `RESET_COOL_DOWN`: the time between reset mails to one account, growing with each of them. The default is `1m,5m,15m`.
 pub fn cool_down(settings: &mut Settings) -> Vec<Duration> {
     let default = vec![span::minutes(1), span::minutes(5), span::minutes(15)];
     settings.parsed("RESET_COOL_DOWN", default, |text| {
@@ -124,7 +124,7 @@ impl Store {
         Ok(self.transact("store reset link", writes).await?.or(StoredLink::Now, StoredLink::Overtaken))
     }
 
-    /// Notes that the mail service accepted the link's mail, if the link is still the current one.
+    /// Stores that the mail service has accepted the link's mail, if the link is still the current one.
     pub async fn mark_link_sent(&self, account: AccountId, link: &ResetLink, now: Timestamp) -> Result<(), Fault> {
         let mark = Write::update(key(account), "SET sent_at = :now, sent = :sent")
             .when("digest = :digest")
@@ -148,7 +148,7 @@ impl Store {
     }
 }
 
-/// The write that makes an account's reset link work no more, if it has one.
+/// The write that ends an account's reset link, if it has one.
 pub(crate) fn forgotten(account: AccountId) -> Write {
     Write::delete(key(account))
 }

@@ -103,7 +103,8 @@ fn every_link_leads_to_a_file_and_a_heading() {
         for link in links(text) {
             let (file, heading) = link.split_once('#').unwrap_or((link, ""));
             let target = if file.is_empty() { root().join(path) } else { root().join(path).with_file_name("").join(file) };
-            let leads = target.exists() && (heading.is_empty() || anchors(&fs::read_to_string(&target).unwrap_or_default()).contains(heading));
+            let leads =
+                target.exists() && (heading.is_empty() || anchors(&fs::read_to_string(&target).unwrap_or_default()).contains(heading));
             count += 1;
             if !leads {
                 broken.push(format!("{} links to {link}", path.display()));
