@@ -1,4 +1,4 @@
-//! Mail that failed.
+//! Commands for failed mail.
 
 use doorward::{
     clock::rfc3339,

@@ -1,6 +1,6 @@
 //! GET and POST `/api/password_reset/disavow/`: "this wasn't me", the link of a notice.
 //!
-//! GET shows a page with a form and spends nothing, however often a mail scanner opens it. POST spends the link: it ends every session, takes the
+//! GET shows a page with a form and does not use up the link, however often a mail scanner opens it. POST uses it up: it ends every session, takes the
 //! password out of use and starts a reset, once. This function cannot set a password, as it has no permission to.
 
 use doorward::{
@@ -70,7 +70,7 @@ impl Disavow {
         Ok(self.pages.show(&request.reader_in(link.account.language()), &form)?)
     }
 
-    /// The press of the button.
+    /// Uses up the link.
     ///
     /// Robots that look for dangerous links open those of a mail and send the forms behind them. A form therefore counts only with a box that a person has
     /// ticked. A program that sends JSON has read no page.

@@ -1,6 +1,7 @@
-//! POST `/api/password_reset/`: asks for a reset link. A browser that opens the route is shown a form that does.
+//! POST `/api/password_reset/`: requests a reset link. A browser that opens the route gets a form for it.
 //!
-//! This function cannot learn whether an account exists, as it has no permission to look. Every well-formed address costs the same two writes.
+//! This function cannot learn whether an account exists, because it has no permission to read accounts. Every well-formed address costs the same two
+//! writes.
 
 use doorward::{
     account::EmailAddress,
@@ -58,7 +59,7 @@ impl PasswordReset {
         }
         match self.ask(request).await {
             Ok(()) => Ok(self.pages.send_on(reader)),
-            // The form once more, with the address as typed and what is wrong with it.
+            // The form again, with the address as typed and the complaints about it.
             Err(Refusal::Fields(errors)) => {
                 let email = Fields::of(request.form()?).take("email", Field::Text).unwrap_or_default();
                 Ok(self.pages.show(reader, &Page::Ask { email: &email, errors: &errors })?)

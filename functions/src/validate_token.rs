@@ -1,4 +1,4 @@
-//! POST `/api/password_reset/validate_token/`: says whether a reset link works. It spends nothing.
+//! POST `/api/password_reset/validate_token/`: tells whether a reset link works, without using it up.
 
 use doorward::{
     clock::Clock,

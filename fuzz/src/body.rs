@@ -1,4 +1,4 @@
-//! Any bytes as a body, of any of the media types: read or refused. What a plain JSON parser reads as an object of texts is read the same here.
+//! Any bytes as a body of any media type are read or refused. An object of texts is read as a plain JSON parser reads it.
 
 use doorward::http::{Field, Fields, Refusal, Request};
 use lambda_http::{Body, http};

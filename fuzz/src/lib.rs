@@ -22,7 +22,7 @@ use doorward::{
 use doorward_functions::Wiring;
 use tokio::runtime::{Builder, Runtime};
 
-/// Every target by its name, which is also that of its program and of its folder of seeds.
+/// Every target by its name, which is also that of its program and its folder of seeds.
 pub const TARGETS: [(&str, fn(&[u8])); 7] = [
     ("authorization", authorization::check),
     ("authorizer_event", authorizer_event::check),

@@ -1,4 +1,4 @@
-//! Changing a password that is known.
+//! Changing a password by somebody who knows it.
 
 use crate::{
     account::{self, Account, KnownNetwork, NewPassword},

@@ -1,4 +1,4 @@
-//! "This wasn't me": the link in a notice, by which an owner takes a password out of use that somebody else has set.
+//! "This wasn't me": the link in a notice, with which an owner disables a password that somebody else has set.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ impl Mailed for Disavow {
     const KEPT: Kept = Kept::Each(SORT_PREFIX);
 }
 
-/// The outcome of saying "this wasn't me".
+/// The outcome of "this wasn't me".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disavowed {
     /// The link was spent by this call.

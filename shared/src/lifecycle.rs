@@ -1,4 +1,4 @@
-//! What is done to an account as a whole: invited, activated, deactivated, deleted. It stands above the features because it touches all of them.
+//! Operations on an account as a whole: invite, activate, deactivate, delete. They are above the features because they involve all of them.
 
 use crate::{
     account::{self, Account, AccountId, Registered},
@@ -25,7 +25,7 @@ pub enum Switched {
 pub enum Deleted {
     /// The account and all its data are deleted.
     Now,
-    /// There is no such account, or its names are another's by now. What is there stays.
+    /// There is no such account, or its names belong to another one by now. Nothing was deleted.
     Overtaken,
 }
 

@@ -1,7 +1,7 @@
 //! Limits: how often a client or an account may try.
 //!
 //! A limit is a number of attempts in a window of fixed length, written like `60/5m`. Windows begin at multiples of their length, so two windows'
-//! worth of attempts may fall together around a boundary. The bound that holds over a day is the number times the windows in it.
+//! worth of attempts may fall together around a boundary. The bound over a day is the number times the windows in it.
 
 use std::{fmt, time::Duration};
 
@@ -31,7 +31,7 @@ const MAX_NETWORKS: usize = 8;
 /// A number of attempts per window, such as 60 in 5 minutes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// Attempts.
+    /// The number of attempts.
     pub allowed: u32,
     /// The length of a window, in whole seconds.
     pub window: Duration,
@@ -98,7 +98,7 @@ impl ClientLimit {
     }
 }
 
-/// A window of a limit: which rule counts which subject, from when to when.
+/// A window of a limit: a rule, a subject, and its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
     /// The rule and the digest of its subject.
@@ -146,7 +146,7 @@ impl Store {
         let count = Write::update(window.key(), "SET expires_at = :expires, attempt = :attempt ADD hits :one")
             .when("attribute_not_exists(hits) OR (hits < :allowed AND attempt <> :attempt)")
             .with(":attempt", text(&attempt))
-            // A day longer than the window, for an operator who looks at what happened.
+            // A day longer than the window, so that an operator can look at it.
             .with(":expires", seconds(after(window.ends_at, span::days(1))))
             .with(":one", number(1))
             .with(":allowed", number(window.allowed))
@@ -160,7 +160,7 @@ impl Store {
     }
 }
 
-/// What an attempt to log in is counted against.
+/// The subject under which a login is counted.
 ///
 /// The subject holds the instant at which the password was set, so a new password opens a new window and nothing else does: not the end of
 /// sessions, which anybody who is signed in can cause. A network from which the owner registered, reset the password or logged in has a window of
@@ -204,7 +204,7 @@ fn known_networks(account: &Account, now: Timestamp) -> impl Iterator<Item = &Ne
 
 /// The account's networks after a login of `client`, if they differ from what it has: at most 8, the newest first, none older than 400 days.
 ///
-/// A network is noted at most once a day, so that a login seldom costs the write.
+/// A network is stored at most once a day, so that a login seldom costs this write.
 #[must_use]
 pub fn remembered_networks(account: &Account, client: Client, now: Timestamp) -> Option<Vec<KnownNetwork>> {
     let site = client.site();

@@ -1,5 +1,5 @@
-//! Links that are mailed. A link holds a token; the store holds its digest until the link is spent or expires. All kinds of links work alike:
-//! what is particular to one (what spending it does, how often it is sent) stands in its own module.
+//! Links in mails. A link contains a token, and the store has its digest until the link is used or expires. All kinds of links work alike; what is
+//! particular to one (what using it does, how often it is sent) is in its own module.
 
 use std::marker::PhantomData;
 
@@ -13,7 +13,7 @@ use crate::{
 
 /// A purpose whose tokens are mailed as links.
 pub(crate) trait Mailed: Purpose {
-    /// What a fault calls the item of such a link.
+    /// The name of such an item in a fault.
     const KIND: &'static str;
     /// How the links of one account are kept.
     const KEPT: Kept;
@@ -25,7 +25,7 @@ pub(crate) enum Kept {
     /// One, under this sort key. A new link takes its place, so only the newest works. While its mail is on its way it stands beside the one that it
     /// will replace (`pending_digest`): should the mail service refuse the mail, the earlier link still works.
     Newest(&'static str),
-    /// Each by itself: this begins its sort key, its digest follows. A new link leaves the others as they are.
+    /// Any number. The sort key is this prefix and the digest. A new link leaves the others as they are.
     Each(&'static str),
 }
 
@@ -53,7 +53,7 @@ impl<P: Mailed> Links<P> {
         Key::new(Table::Accounts, P::KIND, account::partition(account), sort)
     }
 
-    /// The write that stores a link, with what its kind knows besides.
+    /// The write that stores a link, with the further attributes of its kind.
     pub(crate) fn put(
         account: AccountId,
         digest: &Digest<P>,
@@ -69,7 +69,7 @@ impl<P: Mailed> Links<P> {
         Write::put(Self::key(account, digest), times.into_iter().chain(in_item).chain(besides))
     }
 
-    /// The link with this token, if it works. One consistent read; nothing is spent.
+    /// The link with this token, if it works. One consistent read, which does not use it up.
     pub(crate) async fn live(store: &Store, token: &Token<P>, now: Timestamp) -> Result<Option<LiveLink<P>>, Fault> {
         let digest = token.digest();
         let keys = [account::key(token.account()), Self::key(token.account(), &digest)];
@@ -91,7 +91,7 @@ impl<P: Mailed> Links<P> {
         })
     }
 
-    /// The write that spends a link, on condition that it is there and has not expired: of several at once, one succeeds.
+    /// The write that uses up a link, on condition that it exists and has not expired. Of several at once, one succeeds.
     pub(crate) fn spend(account: AccountId, digest: &Digest<P>, now: Timestamp) -> Write {
         // TTL deletes up to days late, so the condition decides.
         let spend = Write::delete(Self::key(account, digest)).with(":now", millis(now));

@@ -1,4 +1,4 @@
-//! The Outbox: mail as data. The item is the truth; the stream only says that there is one.
+//! The Outbox: mail to be sent, as items. The item decides; the stream only announces it.
 
 use std::{fmt, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::{
     token::subject_digest,
 };
 
-/// How long an entry that was never finished, or that failed for good, can be looked at and sent once more.
+/// How long an entry is kept that was never finished or that failed for good, so that an operator can look at it and retry it.
 const FAILED_LIFETIME: Duration = span::days(14);
 /// Of the requests for one address that come within this time one is kept. It bounds what a flood costs; how many mails go out is for the mailer to
 /// decide, who knows which link the owner holds.
@@ -48,7 +48,7 @@ impl Kind {
     }
 }
 
-/// The key of an entry. It prints as `partition/sort`, which holds a digest or an account's id and no address.
+/// The key of an entry. It displays as `partition/sort`, which contains a digest or an account's id and no address.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EntryKey {
     partition: String,
@@ -101,10 +101,10 @@ pub struct ResetRequest {
     pub caller: Caller,
 }
 
-/// How a password came to be changed.
+/// How a password was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChangeKind {
-    /// By somebody signed in who knew the old one.
+    /// By a logged-in person who knew the old one.
     Changed,
     /// By a reset link.
     Reset,
@@ -126,11 +126,11 @@ impl ChangeKind {
 /// An account's password was changed, and its owner is to be told.
 #[derive(Clone)]
 pub struct Notice {
-    /// Which notice: a UUID, version 7.
+    /// The notice's id: a UUID, version 7.
     pub id: uuid::Uuid,
-    /// Whose password.
+    /// The account.
     pub account: AccountId,
-    /// Where to: the account's address at that time.
+    /// The account's address at that time, to which it is sent.
     pub email: EmailAddress,
     /// How it was changed.
     pub kind: ChangeKind,
@@ -140,7 +140,7 @@ pub struct Notice {
     pub caller: Caller,
 }
 
-/// What an entry asks to be sent.
+/// The mail that an entry asks for.
 #[derive(Clone)]
 pub enum Payload {
     /// A reset link.
@@ -151,21 +151,21 @@ pub enum Payload {
 
 /// An entry under lease.
 pub struct Entry {
-    /// What to send.
+    /// The mail to send.
     pub payload: Payload,
-    /// When it was last asked for: an operator may have it sent once more.
+    /// When it was last requested. An operator may have requested it again.
     pub requested_at: Timestamp,
-    /// How often it has been leased, this time included.
+    /// How often it has been leased, including this time.
     pub attempts: u32,
 }
 
 /// The outcome of asking for a lease.
 pub enum Lease {
-    /// The entry is ours until the lease runs out.
+    /// The entry is ours until the lease ends.
     Ours(Box<Entry>),
-    /// It is done, or gone: nothing to do.
+    /// The entry is done or does not exist, so there is nothing to do.
     Done,
-    /// Another worker has it. Should that one die, the entry must be asked for again.
+    /// Another worker has it. The entry must be tried again later, in case that worker fails.
     Theirs,
 }
 
@@ -178,18 +178,18 @@ pub struct FailedMail {
     pub email: Option<String>,
     /// When it last failed.
     pub failed_at: Timestamp,
-    /// Why: a code of the mail service, or ours.
+    /// The reason: a code of the mail service, or ours.
     pub reason: String,
     /// How often it was tried.
     pub attempts: u32,
-    /// Whether it failed for good. Otherwise it is tried again by itself.
+    /// Whether it failed for good. Otherwise it is retried automatically.
     pub for_good: bool,
 }
 
 /// The outcome of sending failed mail once more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Redriven {
-    /// It is a new entry now, and on its way.
+    /// It has been replaced by a new entry, which will be sent.
     Now,
     /// There is no such mail that failed for good.
     NotFailed,
@@ -275,13 +275,13 @@ impl Store {
         self.mark(key, expression, HANDLED, now, DONE_LIFETIME).await
     }
 
-    /// Gives an entry up: it failed for good, and stays for an operator to see and to send once more.
+    /// Gives up an entry that has failed for good, and keeps it so that an operator can look at it and retry it.
     pub async fn give_up(&self, key: &EntryKey, reason: &str, now: Timestamp) -> Result<(), Fault> {
         let expression = "SET done_at = :now, failed_at = :now, outcome = :outcome, expires_at = :expires REMOVE lease_until, worker";
         self.mark(key, expression, reason, now, FAILED_LIFETIME).await
     }
 
-    /// Hands an entry back after a failure that may pass, for the stream's next try.
+    /// Returns an entry after a transient failure, for the stream's next try.
     pub async fn hand_back(&self, key: &EntryKey, reason: &str, now: Timestamp) -> Result<(), Fault> {
         let expression = "SET failed_at = :now, outcome = :outcome, expires_at = :expires REMOVE lease_until, worker";
         self.mark(key, expression, reason, now, FAILED_LIFETIME).await
@@ -310,7 +310,7 @@ impl Store {
     pub async fn redrive(&self, old: &EntryKey, now: Timestamp) -> Result<Redriven, Fault> {
         let Some(entry) = self.read(&old.key()).await? else { return Ok(Redriven::NotFailed) };
         let new = EntryKey::new(&old.partition, &self.entropy().uuid(now).to_string());
-        // A notice says when the password was changed, however late it is sent.
+        // A notice states when the password was changed, however late it is sent.
         let changed_at = entry.optional_instant("changed_at").or(entry.optional_instant("requested_at"));
         let fresh = [("requested_at", millis(now)), ("expires_at", seconds(after(now, FAILED_LIFETIME)))];
         let fresh = fresh.into_iter().chain(changed_at.map(|changed_at| ("changed_at", millis(changed_at))));
@@ -367,7 +367,7 @@ fn read(item: &Item) -> Result<Entry, Fault> {
             account: key.partition.split_once('#').and_then(|(_, id)| id.parse().ok()).ok_or(item.unreadable("pk"))?,
             email: EmailAddress::stored(item.text("email")?, &email_key(item.text("email")?)),
             kind: ChangeKind::stored(item.text("change")?).ok_or(item.unreadable("change"))?,
-            // An entry from before mail could be sent once more has one instant.
+            // Entries from before mail could be retried have one instant only.
             changed_at: item.optional_instant("changed_at").unwrap_or(requested_at),
             caller,
         }),

@@ -1,4 +1,4 @@
-//! Reset links: they replace a forgotten password, once. An account has one, overwritten by the newest.
+//! Reset links, which replace a forgotten password once. An account has at most one; a newer one overwrites it.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ impl Mailed for Reset {
     const KEPT: Kept = Kept::Newest(SORT);
 }
 
-/// A reset link as the store holds it.
+/// A stored reset link.
 #[derive(Clone, Debug)]
 pub struct ResetLink {
     /// The digest of its token.
@@ -35,7 +35,7 @@ pub struct ResetLink {
     pub issued_at: Timestamp,
     /// Until when it works.
     pub valid_until: Timestamp,
-    /// How many mails the mail service has accepted since the account last had no live link. The cool-down grows with it.
+    /// How many mails the mail service has accepted since the account last had no working link. The cool-down grows with it.
     pub sent: u32,
     /// When the last of them was accepted.
     pub sent_at: Option<Timestamp>,
@@ -110,7 +110,7 @@ impl ResetLinks {
         link.filter(|link| link.is_in_use(now) && !self.sessions.ended_by_switch(link.issued_at)).cloned()
     }
 
-    /// The link with this token, if it works. One consistent read; nothing is spent.
+    /// The link with this token, if it works. One consistent read, which does not use it up.
     pub async fn check(&self, store: &Store, token: &Token<Reset>, now: Timestamp) -> Result<Option<LiveLink<Reset>>, Fault> {
         let Some(link) = Links::live(store, token, now).await? else { return Ok(None) };
         let ended = link.made_at.is_none_or(|made_at| self.sessions.ended_by_switch(made_at));
@@ -219,7 +219,7 @@ impl Store {
     }
 }
 
-/// The write that makes an account's reset link work no more, if it has one.
+/// The write that ends an account's reset link, if it has one.
 pub(crate) fn forgotten(account: AccountId) -> Write {
     Write::delete(key(account))
 }

@@ -1,4 +1,4 @@
-//! Sessions: opened by a login, valid under the account's current epoch, ended by any change of it.
+//! Sessions. A login opens one, and it is valid only under the account's epoch of that moment.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const CLOCK_SKEW: Duration = span::minutes(5);
 /// How the sort key of a session begins; the digest of its token follows.
 const SORT_PREFIX: &str = "session#";
 
-/// A session as the store holds it.
+/// A stored session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionRecord {
     /// The account's epoch that was read before the password was verified.
@@ -31,7 +31,7 @@ pub struct SessionRecord {
     pub valid_until: Timestamp,
 }
 
-/// The account and the token behind a request.
+/// The account that a request is authenticated as, and the token.
 pub struct SignedIn {
     /// The account.
     pub account: Account,
@@ -41,13 +41,13 @@ pub struct SignedIn {
 
 /// The outcome of checking a token.
 pub enum Checked {
-    /// It signs its account in.
+    /// The token is valid.
     SignedIn(Box<SignedIn>),
-    /// It does not.
+    /// The token is not valid.
     Not(NotSignedIn),
 }
 
-/// Why a token does not sign its account in.
+/// Why a token is not valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotSignedIn {
     /// Unknown, expired or ended.
@@ -112,7 +112,7 @@ impl Sessions {
         Ok((token, session))
     }
 
-    /// Whether a token signs its account in. One consistent read; nothing is written.
+    /// Checks a token. One consistent read; nothing is written.
     pub async fn check(&self, store: &Store, token: Option<Token<Session>>, now: Timestamp) -> Result<Checked, Fault> {
         let Some(token) = token else { return Ok(Checked::Not(NotSignedIn::Invalid)) };
         let keys = [account::key(token.account()), key(token.account(), &token.digest())];
@@ -144,7 +144,7 @@ impl Sessions {
 }
 
 impl SessionRecord {
-    /// Whether it has neither expired nor ended with an epoch of its account.
+    /// Whether it has not expired and its account still has the same epoch.
     fn is_live(&self, account: &Account, now: Timestamp) -> bool {
         self.epoch == account.epoch && now < self.valid_until
     }
@@ -164,13 +164,13 @@ impl Store {
         self.write(Write::delete(key(account, digest))).await.map(drop)
     }
 
-    /// Ends every session of an account. Where the account is gone, its sessions are too.
+    /// Ends every session of an account. If the account does not exist, it has no sessions either.
     pub async fn end_sessions(&self, account: AccountId) -> Result<(), Fault> {
         self.write(account::end_sessions(account)).await.map(drop)
     }
 }
 
-/// The write that takes a session over into the account's next epoch, which ends all the others.
+/// The write that moves a session to the account's next epoch, which ends all the others.
 pub(crate) fn carried_over(account: &Account, digest: &Digest<Session>) -> Write {
     Write::update(key(account.id, digest), "SET epoch = :next")
         .when("epoch = :epoch")

@@ -1,4 +1,4 @@
-//! One entry, from lease to mark.
+//! Delivering one entry, from lease to mark.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use doorward::{
 
 use super::Mailer;
 
-/// How long an entry is ours: longer than the function may run, so that no two work on it at once.
+/// The length of a lease: longer than the function may run, so that no two workers have an entry at once.
 const LEASE: Duration = span::seconds(90);
 
 /// How far ahead of ours the clock of another function may be. What was asked for later than that was not asked for by one of our functions.
@@ -29,11 +29,11 @@ const MAX_TRIES: u32 = 5;
 /// To be brought again by the stream.
 pub(crate) struct ComeAgain;
 
-/// What became of an entry that needs no other try.
+/// The outcome of an entry that needs no further try.
 enum Outcome {
-    /// Done, and how.
+    /// It is done, with this outcome.
     Done(&'static str),
-    /// Failed for good, and why.
+    /// It failed for good, for this reason.
     Failed(String),
 }
 

@@ -1,5 +1,5 @@
-//! The items of an account, itself and the claims on its two names: how they are read, and the writes that make, change and remove them. Features
-//! put those writes together into transactions.
+//! The items of an account (the account itself and the claims on its two names): how they are read, and the writes that create, change and delete them.
+//! Features combine these writes into transactions.
 
 use super::{Account, EmailAddress, KnownNetwork, Undeliverable, Username};
 use crate::{
@@ -14,11 +14,11 @@ use crate::{
 
 /// The sort key of an account.
 pub(crate) const SORT: &str = "account";
-/// The longest folded name that stands in a key as it is, in bytes. A partition key holds 2,048. A longer name (150 characters can fold to more)
-/// is digested.
+/// Maximum length in bytes of a folded name that is used in a key as it is. A partition key has at most 2,048 bytes, and 150 characters can fold
+/// to more, so a longer name is replaced by its digest.
 const MAX_PLAIN_NAME: usize = 1024;
 
-/// The partition of an account and of all that belongs to it.
+/// The partition of an account, its sessions and its links.
 pub(crate) fn partition(id: AccountId) -> String {
     format!("account#{id}")
 }
@@ -39,7 +39,7 @@ pub(super) fn email_claim(folded: &str) -> Key {
 }
 
 fn claim(name: &str, folded: &str) -> Key {
-    // A folded name never holds a colon, so a digest is never mistaken for a name.
+    // A folded name never contains a colon, so a digest is never mistaken for a name.
     let partition =
         if folded.len() <= MAX_PLAIN_NAME { format!("{name}#{folded}") } else { format!("{name}#sha256:{}", subject_digest(folded)) };
     Key::new(Table::Accounts, "claim", partition, "claim")
@@ -50,7 +50,7 @@ pub(super) fn holder(claim: &Item) -> Result<AccountId, Fault> {
     claim.parsed("account_id")
 }
 
-/// The writes that make an account and claim its names, each on condition that there is none yet: the account, its username, its e-mail address.
+/// The writes that create an account, the claim on its username and the claim on its e-mail address, each on condition that the item does not exist.
 pub(super) fn creation(account: &Account) -> [Write; 3] {
     let claim = |key: Key| Write::put(key, [("account_id", text(account.id.to_string()))]);
     let account = [put(account), claim(username_claim(account.username.folded())), claim(email_claim(account.email.folded()))];
@@ -79,7 +79,7 @@ pub(super) fn networks(networks: &[KnownNetwork]) -> Value {
     numbers_by_name(networks.iter().map(|known| (known.network.to_string(), known.seen_at.as_second())))
 }
 
-/// The account that an item holds.
+/// Reads an account from its item.
 pub(crate) fn read(item: &Item) -> Result<Account, Fault> {
     let id: Option<AccountId> = item.text("pk")?.strip_prefix("account#").and_then(|id| id.parse().ok());
     let known = |(network, seen)| Some(KnownNetwork { network: Network::stored(network), seen_at: Timestamp::from_second(seen).ok()? });

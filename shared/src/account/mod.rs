@@ -1,4 +1,4 @@
-//! Accounts: who they are, by which names they are found, and what is stored of them.
+//! Accounts: their names, their items, and how they are found, created and changed.
 
 mod email;
 mod find;
@@ -26,10 +26,10 @@ use crate::{
     password::StoredPassword,
 };
 
-/// An account as the store holds it. It does not print: names and addresses are personal data.
+/// A stored account. It has no `Debug`, because names and addresses are personal data.
 #[derive(Clone)]
 pub struct Account {
-    /// Which account.
+    /// Its id.
     pub id: AccountId,
     /// The username.
     pub username: Username,
@@ -39,13 +39,13 @@ pub struct Account {
     pub password: Option<StoredPassword>,
     /// Raised by every change that ends sessions; a session is valid only under the current one.
     pub epoch: u64,
-    /// Whether the account is switched on.
+    /// Whether the account is active.
     pub active: bool,
-    /// When the account was made.
+    /// When the account was created.
     pub created_at: Timestamp,
     /// When the password was last set.
     pub password_changed_at: Timestamp,
-    /// Whether the owner said that the password is not theirs. It opens nothing until it is replaced.
+    /// Whether the owner has disavowed the password. It does not work until it is replaced.
     pub disavowed: bool,
     /// When it was last disavowed or made inactive. Links that say "this wasn't me" and are not newer do not work.
     pub disavowals_before: Option<Timestamp>,
@@ -53,12 +53,12 @@ pub struct Account {
     pub language: Option<String>,
     /// Networks from which the owner registered, reset the password or logged in, newest first. A new password starts the list anew.
     pub networks: Vec<KnownNetwork>,
-    /// Why mail did not reach the address, and when that mail was sent.
+    /// Why mail did not reach the address, and when that mail had been sent.
     pub undeliverable: Option<(Undeliverable, Timestamp)>,
 }
 
 impl Account {
-    /// A new account, switched on, whose password is set at `now`.
+    /// A new, active account whose password is set at `now`.
     #[must_use]
     pub fn new(id: AccountId, username: Username, email: EmailAddress, password: StoredPassword, now: Timestamp) -> Self {
         Self {
@@ -78,13 +78,13 @@ impl Account {
         }
     }
 
-    /// The language that the account has chosen, if it is one of ours.
+    /// The language that the account has chosen, if there are texts in it.
     #[must_use]
     pub fn language(&self) -> Option<Language> {
         self.language.as_deref().and_then(Language::of_tag)
     }
 
-    /// The password that opens this account now: a usable one that its owner has not disavowed.
+    /// The password with which one can log in now: a usable one that its owner has not disavowed.
     #[must_use]
     pub fn login_password(&self) -> Option<&StoredPassword> {
         self.usable_password().filter(|_| !self.disavowed)
@@ -102,7 +102,7 @@ impl Account {
 /// A network that proved whose account it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownNetwork {
-    /// Which network: /24 of IPv4, /48 of IPv6.
+    /// The network: an IPv4 /24 or an IPv6 /48.
     pub network: Network,
     /// When it last did, to the day.
     pub seen_at: Timestamp,
@@ -119,14 +119,14 @@ impl KnownNetwork {
 /// Why mail does not reach an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undeliverable {
-    /// Its server refuses it for good.
+    /// The mail server refuses it permanently.
     Bounced,
-    /// Its reader called a mail spam.
+    /// The reader reported a mail as spam.
     Complained,
 }
 
 impl Undeliverable {
-    /// As the store holds it.
+    /// The form in which it is stored.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -135,7 +135,7 @@ impl Undeliverable {
         }
     }
 
-    /// From what the store holds.
+    /// Reads the stored form.
     fn stored(text: &str) -> Option<Self> {
         [Self::Bounced, Self::Complained].into_iter().find(|why| why.as_str() == text)
     }

@@ -23,7 +23,7 @@ impl Store {
 
     /// The items with these keys of one table, in the order of the keys, read in one call.
     ///
-    /// DynamoDB leaves keys unread when it is throttled. Those are asked for again after a pause.
+    /// DynamoDB returns unread keys when it is throttled. They are read after a pause.
     pub(crate) async fn read_all<const N: usize>(&self, table: Table, keys: [Key; N]) -> Result<[Option<Item>; N], Fault> {
         let table = self.tables.name(table);
         let mut items = [const { None }; N];

@@ -39,7 +39,7 @@ async fn mails(app: &App) -> Vec<Mail> {
     app.mailbox.to("mara@example.com")
 }
 
-/// An account whose password somebody else has changed; their session, and the link of the notice.
+/// An account whose password a thief has changed, the thief's session, and the link of the notice.
 async fn stolen() -> (App, String, String) {
     let app = App::start().await;
     let body = json!({ "username": "mara", "email": "mara@example.com", "password": OLD });
@@ -70,7 +70,7 @@ async fn one_press_ends_every_session_and_starts_a_reset() {
     assert_eq!(disavow(&app, &token).await, 303);
 
     assert!(!holds(&app, &session).await);
-    // Whoever changed the password knows it: it opens nothing until the owner has set another.
+    // The thief knows the new password, so it must not work until the owner has set another.
     assert_eq!(login(&app, THEIRS).await, None);
     let link = mails(&app).await.pop().and_then(|mail| mail.reset_token()).expect("a reset link");
     let body = json!({ "token": link, "password": "the owner's next password" });
@@ -122,7 +122,7 @@ async fn it_works_for_seven_days_and_after_another_change() {
     app.clock.advance(Duration::from_secs(7 * 24 * 3600 - 300));
     assert_eq!(disavow(&app, &first).await, 303);
     assert_eq!(login(&app, "the thief's second password").await, None);
-    // The other link is for another notice and still has its use.
+    // The other link belongs to another notice and still works.
     assert_eq!(app.send(open(&format!("{DISAVOW}?token={second}"))).await.status, 200);
     app.clock.advance(Duration::from_secs(600));
     assert_eq!(disavow(&app, &second).await, 404);
@@ -162,7 +162,7 @@ async fn dead_links_end_alike_and_change_nothing() {
     assert!(ends[0].1.contains("href=\"../?language=en\""));
     assert!(holds(&app, &session).await);
     assert_eq!(mails(&app).await.len(), used);
-    // A notice's token opens no other door.
+    // The token of a notice works nowhere else.
     let confirm = json!({ "token": token, "password": "seven quiet lighthouses" });
     assert_eq!(app.send(post("/api/password_reset/confirm/", &confirm)).await.status, 404);
 }
@@ -227,7 +227,7 @@ async fn a_notice_tried_twice_has_a_link_that_works() {
     assert_eq!(app.send(post("/api/register/", &body)).await.status, 201);
     let session = login(&app, OLD).await.expect("a session");
     assert_eq!(change(&app, &session, OLD, THEIRS).await, 200);
-    // The service refuses at first: the try's link was never sent, the next one's works.
+    // SES refuses the first attempt, so the link of that attempt was never sent; the next one works.
     app.mailbox.refuse_next(doorward_kit::mailbox::Refuse(429, "TooManyRequestsException"));
     let records = app.stream().await;
     let again = once_more(&records);
@@ -237,13 +237,13 @@ async fn a_notice_tried_twice_has_a_link_that_works() {
     app.mailer.deliver(again).await;
     let token = app.mailbox.all()[0].disavowal_token().expect("a link");
     assert_eq!(disavow(&app, &token).await, 303);
-    // Only digests are kept.
+    // Only digests are stored.
     for item in app.operator.items_of("mara").await {
         assert!(!format!("{item:?}").contains(&token[4..]));
     }
 }
 
-/// The same records once more, as the stream brings them.
+/// Delivers the same records again, as the stream may do.
 fn once_more(records: &Records) -> Records {
     let copy = |record: &Record| Record {
         event_name: record.event_name.clone(),

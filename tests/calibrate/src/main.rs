@@ -1,6 +1,6 @@
-//! `calibrate [--memory-kib N] [--budget-ms N] [--json]`: the cost of Argon2id that the budget affords, as parameters of the template.
+//! `calibrate [--memory-kib N] [--budget-ms N] [--json]`: prints the cost of Argon2id that the budget allows, as parameters of the template.
 //!
-//! `calibrate --iterations N --hashes N [--memory-kib N]` times that cost instead: milliseconds, one per hash, as JSON. On Lambda it takes
+//! `calibrate --iterations N --hashes N [--memory-kib N]` measures that cost instead: the milliseconds of each hash, as JSON. On Lambda it takes
 //! `{"memory_kib": N, "budget_ms": N}` as an event.
 
 use std::process::ExitCode;

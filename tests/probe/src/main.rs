@@ -85,7 +85,7 @@ fn probe(wish: &Wish) -> Result<ExitCode, Trouble> {
     })
 }
 
-/// What is about to happen, for whoever answers for the deployment.
+/// What is about to be sent, for the operator of the deployment.
 fn plan(wish: &Wish) -> String {
     let (each, asked) = (accounts(wish.samples), requests(wish.samples));
     let after = if wish.made.is_some() {

@@ -1,4 +1,4 @@
-//! The probe finds a leak that was put in on purpose, and none where there is none.
+//! The probe finds a leak that was put in on purpose, and no leak in its absence.
 
 use std::{
     collections::HashSet,
@@ -12,7 +12,7 @@ use std::{
 use doorward_probe::{Probe, Question, accounts, plot, statistics::Verdict};
 use serde_json::{Value, json};
 
-/// A server that remembers who registered, and answers all others after `usual`, those after `usual` and `longer`.
+/// A server that answers registered names after `usual` plus `longer`, and all others after `usual`.
 fn server(longer: Duration, says: fn(bool) -> Value) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));

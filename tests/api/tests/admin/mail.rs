@@ -1,4 +1,4 @@
-//! Mail that failed: listed, and driven once more.
+//! Admin commands for failed mail: list and retry.
 
 use doorward_kit::{
     App,
@@ -26,7 +26,7 @@ async fn mail_that_failed_is_listed_and_driven_once_more_however_old_it_is() {
     app.advance(60);
     app.send(reset_request(&address_of("ann"))).await;
     app.deliver().await;
-    // Too late for the mailer, were it asked for then.
+    // By now the mailer would refuse the original request as too old.
     app.advance(2 * 3600);
     let listed = done(&app, &["mail", "failed"]).await;
     let ids: Vec<String> = listed.lines().filter(|line| line.contains('#')).map(str::to_owned).collect();
@@ -37,7 +37,7 @@ async fn mail_that_failed_is_listed_and_driven_once_more_however_old_it_is() {
     );
     assert!(listed.contains("reset link to ann@example.com, comes again: TooManyRequestsException"), "{listed}");
     assert!(listed.ends_with("2 failed for good, 1 come again by themselves.\n"), "{listed}");
-    // What comes again by itself is not sent twice.
+    // Mail that is retried anyway is not sent twice.
     refused(&app, &["mail", "retry", &ids[2]]).await;
     refused(&app, &["mail", "retry", "nonsense"]).await;
     done(&app, &["mail", "retry", &ids[0]]).await;

@@ -13,9 +13,9 @@ use doorward_functions::{paths, routes};
 use doorward_kit::{App, openapi::Document};
 use serde_json::{Value, json};
 
-/// A password that every validator likes.
+/// A password that follows all rules.
 const PASSWORD: &str = "Correct-Horse-42";
-/// Another.
+/// Another one.
 const OTHER: &str = "Battery-Staple-77";
 
 const REGISTER: &str = "/api/register/";
@@ -27,7 +27,7 @@ const RESET: &str = "/api/password_reset/";
 const VALIDATE: &str = "/api/password_reset/validate_token/";
 const CONFIRM: &str = "/api/password_reset/confirm/";
 
-/// The routes that ask for a token.
+/// The routes that require a session.
 fn protected() -> impl Iterator<Item = &'static str> {
     routes().filter(|routes| routes.protected).flat_map(|routes| routes.paths.iter().copied())
 }

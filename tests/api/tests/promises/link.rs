@@ -1,4 +1,4 @@
-//! Promises 2 and 3: the reset request learns nothing; a link works once, until it expires, and only the newest works.
+//! Promises 2 and 3: the reset request learns nothing. A link works once, until it expires, and only the newest works.
 
 use doorward::{
     account::EmailAddress,
@@ -119,7 +119,7 @@ async fn a_request_that_comes_late_does_not_replace_the_link_of_a_newer_one() {
     let late = app.stream().await;
     app.advance(60);
     let newer = app.reset_link(&address_of("ann")).await;
-    // The cool-down is over when the late one is brought, so nothing but its age speaks against it.
+    // The cool-down is over when the late request is delivered, so only its age speaks against it.
     app.advance(20 * 60);
     app.mailer.deliver(late).await;
     assert_eq!(app.reset_mails(&address_of("ann")), 1);
@@ -159,7 +159,7 @@ async fn the_cool_down_grows_and_a_link_is_live_whenever_a_request_is_suppressed
     app.sign_up("ann").await;
     let address = address_of("ann");
     let mut sent_at = Vec::new();
-    // Two hours of somebody asking every minute.
+    // Somebody asks every minute for two hours.
     for minute in 0..120 {
         let before = app.reset_mails(&address);
         app.send(reset_request(&address)).await;

@@ -1,4 +1,4 @@
-//! Promises 8 and 10: mail is not lost, and says nothing that a stranger typed.
+//! Promises 8 and 10: mail is not lost, and contains nothing that a stranger typed.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use doorward::entropy::Entropy;
@@ -30,7 +30,7 @@ async fn a_change_and_a_reset_each_leave_one_notice_with_no_confirm_link_and_a_r
     let notices: Vec<_> = app.mailbox.to(&address_of("ann")).into_iter().filter(|mail| mail.subject.contains("was changed")).collect();
     assert_eq!(notices.len(), 2);
     for notice in notices {
-        // Its only links say "this wasn't me"; none sets a password.
+        // Its only links are "this wasn't me" links, and none of them sets a password.
         let links = notice.text.matches("https://").count();
         assert_eq!((links, notice.text.matches("/api/password_reset/disavow/?token=dwn_").count()), (1, 1), "{notice:?}");
         assert!(!notice.html.contains("confirm") && notice.reset_token().is_none(), "{notice:?}");
@@ -117,7 +117,7 @@ async fn nothing_that_a_stranger_typed_is_in_a_mail_and_the_link_is_ours() {
     ] {
         asked = asked.header(header, evil);
     }
-    // The page's own word, so that the request comes through at all.
+    // Fetch Metadata of our own page, so that the request is not refused for its origin.
     app.send(asked.header("Sec-Fetch-Site", "same-origin")).await;
     app.deliver().await;
     let [mail] = &app.mailbox.all()[..] else { panic!("one mail") };
@@ -152,7 +152,7 @@ async fn an_address_with_a_line_break_is_none_and_reaches_no_header() {
 
 #[tokio::test]
 async fn an_address_stored_is_no_longer_than_an_address() {
-    // Characters that no mail server sees count too: what is stored is bounded, whatever is typed.
+    // Invisible characters count too, so the stored length is bounded whatever is typed.
     let app = App::start().await;
     let padded = format!("ann@exa{}mple.com", "\u{FE0F}".repeat(50_000));
     app.send(reset_request(&padded)).await;
