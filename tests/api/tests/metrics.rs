@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use doorward_kit::{
     App,
     mailbox::Refuse,
-    requests::{NEW_PASSWORD, PASSWORD, Request, address_of, login, post, request, reset_request},
+    requests::{NEW_PASSWORD, PASSWORD, Request, address_of, login, post, request, reset_request, validate},
 };
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
@@ -130,7 +130,7 @@ async fn resets_are_counted_from_the_request_to_the_mail_to_the_link() {
     it.counts_now(&[("MailsSent", 1)], "two intents, one account");
     let link = it.app.newest_reset_link(&address_of("ann")).unwrap();
     let confirm = |password: &str| post("/api/password_reset/confirm/", &json!({ "token": link, "password": password }));
-    it.counts(post("/api/password_reset/validate_token/", &json!({ "token": link })), &[]).await;
+    it.counts(validate(&link), &[]).await;
     it.counts(confirm("short"), &[]).await;
     it.counts(confirm(NEW_PASSWORD), &[("ResetsConfirmed", 1), HASHED]).await;
     it.counts(confirm(NEW_PASSWORD), &[("ResetsRefused", 1)]).await;

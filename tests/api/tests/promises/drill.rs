@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use doorward_kit::{
     App,
-    requests::{NEW_PASSWORD, PASSWORD, address_of, login, post, request, reset_request},
+    requests::{NEW_PASSWORD, PASSWORD, VALIDATE, address_of, login, post, request, reset_request},
     store::{lines, token_bytes},
 };
 use serde_json::json;
@@ -89,7 +89,7 @@ async fn whoever_stole_a_session_cannot_make_another_one_or_a_link_or_learn_the_
         "/api/login/",
         "/api/change_password/",
         "/api/password_reset/",
-        "/api/password_reset/validate_token/",
+        VALIDATE,
         "/api/password_reset/confirm/",
     ] {
         for method in ["GET", "POST", "PUT", "DELETE"] {

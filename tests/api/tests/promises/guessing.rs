@@ -2,7 +2,7 @@
 
 use doorward_kit::{
     App, Response,
-    requests::{NEW_PASSWORD, PASSWORD, Request, address_of, change_password, confirm_reset, login, register, request},
+    requests::{NEW_PASSWORD, PASSWORD, Request, VALIDATE, address_of, change_password, confirm_reset, login, register, request},
 };
 use serde_json::json;
 
@@ -194,7 +194,7 @@ async fn every_endpoint_that_anyone_can_reach_has_a_limit_per_client() {
         ("REGISTER_CLIENT_LIMIT", "/api/register/"),
         ("LOGIN_CLIENT_LIMIT", "/api/login/"),
         ("RESET_CLIENT_LIMIT", "/api/password_reset/"),
-        ("VALIDATE_CLIENT_LIMIT", "/api/password_reset/validate_token/"),
+        ("VALIDATE_CLIENT_LIMIT", VALIDATE),
         ("CONFIRM_CLIENT_LIMIT", "/api/password_reset/confirm/"),
         ("CHANGE_CLIENT_LIMIT", "/api/change_password/"),
     ] {
