@@ -6,6 +6,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 mod architecture;
+mod browsers;
 mod builds;
 mod configuration;
 mod configuration_md;
@@ -25,6 +26,7 @@ mod promises;
 mod properties;
 mod proxy;
 mod races;
+mod registry;
 mod security_md;
 mod vectors;
 mod wire;
