@@ -36,7 +36,7 @@ browser_tests = node --test --test-reporter=spec $(wildcard tests/browser/*.test
 schemathesis = .tools/schemathesis/bin/schemathesis run docs/openapi.json --url "$$API_URL" --checks all --max-examples 25 --seed 1 \
     --generation-database none --continue-on-failure --no-color
 fuzzed = $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
-functions = $(notdir $(patsubst %/,%,$(wildcard functions/*/)))
+functions = $(basename $(notdir $(wildcard functions/src/bin/*.rs)))
 target = $(if $(filter arm64,$(ARCH)),aarch64,x86_64)-unknown-linux-gnu
 zip = zip() { PATH="$(CURDIR)/.tools/build/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.tools/build" \
     cargo lambda build --locked --release --target $(target) --package $$1 --bin $$2 && .tools/build/bin/python infra/pack.py $$3 target/lambda/$$2; }; zip
@@ -99,7 +99,7 @@ unit: ## Tests that need no stack: units, and every endpoint from event to respo
 
 size: $(call tool,build) ## Builds the largest function as it goes to Lambda and weighs it
 	@[ "$$(uname -m)" = x86_64 ] || { echo "size: the bound was measured on x86_64; nothing is weighed here."; exit 0; }; \
-	$(zip) $(LARGEST) $(LARGEST) --at-most=$(LARGEST_ZIP)
+	$(zip) doorward-functions $(LARGEST) --at-most=$(LARGEST_ZIP)
 
 # With IAM enforced and every call recorded.
 stack-test: $(call tool,local) $(call tool,schemathesis) $(browser) ## Tests of the deployed template and, in a browser, of what people see, on a stack of its own
@@ -146,7 +146,7 @@ calibrate-zip: $(call tool,build)
 
 .PHONY: build deploy doctor set
 build: $(call tool,build) ## Release zips as Lambda wants them, in target/lambda; ARCH=arm64 for Graviton
-	@for function in $(functions); do echo "==> $$function"; $(zip) $$function $$function || exit 1; done
+	@for function in $(functions); do echo "==> $$function"; $(zip) doorward-functions $$function || exit 1; done
 
 deploy: build $(call tool,aws) ## Deploys to AWS; asks what it needs on first use
 	.tools/aws/bin/sam deploy --config-file $(CURDIR)/infra/samconfig.toml $(if $(wildcard infra/samconfig.toml),,--guided) --template-file infra/template.yaml

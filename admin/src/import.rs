@@ -10,10 +10,10 @@ use std::{
 };
 
 use doorward::{
-    account::{Account, AccountId, EmailAddress, Username},
+    account::{Account, AccountId, EmailAddress, Registered, Taken, Username},
     clock::Timestamp,
+    fault::Fault,
     password::StoredPassword,
-    store::{Fault, Names, Registered, Taken},
 };
 use futures_util::{StreamExt as _, stream};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -54,7 +54,7 @@ struct Candidate {
 enum Fate {
     Imported,
     AlreadyThere,
-    Taken(Taken),
+    Taken(Option<Taken>),
 }
 
 /// Line numbers and what was wrong.
@@ -104,27 +104,26 @@ impl Admin {
     /// Writes an account, or says why not.
     async fn bring(&self, candidate: &Candidate, dry_run: bool) -> Result<Fate, Fault> {
         let now = self.clock.now();
-        let names = &Names { username: candidate.username.folded().to_owned(), email: candidate.email.folded().to_owned() };
         if !dry_run {
             let id = AccountId::from(self.entropy.uuid(now));
-            let mut account = Account::new(id, candidate.username.as_str(), candidate.email.as_str(), candidate.password.clone(), now);
+            let mut account = Account::new(id, candidate.username.clone(), candidate.email.clone(), candidate.password.clone(), now);
             account.active = candidate.active;
             account.created_at = candidate.created_at.unwrap_or(now).min(now);
-            if self.store.register(&account, names, None).await? == Registered::Now {
+            if self.store.register(&account).await? == Registered::Now {
                 return Ok(Fate::Imported);
             }
         }
-        let holders = self.store.holders(names).await?;
+        let holders = self.store.holders(&candidate.username, &candidate.email).await?;
         let same = match (holders.username, holders.email) {
             (None, None) if dry_run => return Ok(Fate::Imported),
             (Some(one), Some(other)) if one == other => self.store.account(one).await?,
             _ => None,
         };
         // The hash may be another by now: the first login replaces it.
-        let is_same =
-            same.is_some_and(|account| account.username == candidate.username.as_str() && account.email == candidate.email.as_str());
-        let taken = Taken { username: holders.username.is_some(), email: holders.email.is_some() };
-        Ok(if is_same { Fate::AlreadyThere } else { Fate::Taken(taken) })
+        let is_same = same.is_some_and(|account| {
+            account.username.as_str() == candidate.username.as_str() && account.email.as_str() == candidate.email.as_str()
+        });
+        Ok(if is_same { Fate::AlreadyThere } else { Fate::Taken(holders.taken()) })
     }
 }
 

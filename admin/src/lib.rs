@@ -15,10 +15,11 @@ use clap::{Parser, Subcommand};
 use doorward::{
     account::{Account, AccountId},
     clock::Clock,
-    config::{Misconfigured, Settings},
+    config::{ConfigError, Settings},
     entropy::Entropy,
+    fault::Fault,
     password::Hasher,
-    store::{Fault, Store, Table},
+    store::{Store, Table},
 };
 
 /// What an operator types.
@@ -113,7 +114,7 @@ pub enum MailCommand {
 pub enum Failure {
     /// The environment lacks something.
     #[error("{0}; `make admin` reads it from .local/stack.env, or from AWS with STACK=name")]
-    Misconfigured(#[from] Misconfigured),
+    Misconfigured(#[from] ConfigError),
     /// The store failed.
     #[error("{0}")]
     Store(#[from] Fault),
@@ -149,7 +150,7 @@ pub struct Admin {
 
 impl Admin {
     /// An operator of the stack whose Region, credentials and tables the environment names.
-    pub fn of_environment() -> Result<Self, Misconfigured> {
+    pub fn of_environment() -> Result<Self, ConfigError> {
         let mut settings = Settings::from_environment();
         settings.text("AWS_REGION");
         let store = Store::connect(&mut settings, &[Table::Accounts, Table::Limits, Table::Outbox], Entropy::system());
@@ -169,8 +170,8 @@ impl Admin {
         match command {
             Command::Show { account } => self.show(&self.find(&account).await?, terminal).await,
             Command::Create { username, email } => self.create(&username, &email, terminal).await,
-            Command::Activate { account } => self.switch(&self.find(&account).await?, true, terminal).await,
-            Command::Deactivate { account } => self.switch(&self.find(&account).await?, false, terminal).await,
+            Command::Activate { account } => self.activate(&self.find(&account).await?, terminal).await,
+            Command::Deactivate { account } => self.deactivate(&self.find(&account).await?, terminal).await,
             Command::Delete { account, yes } => self.delete(&self.find(&account).await?, yes, terminal).await,
             Command::EndSessions { account } => self.end_sessions(&self.find(&account).await?, terminal).await,
             Command::Reset { account } => self.reset(&self.find(&account).await?, terminal).await,

@@ -4,13 +4,11 @@
 
 use std::sync::LazyLock;
 
-use authorizer::{Authorizer, Question};
-use doorward::{clock::Clock, config::Settings};
-use doorward_fuzz::{RUNTIME, unreachable_store};
+use doorward_functions::{Authorizer, Function as _, Question};
+use doorward_fuzz::{RUNTIME, wiring};
 use libfuzzer_sys::fuzz_target;
 
-static AUTHORIZER: LazyLock<Authorizer> =
-    LazyLock::new(|| Authorizer::new(&mut Settings::from_pairs([]), unreachable_store(), Clock::system()));
+static AUTHORIZER: LazyLock<Authorizer> = LazyLock::new(|| Authorizer::new(&mut wiring(&[])));
 
 fuzz_target!(|data: &[u8]| {
     let Ok(question) = serde_json::from_slice::<Question>(data) else { return };

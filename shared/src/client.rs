@@ -1,4 +1,4 @@
-//! Who is calling: addresses and networks.
+//! The addresses and networks of clients.
 
 use std::{fmt, net::IpAddr};
 
@@ -81,57 +81,6 @@ impl fmt::Display for Network {
     }
 }
 
-/// The browser and system that a `User-Agent` header names, in words of ours.
-///
-/// What a stranger typed never reaches a mail (OWASP Forgot Password Cheat Sheet): a header is recognised, not repeated.
-#[must_use]
-pub fn describe_agent(header: &str) -> &'static str {
-    const SYSTEMS: [(&str, usize); 6] = [("iPhone", 0), ("iPad", 1), ("Android", 2), ("Windows", 3), ("Mac OS X", 4), ("Linux", 5)];
-    // The order matters: Edge and Opera also call themselves Chrome, and Chrome calls itself Safari.
-    const BROWSERS: [(&str, [&str; 7]); 5] = [
-        ("Edg", ["Edge on iPhone", "Edge on iPad", "Edge on Android", "Edge on Windows", "Edge on macOS", "Edge on Linux", "Edge"]),
-        ("OPR/", ["Opera on iPhone", "Opera on iPad", "Opera on Android", "Opera on Windows", "Opera on macOS", "Opera on Linux", "Opera"]),
-        (
-            "Firefox/",
-            [
-                "Firefox on iPhone",
-                "Firefox on iPad",
-                "Firefox on Android",
-                "Firefox on Windows",
-                "Firefox on macOS",
-                "Firefox on Linux",
-                "Firefox",
-            ],
-        ),
-        (
-            "Chrome/",
-            [
-                "Chrome on iPhone",
-                "Chrome on iPad",
-                "Chrome on Android",
-                "Chrome on Windows",
-                "Chrome on macOS",
-                "Chrome on Linux",
-                "Chrome",
-            ],
-        ),
-        (
-            "Safari/",
-            [
-                "Safari on iPhone",
-                "Safari on iPad",
-                "Safari on Android",
-                "Safari on Windows",
-                "Safari on macOS",
-                "Safari on Linux",
-                "Safari",
-            ],
-        ),
-    ];
-    let system = SYSTEMS.iter().find(|(mark, _)| header.contains(mark)).map_or(6, |(_, index)| *index);
-    BROWSERS.iter().find(|(mark, _)| header.contains(mark)).map_or("", |(_, names)| names[system])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,14 +108,5 @@ mod tests {
         assert_eq!(seen(&["198.51.100.1"], 1), "198.51.100.1");
         assert_eq!(seen(&["not an address, 198.51.100.1"], 1), "198.51.100.1");
         assert_eq!(seen(&[], 3), "198.51.100.1");
-    }
-
-    #[test]
-    fn an_agent_is_recognised_and_never_repeated() {
-        let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
-        assert_eq!(describe_agent(firefox), "Firefox on Linux");
-        let edge = "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36 Edg/140.0";
-        assert_eq!(describe_agent(edge), "Edge on Windows");
-        assert_eq!(describe_agent("visit https://evil.example now"), "");
     }
 }

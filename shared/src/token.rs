@@ -11,7 +11,7 @@ use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::{account::AccountId, entropy::Entropy};
+use crate::{entropy::Entropy, id::AccountId};
 
 /// Bytes of an account id in a token.
 const ID_BYTES: usize = 16;
@@ -140,8 +140,7 @@ impl<P> fmt::Debug for Digest<P> {
 }
 
 /// The digest under which something a stranger typed (an address, a name) is counted, so that no key of the store spells it.
-#[must_use]
-pub fn subject_digest(subject: &str) -> String {
+pub(crate) fn subject_digest(subject: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(subject.as_bytes()))
 }
 

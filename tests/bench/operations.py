@@ -79,8 +79,8 @@ def _with_link(file: str, **body: str) -> Events:
     return events
 
 
-def _wishes(store: Store, accounts: list[int]) -> list[Any]:
-    return store.order("/wishes", accounts=accounts)["events"]
+def _reset_requests(store: Store, accounts: list[int]) -> list[Any]:
+    return store.order("/reset_requests", accounts=accounts)["events"]
 
 
 def _bounces(_: Store, accounts: list[int]) -> list[Any]:
@@ -112,7 +112,7 @@ OPERATIONS = [
     Operation("logout everywhere", "logout", _with_session("logout.all"), _status(200), spoils=True),
     Operation("change password", "change-password", _change, _status(200), spoils=True),
     Operation("reset request", "password-reset", _reset, _status(200)),
-    Operation("send a mail", "mailer", _wishes, lambda answer: answer == {"batchItemFailures": []}, gateway=False, spoils=True),
+    Operation("send a mail", "mailer", _reset_requests, lambda answer: answer == {"batchItemFailures": []}, gateway=False, spoils=True),
     Operation("note a bounce", "mail-feedback", _bounces, lambda answer: answer is None, gateway=False, spoils=True),
     Operation("validate", "validate-token", _with_link("validate-token"), _status(200)),
     Operation("open the link", "confirm-reset", _with_link("confirm-reset.page"), _status(200)),

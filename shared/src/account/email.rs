@@ -47,6 +47,12 @@ impl EmailAddress {
         Ok(Self { given: text.to_owned(), folded })
     }
 
+    /// An address as the store holds it: parsed once, and folded then.
+    #[must_use]
+    pub fn stored(given: &str, folded: &str) -> Self {
+        Self { given: given.to_owned(), folded: folded.to_owned() }
+    }
+
     /// The address as given, for its owner to see.
     #[must_use]
     pub fn as_str(&self) -> &str {

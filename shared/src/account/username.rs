@@ -51,6 +51,12 @@ impl Username {
         if broken.is_empty() { Ok(Self { given: text.to_owned(), folded: email_key(text) }) } else { Err(broken) }
     }
 
+    /// A username as the store holds it: parsed once, and folded then.
+    #[must_use]
+    pub fn stored(given: &str, folded: &str) -> Self {
+        Self { given: given.to_owned(), folded: folded.to_owned() }
+    }
+
     /// Whether it reads as an e-mail address, and not as this one, the account's own: it would stand for somebody else's mailbox.
     #[must_use]
     pub fn is_another_address_than(&self, email: &EmailAddress) -> bool {

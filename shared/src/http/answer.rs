@@ -32,6 +32,8 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The body.
     pub body: Vec<u8>,
+    /// A stable word for the log: `ok`, or the code of the refusal that it tells.
+    pub outcome: &'static str,
 }
 
 /// 200 and this, as JSON.
@@ -46,7 +48,7 @@ pub fn with_status(status: StatusCode, body: &impl Serialize) -> Answer {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     // Our answers are plain structs of text: there is nothing in them that JSON cannot say.
-    Answer { status, headers, body: serde_json::to_vec(body).unwrap_or_default() }
+    Answer { status, headers, body: serde_json::to_vec(body).unwrap_or_default(), outcome: "ok" }
 }
 
 /// A page, and the policy of what it may load and where its forms may go (CSP 3).
@@ -55,19 +57,19 @@ pub fn html(status: StatusCode, page: String, content_security_policy: &str) -> 
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     headers.extend(HeaderValue::from_str(content_security_policy).map(|policy| (header::CONTENT_SECURITY_POLICY, policy)));
-    Answer { status, headers, body: page.into_bytes() }
+    Answer { status, headers, body: page.into_bytes(), outcome: "ok" }
 }
 
 impl From<&Refusal> for Answer {
     fn from(refusal: &Refusal) -> Self {
         let mut answer = with_status(refusal.status(), &refusal.body());
+        answer.outcome = refusal.code();
         match refusal {
-            Refusal::OnPage(_, page) => return page.as_ref().clone(),
             Refusal::Unauthenticated(_) => {
                 answer.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Token"));
             }
             Refusal::Method { allow, .. } => {
-                answer.headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+                answer.headers.insert(header::ALLOW, allow.clone());
             }
             Refusal::Throttled { retry_after } => {
                 answer.headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after));

@@ -22,7 +22,6 @@ pub enum Complaint {
     /// It was to be typed twice and is not the same. Only pages ask for that.
     Mismatch,
     /// It may not be a password.
-    #[cfg(feature = "passwords")]
     Password(crate::password::Violation),
     /// What only one endpoint says, and no page.
     Other(Cow<'static, str>),
@@ -41,14 +40,12 @@ impl Complaint {
             Self::TooLong(longest) => format!("Ensure this field has no more than {longest} characters.").into(),
             Self::NullCharacter => "Null characters are not allowed.".into(),
             Self::Mismatch => "The two passwords are not the same.".into(),
-            #[cfg(feature = "passwords")]
             Self::Password(violation) => violation.message(),
             Self::Other(message) => message.clone(),
         }
     }
 }
 
-#[cfg(feature = "passwords")]
 impl From<crate::password::Violation> for Complaint {
     fn from(violation: crate::password::Violation) -> Self {
         Self::Password(violation)

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Complaint, FieldErrors, StatusCode};
-use crate::store::Fault;
+use super::{Complaint, FieldErrors, HeaderValue, StatusCode};
+use crate::fault::Fault;
 
 /// Every way a request is refused.
 #[derive(Debug)]
@@ -16,8 +16,8 @@ pub enum Refusal {
     Method {
         /// The method asked for.
         method: String,
-        /// The methods there are.
-        allow: &'static str,
+        /// The methods there are, as `Allow` lists them.
+        allow: HeaderValue,
     },
     /// A body in a format that is not read.
     MediaType(String),
@@ -44,12 +44,8 @@ pub enum Refusal {
     Origin,
     /// Registration is closed by configuration.
     RegistrationClosed,
-    /// There is no such route.
-    NotFound,
     /// A service we stand on failed; the cause goes to the log.
     Fault(Fault),
-    /// One of these, said on a page that only the endpoint could make, such as a form with what was wrong.
-    OnPage(Box<Refusal>, Box<Answer>),
 }
 
 impl Refusal {
@@ -62,12 +58,11 @@ impl Refusal {
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unreadable(_) | Self::TooManyFields | Self::NoObject(_) | Self::Fields(_) | Self::OldPassword => StatusCode::BAD_REQUEST,
-            Self::Token | Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Token => StatusCode::NOT_FOUND,
             Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Origin | Self::RegistrationClosed => StatusCode::FORBIDDEN,
             Self::Fault(Fault::Unreadable { .. } | Fault::Internal(_)) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Fault(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::OnPage(refusal, _) => refusal.status(),
         }
     }
 
@@ -96,10 +91,8 @@ impl Refusal {
             }
             Self::Origin => json!({ "detail": "Origin not allowed." }),
             Self::RegistrationClosed => json!({ "detail": "Registration is closed." }),
-            Self::NotFound => json!({ "detail": "Not found." }),
             Self::Fault(Fault::Unreadable { .. } | Fault::Internal(_)) => json!({ "detail": "Internal server error." }),
             Self::Fault(_) => json!({ "detail": "Service temporarily unavailable, try again later." }),
-            Self::OnPage(refusal, _) => refusal.body(),
         }
     }
 
@@ -121,14 +114,11 @@ impl Refusal {
             Self::Throttled { .. } => "throttled",
             Self::Origin => "origin",
             Self::RegistrationClosed => "registration_closed",
-            Self::NotFound => "not_found",
             Self::Fault(_) => "fault",
-            Self::OnPage(refusal, _) => refusal.code(),
         }
     }
 }
 
-#[cfg(feature = "passwords")]
 impl Refusal {
     /// What the validators say of a new password in `field`.
     #[must_use]
@@ -141,16 +131,14 @@ impl Refusal {
     }
 }
 
-#[cfg(feature = "passwords")]
 impl From<crate::password::HashingFault> for Refusal {
     fn from(_: crate::password::HashingFault) -> Self {
         Self::Fault(Fault::Internal("hashing"))
     }
 }
 
-#[cfg(any(feature = "mail", feature = "pages"))]
-impl From<crate::template::Broken> for Refusal {
-    fn from(_: crate::template::Broken) -> Self {
+impl From<crate::template::TemplateError> for Refusal {
+    fn from(_: crate::template::TemplateError) -> Self {
         Self::Fault(Fault::Internal("template"))
     }
 }

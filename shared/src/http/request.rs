@@ -9,11 +9,7 @@ use lambda_http::{
 };
 
 use super::{Form, Refusal};
-use crate::{
-    client::{Client, describe_agent},
-    language::Language,
-    mail,
-};
+use crate::{agent::Agent, caller::Caller, client::Client, language::Language};
 
 /// A request. It does not print: its body and headers are its sender's.
 pub struct Request {
@@ -82,11 +78,6 @@ impl Request {
         self.query.iter().rfind(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// Lets the route's methods pass.
-    pub fn allow(&self, methods: &[Method], allow: &'static str) -> Result<(), Refusal> {
-        if methods.contains(&self.method) { Ok(()) } else { Err(Refusal::Method { method: self.method.to_string(), allow }) }
-    }
-
     /// The fields of the body.
     pub fn form(&self) -> Result<Form, Refusal> {
         Form::read(&self.headers, &self.body)
@@ -105,18 +96,24 @@ impl Request {
         of_page.or_else(|| self.header(&header::ACCEPT_LANGUAGE).and_then(Language::preferred))
     }
 
-    /// Who reads the page that this asks for; nobody where a program asks for JSON.
+    /// The reader of the page that this asks for; none where a program asks for JSON.
     #[must_use]
     pub fn reader(&self) -> Option<Reader> {
-        self.wants_page().then(|| Reader { language: self.language().unwrap_or_default(), path: self.path.clone() })
+        self.wants_page().then(|| self.reader_in(None))
     }
 
-    /// From where this was asked, as a mail may say it.
+    /// The reader of a page in answer to this: in the given language if there is one, else in the one that the client prefers.
     #[must_use]
-    pub fn origin(&self) -> mail::Origin {
-        mail::Origin {
-            address: self.client.address().to_string(),
-            browser: describe_agent(self.header(&header::USER_AGENT).unwrap_or_default()).to_owned(),
+    pub fn reader_in(&self, language: Option<Language>) -> Reader {
+        Reader { language: language.or_else(|| self.language()).unwrap_or_default(), path: self.path.clone() }
+    }
+
+    /// The caller, as a mail may describe it.
+    #[must_use]
+    pub fn caller(&self) -> Caller {
+        Caller {
+            address: Some(self.client.address()),
+            agent: self.header(&header::USER_AGENT).and_then(Agent::seen_in),
             language: self.language(),
         }
     }

@@ -4,10 +4,9 @@ use std::{fmt::Write as _, fs, path::PathBuf};
 
 use doorward::entropy::Entropy;
 use doorward_kit::{
-    Deployment,
-    deeds::{NEW_PASSWORD, PASSWORD, address_of, login, reset},
-    event::post,
+    App,
     proxy::{Failure, When},
+    requests::{NEW_PASSWORD, PASSWORD, address_of, login, post, reset_request},
 };
 use serde_json::json;
 
@@ -44,72 +43,72 @@ fn user(username: &str, email: &str, password: &str) -> String {
 
 #[tokio::test]
 async fn a_thousand_accounts_are_imported_once_however_often_it_is_cut_off_and_run_again() {
-    let (door, observer) = Deployment::observed(&[]).await;
+    let (app, observer) = App::observed(&[]).await;
     let lines: Vec<String> = (0..1000).map(|number| user(&format!("user{number}"), &format!("User{number}@example.com"), DJANGO)).collect();
     let file = Temporary::of(&lines);
-    let would = done(&door, &["import", "--dry-run", file.path()]).await;
+    let would = done(&app, &["import", "--dry-run", file.path()]).await;
     assert_eq!(would, "1000 accounts: 1000 would be imported, 0 already there, 0 refused.\n");
-    assert_eq!(door.everything().await, [""; 0], "a dry run writes nothing");
+    assert!(app.everything().await.is_empty(), "a dry run writes nothing");
 
     // The store goes away in the middle; with the answers that are lost, some accounts are there that nobody was told of.
     observer.store.forget();
     observer.store.fail(|call| (call.number >= 500).then_some((When::After, Failure::Drops)));
-    let (written, told) = refused(&door, &["import", file.path()]).await;
+    let (written, told) = refused(&app, &["import", file.path()]).await;
     assert!(told.contains("accounts were left. Run it again to go on"), "{told}");
     let imported: usize = written.split(": ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
     assert!((400..=500).contains(&imported), "{written}");
     observer.store.forget();
-    let items = door.everything().await;
-    let accounts = items.iter().filter(|item| item.contains("sk=account")).count();
+    let items = app.everything().await;
+    let accounts = items.keys().filter(|(_, sort)| sort == "account").count();
     assert!(accounts >= imported && accounts < 600, "{accounts}");
     assert_eq!(items.len(), 3 * accounts, "an account, two claims, nothing half");
 
-    let written = done(&door, &["import", file.path()]).await;
+    let written = done(&app, &["import", file.path()]).await;
     assert_eq!(written, format!("1000 accounts: {} imported, {accounts} already there, 0 refused.\n", 1000 - accounts));
-    let items = door.everything().await;
+    let items = app.everything().await;
     assert_eq!(items.len(), 3000);
     for again in [&["import", file.path()][..], &["import", "--dry-run", file.path()]] {
-        assert!(done(&door, again).await.ends_with("1000 already there, 0 refused.\n"));
+        assert!(done(&app, again).await.ends_with("1000 already there, 0 refused.\n"));
     }
-    assert_eq!(door.everything().await, items, "a second run changes nothing");
-    let account = door.operator.account("user7").await;
+    assert_eq!(app.everything().await, items, "a second run changes nothing");
+    let account = app.operator.account("user7").await;
     assert_eq!(account["created_at"].as_n().unwrap(), "1551675967890");
     assert_eq!(account["password"].as_s().unwrap(), DJANGO);
 }
 
 #[tokio::test]
 async fn imported_people_log_in_with_the_passwords_they_have_and_reset_them() {
-    let door = Deployment::start().await;
+    let app = App::start().await;
     let mut off = user("off", "off@example.com", DJANGO);
     off = off.replace("\"is_active\":true", "\"is_active\":false");
     let sso = user("sso", "sso@example.com", "!kq3EyVZ7nMmZ9hXQb5w8RcT1sLf2uPjGd4oAaNvx");
     let least = json!({ "username": "least", "email": "least@example.com", "password": DJANGO }).to_string();
     let naive = user("naive", "naive@example.com", DJANGO).replace("+00:00", "");
     let file = Temporary::of(&[user("Ann", "Ann@Example.com", DJANGO), off, sso, least, naive]);
-    done(&door, &["import", file.path()]).await;
+    done(&app, &["import", file.path()]).await;
     for (name, status) in [("ANN", 200), ("ann@example.com", 200), ("least", 200), ("naive", 200), ("off", 401), ("sso", 401)] {
-        assert_eq!(door.send(login(name, PASSWORD)).await.status, status, "{name}");
+        assert_eq!(app.send(login(name, PASSWORD)).await.status, status, "{name}");
     }
-    assert!(door.operator.account("ann").await["password"].as_s().unwrap().starts_with("$argon2id$"), "replaced at the first login");
-    assert_eq!(line(&done(&door, &["show", "naive"]).await, "created"), "2019-03-04T05:06:07Z");
+    assert!(app.operator.account("ann").await["password"].as_s().unwrap().starts_with("$argon2id$"), "replaced at the first login");
+    assert_eq!(line(&done(&app, &["show", "naive"]).await, "created"), "2019-03-04T05:06:07Z");
     // The hash is another now, the account is the same.
-    assert!(done(&door, &["import", file.path()]).await.ends_with("5 already there, 0 refused.\n"));
-    door.pass(1);
+    assert!(done(&app, &["import", file.path()]).await.ends_with("5 already there, 0 refused.\n"));
+    app.advance(1);
     for name in ["Least", "off", "sso"] {
-        door.send(reset(&address_of(&name.to_lowercase()))).await;
+        app.send(reset_request(&address_of(&name.to_lowercase()))).await;
     }
-    door.deliver().await;
-    assert_eq!(door.mailbox.all().len(), 1, "whoever cannot log in gets no link");
-    let link = door.newest_reset_token("least@example.com").unwrap();
-    assert_eq!(door.confirm(&link, NEW_PASSWORD).await.status, 200);
+    app.deliver().await;
+    assert_eq!(app.mailbox.all().len(), 1, "whoever cannot log in gets no link");
+    let link = app.newest_reset_link("least@example.com").unwrap();
+    assert_eq!(app.confirm_reset(&link, NEW_PASSWORD).await.status, 200);
 }
 
 #[tokio::test]
 async fn collisions_and_hostile_hashes_are_listed_by_line_and_leave_nothing() {
-    let door = Deployment::start().await;
-    door.sign_up("ann").await;
-    door.sign_up("ben").await;
-    let before = door.everything_but_limits().await;
+    let app = App::start().await;
+    app.sign_up("ann").await;
+    app.sign_up("ben").await;
+    let before = app.everything_but_limits().await;
     let good = DJANGO;
     let lines = [
         user("ANN", "new@example.com", good),
@@ -135,9 +134,9 @@ async fn collisions_and_hostile_hashes_are_listed_by_line_and_leave_nothing() {
         "[]".to_owned(),
     ];
     let file = Temporary::of(&lines);
-    let (dry, _) = refused(&door, &["import", "--dry-run", file.path()]).await;
-    assert_eq!(door.everything_but_limits().await, before);
-    let (written, told) = refused(&door, &["import", file.path(), "--at-once", "3"]).await;
+    let (dry, _) = refused(&app, &["import", "--dry-run", file.path()]).await;
+    assert_eq!(app.everything_but_limits().await, before);
+    let (written, told) = refused(&app, &["import", file.path(), "--at-once", "3"]).await;
     insta::assert_snapshot!(written, @r"
     line 1: another account has this username, in whatever case
     line 2: another account has this e-mail address, in whatever case
@@ -162,12 +161,12 @@ async fn collisions_and_hostile_hashes_are_listed_by_line_and_leave_nothing() {
     ");
     assert_eq!(dry, written.replace("1 imported", "1 would be imported"));
     assert_eq!(told, "19 lines were refused");
-    let (after, now) = (door.everything_but_limits().await, door.operator.items_of("carl").await);
+    let (after, now) = (app.everything_but_limits().await, app.operator.items_of("carl").await);
     assert_eq!((after.len(), now.len()), (before.len() + 3, 1), "Carl, and nothing of the others");
     let mut text = String::new();
     let _ = write!(text, "{written}{told}");
     assert!(!text.contains("pbkdf2") && !text.contains("NaCl"), "no hash is repeated: {text}");
-    assert_eq!(door.send(post("/api/login/", &json!({ "username": "carl", "password": PASSWORD }))).await.status, 200);
-    let missing = refused(&door, &["import", "/nowhere/at/all.jsonl"]).await.1;
+    assert_eq!(app.send(post("/api/login/", &json!({ "username": "carl", "password": PASSWORD }))).await.status, 200);
+    let missing = refused(&app, &["import", "/nowhere/at/all.jsonl"]).await.1;
     assert!(missing.starts_with("/nowhere/at/all.jsonl: "), "{missing}");
 }

@@ -1,10 +1,9 @@
 //! Promise 10: what every answer carries, and whose pages may ask.
 
 use doorward_kit::{
-    Deployment, Response,
-    deeds::{NEW_PASSWORD, PASSWORD, login, reset},
-    event::{Request, post, request},
+    App, Response,
     proxy::{Failure, When},
+    requests::{NEW_PASSWORD, PASSWORD, Request, login, post, request, reset_request},
 };
 use serde_json::{Value, json};
 
@@ -25,9 +24,9 @@ fn lacks(answer: &Response) -> Vec<&'static str> {
 
 #[tokio::test]
 async fn every_answer_forbids_keeping_sniffing_framing_and_referring() {
-    let (door, observer) = Deployment::observed(&[("VALIDATE_CLIENT_LIMIT", "1/5m")]).await;
-    let session = door.newcomer("ann").await;
-    let token = door.reset_token("ann@example.com").await;
+    let (app, observer) = App::observed(&[("VALIDATE_CLIENT_LIMIT", "1/5m")]).await;
+    let session = app.sign_up("ann").await.login().await;
+    let token = app.reset_link("ann@example.com").await;
     let page = format!("/api/password_reset/confirm/?token={token}");
     let validate = || post("/api/password_reset/validate_token/", &json!({ "token": "x" }));
     let requests: Vec<(u16, Request)> = vec![
@@ -42,7 +41,7 @@ async fn every_answer_forbids_keeping_sniffing_framing_and_referring() {
         (204, request("OPTIONS", "/api/login/")),
         (403, login("ann", PASSWORD).header("Origin", "https://evil.example")),
         (401, request("POST", "/api/logout/")),
-        (200, reset("ann@example.com")),
+        (200, reset_request("ann@example.com")),
         (404, validate()),
         (429, validate()),
         (200, request("GET", &page)),
@@ -54,33 +53,33 @@ async fn every_answer_forbids_keeping_sniffing_framing_and_referring() {
     ];
     for (status, asked) in requests {
         let shown = format!("{} {}", asked.method, asked.path);
-        let answer = door.send(asked).await;
+        let answer = app.send(asked).await;
         assert_eq!(answer.status, status, "{shown} {answer:?}");
         assert_eq!(lacks(&answer), [""; 0], "{shown} {status}");
     }
     // The store is out of order: refused for good, and out of reach.
     for failure in [Failure::code(400, "AccessDeniedException"), Failure::Drops] {
         observer.store.fail(move |_| Some((When::Before, failure.clone())));
-        let answer = door.send(login("ann", PASSWORD)).await;
+        let answer = app.send(login("ann", PASSWORD)).await;
         assert_eq!((answer.status, lacks(&answer)), (503, vec![]), "{answer:?}");
     }
 }
 
 #[tokio::test]
 async fn an_event_that_no_gateway_sends_is_answered_like_any_other() {
-    let door = Deployment::start().await;
+    let app = App::start().await;
     for event in [json!({}), json!({ "httpMethod": 7 }), json!([])] {
-        let answer = Response::of(&door.answer("/api/login/", event).await);
+        let answer = Response::of(&app.answer("/api/login/", event).await);
         assert_eq!((answer.status, lacks(&answer)), (400, vec![]), "{answer:?}");
     }
 }
 
 #[tokio::test]
 async fn pages_are_html_that_loads_nothing_runs_only_its_own_and_keeps_its_token_from_the_next_address() {
-    let door = Deployment::start().await;
-    door.sign_up("ann").await;
-    let token = door.reset_token("ann@example.com").await;
-    let page = door.send(request("GET", &format!("/api/password_reset/confirm/?token={token}"))).await;
+    let app = App::start().await;
+    app.sign_up("ann").await;
+    let token = app.reset_link("ann@example.com").await;
+    let page = app.send(request("GET", &format!("/api/password_reset/confirm/?token={token}"))).await;
     // Styles and scripts are named by their digests: nothing that somebody brought in runs, and nothing is fetched.
     let policy = &page.headers["content-security-policy"];
     for directive in ["default-src 'none'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'", "script-src 'sha256-"] {
@@ -91,19 +90,19 @@ async fn pages_are_html_that_loads_nothing_runs_only_its_own_and_keeps_its_token
     let fetched = ["src=\"http", "href=\"http", "src=\"//", "@import", "action=\"http"];
     assert!(page.body.contains("action=\"?language=en\"") && !fetched.iter().any(|fetch| page.body.contains(fetch)), "{}", page.body);
     let odd = request("GET", "/api/password_reset/confirm/?token=%22%3E%3Cscript%3Ealert(1)%3C/script%3E").header("Accept", "text/html");
-    let odd = door.send(odd).await;
+    let odd = app.send(odd).await;
     assert!(odd.status == 404 && !odd.body.contains("alert(1)"), "{}", odd.body);
 }
 
-async fn posted(door: &Deployment, headers: &[(&str, &str)]) -> Response {
+async fn posted(app: &App, headers: &[(&str, &str)]) -> Response {
     let asked = headers.iter().fold(login("ann", PASSWORD), |asked, (name, value)| asked.header(name, value));
-    door.send(asked).await
+    app.send(asked).await
 }
 
 #[tokio::test]
 async fn a_post_from_a_page_that_is_neither_ours_nor_listed_is_refused() {
-    let door = Deployment::configured(&[("ALLOWED_ORIGINS", "https://app.example.com, http://localhost:3000")]).await;
-    door.sign_up("ann").await;
+    let app = App::configured(&[("ALLOWED_ORIGINS", "https://app.example.com, http://localhost:3000")]).await;
+    app.sign_up("ann").await;
     for headers in [
         &[][..],
         &[("Origin", OURS)],
@@ -112,9 +111,9 @@ async fn a_post_from_a_page_that_is_neither_ours_nor_listed_is_refused() {
         // A form of ours, which sends no referrer, and says so by the browser's own word.
         &[("Origin", "null"), ("Sec-Fetch-Site", "same-origin")],
     ] {
-        assert_eq!(posted(&door, headers).await.status, 200, "{headers:?}");
+        assert_eq!(posted(&app, headers).await.status, 200, "{headers:?}");
     }
-    let logins = door.login.hasher().evaluations();
+    let logins = app.hasher.evaluations();
     for headers in [
         &[("Origin", "https://evil.example")][..],
         &[("Origin", "null")],
@@ -129,22 +128,22 @@ async fn a_post_from_a_page_that_is_neither_ours_nor_listed_is_refused() {
         &[("Origin", "https://accounts.example.com"), ("Host", "accounts.example.com")],
         &[("Origin", "https://evil.example"), ("X-Forwarded-Host", "evil.example")],
     ] {
-        let refused = posted(&door, headers).await;
+        let refused = posted(&app, headers).await;
         assert_eq!((refused.status, refused.json()), (403, json!({ "detail": "Origin not allowed." })), "{headers:?}");
         assert!(!refused.headers.contains_key("access-control-allow-origin"));
     }
-    assert_eq!(door.login.hasher().evaluations(), logins, "refused before anything is looked at");
+    assert_eq!(app.hasher.evaluations(), logins, "refused before anything is looked at");
 }
 
 #[tokio::test]
 async fn only_a_listed_page_may_read_answers_refusals_included() {
-    let door = Deployment::configured(&[("ALLOWED_ORIGINS", APP)]).await;
+    let app = App::configured(&[("ALLOWED_ORIGINS", APP)]).await;
     let read_by = |answer: &Response| answer.headers.get("access-control-allow-origin").cloned();
-    let refused = posted(&door, &[("Origin", APP)]).await;
+    let refused = posted(&app, &[("Origin", APP)]).await;
     assert_eq!((refused.status, read_by(&refused)), (401, Some(APP.to_owned())));
     assert_eq!(refused.headers["vary"], "Origin");
     assert!(!refused.headers.contains_key("access-control-allow-credentials"), "nothing here lives in a cookie");
-    assert_eq!(posted(&door, &[]).await.headers["vary"], "Origin");
+    assert_eq!(posted(&app, &[]).await.headers["vary"], "Origin");
 
     let asks = |origin: &str| {
         request("OPTIONS", "/api/login/")
@@ -152,27 +151,27 @@ async fn only_a_listed_page_may_read_answers_refusals_included() {
             .header("Access-Control-Request-Method", "POST")
             .header("Access-Control-Request-Headers", "content-type")
     };
-    let leave = door.send(asks(APP)).await;
+    let leave = app.send(asks(APP)).await;
     assert_eq!(leave.headers["access-control-allow-headers"], "Authorization, Content-Type");
     assert_eq!((leave.status, read_by(&leave)), (204, Some(APP.to_owned())));
-    let no_leave = door.send(asks("https://evil.example")).await;
+    let no_leave = app.send(asks("https://evil.example")).await;
     assert!(!no_leave.headers.keys().any(|name| name.starts_with("access-control-")));
 
-    let closed = Deployment::start().await;
+    let closed = App::start().await;
     assert_eq!(read_by(&posted(&closed, &[("Origin", OURS)]).await), None, "with no list nobody else reads");
 }
 
 #[tokio::test]
 async fn registration_can_be_closed_and_nothing_else_closes_with_it() {
-    let (database, url) = doorward_kit::deployment::fresh_store().await;
-    let open = Deployment::over(database.clone(), &url, &[]).await;
+    let (database, url) = doorward_kit::app::fresh_store().await;
+    let open = App::over(database.clone(), &url, &[]).await;
     open.sign_up("ann").await;
-    let closed = Deployment::over(database, &url, &[("REGISTRATION", "closed")]).await;
+    let closed = App::over(database, &url, &[("REGISTRATION", "closed")]).await;
     let before = closed.everything().await;
     for body in [json!({ "username": "bob", "email": "bob@example.com", "password": PASSWORD }), json!({}), Value::Null] {
         let refused = closed.send(post("/api/register/", &body)).await;
         assert_eq!((refused.status, refused.json()), (403, json!({ "detail": "Registration is closed." })));
     }
     assert_eq!(closed.everything().await, before);
-    closed.sign_in("ann", PASSWORD).await;
+    closed.login("ann", PASSWORD).await;
 }
