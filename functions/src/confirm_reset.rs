@@ -55,8 +55,10 @@ impl ConfirmReset {
     }
 
     async fn page(&self, reader: &Reader, request: &Request) -> Result<Answer, Refusal> {
-        let answer = if request.method == Method::POST {
-            self.confirm(request).await.and_then(|()| Ok(self.pages.show(reader, &Page::Done)?))
+        let answer = if request.follows_form() {
+            Ok(self.pages.show(reader, &Page::Done)?)
+        } else if request.method == Method::POST {
+            self.confirm(request).await.map(|()| self.pages.send_on(reader))
         } else {
             self.show(request).await
         };
@@ -107,12 +109,11 @@ impl ConfirmReset {
     async fn show(&self, request: &Request) -> Result<Answer, Refusal> {
         let now = self.clock.now();
         self.page_limit.admit(&self.store, request.client, now).await?;
-        let token = request.query("token").unwrap_or_default();
-        let parsed = Token::parse(token).ok_or(Refusal::Token)?;
-        let link = self.links.check(&self.store, &parsed, now).await?.ok_or(Refusal::Token)?;
+        let token = request.mailed_token().ok_or(Refusal::Token)?;
+        let link = self.links.check(&self.store, &token, now).await?.ok_or(Refusal::Token)?;
         let reader = request.reader_in(link.account.language());
-        let form =
-            Page::Reset { token, username: link.account.username.as_str(), least: self.policy.min_length, errors: &FieldErrors::default() };
+        let (token, username) = (token.reveal(), link.account.username.as_str());
+        let form = Page::Reset { token: &token, username, least: self.policy.min_length, errors: &FieldErrors::default() };
         Ok(self.pages.show(&reader, &form)?)
     }
 

@@ -1,13 +1,13 @@
 //! GET and POST `/api/password_reset/disavow/`: "this wasn't me", the link of a notice.
 //!
-//! GET shows a page with a button and spends nothing, however often a mail scanner opens it. POST spends the link: it ends every session, takes the
+//! GET shows a page with a form and spends nothing, however often a mail scanner opens it. POST spends the link: it ends every session, takes the
 //! password out of use and starts a reset, once. This function cannot set a password, as it has no permission to.
 
 use doorward::{
     clock::{Clock, Timestamp},
     config::span,
     disavow::Disavowed,
-    http::{self, Answer, Field, Fields, Method, Reader, Refusal, Request},
+    http::{self, Answer, Field, FieldErrors, Fields, Method, Reader, Refusal, Request},
     limit::{ClientLimit, Limit},
     link::LiveLink,
     metric::Metric,
@@ -43,13 +43,19 @@ impl Disavow {
     }
 
     async fn page(&self, reader: &Reader, request: &Request) -> Result<Answer, Refusal> {
-        let answer = if request.method == Method::POST {
-            self.disavow(request).await.and_then(|()| Ok(self.pages.show(reader, &Page::Disavowed)?))
+        let answer = if request.follows_form() {
+            Ok(self.pages.show(reader, &Page::Disavowed)?)
+        } else if request.method == Method::POST {
+            self.disavow(request).await.map(|()| self.pages.send_on(reader))
         } else {
             self.show(request).await
         };
         match answer {
             Err(Refusal::Token) => Ok(self.pages.show(reader, &Page::DeadDisavowal)?),
+            Err(Refusal::Fields(errors)) => {
+                let token = Fields::of(request.form()?).take("token", Field::Text).unwrap_or_default();
+                Ok(self.pages.show(reader, &Page::Disavow { token: &token, errors: &errors })?)
+            }
             answer => answer,
         }
     }
@@ -58,19 +64,26 @@ impl Disavow {
     async fn show(&self, request: &Request) -> Result<Answer, Refusal> {
         let now = self.clock.now();
         self.page_limit.admit(&self.store, request.client, now).await?;
-        let text = request.query("token").unwrap_or_default();
-        let link = self.disavowal(Token::parse(text), now).await?;
-        Ok(self.pages.show(&request.reader_in(link.account.language()), &Page::Disavow { token: text })?)
+        let token = request.mailed_token().ok_or(Refusal::Token)?;
+        let link = self.disavowal(Some(&token), now).await?;
+        let form = Page::Disavow { token: &token.reveal(), errors: &FieldErrors::default() };
+        Ok(self.pages.show(&request.reader_in(link.account.language()), &form)?)
     }
 
     /// The press of the button.
+    ///
+    /// Robots that look for dangerous links open those of a mail and send the forms behind them. A form therefore counts only with a box that a person has
+    /// ticked. A program that sends JSON has read no page.
     async fn disavow(&self, request: &Request) -> Result<(), Refusal> {
         let mut fields = Fields::of(request.form()?);
         let token = fields.take_checked("token", Field::Text, None);
+        if token.is_some() && request.is_form() {
+            fields.check_ticked("not_me");
+        }
         let token = Token::parse(&fields.finish(token)?);
         let now = self.clock.now();
         self.client_limit.admit(&self.store, request.client, now).await?;
-        let LiveLink { account, digest, .. } = self.disavowal(token, now).await?;
+        let LiveLink { account, digest, .. } = self.disavowal(token.as_ref(), now).await?;
         // To the present address: a person who has changed it since could as well ask for a link there.
         let caller = request.caller().in_language(account.language());
         let reset = ResetRequest { email: account.email.clone(), requested_at: now, caller };
@@ -84,8 +97,8 @@ impl Disavow {
         }
     }
 
-    async fn disavowal(&self, token: Option<Token<token::Disavow>>, now: Timestamp) -> Result<LiveLink<token::Disavow>, Refusal> {
-        self.store.disavowal(&token.ok_or(Refusal::Token)?, now).await?.ok_or(Refusal::Token)
+    async fn disavowal(&self, token: Option<&Token<token::Disavow>>, now: Timestamp) -> Result<LiveLink<token::Disavow>, Refusal> {
+        self.store.disavowal(token.ok_or(Refusal::Token)?, now).await?.ok_or(Refusal::Token)
     }
 }
 

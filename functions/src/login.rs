@@ -115,7 +115,7 @@ impl Endpoint for Login {
 impl LoginBody {
     fn read(form: Form) -> Result<Self, Refusal> {
         let mut fields = Fields::of(form);
-        let username = fields.take_checked("username", Field::Text, None);
+        let username = fields.take_checked("username", Field::KnownName, None);
         let password = fields.take_checked("password", Field::Verbatim, None);
         let (username, password) = fields.finish(username.zip(password))?;
         Ok(Self { username: username.to_string(), password: TypedPassword::from(password) })

@@ -56,11 +56,14 @@ impl PasswordReset {
     }
 
     async fn page(&self, reader: &Reader, request: &Request) -> Result<Answer, Refusal> {
+        if request.follows_form() {
+            return Ok(self.pages.show(reader, &Page::Asked)?);
+        }
         if request.method != Method::POST {
             return Ok(self.pages.show(reader, &Page::Ask { email: "", errors: &FieldErrors::default() })?);
         }
         match self.ask(request).await {
-            Ok(()) => Ok(self.pages.show(reader, &Page::Asked)?),
+            Ok(()) => Ok(self.pages.send_on(reader)),
             // The form once more, with the address as typed and what is wrong with it.
             Err(Refusal::Fields(errors)) => {
                 let email = Fields::of(request.form()?).take("email", Field::Text).unwrap_or_default();
@@ -113,7 +116,7 @@ impl Endpoint for PasswordReset {
 impl ResetBody {
     fn read(form: Form) -> Result<Self, Refusal> {
         let mut fields = Fields::of(form);
-        let typed = fields.take_checked("email", Field::Email, None);
+        let typed = fields.take_checked("email", Field::KnownEmail, None);
         let email = typed.as_deref().and_then(|text| match EmailAddress::parse(text) {
             Ok(email) => Some(email),
             Err(_) => fields.complain("email", Complaint::Email),

@@ -12,6 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+import gateway
 from build import zipped
 from settings import API_ID, API_ID_TAG, CREDENTIALS, REGION, TEMPLATE, Settings
 from stack import STACK, cause, start_complaints
@@ -54,7 +55,7 @@ def deploy(settings: Settings, binaries: dict[str, Path]) -> dict[str, str]:
     processed = cloudformation.get_template(StackName=STACK, TemplateStage="Processed")["TemplateBody"]
     _forget_older_zips(settings, processed)
     definition = processed["Resources"]["Api"]["Properties"]["Body"]
-    _answer_unknown_paths(settings, definition, parameters["StageName"])
+    gateway.complete(client(settings, "apigateway"), API_ID, parameters["StageName"], definition, _functions(settings, cloudformation))
     complaints = [complaint for path in sorted(definition["paths"]) if (complaint := _complaint(settings, path, parameters["StageName"]))]
     complaints += start_complaints(client(settings, "lambda"), {program: f"{STACK}-{program}" for program in binaries})
     if complaints:
@@ -201,15 +202,9 @@ def _events(cloudformation: Any) -> list[dict[str, Any]]:
     return [event for page in pages for event in page["StackEvents"]][::-1]
 
 
-def _answer_unknown_paths(settings: Settings, definition: dict[str, Any], stage: str) -> None:
-    """Hands the emulator the gateway's own answers, which it overlooks in the API's definition."""
-    gateway = client(settings, "apigateway")
-    for kind, answer in definition["x-amazon-apigateway-gateway-responses"].items():
-        gateway.put_gateway_response(
-            restApiId=API_ID,
-            responseType=kind,
-            responseParameters=answer["responseParameters"],
-            responseTemplates=answer["responseTemplates"],
-            **({"statusCode": str(answer["statusCode"])} if "statusCode" in answer else {}),
-        )
-    gateway.create_deployment(restApiId=API_ID, stageName=stage)
+def _functions(settings: Settings, cloudformation: Any) -> dict[str, str]:
+    """The ARN of every function by its logical name."""
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=STACK)
+    names = {r["LogicalResourceId"]: r["PhysicalResourceId"] for page in pages for r in page["StackResourceSummaries"] if r["ResourceType"] == "AWS::Lambda::Function"}
+    functions = client(settings, "lambda")
+    return {logical: functions.get_function(FunctionName=name)["Configuration"]["FunctionArn"] for logical, name in names.items()}

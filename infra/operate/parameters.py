@@ -43,7 +43,7 @@ def set_parameters(env: Environment) -> int:
         remember(state_directory(), remembered(state_directory()) | given)
         print("Done. The next `make up` keeps it; `make up PARAMS=` puts every parameter back.")
     else:
-        print("Done. The next `make deploy` sets what infra/samconfig.toml says: write it there as well if it is to stay.")
+        print("Done. The next `make deploy` keeps it, and asks which counts where infra/samconfig.toml says another.")
     return 0
 
 

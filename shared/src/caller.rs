@@ -16,9 +16,10 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The same caller, answered in this language if there is one.
+    /// The same caller, in a mail to the owner of an account that has this language. Where it has none, the mail speaks the deployment's, never the
+    /// caller's: that may be who took the account over.
     #[must_use]
     pub fn in_language(self, language: Option<Language>) -> Self {
-        Self { language: language.or(self.language), ..self }
+        Self { language, ..self }
     }
 }

@@ -27,6 +27,7 @@ pub mod metric;
 pub mod outbox;
 pub mod page;
 pub mod password;
+mod preference;
 pub mod reset;
 pub mod session;
 pub mod store;

@@ -1,4 +1,4 @@
-"""What is asked of the functions: gateway events, each of an account of its own and right in every way but where its name says otherwise."""
+"""The operations that are measured: gateway events, each for an account of its own, and valid unless the name says otherwise."""
 
 import base64
 import datetime
@@ -20,14 +20,14 @@ Events = Callable[[Store, list[int]], list[Any]]
 
 @dataclass(frozen=True)
 class Operation:
-    """Something to ask of a function, once for each account."""
+    """A request to a function, made once per account."""
 
     name: str
     function: str
     events: Events
     succeeds: Callable[[Any], bool]
-    gateway: bool = True  # API Gateway stands before it, and is paid for
-    spoils: bool = False  # the account is another one afterwards
+    gateway: bool = True  # whether it passes API Gateway, which is paid for
+    spoils: bool = False  # whether it changes the account
 
 
 def username(account: int) -> str:
@@ -119,7 +119,7 @@ OPERATIONS = [
     Operation("confirm", "confirm-reset", _with_link("confirm-reset", password=NEW_PASSWORD), _status(200), spoils=True),
 ]
 
-# What is nobody's own work: a gateway's event answered with nothing; so many calls of the store and nothing else; a hash before the last of them.
+# Baselines: a gateway event answered with nothing, a number of calls to the store and nothing else, and the same with a hash before the last call.
 EMPTY = Operation("empty", "empty", _calls(0, 0), _status(200))
 FEW, MANY = 1, 5
 CALLS_FEW = Operation(f"{FEW} call, nothing else", "calls", _calls(FEW, 0), _status(200))
@@ -134,5 +134,5 @@ def named(name: str) -> Operation:
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Names of operations as they are listed here, however they were kept."""
+    """Names of operations in the order of this file."""
     return sorted(names, key=[operation.name for operation in OPERATIONS].index)

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde::{Serialize, Serializer};
+
 /// What is wrong with a field. The API says it in English, in the contract's words; a page says it in its reader's language.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Complaint {
@@ -94,5 +96,13 @@ impl FieldErrors {
     /// Fields and what is wrong with them.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &[Complaint])> {
         self.0.iter().map(|(field, complaints)| (*field, complaints.as_slice()))
+    }
+}
+
+impl Serialize for FieldErrors {
+    /// `{field: [message, …]}`, fields in the order in which they were looked at: front-ends show the first message of the first field.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer
+            .collect_map(self.iter().map(|(field, complaints)| (field, complaints.iter().map(Complaint::in_english).collect::<Vec<_>>())))
     }
 }

@@ -22,47 +22,56 @@ where
     A: Fn(Request) -> F + Send,
     F: Future<Output = Answer> + Send,
 {
-    let Some((request, query)) = serde_json::from_str(event.payload.get()).ok().and_then(tamed) else {
+    let Some(Tamed { event: request, query, domain }) = serde_json::from_str(event.payload.get()).ok().and_then(tamed) else {
         // No gateway sends such an event, but a function can be invoked by hand.
         let answer = with_status(StatusCode::BAD_REQUEST, &json!({ "detail": "Malformed request." }));
         return Ok(serde_json::value::to_raw_value(&answer.into_event())?);
     };
     let handler = service_fn(move |event: lambda_http::Request| {
-        let answered = answer(Request::new(event, query.clone(), trusted_hops));
+        let mut request = Request::new(event, query.clone(), trusted_hops);
+        request.domain.clone_from(&domain);
+        let answered = answer(request);
         async move { Ok::<_, Error>(answered.await) }
     });
     let response = Adapter::from(handler).oneshot(LambdaEvent::new(request, event.context)).await?;
     Ok(serde_json::value::to_raw_value(&response)?)
 }
 
-/// Takes out of the event what `lambda_http` would build a URL of: the host, the protocol, the query string.
-///
-/// The query string's parameters are returned. None where the body is not the base64 that the event calls it.
-fn tamed(mut request: LambdaRequest) -> Option<(LambdaRequest, Vec<(String, String)>)> {
-    let query = match &mut request {
+/// An event without what `lambda_http` would build a URL of, and what was taken out of it.
+struct Tamed {
+    event: LambdaRequest,
+    /// The parameters of the query string.
+    query: Vec<(String, String)>,
+    /// The host name under which the gateway was reached.
+    domain: Option<String>,
+}
+
+/// Takes out of the event what `lambda_http` would build a URL of: the host, the protocol, the query string. None where the body is not the base64 that
+/// the event calls it.
+fn tamed(mut event: LambdaRequest) -> Option<Tamed> {
+    let (query, domain) = match &mut event {
         LambdaRequest::ApiGatewayV1(proxy) => {
             readable(proxy.is_base64_encoded, proxy.body.as_deref())?;
             remove_host(&mut proxy.headers);
             remove_host(&mut proxy.multi_value_headers);
-            keep_host(&mut proxy.request_context.domain_name);
             root(&mut proxy.path);
             let single = std::mem::take(&mut proxy.query_string_parameters);
             let multiple = std::mem::take(&mut proxy.multi_value_query_string_parameters);
             let query = if multiple.is_empty() { single } else { multiple };
-            query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+            let query = query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+            (query, proxy.request_context.domain_name.take())
         }
         LambdaRequest::ApiGatewayV2(proxy) => {
             readable(proxy.is_base64_encoded, proxy.body.as_deref())?;
             remove_host(&mut proxy.headers);
-            keep_host(&mut proxy.request_context.domain_name);
             root(&mut proxy.raw_path);
             proxy.query_string_parameters = QueryMap::default();
             let query = proxy.raw_query_string.take().unwrap_or_default();
-            form_urlencoded::parse(query.as_bytes()).into_owned().collect()
+            (form_urlencoded::parse(query.as_bytes()).into_owned().collect(), proxy.request_context.domain_name.take())
         }
-        _ => Vec::new(),
+        _ => (Vec::new(), None),
     };
-    Some((request, query))
+    Some(Tamed { event, query, domain })
 }
 
 /// `lambda_http` panics where a body is not the base64 that it is said to be.
@@ -73,23 +82,6 @@ fn readable(encoded: bool, body: Option<&str>) -> Option<()> {
 fn remove_host(headers: &mut HeaderMap) {
     headers.remove(header::HOST);
     headers.remove("x-forwarded-proto");
-}
-
-fn keep_host(domain: &mut Option<String>) {
-    // A last label of digits makes a URL's host an IPv4 address, and most such names are none.
-    let is_label = |label: &str| {
-        let plain = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        // Punycode may be malformed, and a label of digits and letters such as 0x1f a number.
-        plain
-            && !label.is_empty()
-            && label.len() <= 63
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && !label.to_ascii_lowercase().starts_with("xn--")
-    };
-    let last_is_name = |name: &String| name.rsplit('.').next().is_some_and(|label| label.bytes().all(|byte| byte.is_ascii_alphabetic()));
-    let is_host = |name: &String| name.len() <= 253 && last_is_name(name) && name.split('.').all(is_label);
-    *domain = domain.take().filter(is_host);
 }
 
 fn root(path: &mut Option<String>) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Complaint, FieldErrors, HeaderValue, StatusCode};
+use super::{FieldErrors, HeaderValue, StatusCode};
 use crate::fault::Fault;
 
 /// Every way a request is refused.
@@ -25,6 +25,8 @@ pub enum Refusal {
     TooLarge,
     /// A body that is no JSON.
     Unreadable(String),
+    /// A body that is no multipart form.
+    NoMultipart(&'static str),
     /// A form of more fields than are read.
     TooManyFields,
     /// A JSON body that is no object.
@@ -42,6 +44,8 @@ pub enum Refusal {
     },
     /// A page of another site asks.
     Origin,
+    /// The request came past the proxy that is to send it.
+    Proxy,
     /// Registration is closed by configuration.
     RegistrationClosed,
     /// A service we stand on failed; the cause goes to the log.
@@ -57,10 +61,12 @@ impl Refusal {
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Unreadable(_) | Self::TooManyFields | Self::NoObject(_) | Self::Fields(_) | Self::OldPassword => StatusCode::BAD_REQUEST,
+            Self::Unreadable(_) | Self::NoMultipart(_) | Self::TooManyFields | Self::NoObject(_) | Self::Fields(_) | Self::OldPassword => {
+                StatusCode::BAD_REQUEST
+            }
             Self::Token => StatusCode::NOT_FOUND,
             Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Origin | Self::RegistrationClosed => StatusCode::FORBIDDEN,
+            Self::Origin | Self::Proxy | Self::RegistrationClosed => StatusCode::FORBIDDEN,
             Self::Fault(Fault::Unreadable { .. } | Fault::Internal(_)) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Fault(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -76,13 +82,11 @@ impl Refusal {
             Self::MediaType(media_type) => json!({ "detail": format!("Unsupported media type \"{media_type}\" in request.") }),
             Self::TooLarge => json!({ "detail": "Request body too large." }),
             Self::Unreadable(reason) => json!({ "detail": format!("JSON parse error - {reason}") }),
+            Self::NoMultipart(reason) => json!({ "detail": format!("Multipart form parse error - {reason}") }),
             Self::TooManyFields => json!({ "detail": "Too many fields." }),
             Self::NoObject("null") => json!({ "non_field_errors": ["No data provided"] }),
             Self::NoObject(kind) => json!({ "non_field_errors": [format!("Invalid data. Expected a dictionary, but got {kind}.")] }),
-            Self::Fields(errors) => {
-                let in_english = |complaints: &[Complaint]| complaints.iter().map(Complaint::in_english).collect::<Value>();
-                errors.iter().map(|(field, complaints)| (field.to_owned(), in_english(complaints))).collect()
-            }
+            Self::Fields(errors) => json!(errors),
             Self::OldPassword => json!({ "error": "Incorrect old password." }),
             Self::Token => json!({ "detail": "The OTP password entered is not valid. Please check and try again." }),
             Self::Throttled { retry_after } => {
@@ -90,6 +94,7 @@ impl Refusal {
                 json!({ "detail": format!("Request was throttled. Expected available in {retry_after} {unit}.") })
             }
             Self::Origin => json!({ "detail": "Origin not allowed." }),
+            Self::Proxy => json!({ "detail": "Request was refused." }),
             Self::RegistrationClosed => json!({ "detail": "Registration is closed." }),
             Self::Fault(Fault::Unreadable { .. } | Fault::Internal(_)) => json!({ "detail": "Internal server error." }),
             Self::Fault(_) => json!({ "detail": "Service temporarily unavailable, try again later." }),
@@ -105,7 +110,7 @@ impl Refusal {
             Self::Method { .. } => "method",
             Self::MediaType(_) => "media_type",
             Self::TooLarge => "too_large",
-            Self::Unreadable(_) => "unreadable",
+            Self::Unreadable(_) | Self::NoMultipart(_) => "unreadable",
             Self::TooManyFields => "too_many_fields",
             Self::NoObject(_) => "no_object",
             Self::Fields(_) => "fields",
@@ -113,6 +118,7 @@ impl Refusal {
             Self::Token => "token",
             Self::Throttled { .. } => "throttled",
             Self::Origin => "origin",
+            Self::Proxy => "proxy",
             Self::RegistrationClosed => "registration_closed",
             Self::Fault(_) => "fault",
         }

@@ -24,9 +24,9 @@ pub enum Page<'a> {
         /// What was wrong.
         errors: &'a FieldErrors,
     },
-    /// The password is set.
+    /// The password is set. Like the other two that follow a form, it can be opened out of the blue, and says nothing that is not so then.
     Done,
-    /// The link does not work: used, expired and unknown are the same.
+    /// The link does not work: used, expired, unknown and incomplete are the same.
     Dead,
     /// The form that asks for a link.
     Ask {
@@ -37,10 +37,12 @@ pub enum Page<'a> {
     },
     /// A link is on its way, if there is an account.
     Asked,
-    /// The button that says "this wasn't me".
+    /// The form that says "this wasn't me".
     Disavow {
         /// The token, from the link.
         token: &'a str,
+        /// What was wrong: the box was not ticked.
+        errors: &'a FieldErrors,
     },
     /// The account is secured.
     Disavowed,
@@ -86,6 +88,7 @@ struct Ask<'a> {
 #[derive(Serialize)]
 struct Disavow<'a> {
     token: &'a str,
+    problems: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -99,7 +102,9 @@ struct Message {
 impl Page<'_> {
     pub(super) fn status(&self) -> StatusCode {
         match self {
-            Self::Reset { errors, .. } | Self::Ask { errors, .. } if !errors.is_empty() => StatusCode::BAD_REQUEST,
+            Self::Reset { errors, .. } | Self::Ask { errors, .. } | Self::Disavow { errors, .. } if !errors.is_empty() => {
+                StatusCode::BAD_REQUEST
+            }
             Self::Reset { .. } | Self::Ask { .. } | Self::Done | Self::Asked | Self::Disavow { .. } | Self::Disavowed => StatusCode::OK,
             Self::Dead | Self::DeadDisavowal => StatusCode::NOT_FOUND,
             Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -111,7 +116,7 @@ impl Page<'_> {
     /// What was answered, as the log tells it.
     pub(super) fn outcome(&self) -> &'static str {
         match self {
-            Self::Reset { errors, .. } | Self::Ask { errors, .. } if !errors.is_empty() => "fields",
+            Self::Reset { errors, .. } | Self::Ask { errors, .. } | Self::Disavow { errors, .. } if !errors.is_empty() => "fields",
             Self::Reset { .. } | Self::Ask { .. } | Self::Done | Self::Asked | Self::Disavow { .. } | Self::Disavowed => "ok",
             Self::Dead | Self::DeadDisavowal => "token",
             Self::Throttled { .. } => "throttled",
@@ -138,7 +143,11 @@ impl Page<'_> {
             Self::Ask { email, errors } => {
                 pages.dress("page/ask.html", language, Ask { email, problems: complaints(errors, "email", language)? })
             }
-            Self::Disavow { token } => pages.dress("page/disavow.html", language, Disavow { token }),
+            Self::Disavow { token, errors } => {
+                // There is one thing to say: that the box was not ticked.
+                let problems = if errors.is_empty() { Vec::new() } else { vec![language.say("complaint.tick", &[])?] };
+                pages.dress("page/disavow.html", language, Disavow { token, problems })
+            }
             _ => pages.dress("page/message.html", language, self.message(reader)?),
         }
     }

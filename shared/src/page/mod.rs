@@ -14,7 +14,7 @@ pub use content::Page;
 use crate::{
     brand::Product,
     config::Settings,
-    http::{Answer, Reader, Refusal, html},
+    http::{Answer, Reader, Refusal, html, see_other},
     template::TemplateError,
 };
 
@@ -54,6 +54,14 @@ impl Pages {
     /// A page, for its reader.
     pub fn show(&self, reader: &Reader, page: &Page<'_>) -> Result<Answer, TemplateError> {
         Ok(Answer { outcome: page.outcome(), ..html(page.status(), page.render(self, reader)?, &self.policy) })
+    }
+
+    /// Sends a reader on from a form that was accepted to the same address without it, which then says so. It holds neither token nor name, and whoever
+    /// opens it out of the blue reads nothing that is not so.
+    #[must_use]
+    pub fn send_on(&self, reader: &Reader) -> Answer {
+        // Relative, so that it holds under any base path.
+        see_other(&format!("?done=1&language={}", reader.language.tag()))
     }
 
     /// What a reader sees of a refusal that any endpoint may give; nothing where no page tells it. Refusals that belong to one endpoint,

@@ -23,7 +23,9 @@ impl Page<'_> {
         show("ask", &Page::Ask { email: "", errors: &nothing });
         show("ask-refused", &Page::Ask { email: "mara'<lindgren>+work", errors: &FieldErrors::one("email", Complaint::Email) });
         show("asked", &Page::Asked);
-        show("disavow", &Page::Disavow { token: "dwn_AZsW0t9gcbuyT3Z1bZ5c3nJ1Q0d1vK2xq7f8sVt0n4uYx3JmL9wPzA6hRkDe5GiB" });
+        let token = "dwn_AZsW0t9gcbuyT3Z1bZ5c3nJ1Q0d1vK2xq7f8sVt0n4uYx3JmL9wPzA6hRkDe5GiB";
+        show("disavow", &Page::Disavow { token, errors: &nothing });
+        show("disavow-unticked", &Page::Disavow { token, errors: &FieldErrors::one("not_me", Complaint::Required) });
         show("disavowed", &Page::Disavowed);
         show("dead-disavowal", &Page::DeadDisavowal);
         show("throttled", &Page::Throttled { retry_after: 241 });

@@ -50,7 +50,7 @@ async fn stolen() -> (App, String, String) {
 
 async fn disavow(app: &App, token: &str) -> u16 {
     app.clock.advance(Duration::from_secs(1));
-    app.send(submit(DISAVOW, &[("token", token)])).await.status
+    app.send(submit(DISAVOW, &[("token", token), ("not_me", "on")])).await.status
 }
 
 async fn holds(app: &App, session: &str) -> bool {
@@ -64,7 +64,7 @@ async fn one_press_ends_every_session_and_starts_a_reset() {
     assert!(holds(&app, &session).await);
     let page = app.send(open(&format!("{DISAVOW}?token={token}"))).await;
     assert!(page.status == 200 && page.body.contains("Secure my account"), "{}", page.body);
-    assert_eq!(disavow(&app, &token).await, 200);
+    assert_eq!(disavow(&app, &token).await, 303);
 
     assert!(!holds(&app, &session).await);
     // Whoever changed the password knows it: it opens nothing until the owner has set another.
@@ -86,7 +86,7 @@ async fn opening_the_link_any_number_of_times_spends_nothing() {
     }
     assert!(holds(&app, &session).await);
     assert_eq!(mails(&app).await.len(), 1);
-    assert_eq!(disavow(&app, &token).await, 200);
+    assert_eq!(disavow(&app, &token).await, 303);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,7 +97,7 @@ async fn it_works_once_of_many_simultaneous_presses() {
     let presses: Vec<_> = (0..12)
         .map(|_| {
             let (app, token) = (app.clone(), token.clone());
-            tokio::spawn(async move { app.send(submit(DISAVOW, &[("token", &token)])).await.status })
+            tokio::spawn(async move { app.send(submit(DISAVOW, &[("token", &token), ("not_me", "on")])).await.status })
         })
         .collect();
     let mut statuses = Vec::new();
@@ -105,7 +105,7 @@ async fn it_works_once_of_many_simultaneous_presses() {
         statuses.push(press.await.unwrap());
     }
     statuses.sort_unstable();
-    assert_eq!(statuses, [vec![200], vec![404; 11]].concat());
+    assert_eq!(statuses, [vec![303], vec![404; 11]].concat());
     let after = app.operator.account("mara").await["epoch"].as_n().unwrap().clone();
     assert_eq!(after.parse::<u64>().unwrap(), before.parse::<u64>().unwrap() + 1);
     assert_eq!(mails(&app).await.iter().filter(|mail| mail.reset_token().is_some()).count(), 1);
@@ -117,7 +117,7 @@ async fn it_works_for_seven_days_and_after_another_change() {
     assert_eq!(change(&app, &session, THEIRS, "the thief's second password").await, 200);
     let second = mails(&app).await.pop().and_then(|mail| mail.disavowal_token()).expect("another link");
     app.clock.advance(Duration::from_secs(7 * 24 * 3600 - 300));
-    assert_eq!(disavow(&app, &first).await, 200);
+    assert_eq!(disavow(&app, &first).await, 303);
     assert_eq!(login(&app, "the thief's second password").await, None);
     // The other link is for another notice and still has its use.
     assert_eq!(app.send(open(&format!("{DISAVOW}?token={second}"))).await.status, 200);
@@ -131,7 +131,7 @@ async fn a_reset_link_that_the_thief_may_hold_dies_and_its_cool_down_with_it() {
     app.clock.advance(Duration::from_secs(60));
     app.send(post("/api/password_reset/", &json!({ "email": "mara@example.com" }))).await;
     let held = mails(&app).await.pop().and_then(|mail| mail.reset_token()).expect("a link");
-    assert_eq!(disavow(&app, &token).await, 200);
+    assert_eq!(disavow(&app, &token).await, 303);
     let fresh = mails(&app).await.pop().and_then(|mail| mail.reset_token()).expect("a link");
     assert_ne!(held, fresh);
     let confirm = |token: &str| post("/api/password_reset/confirm/", &json!({ "token": token, "password": "seven quiet lighthouses" }));
@@ -148,11 +148,11 @@ async fn dead_links_end_alike_and_change_nothing() {
     let mut ends = Vec::new();
     for dead in [reset.as_str(), &forged, "nonsense"] {
         let page = app.send(open(&format!("{DISAVOW}?token={dead}"))).await;
-        let pressed = app.send(submit(DISAVOW, &[("token", dead)])).await;
+        let pressed = app.send(submit(DISAVOW, &[("token", dead), ("not_me", "on")])).await;
         ends.extend([(page.status, page.body), (pressed.status, pressed.body)]);
     }
     app.operator.set_active("mara", false).await;
-    let switched_off = app.send(submit(DISAVOW, &[("token", &token)])).await;
+    let switched_off = app.send(submit(DISAVOW, &[("token", &token), ("not_me", "on")])).await;
     ends.push((switched_off.status, switched_off.body));
     app.operator.set_active("mara", true).await;
     assert!(ends.iter().all(|end| *end == ends[0]) && ends[0].0 == 404, "{ends:?}");
@@ -164,10 +164,54 @@ async fn dead_links_end_alike_and_change_nothing() {
     assert_eq!(app.send(post("/api/password_reset/confirm/", &confirm)).await.status, 404);
 }
 
+/// The fields of the page's form as a robot reads them: name and value of every input, or only of the hidden ones.
+fn fields_of(page: &str, hidden_only: bool) -> Vec<(String, String)> {
+    let attribute =
+        |tag: &str, name: &str| tag.split(&format!(" {name}=\"")).nth(1).and_then(|rest| rest.split('"').next()).map(str::to_owned);
+    let tags = page.split("<input").skip(1).filter_map(|rest| rest.split('>').next());
+    let tags = tags.filter(|tag| !hidden_only || tag.contains("type=\"hidden\""));
+    tags.filter_map(|tag| Some((attribute(tag, "name")?, attribute(tag, "value").unwrap_or_default()))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_robot_that_sends_every_form_behind_a_link_locks_nobody_out() {
+    let (app, session, token) = stolen().await;
+    let page = app.send(open(&format!("{DISAVOW}?token={token}"))).await.body;
+    let before = app.everything().await;
+    for (hidden_only, more) in [(true, None), (false, None), (true, Some("")), (true, Some("1")), (true, Some("true")), (true, Some("yes"))]
+    {
+        let fields = fields_of(&page, hidden_only);
+        let mut fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert!(fields.contains(&("token", &token)));
+        fields.extend(more.map(|value| ("not_me", value)));
+        let refused = app.send(submit(&format!("{DISAVOW}?language=en"), &fields)).await;
+        assert_eq!(refused.status, 400, "{fields:?}");
+        // A person reads what to do, and the link is in the form still.
+        assert!(refused.body.contains("Please tick this box if it was not you.") && refused.body.contains(&token), "{}", refused.body);
+        assert!(refused.body.contains("aria-invalid=\"true\"") && !refused.body.contains("checked"), "{}", refused.body);
+        // Nor does one that wants no page.
+        let mut program = submit(DISAVOW, &fields);
+        program.headers.retain(|(name, _)| name != "Accept");
+        let refused = app.send(program).await;
+        assert_eq!((refused.status, refused.json()), (400, json!({ "not_me": ["This field is required."] })), "{fields:?}");
+    }
+    assert_eq!(app.everything().await, before, "nothing was asked of the store");
+    assert!(holds(&app, &session).await);
+    assert_eq!(disavow(&app, &token).await, 303);
+    assert!(!holds(&app, &session).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_sends_json_has_ticked_no_box() {
+    let (app, session, token) = stolen().await;
+    assert_eq!(app.send(post(DISAVOW, &json!({ "token": token }))).await.status, 200);
+    assert!(!holds(&app, &session).await);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn another_site_cannot_press_the_button() {
     let (app, session, token) = stolen().await;
-    let mut forged = submit(DISAVOW, &[("token", &token)]);
+    let mut forged = submit(DISAVOW, &[("token", &token), ("not_me", "on")]);
     forged.headers.retain(|(name, _)| name != "Sec-Fetch-Site");
     assert_eq!(app.send(forged).await.status, 403);
     assert!(holds(&app, &session).await);
@@ -189,7 +233,7 @@ async fn a_notice_tried_twice_has_a_link_that_works() {
     app.clock.advance(Duration::from_secs(120));
     app.mailer.deliver(again).await;
     let token = app.mailbox.all()[0].disavowal_token().expect("a link");
-    assert_eq!(disavow(&app, &token).await, 200);
+    assert_eq!(disavow(&app, &token).await, 303);
     // Only digests are kept.
     for item in app.operator.items_of("mara").await {
         assert!(!format!("{item:?}").contains(&token[4..]));

@@ -43,6 +43,7 @@ fn refusals() -> Vec<(Refusal, Vec<&'static str>)> {
         (Refusal::MediaType("a \"b\"\n".to_owned()), bodies.clone()),
         (Refusal::TooLarge, bodies.clone()),
         (Refusal::Unreadable("why".to_owned()), bodies.clone()),
+        (Refusal::NoMultipart("why"), bodies.clone()),
         (Refusal::TooManyFields, bodies.clone()),
         (Refusal::NoObject("null"), bodies.clone()),
         (field("username", "taken"), with_field("username")),

@@ -15,6 +15,7 @@ use tracing::level_filters::LevelFilter;
 
 const ASK: &str = "/api/password_reset/";
 const CONFIRM: &str = "/api/password_reset/confirm/";
+const DISAVOW: &str = "/api/password_reset/disavow/";
 const PASSWORD: &str = "seven quiet lighthouses";
 
 async fn with_account(language: &str) -> App {
@@ -55,9 +56,18 @@ async fn login(app: &App, password: &str) -> u16 {
 fn is_page(answer: &Response) -> bool {
     answer.headers["content-type"] == "text/html; charset=utf-8"
         && answer.headers["cache-control"] == "no-store"
-        && answer.headers["referrer-policy"] == "no-referrer"
+        && answer.headers["referrer-policy"] == "strict-origin"
         && answer.headers["x-frame-options"] == "DENY"
         && answer.headers["content-security-policy"].starts_with("default-src 'none'; ")
+}
+
+/// The page that a browser is sent on to after a form was accepted, and where that is.
+async fn follow(app: &App, path: &str, sent: &Response) -> (String, Response) {
+    assert_eq!((sent.status, sent.body.as_str()), (303, ""), "{sent:?}");
+    let there = format!("{}{}", path.split('?').next().unwrap_or_default(), sent.headers["location"]);
+    let page = app.send(open(&there)).await;
+    assert!(page.status == 200 && is_page(&page), "{there}: {page:?}");
+    (there, page)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,7 +82,10 @@ async fn a_link_opened_by_twenty_scanners_still_works_for_its_reader() {
         assert_eq!((head.status, head.body.as_str()), (200, ""));
     }
     let done = app.send(submit(CONFIRM, &[("token", &token), ("password", PASSWORD), ("again", PASSWORD)])).await;
-    assert!(done.status == 200 && is_page(&done) && done.body.contains("Your password has been changed"), "{}", done.body);
+    let (there, page) = follow(&app, CONFIRM, &done).await;
+    assert!(page.body.contains("Log in with your new password"), "{}", page.body);
+    // Loading it again sends nothing again.
+    assert_eq!(app.send(open(&there)).await, page);
     assert_eq!(login(&app, PASSWORD).await, 200);
 }
 
@@ -80,7 +93,7 @@ async fn a_link_opened_by_twenty_scanners_still_works_for_its_reader() {
 async fn used_expired_and_unknown_links_end_alike_and_friendly() {
     let app = with_account("en").await;
     let used = token(&app).await;
-    assert_eq!(app.send(submit(CONFIRM, &[("token", &used), ("password", PASSWORD), ("again", PASSWORD)])).await.status, 200);
+    assert_eq!(app.send(submit(CONFIRM, &[("token", &used), ("password", PASSWORD), ("again", PASSWORD)])).await.status, 303);
     let expired = token(&app).await;
     app.clock.advance(std::time::Duration::from_secs(3601));
     let unknown = format!("{}{}", &expired[..expired.len() - 4], "AAAA");
@@ -149,8 +162,9 @@ async fn whatever_follows_a_form_speaks_its_language() {
     let form = app.send(open(&format!("{CONFIRM}?token={token}")).header("Accept-Language", "de")).await;
     let action = form.body.split("action=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a form");
     let sent = || submit(&format!("{CONFIRM}{action}"), &[("token", &token), ("password", PASSWORD), ("again", PASSWORD)]);
-    for status in [200, 404] {
-        let answer = app.send(sent().header("Accept-Language", "de")).await;
+    let (_, done) = follow(&app, CONFIRM, &app.send(sent().header("Accept-Language", "de")).await).await;
+    let dead = app.send(sent().header("Accept-Language", "de")).await;
+    for (answer, status) in [(done, 200), (dead, 404)] {
         assert!(answer.status == status && answer.body.contains("<html lang=\"es\" dir=\"ltr\">"), "{}", answer.body);
     }
     let again = app.send(open(&format!("{ASK}?language=es")).header("Accept-Language", "de")).await;
@@ -190,7 +204,8 @@ async fn a_browser_asks_for_a_link_and_every_address_reads_the_same() {
     assert_eq!(app.send(head).await.status, 200);
     let known = app.send(submit(ASK, &[("email", "mara@example.com")])).await;
     let unknown = app.send(submit(ASK, &[("email", "nobody@example.com")])).await;
-    assert!(known == unknown && known.status == 200 && is_page(&known));
+    assert_eq!(known, unknown);
+    follow(&app, ASK, &known).await;
     app.deliver().await;
     assert_eq!(app.mailbox.all().len(), 1);
     let wrong = app.send(submit(ASK, &[("email", "mara'<b>@")])).await;
@@ -210,7 +225,7 @@ async fn a_browser_asks_for_a_link_and_every_address_reads_the_same() {
 #[tokio::test(flavor = "multi_thread")]
 async fn excess_is_told_on_a_page_too() {
     let app = App::configured(&[("RESET_CLIENT_LIMIT", "1/1h")]).await;
-    assert_eq!(app.send(submit(ASK, &[("email", "mara@example.com")])).await.status, 200);
+    assert_eq!(app.send(submit(ASK, &[("email", "mara@example.com")])).await.status, 303);
     let answer = app.send(submit(ASK, &[("email", "mara@example.com")])).await;
     assert!(answer.status == 429 && is_page(&answer) && answer.headers["retry-after"] == "3600", "{answer:?}");
     assert!(answer.body.contains("Wait 60 minutes"));
@@ -225,6 +240,41 @@ async fn another_site_s_form_is_refused_with_a_page() {
     assert!(answer.status == 403 && is_page(&answer));
     app.deliver().await;
     assert!(app.mailbox.all().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_follows_a_form_can_be_opened_by_anybody_and_says_nothing_that_is_not_so() {
+    let app = with_account("en").await;
+    let before = app.everything().await;
+    for (path, says) in [(ASK, "If you asked for a link"), (CONFIRM, "If you have just chosen one"), (DISAVOW, "If you have just said")] {
+        let page = app.send(open(&format!("{path}?done=1&language=en"))).await;
+        assert!(page.status == 200 && is_page(&page) && page.body.contains(says), "{}", page.body);
+        assert!(!page.body.contains("<form") && !page.body.contains("mara") && !page.body.contains("dw"), "{}", page.body);
+        let head = app.send(request("HEAD", &format!("{path}?done=1")).header("Accept", "text/html")).await;
+        assert_eq!((head.status, head.body.as_str()), (200, ""));
+    }
+    assert_eq!(app.everything().await, before, "nothing was asked of the store");
+    // To a program the query says nothing.
+    for (path, status) in [(ASK, 405), (CONFIRM, 404), (DISAVOW, 404)] {
+        assert_eq!(app.send(request("GET", &format!("{path}?done=1"))).await.status, status);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notice_never_speaks_the_language_of_whoever_changed_the_password() {
+    for (account, subject) in [("de", "Ihr Passwort für Doorward wurde geändert"), ("tlh", "Your Doorward password was changed")] {
+        let app = with_account(account).await;
+        let session = app.send(post("/api/login/", &json!({ "username": "mara", "password": "an older password" }))).await.text("token");
+        let change = json!({ "old_password": "an older password", "new_password": PASSWORD });
+        assert_eq!(app.send(post("/api/change_password/", &change).token(&session).header("Accept-Language", "es")).await.status, 200);
+        let token = token(&app).await;
+        let confirm = json!({ "token": token, "password": "nine brisk umbrellas" });
+        assert_eq!(app.send(post(CONFIRM, &confirm).header("Accept-Language", "es")).await.status, 200);
+        app.deliver().await;
+        let notices: Vec<String> =
+            app.mailbox.all().into_iter().filter(|mail| mail.disavowal_token().is_some()).map(|mail| mail.subject).collect();
+        assert_eq!(notices, [subject, subject], "{account}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,14 +12,16 @@ const APP: &str = "https://app.example.com";
 
 /// What is missing of the headers that every answer carries.
 fn lacks(answer: &Response) -> Vec<&'static str> {
-    const ALWAYS: [(&str, &str); 5] = [
+    // A page is referred to by its origin, so that browsers say whose form they send; its address, which holds the token, stays out either way.
+    let is_page = answer.headers.get("content-type").is_some_and(|content_type| content_type.starts_with("text/html"));
+    let always = [
         ("cache-control", "no-store"),
         ("x-content-type-options", "nosniff"),
-        ("referrer-policy", "no-referrer"),
+        ("referrer-policy", if is_page { "strict-origin" } else { "no-referrer" }),
         ("x-frame-options", "DENY"),
         ("strict-transport-security", "max-age=63072000; includeSubDomains"),
     ];
-    ALWAYS.iter().filter(|(name, value)| answer.headers.get(*name).is_none_or(|is| is != value)).map(|(name, _)| *name).collect()
+    always.iter().filter(|(name, value)| answer.headers.get(*name).is_none_or(|is| is != value)).map(|(name, _)| *name).collect()
 }
 
 #[tokio::test]
@@ -101,14 +103,21 @@ async fn posted(app: &App, headers: &[(&str, &str)]) -> Response {
 
 #[tokio::test]
 async fn a_post_from_a_page_that_is_neither_ours_nor_listed_is_refused() {
-    let app = App::configured(&[("ALLOWED_ORIGINS", "https://app.example.com, http://localhost:3000")]).await;
+    let app = App::configured(&[(
+        "ALLOWED_ORIGINS",
+        "HTTPS://App.example.com:443, http://localhost:3000, capacitor://localhost, chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+    )])
+    .await;
     app.sign_up("ann").await;
     for headers in [
         &[][..],
         &[("Origin", OURS)],
         &[("Origin", APP)],
         &[("Origin", "http://localhost:3000")],
-        // A form of ours, which sends no referrer, and says so by the browser's own word.
+        &[("Origin", "capacitor://localhost")],
+        &[("Origin", "chrome-extension://abcdefghijklmnopabcdefghijklmnop")],
+        // A form of ours behind a proxy, under whatever name: the browser says so itself.
+        &[("Origin", "https://accounts.example.net"), ("Sec-Fetch-Site", "same-origin")],
         &[("Origin", "null"), ("Sec-Fetch-Site", "same-origin")],
     ] {
         assert_eq!(posted(&app, headers).await.status, 200, "{headers:?}");
@@ -125,6 +134,10 @@ async fn a_post_from_a_page_that_is_neither_ours_nor_listed_is_refused() {
         &[("Origin", "https://app.example.com:8443")],
         &[("Origin", "http://app.example.com")],
         &[("Origin", "HTTPS://APP.EXAMPLE.COM")],
+        &[("Origin", "https://localhost")],
+        &[("Origin", "capacitor://localhost:1")],
+        &[("Origin", "ionic://localhost")],
+        &[("Origin", "http://App.example.com")],
         &[("Origin", "https://accounts.example.com"), ("Host", "accounts.example.com")],
         &[("Origin", "https://evil.example"), ("X-Forwarded-Host", "evil.example")],
     ] {
@@ -142,23 +155,65 @@ async fn only_a_listed_page_may_read_answers_refusals_included() {
     let refused = posted(&app, &[("Origin", APP)]).await;
     assert_eq!((refused.status, read_by(&refused)), (401, Some(APP.to_owned())));
     assert_eq!(refused.headers["vary"], "Origin");
-    assert!(!refused.headers.contains_key("access-control-allow-credentials"), "nothing here lives in a cookie");
+    assert_eq!(refused.headers["access-control-allow-credentials"], "true");
+    for header in ["Retry-After", "WWW-Authenticate", "x-amzn-Remapped-WWW-Authenticate"] {
+        assert!(refused.headers["access-control-expose-headers"].split(", ").any(|exposed| exposed == header), "{header}");
+    }
     assert_eq!(posted(&app, &[]).await.headers["vary"], "Origin");
 
     let asks = |origin: &str| {
         request("OPTIONS", "/api/login/")
             .header("Origin", origin)
             .header("Access-Control-Request-Method", "POST")
-            .header("Access-Control-Request-Headers", "content-type")
+            .header("Access-Control-Request-Headers", "authorization,content-type,x-csrftoken,sentry-trace,baggage")
     };
     let leave = app.send(asks(APP)).await;
-    assert_eq!(leave.headers["access-control-allow-headers"], "Authorization, Content-Type");
+    assert_eq!(leave.headers["access-control-allow-headers"], "authorization,content-type,x-csrftoken,sentry-trace,baggage");
+    assert_eq!(leave.headers["access-control-allow-methods"], "POST, OPTIONS");
+    assert_eq!(leave.headers["access-control-allow-credentials"], "true");
+    assert_eq!(leave.headers["vary"], "Origin, Access-Control-Request-Headers");
     assert_eq!((leave.status, read_by(&leave)), (204, Some(APP.to_owned())));
+    let odd = request("OPTIONS", "/api/login/").header("Origin", APP).header("Access-Control-Request-Headers", "x y, <b>");
+    assert_eq!(app.send(odd).await.headers["access-control-allow-headers"], "Authorization, Content-Type");
     let no_leave = app.send(asks("https://evil.example")).await;
     assert!(!no_leave.headers.keys().any(|name| name.starts_with("access-control-")));
 
     let closed = App::start().await;
     assert_eq!(read_by(&posted(&closed, &[("Origin", OURS)]).await), None, "with no list nobody else reads");
+}
+
+#[tokio::test]
+async fn a_page_of_ours_may_post_under_the_name_that_a_proxy_gives_it() {
+    let named = App::configured(&[("PUBLIC_URL", "https://Accounts.example.net:443/v1")]).await;
+    named.sign_up("ann").await;
+    assert_eq!(posted(&named, &[("Origin", "https://accounts.example.net")]).await.status, 200);
+    assert_eq!(posted(&named, &[("Origin", OURS)]).await.status, 200);
+    for foreign in ["https://accounts.example.net:8443", "http://accounts.example.net", "https://accounts.example.net.evil.example", "null"]
+    {
+        assert_eq!(posted(&named, &[("Origin", foreign)]).await.status, 403, "{foreign}");
+    }
+    // It is one of our own pages: there is nobody else to let read.
+    assert!(!posted(&named, &[("Origin", "https://accounts.example.net")]).await.headers.contains_key("access-control-allow-origin"));
+}
+
+#[tokio::test]
+async fn a_foreign_page_cannot_use_up_what_its_visitor_may_open() {
+    let app = App::configured(&[("ALLOWED_ORIGINS", APP), ("CONFIRM_CLIENT_LIMIT", "3/5m")]).await;
+    let open = |destination: &str, site: &str| {
+        let asked = request("GET", "/api/password_reset/confirm/?token=x").header("Accept", "image/avif,image/webp,*/*;q=0.8");
+        asked.header("Sec-Fetch-Site", site).header("Sec-Fetch-Dest", destination)
+    };
+    for destination in ["image", "iframe", "empty", "script", "object", ""] {
+        for _ in 0..2 {
+            let refused = app.send(open(destination, "cross-site")).await;
+            assert_eq!((refused.status, refused.json()), (403, json!({ "detail": "Origin not allowed." })), "{destination}");
+        }
+    }
+    // A person may come from another site, as from a mailbox; a listed page may ask.
+    assert_eq!(app.send(open("document", "cross-site")).await.status, 404);
+    assert_eq!(app.send(open("empty", "cross-site").header("Origin", APP)).await.status, 404);
+    assert_eq!(app.send(open("image", "none")).await.status, 404);
+    assert_eq!(app.send(open("document", "cross-site")).await.status, 429);
 }
 
 #[tokio::test]

@@ -25,6 +25,62 @@ async fn a_username_is_one_whatever_its_case_width_or_ligatures() {
 }
 
 #[tokio::test]
+async fn nobody_is_told_apart_by_characters_that_nobody_sees() {
+    let app = App::start().await;
+    assert_eq!(app.register("mara", "mara@example.com").await.status, 201);
+    for again in ["mara\u{3164}", "\u{115F}mara", "ma\u{1160}ra", "MARA\u{FFA0}\u{3164}"] {
+        let taken = app.register(again, "other@example.com").await;
+        assert_eq!((taken.status, taken.json()), (400, json!({ "username": [USERNAME_TAKEN] })), "{again:?}");
+        assert_eq!(app.send(login(again, PASSWORD)).await.status, 200, "{again:?}");
+    }
+    for nothing in ["\u{3164}", "\u{115F}\u{1160}\u{3164}\u{FFA0}", " \u{3164} "] {
+        let refused = app.register(nothing, "other@example.com").await;
+        let charset = "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.";
+        assert_eq!((refused.status, refused.json()), (400, json!({ "username": [charset] })), "{nothing:?}");
+    }
+}
+
+/// One rule for both, so that whoever can log in with an address can also ask for a link with it.
+#[tokio::test]
+async fn login_and_reset_take_the_same_addresses() {
+    let app = App::configured(&[("LOGIN_ACCOUNT_LIMIT", "1000/1m")]).await;
+    assert_eq!(app.register("ann", "ann@example.com").await.status, 201);
+    // Here the address is the username as well.
+    assert_eq!(app.register("bob@example.com", "bob@example.com").await.status, 201);
+    let takes = async |address: &str| {
+        let logged_in = app.send(login(address, PASSWORD)).await.status;
+        let asked = app.send(doorward_kit::requests::reset_request(address)).await.status;
+        assert!([(200, 200), (401, 400)].contains(&(logged_in, asked)), "{address:?}: {logged_in} {asked}");
+        logged_in == 200
+    };
+    for name in ["ann", "bob"] {
+        for around in
+            ["ADDRESS", " ADDRESS\n", "ADDRESS\u{200B}", "\u{FEFF}\u{200E}ADDRESS", "\u{202A}ADDRESS\u{202C} ", "\u{3164}ADDRESS\u{AD}"]
+        {
+            for address in [format!("{name}@example.com"), format!("{}@EXAMPLE.com", name.to_uppercase())] {
+                assert!(takes(&around.replace("ADDRESS", &address)).await, "{around:?}");
+            }
+        }
+        for odd in [
+            "N＠example.com",
+            "N@example．com",
+            "N@example。com",
+            "N\u{200B}@example.com",
+            "N@exam\u{AD}ple.com",
+            "N@@example.com",
+            "\u{200B}",
+        ] {
+            assert!(!takes(&odd.replace('N', name)).await, "{odd:?}");
+        }
+    }
+    // A name of another width is the same name still, as is one in another normalization form.
+    assert_eq!(app.register("josé", "jose@example.com").await.status, 201);
+    for name in ["ａｎｎ", "JOSE\u{301}"] {
+        assert_eq!(app.send(login(name, PASSWORD)).await.status, 200, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn an_address_is_one_whatever_its_case_and_the_form_of_its_domain() {
     let app = App::start().await;
     for (first, again) in [("ann@example.com", "ANN@Example.COM"), ("ann@münchen.de", "Ann@xn--mnchen-3ya.DE")] {
