@@ -156,9 +156,9 @@ preview: $(browser) ## Every mail and page in every language with made-up data, 
 snapshots: $(call tool,snapshots) ## Shows what changed in mails, pages and other snapshots, and takes it: make snapshots [ACCEPT=all]
 	@PATH="$(brought)/snapshots/bin:$$PATH" && { INSTA_UPDATE=new INSTA_FORCE_PASS=1 $(rust_tests) --no-fail-fast && cargo insta $(if $(ACCEPT),accept,review) --workspace; }
 
-coverage: $(if $(filter x86_64,$(machine)),$(call tool,coverage)) #+ Prints which lines of shared/, functions/ and admin/ the tests of `make check` run
+coverage: $(if $(filter x86_64,$(machine)),.tools/coverage/linked) #+ Prints which lines of shared/, functions/ and admin/ the tests of `make check` run
 	@PATH="$(brought)/coverage/bin:$$PATH" $(llvm) cargo llvm-cov --locked --workspace --exclude doorward-stack-tests --lib --test '*' \
-	    --ignore-filename-regex '^$(CURDIR)/(tests|fuzz)/' $(ARGS)
+	    --ignore-filename-regex '^$(CURDIR)/(tests|fuzz)/'
 
 permissions: $(call tool,lint) #+ Writes infra/permissions.txt, every permission of every function, from the template
 	@.tools/lint/bin/python infra/checks/permissions.py
@@ -229,7 +229,7 @@ endef
 # zig knows C++, but rustc does not know where its library is.
 cxx = CXX="$(CXX)"$(if $(filter $(brought)/%,$(CXX)), CXXSTDLIB=c++ LIBRARY_PATH="$(dir $(CXX))")
 # cargo-llvm-cov asks rustup where these are not brought.
-llvm = $(if $(wildcard .tools/coverage/bin/llvm-cov),LLVM_COV="$(brought)/coverage/bin/llvm-cov" LLVM_PROFDATA="$(brought)/coverage/bin/llvm-profdata" \
+llvm = $(if $(filter x86_64,$(machine)),LLVM_COV="$(brought)/coverage/bin/llvm-cov" LLVM_PROFDATA="$(brought)/coverage/bin/llvm-profdata" \
     LD_LIBRARY_PATH="$(brought)/coverage/lib/x86_64-unknown-linux-gnu")
 
 # The one pip. On a Python that is too old, or has no venv, everything ends here.
@@ -249,6 +249,10 @@ llvm = $(if $(wildcard .tools/coverage/bin/llvm-cov),LLVM_COV="$(brought)/covera
 	@rm -rf .tools/$*
 	@$(PYTHON) -m venv --without-pip .tools/$*
 	@.tools/pip/bin/python -m pip --python .tools/$*/bin/python install --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes --requirement $<
+	@touch $@
+
+.tools/coverage/linked: .tools/coverage/installed
+	@for library in c++ c++abi unwind; do ln -sf "lib$$library.so.1.0" ".tools/coverage/lib/x86_64-unknown-linux-gnu/lib$$library.so.1"; done
 	@touch $@
 
 .tools/node/bin/node: .tools/node/installed
