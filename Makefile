@@ -98,7 +98,7 @@ admin: $(if $(STACK),$(call tool,aws)) ## An operator's commands: make admin ARG
 
 # ---- Checks ----
 
-.PHONY: check test test-long lint-rust lint-templates unit stack-test fuzz openapi schemathesis browser preview snapshots coverage permissions sbom size pins release-notes
+.PHONY: check test test-long lint lint-rust lint-templates unit stack-test fuzz openapi schemathesis browser preview snapshots coverage permissions sbom size pins release-notes
 check: lint-rust unit ## Formatting, clippy, units and API tests: what Rust alone can check
 
 # In parallel. What compiles or runs long shows what it does meanwhile ($(live)); the rest is shown step by step.
@@ -106,6 +106,8 @@ test: ## Everything that has to hold before a change goes in
 	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target lint-rust lint-templates unit stack-test
 
 test-long: fuzz preview size #+ What takes long and finds little in most changes; CI runs it after `make test`
+
+lint: lint-rust lint-templates #+ Formatting, clippy, docs, dependencies, templates, permissions
 
 lint-rust: #+ Formatting, clippy and docs
 	@cargo fmt --all --check
@@ -141,7 +143,7 @@ schemathesis: $(call tool,schemathesis) $(call tool,local) #+ Asks a deployed st
 	$(stack) with_stack sh -c '$(schemathesis)'
 
 openapi: #+ Checks docs/openapi.json against the code
-	cargo test --locked --workspace --exclude doorward-stack-tests --test api openapi:: wire::
+	cargo test --locked --workspace --exclude doorward-stack-tests --test api -- openapi:: wire::
 
 fuzz: $(call tool,fuzz) $(if $(filter $(brought)/%,$(CXX)),.tools/c++/c++) #+ Lets libFuzzer look for what no parser expects: make fuzz RUNS=1000000
 	@for target in $(fuzzed); do $(call step,$$target: $(RUNS) executions); mkdir -p fuzz/corpus/$$target; \
