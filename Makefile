@@ -3,17 +3,11 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 PYTHON ?= python3
-EVENT ?=
-URL ?=
-ARGS ?=
-# The stack on AWS that `make admin` works on; the local one when empty.
-STACK ?=
-# What `make bench` measures (all where empty), and the zips that it takes where they are not to be built.
-PARTS ?=
-LAMBDA_DIR ?=
-# What `make calibrate` may spend on a hash.
-MEMORY_KIB ?= 19456
-BUDGET_MS ?= 100
+# What somebody types for a program. Make expands none of it and no shell sees it: programs find it in the environment, letter for letter,
+# because an e-mail address may be a command to a shell. `test_typed.py` tries every recipe.
+typed := ARGS EVENT PARAMS PORT RAW STACK STATE URL MEMORY_KIB BUDGET_MS PARTS LAMBDA_DIR QUICK AT TABLES CONFIRM
+$(foreach name,$(typed),$(if $(filter-out undefined,$(origin $(name))),$(eval override $(name) := $$(value $(name)))$(eval export $(name))))
+# LAMBDA_DIR: the zips that `make bench` and `make deploy` take where they are not to be built.
 # What `make build` builds for: x86_64 or arm64.
 ARCH ?= x86_64
 
@@ -36,10 +30,13 @@ ACCEPT ?=
 LARGEST_ZIP := 3000000
 LARGEST := confirm-reset
 
-export PORT PARAMS STATE STACK CHROMIUM LAMBDA_DIR QUICK
+export CHROMIUM MAKECMDGOALS
 
 tool = .tools/$(1)/installed
 stack = .tools/local/bin/python infra/local
+# What asks AWS runs where all of its tools are, so that whatever logs in to AWS does for all; the local stack has less to bring.
+operator = .tools/$(if $(STACK),aws,local)
+operate = exec $(operator)/bin/python infra/operate
 browser = $(if $(filter $(brought)/%,$(CHROMIUM)),.tools/chromium/chromium,chromium) tests/browser/node_modules/installed
 # What asks a deployed stack: each leaves it as it found it, but for accounts.
 stack_tests = cargo test --locked --workspace --test stack_flow --test stack_wire
@@ -50,7 +47,7 @@ schemathesis = .tools/schemathesis/bin/schemathesis run docs/openapi.json --url 
 # Everything that needs no stack. Programs have no tests of their own (tests/api/tests/builds.rs), so none of their test programs is linked.
 rust_tests = cargo test --locked --workspace --exclude doorward-stack-tests --lib --test '*'
 fuzzed = $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
-functions = $(notdir $(patsubst %/,%,$(wildcard functions/*/)))
+functions = $(basename $(notdir $(wildcard functions/src/bin/*.rs)))
 target = $(if $(filter arm64,$(ARCH)),aarch64,x86_64)-unknown-linux-gnu
 zip = zip() { PATH="$(CURDIR)/.tools/build/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.tools/build" \
     cargo lambda build --locked --release --target $(target) --package $$1 --bin $$2 && .tools/build/bin/python infra/pack.py $$3 target/lambda/$$2; }; zip
@@ -60,7 +57,7 @@ help: ## Shows this
 	@$(call targets,"##")
 	@echo
 	@echo '`make help-all` shows the rest.'
-	@echo 'PORT=4567 moves the local stack. PARAMS="Name=value …" overrides template parameters. AUTH=true enforces IAM.'
+	@echo 'PORT=4567 moves the local stack. PARAMS="Name=value …" overrides template parameters, also the next time. AUTH=true enforces IAM.'
 
 help-all: #+ Shows every target
 	@$(call targets,"##" "#+")
@@ -73,15 +70,18 @@ endef
 
 # ---- On this machine ----
 
-.PHONY: dev up down mail logs replay admin
+.PHONY: dev up down reset mail logs replay admin
 dev: $(call tool,local) ## Runs the whole thing here and follows changes; Ctrl-C stops it
 	@exec $(stack) dev
 
 up: $(call tool,local) ## The same in the background; writes .local/stack.env
 	@exec $(stack) up
 
-down: $(call tool,local) ## Stops it
+down: $(call tool,local) ## Stops it; accounts are kept for the next time
 	@exec $(stack) down
+
+reset: $(call tool,local) ## Stops it and forgets accounts and parameters
+	@exec $(stack) reset
 
 mail: $(call tool,local) ## Prints the newest mail
 	@exec $(stack) mail
@@ -89,12 +89,11 @@ mail: $(call tool,local) ## Prints the newest mail
 logs: $(call tool,local) ## Prints what the functions logged
 	@exec $(stack) logs
 
-replay: $(call tool,local) ## Runs an event against it: make replay EVENT=events/login.json
-	@exec $(stack) replay $(EVENT)
+replay: $(call tool,local) ## Runs an event against it, as an account of its own: make replay EVENT=login
+	@exec $(stack) replay
 
-admin: $(if $(STACK),$(call tool,aws)) ## An operator's commands: make admin ARGS="show ada@example.org"; STACK=name works on AWS
-	@variables="$$($(if $(STACK),.tools/aws/bin/python infra/environment.py $(STACK),cat $(or $(STATE),.local)/stack.env))" && eval "$$variables" && \
-	    cargo run --locked --quiet -p doorward-admin -- $(ARGS)
+admin: $(operator)/installed ## An operator's commands: make admin ARGS='show ada@example.org'; STACK=name works on AWS
+	@$(operate) admin
 
 # ---- Checks ----
 
@@ -177,42 +176,56 @@ sbom: $(call tool,lint) #+ Writes target/doorward.cdx.json, what the functions a
 
 size: $(call tool,build) #+ Builds the largest function as it goes to Lambda and weighs it
 	@[ "$(machine)" = x86_64 ] || { echo "size: the bound was measured on x86_64; nothing is weighed here."; exit 0; }; \
-	$(zip) $(LARGEST) $(LARGEST) --at-most=$(LARGEST_ZIP)
+	$(zip) doorward-functions $(LARGEST) --at-most=$(LARGEST_ZIP)
 
 .PHONY: probe
-probe: #+ Asks a deployment whether the time of its answers gives accounts away: make probe URL=$$API_URL
-	@cargo run --locked --quiet --release -p doorward-probe --bin probe -- $(URL) $(ARGS)
+probe: $(operator)/installed #+ Asks a deployment whether the time of its answers gives accounts away: make probe URL=$$API_URL [STACK=name]
+	@$(operate) probe
 
 # ---- Figures ----
 
 .PHONY: bench bench-zips calibrate calibrate-zip
 bench: $(if $(LAMBDA_DIR),,build bench-zips) $(call tool,bench) #+ Measures speed, size and cost, and writes docs/bench: make bench PARTS="cold warm"
 	cargo build --locked --workspace --exclude doorward-stack-tests --example store
-	.tools/bench/bin/python tests/bench $(PARTS)
+	.tools/bench/bin/python tests/bench $$PARTS
 
 bench-zips: calibrate-zip
 	@$(zip) doorward-bench-empty empty && zip doorward-bench-calls calls
 
-calibrate: calibrate-zip #+ Prints what cost of a hash a time affords here: make calibrate MEMORY_KIB=19456 BUDGET_MS=100
-	@target/$(target)/release/calibrate --memory-kib $(MEMORY_KIB) --budget-ms $(BUDGET_MS)
+calibrate: $(call tool,local) #+ Prints what cost of a hash a time affords here: make calibrate MEMORY_KIB=19456 BUDGET_MS=100
+	@exec $(stack) calibrate
 
 calibrate-zip: $(call tool,build)
 	@$(zip) doorward-calibrate calibrate
 
 # ---- To AWS, and there ----
 
-.PHONY: build deploy doctor set
+.PHONY: build deploy restore delete doctor set
 build: $(call tool,build) #+ Release zips as Lambda wants them, in target/lambda; ARCH=arm64 for Graviton
-	@for function in $(functions); do echo "==> $$function"; $(zip) $$function $$function || exit 1; done
+	@for function in $(functions); do echo "==> $$function"; $(zip) doorward-functions $$function || exit 1; done
 
-deploy: build $(call tool,aws) ## Deploys to AWS; asks what it needs on first use
-	.tools/aws/bin/sam deploy --config-file $(CURDIR)/infra/samconfig.toml $(if $(wildcard infra/samconfig.toml),,--guided) --template-file infra/template.yaml
+# The functions' configuration as a program, in target/lambda/check-settings. For this machine, which is to run it.
+.PHONY: check-settings
+check-settings: $(call tool,build)
+	@PATH="$(CURDIR)/.tools/build/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.tools/build" \
+	    cargo lambda build --locked --release --target $(machine)-unknown-linux-gnu --package doorward-admin --bin check-settings
 
-doctor: $(call tool,local) ## Says what is wrong with the local stack, and how to mend it; with a stack in AWS: make doctor STACK=name
-	@exec .tools/local/bin/python infra/operate doctor
+# LAMBDA_DIR=directory takes the zips there (<function>/bootstrap.zip), and check-settings if it is there, and builds none. It asks before it
+# changes anything where there is a terminal.
+deploy: $(call tool,aws) ## Builds and deploys to AWS: make deploy PARAMS="Sender=accounts@your.domain" [STACK=name] [AWS_REGION=…]
+	@exec .tools/aws/bin/python infra/aws deploy
 
-set: $(call tool,local) ## Changes parameters of a deployed stack, no more: make set PARAMS=Registration=closed [STACK=name]
-	@exec .tools/local/bin/python infra/operate set
+restore: $(call tool,aws) ## Puts the accounts back to an instant of the last 35 days: make restore STACK=name AT=2026-01-31T12:00:00Z
+	@exec .tools/aws/bin/python infra/aws restore
+
+delete: $(call tool,aws) ## Takes a stack away and leaves its accounts: make delete STACK=name; TABLES=yes takes them too
+	@exec .tools/aws/bin/python infra/aws delete
+
+doctor: $(operator)/installed ## Says what is wrong with the local stack, and how to mend it; with a stack in AWS: make doctor STACK=name
+	@$(operate) doctor
+
+set: $(operator)/installed ## Changes parameters of a deployed stack, no more: make set PARAMS=Registration=closed [STACK=name]
+	@$(operate) set
 
 # ---- Tools ----
 
@@ -264,6 +277,10 @@ llvm = $(if $(filter x86_64,$(machine)),LLVM_COV="$(brought)/coverage/bin/llvm-c
 .tools/c++/c++: $(call tool,build) fuzz/compiler.py
 	$(live)@echo "==> Making a C++ compiler of zig in .tools/c++ (once; a minute)"
 	@.tools/build/bin/python fuzz/compiler.py .tools/c++
+
+# A command that nobody knows is named, with the nearest that is.
+.DEFAULT:
+	@exec $(PYTHON) infra/unknown.py $(firstword $(MAKEFILE_LIST))
 
 .PHONY: chromium
 chromium:

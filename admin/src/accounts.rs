@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use doorward::{
-    account::{Account, AccountId, EmailAddress, LONGEST_EMAIL, Username, email_key},
+    account::{Account, AccountId, EmailAddress, LONGEST_EMAIL, Registered, Taken, Username},
+    caller::Caller,
     clock::{Timestamp, after, rfc3339},
-    mail::Origin,
-    store::{Deleted, Names, Registered, ResetRequest, Switched, Taken},
+    lifecycle::{Deleted, Invited, Switched},
+    outbox::ResetRequest,
 };
 
 use crate::{Admin, Failure, Terminal};
@@ -29,8 +30,8 @@ impl Admin {
         );
         for (name, value) in [
             ("id", account.id.to_string()),
-            ("username", account.username.clone()),
-            ("email", account.email.clone()),
+            ("username", account.username.as_str().to_owned()),
+            ("email", account.email.as_str().to_owned()),
             ("state", state(account).to_owned()),
             ("created", rfc3339(account.created_at)),
             ("password set", rfc3339(account.password_changed_at)),
@@ -50,17 +51,22 @@ impl Admin {
         let (username, email) = parse_names(username, email).map_err(Failure::Refused)?;
         let now = self.clock.now();
         let id = AccountId::from(self.entropy.uuid(now));
-        let account = Account::new(id, username.as_str(), email.as_str(), self.hasher.unknowable(), now);
-        let names = Names { username: username.folded().to_owned(), email: email.folded().to_owned() };
-        match self.store.register(&account, &names, Some(&wish(&account, now))).await? {
+        let account = Account::new(id, username, email, self.hasher.unknowable(), now);
+        match self.store.invite(&account, &reset_request(&account, now)).await? {
             Registered::Now => Ok(writeln!(terminal.out, "{id} is made; a link to choose a password is on its way.")?),
-            Registered::Taken(taken) => Err(Failure::Refused(taken_names(taken).to_owned())),
+            Registered::Taken(taken) => Err(Failure::Refused(taken_names(Some(taken)).to_owned())),
         }
     }
 
-    pub(crate) async fn switch(&self, account: &Account, active: bool, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-        match self.store.switch(account.id, active).await? {
-            Switched::Now if active => Ok(writeln!(terminal.out, "{} is switched on.", account.id)?),
+    pub(crate) async fn activate(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+        match self.store.activate(account.id).await? {
+            Switched::Now => Ok(writeln!(terminal.out, "{} is switched on.", account.id)?),
+            Switched::Missing => Err(Failure::NoAccount),
+        }
+    }
+
+    pub(crate) async fn deactivate(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+        match self.store.deactivate(account.id).await? {
             Switched::Now => Ok(writeln!(terminal.out, "{} is switched off; its sessions are over.", account.id)?),
             Switched::Missing => Err(Failure::NoAccount),
         }
@@ -68,9 +74,9 @@ impl Admin {
 
     pub(crate) async fn delete(&self, account: &Account, yes: bool, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         if !yes {
-            let question = format!("This cannot be undone. To delete {} ({}), type its username", account.username, account.id);
+            let question = format!("This cannot be undone. To delete {} ({}), type its username", account.username.as_str(), account.id);
             let typed = (terminal.ask)(&question).map_err(|_| Failure::Refused("nobody is there to ask; --yes goes without".to_owned()))?;
-            if typed.trim() != account.username {
+            if typed.trim() != account.username.as_str() {
                 return Err(Failure::Refused("that is not its username; nothing was deleted".to_owned()));
             }
         }
@@ -86,11 +92,22 @@ impl Admin {
     }
 
     pub(crate) async fn reset(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-        if account.usable_password().is_none() {
+        if !account.active {
             return Err(Failure::Refused(format!("no link is mailed to an account that is {}", state(account))));
         }
-        self.store.request_reset_at_once(&wish(account, self.clock.now())).await?;
+        if account.usable_password().is_none() {
+            return self.invite(account, terminal).await;
+        }
+        self.store.request_reset_at_once(&reset_request(account, self.clock.now())).await?;
         Ok(writeln!(terminal.out, "A reset link for {} is on its way, unless one was sent minutes ago.", account.id)?)
+    }
+
+    /// The mail with which a new account begins, for one that has no password yet.
+    async fn invite(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+        match self.store.invite_again(account.id, &self.hasher.unknowable(), &reset_request(account, self.clock.now())).await? {
+            Invited::Now => Ok(writeln!(terminal.out, "{} had no password; a link to choose one is on its way.", account.id)?),
+            Invited::Overtaken => Err(Failure::Refused("the account changed meanwhile; look at it again".to_owned())),
+        }
     }
 }
 
@@ -103,14 +120,13 @@ fn state(account: &Account) -> &'static str {
     }
 }
 
-/// A wish for a link, from nowhere.
-fn wish(account: &Account, now: Timestamp) -> ResetRequest {
+/// A reset request by an operator, who is no caller.
+fn reset_request(account: &Account, now: Timestamp) -> ResetRequest {
     ResetRequest {
-        folded: email_key(&account.email),
         email: account.email.clone(),
         // Only what was asked after the password was set makes a link.
         requested_at: now.max(after(account.password_changed_at, Duration::from_millis(1))),
-        origin: Origin::default().in_language_of(account),
+        caller: Caller::default().in_language(account.language()),
     }
 }
 
@@ -127,11 +143,11 @@ pub(crate) fn parse_names(username: &str, email: &str) -> Result<(Username, Emai
 }
 
 /// Which names are taken, in words.
-pub(crate) fn taken_names(taken: Taken) -> &'static str {
-    match (taken.username, taken.email) {
-        (true, true) => "another account has this username, and one this e-mail address",
-        (true, false) => "another account has this username, in whatever case",
-        (false, true) => "another account has this e-mail address, in whatever case",
-        (false, false) => "the names were taken and free again; run it once more",
+pub(crate) fn taken_names(taken: Option<Taken>) -> &'static str {
+    match taken {
+        Some(Taken::Both) => "another account has this username, and one this e-mail address",
+        Some(Taken::Username) => "another account has this username, in whatever case",
+        Some(Taken::Email) => "another account has this e-mail address, in whatever case",
+        None => "the names were taken and free again; run it once more",
     }
 }

@@ -6,20 +6,19 @@ mod accounts;
 mod import;
 mod mail;
 
-use std::{
-    io::{self, Write},
-    path::PathBuf,
-};
+use std::io::{self, Write};
 
 use clap::{Parser, Subcommand};
 use doorward::{
     account::{Account, AccountId},
     clock::Clock,
-    config::{Misconfigured, Settings},
+    config::{ConfigError, Settings},
     entropy::Entropy,
+    fault::Fault,
     password::Hasher,
-    store::{Fault, Store},
+    store::{Store, Table},
 };
+pub use import::Import;
 
 /// What an operator types.
 #[derive(Debug, Parser)]
@@ -30,12 +29,12 @@ pub struct Arguments {
     pub command: Command,
 }
 
-/// What there is to do. An account is named by its username, its e-mail address or its id.
+/// What there is to do. An account is named by its id, its username or its e-mail address; `id:…` is its id and nothing else.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Shows an account: its state, sessions, networks, reset link
     Show {
-        /// Username, e-mail address or id
+        /// Id, username or e-mail address
         account: String,
     },
     /// Makes an account and mails its owner a link to choose a password
@@ -47,17 +46,17 @@ pub enum Command {
     },
     /// Switches an account on
     Activate {
-        /// Username, e-mail address or id
+        /// Id, username or e-mail address
         account: String,
     },
     /// Switches an account off and ends its sessions
     Deactivate {
-        /// Username, e-mail address or id
+        /// Id, username or e-mail address
         account: String,
     },
     /// Deletes an account with everything of its, for good
     Delete {
-        /// Username, e-mail address or id
+        /// Id, username or e-mail address
         account: String,
         /// Do not ask
         #[arg(long)]
@@ -65,12 +64,12 @@ pub enum Command {
     },
     /// Ends every session of an account
     EndSessions {
-        /// Username, e-mail address or id
+        /// Id, username or e-mail address
         account: String,
     },
-    /// Mails an account's owner a reset link
+    /// Mails an account's owner a reset link; the first one, where it has no password yet
     Reset {
-        /// Username, e-mail address or id
+        /// Id, username or e-mail address
         account: String,
     },
     /// Mail that failed
@@ -80,16 +79,7 @@ pub enum Command {
         command: MailCommand,
     },
     /// Brings accounts with their password hashes from elsewhere
-    Import {
-        /// JSON lines: username, email, password (a hash), `is_active`, `date_joined`
-        file: PathBuf,
-        /// Check everything, write nothing
-        #[arg(long)]
-        dry_run: bool,
-        /// How many accounts are written at the same time
-        #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
-        at_once: u16,
-    },
+    Import(Import),
 }
 
 /// What there is to do with mail that failed.
@@ -113,13 +103,16 @@ pub enum MailCommand {
 pub enum Failure {
     /// The environment lacks something.
     #[error("{0}; `make admin` reads it from .local/stack.env, or from AWS with STACK=name")]
-    Misconfigured(#[from] Misconfigured),
+    Misconfigured(#[from] ConfigError),
     /// The store failed.
     #[error("{0}")]
     Store(#[from] Fault),
     /// Nobody has this name or id.
     #[error("no account has this username, e-mail address or id")]
     NoAccount,
+    /// It is the id of one account and a name of another: anybody can register a username that looks like an id.
+    #[error("this is the id of one account and the username of another, so say which: id:{0} or id:{1}")]
+    Ambiguous(AccountId, AccountId),
     /// It cannot be done, and why.
     #[error("{0}")]
     Refused(String),
@@ -145,6 +138,16 @@ pub struct Admin {
 }
 
 impl Admin {
+    /// An operator of the stack whose Region, credentials and tables the environment names.
+    pub fn of_environment() -> Result<Self, Misconfigured> {
+        let mut settings = Settings::from_environment();
+        settings.text("AWS_REGION");
+        let store = Store::connect(&mut settings, &[Table::Accounts, Table::Limits, Table::Outbox], Entropy::system());
+        let admin = Self::new(&mut settings, store, Clock::system(), Entropy::system());
+        settings.finish()?;
+        Ok(admin)
+    }
+
     /// An operator as configured. `ARGON2_…` is what the functions are configured with.
     pub fn new(settings: &mut Settings, store: Store, clock: Clock, entropy: Entropy) -> Self {
         Self { store, hasher: Hasher::configured(settings, entropy.clone()), clock, entropy }
@@ -156,25 +159,31 @@ impl Admin {
         match command {
             Command::Show { account } => self.show(&self.find(&account).await?, terminal).await,
             Command::Create { username, email } => self.create(&username, &email, terminal).await,
-            Command::Activate { account } => self.switch(&self.find(&account).await?, true, terminal).await,
-            Command::Deactivate { account } => self.switch(&self.find(&account).await?, false, terminal).await,
+            Command::Activate { account } => self.activate(&self.find(&account).await?, terminal).await,
+            Command::Deactivate { account } => self.deactivate(&self.find(&account).await?, terminal).await,
             Command::Delete { account, yes } => self.delete(&self.find(&account).await?, yes, terminal).await,
             Command::EndSessions { account } => self.end_sessions(&self.find(&account).await?, terminal).await,
             Command::Reset { account } => self.reset(&self.find(&account).await?, terminal).await,
             Command::Mail { command: MailCommand::Failed } => self.list_failed(terminal).await,
             Command::Mail { command: MailCommand::Retry { ids, all } } => self.retry(&ids, all, terminal).await,
-            Command::Import { file, dry_run, at_once } => self.import(&file, dry_run, at_once.into(), terminal).await,
+            Command::Import(import) => self.import(&import, terminal).await,
         }
     }
 
+    /// The one account that this can mean.
     async fn find(&self, name: &str) -> Result<Account, Failure> {
-        let found = match name.parse::<AccountId>() {
+        if let Some(id) = name.strip_prefix("id:") {
+            let id = id.parse::<AccountId>().map_err(|_| Failure::NoAccount)?;
+            return self.store.account(id).await?.ok_or(Failure::NoAccount);
+        }
+        let by_id = match name.parse::<AccountId>() {
             Ok(id) => self.store.account(id).await?,
             Err(_) => None,
         };
-        match found {
-            Some(account) => Ok(account),
-            None => self.store.account_by_login_name(name).await?.ok_or(Failure::NoAccount),
+        match (by_id, self.store.account_by_login_name(name).await?) {
+            (Some(one), Some(other)) if one.id != other.id => Err(Failure::Ambiguous(one.id, other.id)),
+            (Some(account), _) | (None, Some(account)) => Ok(account),
+            (None, None) => Err(Failure::NoAccount),
         }
     }
 }

@@ -2,13 +2,11 @@
 
 use std::sync::LazyLock;
 
-use authorizer::{Authorizer, Question};
-use doorward::{clock::Clock, config::Settings};
+use doorward_functions::{Authorizer, Function as _, Question};
 
-use crate::{RUNTIME, unreachable_store};
+use crate::{RUNTIME, wiring};
 
-static AUTHORIZER: LazyLock<Authorizer> =
-    LazyLock::new(|| Authorizer::new(&mut Settings::from_pairs([]), unreachable_store(), Clock::system()));
+static AUTHORIZER: LazyLock<Authorizer> = LazyLock::new(|| Authorizer::new(&mut wiring(&[])));
 
 /// Holds what the module says.
 pub fn check(data: &[u8]) {

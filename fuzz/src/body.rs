@@ -4,7 +4,8 @@ use doorward::http::{Field, Fields, Refusal, Request};
 use lambda_http::{Body, http};
 use serde_json::Value;
 
-const TYPES: [&str; 4] = ["application/json", "application/x-www-form-urlencoded", "Application/JSON ; charset=x", "text/plain"];
+const TYPES: [&str; 5] =
+    ["application/json", "application/x-www-form-urlencoded", "Application/JSON ; charset=x", "text/plain", "multipart/form-data; boundary=x"];
 const NAMES: [&str; 3] = ["username", "password", "token"];
 
 /// Holds what the module says.
@@ -34,7 +35,12 @@ pub fn check(data: &[u8]) {
         Err(refusal) => {
             let known = matches!(
                 refusal,
-                Refusal::MediaType(_) | Refusal::TooLarge | Refusal::Unreadable(_) | Refusal::TooManyFields | Refusal::NoObject(_)
+                Refusal::MediaType(_)
+                    | Refusal::TooLarge
+                    | Refusal::Unreadable(_)
+                    | Refusal::NoMultipart(_)
+                    | Refusal::TooManyFields
+                    | Refusal::NoObject(_)
             );
             assert!(known, "{}", refusal.code());
         }

@@ -3,25 +3,33 @@
 use std::sync::{Arc, LazyLock};
 
 use doorward::{
-    config::Settings,
-    http::{Answer, Edge, Endpoint, Field, Fields, Method, Refusal, Request, credentials, ok},
+    http::{Answer, Field, Fields, Method, Refusal, Request, credentials, ok},
+    store::Table,
 };
+use doorward_functions::{Edge, Endpoint, Function, Wiring};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, value::RawValue};
 
-use crate::RUNTIME;
+use crate::{RUNTIME, wiring};
 
 /// Reads everything of a request that any endpoint reads.
 struct Reads;
 
-impl Endpoint for Reads {
-    fn allow(&self) -> &'static str {
-        "GET, POST, OPTIONS"
+impl Function for Reads {
+    const NAME: &str = "reads";
+    const TABLES: &[Table] = &[];
+
+    fn new(_: &mut Wiring) -> Self {
+        Self
     }
+}
+
+impl Endpoint for Reads {
+    const ROUTES: &[&str] = &[];
+    const METHODS: &[Method] = &[Method::GET, Method::POST];
 
     async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
-        request.allow(&[Method::GET, Method::POST], self.allow())?;
-        let _ = (request.reader(), request.origin(), request.query("token").map(str::len), request.client.counted());
+        let _ = (request.reader(), request.caller(), request.query("token").map(str::len), request.client.counted());
         credentials(&request.headers)?;
         let mut fields = Fields::of(request.form()?);
         let name = fields.take_checked("username", Field::Text, Some(150));
@@ -34,10 +42,9 @@ impl Endpoint for Reads {
 }
 
 static EDGE: LazyLock<Arc<Edge>> = LazyLock::new(|| {
-    let pairs = [("ALLOWED_ORIGINS", "https://app.example.com"), ("TRUSTED_PROXY_HOPS", "1")];
-    let mut settings = Settings::from_pairs(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    let edge = Edge::configured(&mut settings);
-    settings.finish().expect("a configuration");
+    let mut wiring = wiring(&[("ALLOWED_ORIGINS", "https://app.example.com"), ("TRUSTED_PROXY_HOPS", "1")]);
+    let edge = Edge::configured(&mut wiring);
+    wiring.finish().expect("a configuration");
     Arc::new(edge)
 });
 

@@ -14,9 +14,12 @@ pub mod stream_event;
 use std::sync::LazyLock;
 
 use doorward::{
+    clock::Clock,
+    config::Settings,
     entropy::Entropy,
     store::{Store, Tables},
 };
+use doorward_functions::Wiring;
 use tokio::runtime::{Builder, Runtime};
 
 /// Every target by its name, which is also that of its program and of its folder of seeds.
@@ -39,7 +42,13 @@ fn text(data: &[u8]) -> &str {
 /// A runtime of one thread.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Builder::new_current_thread().enable_time().build().expect("a runtime"));
 
-/// A store that nobody must ask: it has no way to reach one.
+/// The parts that a function is built from, with these settings and a store that it must not ask.
+fn wiring(settings: &[(&str, &str)]) -> Wiring {
+    let settings = Settings::from_pairs(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    Wiring::new(settings, unreachable_store(), Clock::system(), Entropy::system())
+}
+
+/// A store that has no way to reach its tables.
 fn unreachable_store() -> Store {
     use aws_sdk_dynamodb::{
         Client, Config,

@@ -13,9 +13,7 @@ fn rendered(quoted: &str) -> Rendered {
     let (_, sample) = ResetMail::samples(Language::default()).swap_remove(0);
     // The configuration refuses a product whose name holds these.
     let product = Product { name: quoted.replace(char::is_control, ""), ..sample.product.clone() };
-    let mut origin = sample.origin.clone();
-    quoted.clone_into(&mut origin.address);
-    ResetMail { product, origin, link: format!("https://accounts.example.com/{quoted}"), ..sample }.render().expect("a mail")
+    ResetMail { product, link: format!("https://accounts.example.com/{quoted}"), ..sample }.render().expect("a mail")
 }
 
 /// How often a mail opens or closes a tag or a quotation.

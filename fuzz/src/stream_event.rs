@@ -2,10 +2,10 @@
 
 use std::{sync::LazyLock, time::Duration};
 
-use doorward::{clock::Clock, config::Settings, entropy::Entropy, mail::Sender};
-use mailer::{Mailer, Records};
+use doorward::mail::Sender;
+use doorward_functions::mailer::{Mailer, Record, Records};
 
-use crate::{RUNTIME, unreachable_store};
+use crate::{RUNTIME, wiring};
 
 static MAILER: LazyLock<Mailer> = LazyLock::new(|| {
     use aws_sdk_sesv2::{
@@ -14,14 +14,13 @@ static MAILER: LazyLock<Mailer> = LazyLock::new(|| {
     };
     let config = Config::builder().behavior_version(BehaviorVersion::latest()).region(Region::new("eu-central-1")).build();
     let sender = Sender::new(Client::from_conf(config), "accounts@example.com".to_owned(), None);
-    let mut settings = Settings::from_pairs([("LINK_BASE".to_owned(), "https://accounts.example.com".to_owned())]);
-    Mailer::new(&mut settings, unreachable_store(), sender, Clock::system(), Entropy::system())
+    Mailer::over(&mut wiring(&[("LINK_BASE", "https://accounts.example.com")]), sender)
 });
 
 /// Holds what the module says.
 pub fn check(data: &[u8]) {
     let Ok(records) = serde_json::from_slice::<Records>(data) else { return };
-    let is_new = |record: &&mailer::Record| {
+    let is_new = |record: &&Record| {
         let keys = &record.dynamodb.keys;
         record.event_name == "INSERT" && !keys.pk.value.is_empty() && !keys.sk.value.is_empty()
     };

@@ -24,10 +24,10 @@ const OURS: Colour = Colour { red: 0x0b, green: 0x63, blue: 0x57 };
 /// The background of pages and mails in the dark, on which the colour's lighter sister stands.
 const DARK: Colour = Colour { red: 0x1e, green: 0x20, blue: 0x22 };
 const WHITE: Colour = Colour { red: 255, green: 255, blue: 255 };
-/// The least contrast of text with its background (WCAG 2.2, 1.4.3, level AA).
-const LEAST_CONTRAST: f64 = 4.5;
-/// Longest name of a product, in code points: a subject shows about 60.
-const LONGEST_NAME: usize = 40;
+/// The lowest contrast of text with its background (WCAG 2.2, 1.4.3, level AA).
+const MIN_CONTRAST: f64 = 4.5;
+/// The longest name of a product, in code points: a subject shows about 60.
+const MAX_NAME: usize = 40;
 
 impl Default for Product {
     fn default() -> Self {
@@ -41,17 +41,17 @@ impl Product {
         let default = Self::default();
         Self {
             name: settings.parsed("PRODUCT_NAME", default.name, |text| {
-                let sane = text.chars().count() <= LONGEST_NAME && !text.contains(char::is_control);
+                let sane = text.chars().count() <= MAX_NAME && !text.contains(char::is_control);
                 // A name with a dot between letters reads as a link in mail programs; that is the operator's to decide.
-                if sane { Ok(text.to_owned()) } else { Err(format!("must be one line of at most {LONGEST_NAME} characters")) }
+                if sane { Ok(text.to_owned()) } else { Err(format!("must be one line of at most {MAX_NAME} characters")) }
             }),
             colour: settings.parsed("PRODUCT_COLOR", default.colour, |text| {
                 let colour = Colour::parse(text).ok_or_else(|| "must be a colour such as #0b6357".to_owned())?;
                 let contrast = colour.contrast(WHITE);
-                if contrast >= LEAST_CONTRAST {
+                if contrast >= MIN_CONTRAST {
                     Ok(colour)
                 } else {
-                    Err(format!("is too light to be read on white: its contrast is {contrast:.1}, at least {LEAST_CONTRAST} is needed"))
+                    Err(format!("is too light to be read on white: its contrast is {contrast:.1}, at least {MIN_CONTRAST} is needed"))
                 }
             }),
         }
@@ -66,16 +66,14 @@ impl Colour {
     }
 
     /// As CSS says it.
-    #[must_use]
-    pub fn css(self) -> String {
+    pub(crate) fn css(self) -> String {
         format!("#{:02x}{:02x}{:02x}", self.red, self.green, self.blue)
     }
 
     /// The same colour, lightened until it can be read on a dark background.
-    #[must_use]
-    pub fn in_the_dark(self) -> Self {
+    pub(crate) fn in_the_dark(self) -> Self {
         // A little more than the least, so that what lies on a lighter panel still has it.
-        (0..=20).map(|step| self.towards_white(step)).find(|colour| colour.contrast(DARK) >= LEAST_CONTRAST + 2.0).unwrap_or(WHITE)
+        (0..=20).map(|step| self.towards_white(step)).find(|colour| colour.contrast(DARK) >= MIN_CONTRAST + 2.0).unwrap_or(WHITE)
     }
 
     fn towards_white(self, twentieths: u32) -> Self {
@@ -127,7 +125,7 @@ mod tests {
     #[test]
     fn every_colour_can_be_read_in_the_dark() {
         for colour in ["#000000", "#0b6357", "#1d4ed8", "#7f1d1d", "#4b0082"] {
-            assert!(Colour::parse(colour).unwrap().in_the_dark().contrast(DARK) >= LEAST_CONTRAST, "{colour}");
+            assert!(Colour::parse(colour).unwrap().in_the_dark().contrast(DARK) >= MIN_CONTRAST, "{colour}");
         }
     }
 }

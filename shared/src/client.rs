@@ -1,4 +1,4 @@
-//! Who is calling: addresses and networks.
+//! The addresses and networks of clients.
 
 use std::{fmt, net::IpAddr};
 
@@ -51,14 +51,37 @@ impl Client {
     /// Which client sent a request that reached the gateway from `gateway_address`.
     ///
     /// `forwarded_for` lists, per `X-Forwarded-For`, the addresses that proxies saw, the gateway's own entry last. With `trusted_hops` proxies
-    /// in front of the gateway, the client is that many entries further left; what stands left of it anyone may have written.
+    /// in front of the gateway, the client is that many entries further left; what stands left of it anyone may have written. An empty entry is
+    /// none (RFC 9110, 5.6.1.2). Where the entry is no address, as `unknown`, the gateway's word counts.
     #[must_use]
     pub fn seen(gateway_address: IpAddr, forwarded_for: &[&str], trusted_hops: usize) -> Self {
-        let entries: Vec<&str> = forwarded_for.iter().flat_map(|header| header.split(',')).map(str::trim).collect();
-        let behind_proxies =
-            (trusted_hops > 0).then(|| entries.iter().rev().nth(trusted_hops)).flatten().and_then(|entry| entry.parse().ok());
+        let from_the_right = forwarded_for.iter().rev().flat_map(|header| header.rsplit(',')).map(str::trim);
+        let mut entries = from_the_right.filter(|entry| !entry.is_empty());
+        let behind_proxies = (trusted_hops > 0).then(|| entries.nth(trusted_hops)).flatten().and_then(address_in);
         Self::at(behind_proxies.unwrap_or(gateway_address))
     }
+}
+
+/// The address in an entry as proxies write them: with or without a port, quotes, brackets, a zone (RFC 7239, 6; RFC 4007, 11).
+///
+/// `unknown` and obfuscated names are none.
+fn address_in(entry: &str) -> Option<IpAddr> {
+    let entry = match entry.strip_prefix('"').and_then(|entry| entry.strip_suffix('"')) {
+        Some(quoted) => quoted.replace('\\', ""),
+        None => entry.to_owned(),
+    };
+    let read = |address: &str| address.split('%').next().unwrap_or_default().trim().parse().ok();
+    if let Some((address, port)) = entry.trim().strip_prefix('[').and_then(|entry| entry.split_once(']')) {
+        let is_whole = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
+        return if is_whole { read(address) } else { None };
+    }
+    // IPv6 comes with a port and without brackets too. Where the last group could be either, it is the address's, and the network is the same.
+    read(&entry).or_else(|| entry.rsplit_once(':').filter(|(_, port)| is_port(port)).and_then(|(address, _)| read(address)))
+}
+
+/// Whether this is a port, or what stands for one that is kept secret (RFC 7239, 6.3).
+fn is_port(text: &str) -> bool {
+    text.trim().parse::<u16>().is_ok() || text.trim().strip_prefix('_').is_some_and(|name| !name.is_empty())
 }
 
 impl Network {
@@ -79,57 +102,6 @@ impl fmt::Display for Network {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
-}
-
-/// The browser and system that a `User-Agent` header names, in words of ours.
-///
-/// What a stranger typed never reaches a mail (OWASP Forgot Password Cheat Sheet): a header is recognised, not repeated.
-#[must_use]
-pub fn describe_agent(header: &str) -> &'static str {
-    const SYSTEMS: [(&str, usize); 6] = [("iPhone", 0), ("iPad", 1), ("Android", 2), ("Windows", 3), ("Mac OS X", 4), ("Linux", 5)];
-    // The order matters: Edge and Opera also call themselves Chrome, and Chrome calls itself Safari.
-    const BROWSERS: [(&str, [&str; 7]); 5] = [
-        ("Edg", ["Edge on iPhone", "Edge on iPad", "Edge on Android", "Edge on Windows", "Edge on macOS", "Edge on Linux", "Edge"]),
-        ("OPR/", ["Opera on iPhone", "Opera on iPad", "Opera on Android", "Opera on Windows", "Opera on macOS", "Opera on Linux", "Opera"]),
-        (
-            "Firefox/",
-            [
-                "Firefox on iPhone",
-                "Firefox on iPad",
-                "Firefox on Android",
-                "Firefox on Windows",
-                "Firefox on macOS",
-                "Firefox on Linux",
-                "Firefox",
-            ],
-        ),
-        (
-            "Chrome/",
-            [
-                "Chrome on iPhone",
-                "Chrome on iPad",
-                "Chrome on Android",
-                "Chrome on Windows",
-                "Chrome on macOS",
-                "Chrome on Linux",
-                "Chrome",
-            ],
-        ),
-        (
-            "Safari/",
-            [
-                "Safari on iPhone",
-                "Safari on iPad",
-                "Safari on Android",
-                "Safari on Windows",
-                "Safari on macOS",
-                "Safari on Linux",
-                "Safari",
-            ],
-        ),
-    ];
-    let system = SYSTEMS.iter().find(|(mark, _)| header.contains(mark)).map_or(6, |(_, index)| *index);
-    BROWSERS.iter().find(|(mark, _)| header.contains(mark)).map_or("", |(_, names)| names[system])
 }
 
 #[cfg(test)]
@@ -162,11 +134,82 @@ mod tests {
     }
 
     #[test]
-    fn an_agent_is_recognised_and_never_repeated() {
-        let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
-        assert_eq!(describe_agent(firefox), "Firefox on Linux");
-        let edge = "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36 Edg/140.0";
-        assert_eq!(describe_agent(edge), "Edge on Windows");
-        assert_eq!(describe_agent("visit https://evil.example now"), "");
+    fn a_client_is_read_in_whatever_notation_its_proxy_writes() {
+        let gateway = "198.51.100.1".parse().unwrap();
+        let seen = |entry: &str| Client::seen(gateway, &[&format!("6.6.6.6, {entry}, 198.51.100.1")], 1).address().to_string();
+        for entry in [
+            "203.0.113.7",
+            "203.0.113.7:51234",
+            "203.0.113.7:1",
+            " 203.0.113.7 ",
+            "\t203.0.113.7\t",
+            "\"203.0.113.7\"",
+            "\"203.0.113.7:51234\"",
+            "\"203.0.113.7:_hidden\"",
+            "\"203\\.0.113.7\"",
+            "203.0.113.7:_x",
+            "[203.0.113.7]:80",
+            "::ffff:203.0.113.7",
+            "[::ffff:203.0.113.7]",
+            "[::ffff:203.0.113.7]:51234",
+            "\"[::ffff:203.0.113.7]:51234\"",
+            "::FFFF:cb00:7107",
+        ] {
+            assert_eq!(seen(entry), "203.0.113.7", "{entry}");
+        }
+        for entry in [
+            "2001:db8::7",
+            "2001:DB8:0:0:0:0:0:7",
+            "[2001:db8::7]",
+            "[2001:db8::7]:443",
+            "[2001:db8::7]:_x",
+            "\"[2001:db8::7]\"",
+            "\"[2001:db8::7]:4711\"",
+            "\"2001:db8::7\"",
+            "2001:db8::7%eth0",
+            "[2001:db8::7%25eth0]:443",
+            "2001:db8:0:0:0:0:0:7:51234",
+            "2001:db8::7:51234",
+        ] {
+            assert_eq!(seen(entry), "2001:db8::7", "{entry}");
+        }
+        for entry in [
+            "unknown",
+            "_hidden",
+            "\"_hidden\"",
+            "\"unknown:80\"",
+            "203.0.113",
+            "203.0.113.7:x",
+            "203.0.113.7:70000",
+            "203.0.113.7:",
+            "[203.0.113.7",
+            "[2001:db8::7]443",
+            "[2001:db8::7]:x",
+            "[]",
+            "\"",
+            "\"\"",
+            "a.example",
+            "for=203.0.113.7",
+        ] {
+            assert_eq!(seen(entry), "198.51.100.1", "{entry}");
+        }
+    }
+
+    #[test]
+    fn empty_entries_and_further_headers_do_not_move_the_client() {
+        let gateway = "198.51.100.1".parse().unwrap();
+        for headers in [
+            &["6.6.6.6, 203.0.113.7:1, , 198.51.100.1"][..],
+            &[", 203.0.113.7,198.51.100.1,"],
+            &["6.6.6.6", "", "203.0.113.7:1", "198.51.100.1"],
+            &["6.6.6.6,\"a, b", "203.0.113.7 ,", " ,198.51.100.1"],
+        ] {
+            assert_eq!(Client::seen(gateway, headers, 1).address().to_string(), "203.0.113.7", "{headers:?}");
+        }
+        assert_eq!(
+            Client::seen(gateway, &["2001:db8::1, [2001:db8::7]:1, 203.0.113.7:2, 198.51.100.1"], 2).address().to_string(),
+            "2001:db8::7"
+        );
+        assert_eq!(Client::seen(gateway, &[" , ,198.51.100.1"], 1).address(), gateway);
     }
 }

@@ -13,10 +13,18 @@ pub struct Settings {
     complaints: Vec<String>,
 }
 
-/// Why a function does not start: every complaint, never a value.
+/// A function is not configured well enough to start. It lists every complaint and never a value.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.join("; "))]
-pub struct Misconfigured(Vec<String>);
+pub struct ConfigError(Vec<String>);
+
+impl ConfigError {
+    /// Every complaint: a variable and what it must be.
+    #[must_use]
+    pub fn complaints(&self) -> &[String] {
+        &self.0
+    }
+}
 
 impl Settings {
     /// The variables of this process.
@@ -57,22 +65,22 @@ impl Settings {
         }
     }
 
-    /// A number from `least` to `most`.
-    pub fn number<N>(&mut self, name: &str, default: N, least: N, most: N) -> N
+    /// A number from `min` to `max`.
+    pub fn number<N>(&mut self, name: &str, default: N, min: N, max: N) -> N
     where
         N: FromStr + PartialOrd + fmt::Display + Copy,
     {
         self.parsed(name, default, |text| {
-            let number = text.parse().ok().filter(|number| (least..=most).contains(number));
-            number.ok_or_else(|| format!("must be a number from {least} to {most}"))
+            let number = text.parse().ok().filter(|number| (min..=max).contains(number));
+            number.ok_or_else(|| format!("must be a number from {min} to {max}"))
         })
     }
 
-    /// A span of time such as `10m`, `24h`, `30d`, from `least` to `most`.
-    pub fn span(&mut self, name: &str, default: Duration, least: Duration, most: Duration) -> Duration {
+    /// A span of time such as `10m`, `24h`, `30d`, from `min` to `max`.
+    pub fn span(&mut self, name: &str, default: Duration, min: Duration, max: Duration) -> Duration {
         self.parsed(name, default, |text| {
-            let span = humantime::parse_duration(text).ok().filter(|span| (least..=most).contains(span));
-            span.ok_or_else(|| format!("must be {} to {}", span::shown(least), span::shown(most)))
+            let span = humantime::parse_duration(text).ok().filter(|span| (min..=max).contains(span));
+            span.ok_or_else(|| format!("must be {} to {}", span::shown(min), span::shown(max)))
         })
     }
 
@@ -88,34 +96,14 @@ impl Settings {
         text.split(',').map(|entry| entry.trim().to_owned()).filter(|entry| !entry.is_empty()).collect()
     }
 
-    /// Notes what is wrong. The complaint names the variable and what it must be, never its value.
+    /// Notes what is wrong. A complaint names the variable and what it must be, never its value.
     pub fn complain(&mut self, complaint: String) {
         self.complaints.push(complaint);
     }
 
     /// Everything that was complained about.
-    pub fn finish(self) -> Result<(), Misconfigured> {
-        if self.complaints.is_empty() { Ok(()) } else { Err(Misconfigured(self.complaints)) }
-    }
-}
-
-/// Whether strangers may make accounts: an emergency lever.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Registration {
-    /// Anyone may register.
-    Open,
-    /// Nobody may register.
-    Closed,
-}
-
-impl Registration {
-    /// `REGISTRATION`: `open` (default) or `closed`.
-    pub fn configured(settings: &mut Settings) -> Self {
-        settings.parsed("REGISTRATION", Self::Open, |text| match text {
-            "open" => Ok(Self::Open),
-            "closed" => Ok(Self::Closed),
-            _ => Err("must be open or closed".to_owned()),
-        })
+    pub fn finish(self) -> Result<(), ConfigError> {
+        if self.complaints.is_empty() { Ok(()) } else { Err(ConfigError(self.complaints)) }
     }
 }
 
@@ -164,15 +152,15 @@ mod tests {
 
     #[test]
     fn every_complaint_is_made_at_once() {
-        let mut settings = settings(&[("RESET_LIFETIME", "5m"), ("HOPS", "x"), ("REGISTRATION", "ajar"), ("EMPTY", " ")]);
+        let mut settings = settings(&[("RESET_LIFETIME", "5m"), ("HOPS", "x"), ("DOOR", "ajar"), ("EMPTY", " ")]);
         settings.text("TABLE_NAME");
         settings.text("EMPTY");
         settings.span("RESET_LIFETIME", span::hours(1), span::minutes(10), span::hours(24));
         settings.number("HOPS", 0, 0, 9);
-        Registration::configured(&mut settings);
+        settings.parsed("DOOR", (), |_| Err("must be open or closed".to_owned()));
         insta::assert_snapshot!(
             settings.finish().unwrap_err(),
-            @"TABLE_NAME is not set; EMPTY is not set; RESET_LIFETIME: must be 10m to 1d; HOPS: must be a number from 0 to 9; REGISTRATION: must be open or closed"
+            @"TABLE_NAME is not set; EMPTY is not set; RESET_LIFETIME: must be 10m to 1d; HOPS: must be a number from 0 to 9; DOOR: must be open or closed"
         );
     }
 

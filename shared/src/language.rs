@@ -1,5 +1,7 @@
 //! The languages of mails and pages. The API speaks English alone.
 
+use crate::preference::liked;
+
 /// A language of ours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Language {
@@ -38,23 +40,20 @@ impl Language {
         }
     }
 
-    /// The language of a tag, by its first part: `de-AT` is German.
+    /// The language of a tag, by its first part: `de-AT` is German, and so is `de_AT`, as systems other than the Web write it.
     #[must_use]
     pub fn of_tag(tag: &str) -> Option<Self> {
-        let primary = tag.split('-').next().unwrap_or_default();
+        let primary = tag.split(['-', '_']).next().unwrap_or_default();
         Self::ALL.into_iter().find(|language| language.tag().eq_ignore_ascii_case(primary))
     }
 
     /// The language among ours that an `Accept-Language` header likes best (RFC 9110, 12.5.4), if it likes one.
     #[must_use]
     pub fn preferred(header: &str) -> Option<Self> {
-        let mut best: Option<(Self, f32)> = None;
-        for range in header.split(',').take(32) {
-            let mut parts = range.split(';');
-            let tag = parts.next().unwrap_or_default().trim();
-            let quality = parts.find_map(|part| part.trim().strip_prefix("q=")?.parse().ok()).unwrap_or(1.0_f32);
+        let mut best: Option<(Self, u16)> = None;
+        for (tag, quality) in liked(header) {
             // The first of equals wins, as browsers list them by preference.
-            if let Some(language) = Self::of_tag(tag).filter(|_| quality > best.map_or(0.0, |(_, quality)| quality)) {
+            if let Some(language) = Self::of_tag(tag).filter(|_| quality > best.map_or(0, |(_, quality)| quality)) {
                 best = Some((language, quality));
             }
         }
@@ -97,6 +96,8 @@ mod tests {
         assert_eq!(Language::preferred("en;q=0"), None);
         assert_eq!(Language::preferred("tlh, *;q=0.1"), None);
         assert_eq!(Language::preferred(""), None);
+        assert_eq!(Language::preferred("de_DE"), Some(Language::German));
+        assert_eq!(Language::preferred("tlh_XX,es_419;Q=.5"), Some(Language::Spanish));
     }
 
     #[test]

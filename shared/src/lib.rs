@@ -1,30 +1,38 @@
 //! Doorward: password accounts on DynamoDB.
 //!
-//! What the functions share. An endpoint reads a request with [`http`], asks [`limit`], finds an account or checks a [`token`],
-//! and makes one conditional write in the [`store`]; mail is left in the Outbox for the mailer.
+//! What the functions share. An endpoint reads a request with [`http`], asks [`limit`], finds an [`account`] or checks a [`session`], and makes one
+//! conditional write, which the [`store`] carries out; mail is left in the [`outbox`] for the mailer. Modules use each other in one direction
+//! only (ARCHITECTURE.md).
 
 pub mod account;
-#[cfg(any(feature = "mail", feature = "pages"))]
+pub mod agent;
+pub mod aws;
 pub mod brand;
+pub mod caller;
+pub mod change;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod disavow;
 pub mod entropy;
+pub mod fault;
 pub mod http;
+pub mod id;
 pub mod language;
+pub mod lifecycle;
 pub mod limit;
+pub mod link;
 pub mod mail;
 pub mod metric;
-#[cfg(feature = "pages")]
+pub mod outbox;
 pub mod page;
 pub mod password;
+mod preference;
 pub mod reset;
 pub mod session;
 pub mod store;
 pub mod telemetry;
-#[cfg(any(feature = "mail", feature = "pages"))]
-pub mod template;
+mod template;
 pub mod text;
 pub mod token;
-#[cfg(any(feature = "mail", feature = "pages"))]
-pub mod wording;
+mod wording;

@@ -1,7 +1,7 @@
 //! Limits: how often a client or an account may try.
 //!
-//! A limit is a number of attempts in a window of fixed length, written like `60/5m`. Windows begin at multiples of their length, so that any two
-//! windows' worth may fall together around a boundary; the bound that holds over a day is the number times the windows in it.
+//! A limit is a number of attempts in a window of fixed length, written like `60/5m`. Windows begin at multiples of their length, so two windows'
+//! worth of attempts may fall together around a boundary. The bound that holds over a day is the number times the windows in it.
 
 use std::{fmt, time::Duration};
 
@@ -10,23 +10,24 @@ use crate::{
     client::{Client, Network},
     clock::{Timestamp, after, before},
     config::{Settings, span},
+    fault::Fault,
     http::Refusal,
     metric::Metric,
-    store::{Attempt, Store, Window},
+    store::{Key, Store, Table, Write, Written, number, seconds, text},
     token::subject_digest,
 };
 
-/// The rule that counts logins tried at an account.
+/// The rule that counts attempts to log in to an account.
 pub const LOGIN_ACCOUNT: &str = "login-account";
-/// The rule that counts password changes tried at an account.
+/// The rule that counts attempts to change an account's password.
 pub const CHANGE_ACCOUNT: &str = "change-account";
 
-/// For how long a network that logged in to an account keeps a window of its own there.
-pub const NETWORK_LIFETIME: Duration = span::days(30);
-/// How many networks of an account have one at most.
-pub const NETWORKS_AT_MOST: usize = 8;
+/// How long a network that logged in to an account keeps a window of its own there.
+const NETWORK_LIFETIME: Duration = span::days(30);
+/// The most networks of an account that have one.
+const MAX_NETWORKS: usize = 8;
 
-/// So many attempts in so much time.
+/// A number of attempts per window, such as 60 in 5 minutes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
     /// Attempts.
@@ -36,7 +37,7 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// So many attempts in so much time.
+    /// A limit of `allowed` attempts per `window`.
     #[must_use]
     pub const fn new(allowed: u32, window: Duration) -> Self {
         Self { allowed, window }
@@ -47,8 +48,8 @@ impl Limit {
         settings.parsed(name, default, |text| {
             let parsed = text.split_once('/').and_then(|(allowed, window)| {
                 let limit = Self { allowed: allowed.trim().parse().ok()?, window: humantime::parse_duration(window.trim()).ok()? };
-                let sane = limit.allowed >= 1 && limit.window >= span::seconds(1) && limit.window <= span::days(1);
-                (sane && limit.window.subsec_nanos() == 0).then_some(limit)
+                let is_sane = limit.allowed >= 1 && limit.window >= span::seconds(1) && limit.window <= span::days(1);
+                (is_sane && limit.window.subsec_nanos() == 0).then_some(limit)
             });
             parsed.ok_or_else(|| "must be attempts/window such as 60/5m, the window 1s to 1day".to_owned())
         })
@@ -69,7 +70,7 @@ impl fmt::Display for Limit {
     }
 }
 
-/// A limit of attempts per client; the client is told (429), as its own excess is no secret.
+/// A limit of attempts per client. A client over it is told so (429): its own excess is no secret.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientLimit {
     rule: &'static str,
@@ -83,7 +84,7 @@ impl ClientLimit {
         Self { rule, limit: Limit::configured(settings, name, default), refusals }
     }
 
-    /// Counts an attempt of `client` and refuses what is too much. One write.
+    /// Counts an attempt of `client`, or refuses it over the limit. One write.
     pub async fn admit(&self, store: &Store, client: Client, now: Timestamp) -> Result<(), Refusal> {
         let window = self.limit.window(self.rule, client.counted().as_str(), now);
         match store.count(&window).await? {
@@ -96,8 +97,39 @@ impl ClientLimit {
     }
 }
 
+/// A window of a limit: which rule counts which subject, from when to when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// The rule and the digest of its subject.
+    pub(crate) subject: String,
+    /// When the window began.
+    pub(crate) starts_at: Timestamp,
+    /// When it ends.
+    pub(crate) ends_at: Timestamp,
+    /// How many attempts it allows.
+    pub(crate) allowed: u32,
+}
+
+/// Whether an attempt was within its limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    /// It was, and is counted.
+    Granted,
+    /// The window was full.
+    Refused,
+}
+
 impl Window {
-    /// Whole seconds until the window ends: what `Retry-After` says. At least 1.
+    fn key(&self) -> Key {
+        Key::new(Table::Limits, "window", &self.subject, self.starts_at.as_second().to_string())
+    }
+
+    /// The write that clears the window.
+    pub(crate) fn cleared(&self) -> Write {
+        Write::delete(self.key())
+    }
+
+    /// Whole seconds until the window ends, at least 1, for `Retry-After`.
     #[must_use]
     pub fn ends_in(&self, now: Timestamp) -> u64 {
         let left = self.ends_at.duration_since(now);
@@ -106,10 +138,31 @@ impl Window {
     }
 }
 
-/// Whom an attempt to log in is counted against.
+impl Store {
+    /// Counts an attempt, if its window has room. Of any number of simultaneous attempts no more are granted than the window allows.
+    pub async fn count(&self, window: &Window) -> Result<Attempt, Fault> {
+        let attempt = self.attempt_id();
+        let count = Write::update(window.key(), "SET expires_at = :expires, attempt = :attempt ADD hits :one")
+            .when("attribute_not_exists(hits) OR (hits < :allowed AND attempt <> :attempt)")
+            .with(":attempt", text(&attempt))
+            // A day longer than the window, for an operator who looks at what happened.
+            .with(":expires", seconds(after(window.ends_at, span::days(1))))
+            .with(":one", number(1))
+            .with(":allowed", number(window.allowed))
+            .show_refusing();
+        Ok(match self.write(count).await? {
+            Written::Done(_) => Attempt::Granted,
+            // The SDK repeats a call whose answer was lost. The attempt that fills the window may then be this one.
+            Written::Refused(counted) if counted.optional_text("attempt") == Some(&attempt) => Attempt::Granted,
+            Written::Refused(_) => Attempt::Refused,
+        })
+    }
+}
+
+/// What an attempt to log in is counted against.
 ///
 /// The subject holds the account's epoch, so a changed password opens a new window. A network that logged in lately has a window of its own,
-/// so that whoever guesses elsewhere does not shut out the owner. A name that nobody has is counted like one that somebody has.
+/// so that a stranger who guesses from elsewhere does not shut out the owner. An unknown name is counted like a known one.
 #[must_use]
 pub fn login_subject(name: &str, account: Option<&Account>, client: Client, now: Timestamp) -> String {
     let Some(account) = account else { return format!("name {}", name.to_lowercase()) };
@@ -119,15 +172,14 @@ pub fn login_subject(name: &str, account: Option<&Account>, client: Client, now:
     format!("account {} {} {network}", account.id, account.epoch)
 }
 
-/// Whom an attempt to change a password is counted against: an account under its current epoch.
+/// What an attempt to change a password is counted against: the account under its current epoch.
 #[must_use]
 pub fn change_subject(account: &Account) -> String {
     format!("account {} {}", account.id, account.epoch)
 }
 
-/// Where the attempts at an account under its current epoch are counted: its logins from anywhere and from its own networks, its changes.
-#[must_use]
-pub fn windows_of(account: &Account) -> Vec<String> {
+/// The partitions in which attempts at an account under its current epoch are counted: logins from anywhere and from its own networks, changes.
+pub(crate) fn windows_of(account: &Account) -> Vec<String> {
     let networks = account.networks.iter().map(|known| known.network.as_str()).chain([""]);
     let logins = networks.map(|network| counted_under(LOGIN_ACCOUNT, &format!("account {} {} {network}", account.id, account.epoch)));
     logins.chain([counted_under(CHANGE_ACCOUNT, &change_subject(account))]).collect()
@@ -140,10 +192,10 @@ fn counted_under(rule: &str, subject: &str) -> String {
 /// The networks that still count as the account's own at `now`.
 fn known_networks(account: &Account, now: Timestamp) -> impl Iterator<Item = &Network> {
     let oldest = before(now, NETWORK_LIFETIME);
-    account.networks.iter().filter(move |known| known.seen_at > oldest).take(NETWORKS_AT_MOST).map(|known| &known.network)
+    account.networks.iter().filter(move |known| known.seen_at > oldest).take(MAX_NETWORKS).map(|known| &known.network)
 }
 
-/// The account's networks after a login of `client`, if they differ from what it has: at most [`NETWORKS_AT_MOST`], the newest, none too old.
+/// The account's networks after a login of `client`, if they differ from what it has: at most 8, the newest first, none older than 30 days.
 ///
 /// A network is noted at most once a day, so that a login seldom costs the write.
 #[must_use]
@@ -155,18 +207,7 @@ pub fn remembered_networks(account: &Account, client: Client, now: Timestamp) ->
     }
     let oldest = before(now, NETWORK_LIFETIME);
     let others = account.networks.iter().filter(|known| known.network != site && known.seen_at > oldest).cloned();
-    Some(std::iter::once(KnownNetwork { network: site.clone(), seen_at: now }).chain(others).take(NETWORKS_AT_MOST).collect())
-}
-
-/// `RESET_COOL_DOWN`: how long after a reset mail the next one to the same account may go out, growing with each: `1m,5m,15m` by default.
-pub fn cool_down(settings: &mut Settings) -> Vec<Duration> {
-    let default = vec![span::minutes(1), span::minutes(5), span::minutes(15)];
-    settings.parsed("RESET_COOL_DOWN", default, |text| {
-        let spans: Result<Vec<Duration>, _> = text.split(',').map(|entry| humantime::parse_duration(entry.trim())).collect();
-        // Ten minutes is the shortest life of a link: a cool-down beyond it would leave the owner with a dead one.
-        let sane = |span: &Duration| *span >= span::seconds(1) && *span <= span::hours(1) && span.subsec_nanos() == 0;
-        spans.ok().filter(|spans| spans.iter().all(sane)).ok_or_else(|| "must be spans such as 1m,5m,15m, each 1s to 1h".to_owned())
-    })
+    Some(std::iter::once(KnownNetwork { network: site.clone(), seen_at: now }).chain(others).take(MAX_NETWORKS).collect())
 }
 
 #[cfg(test)]

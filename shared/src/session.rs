@@ -3,14 +3,19 @@
 use std::time::Duration;
 
 use crate::{
-    account::Account,
+    account::{self, Account, AccountId},
     clock::{Timestamp, after},
     config::{Settings, span},
     entropy::Entropy,
+    fault::Fault,
     http::{Refusal, Request, credentials},
-    store::{Fault, Store, Window},
-    token::{Session, Token},
+    limit::Window,
+    store::{Item, Key, Store, Table, Write, millis, number, seconds},
+    token::{Digest, Session, Token},
 };
+
+/// How the sort key of a session begins; the digest of its token follows.
+const SORT_PREFIX: &str = "session#";
 
 /// A session as the store holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +28,7 @@ pub struct SessionRecord {
     pub valid_until: Timestamp,
 }
 
-/// Who makes a request.
+/// The account and the token behind a request.
 pub struct SignedIn {
     /// The account.
     pub account: Account,
@@ -31,12 +36,20 @@ pub struct SignedIn {
     pub token: Token<Session>,
 }
 
-/// Why a token signs nobody in.
+/// The outcome of checking a token.
+pub enum Checked {
+    /// It signs its account in.
+    SignedIn(Box<SignedIn>),
+    /// It does not.
+    Not(NotSignedIn),
+}
+
+/// Why a token does not sign its account in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotSignedIn {
     /// Unknown, expired or ended.
     Invalid,
-    /// Its account is switched off.
+    /// Its account is inactive.
     Inactive,
 }
 
@@ -53,9 +66,9 @@ impl From<NotSignedIn> for Refusal {
 #[derive(Clone, Copy, Debug)]
 pub struct Sessions {
     /// How long a session lasts.
-    pub lifetime: Duration,
-    /// Everything opened earlier is over: an emergency lever.
-    pub not_before: Option<Timestamp>,
+    lifetime: Duration,
+    /// Everything opened earlier has ended: an emergency switch.
+    not_before: Option<Timestamp>,
 }
 
 impl Sessions {
@@ -67,13 +80,13 @@ impl Sessions {
         }
     }
 
-    /// Whether something made at `instant` is over because of the lever.
-    #[must_use]
-    pub fn ended_by_lever(&self, instant: Timestamp) -> bool {
+    /// Whether the emergency switch has ended what was made at `instant`.
+    pub(crate) fn ended_by_switch(&self, instant: Timestamp) -> bool {
         self.not_before.is_some_and(|not_before| instant < not_before)
     }
 
-    /// Opens a session of `account`, as it was read before its password was verified, and clears the window that let the login through.
+    /// Opens a session of `account`, as it was read before its password was verified, and clears the window that counted the login. One call,
+    /// two writes; neither depends on the other.
     pub async fn open(
         &self,
         store: &Store,
@@ -84,33 +97,86 @@ impl Sessions {
     ) -> Result<(Token<Session>, SessionRecord), Fault> {
         let token = Token::generate(account.id, entropy);
         let session = SessionRecord { epoch: account.epoch, created_at: now, valid_until: after(now, self.lifetime) };
-        store.open_session(account.id, &token.digest(), &session, clear).await?;
+        let attributes = [
+            ("epoch", number(session.epoch)),
+            ("created_at", millis(session.created_at)),
+            ("valid_until", millis(session.valid_until)),
+            ("expires_at", seconds(session.valid_until)),
+        ];
+        store.write_batch(vec![Write::put(key(account.id, &token.digest()), attributes), clear.cleared()]).await?;
         Ok((token, session))
     }
 
-    /// Who holds this token. One consistent read; nothing is written.
-    pub async fn check(&self, store: &Store, text: &str, now: Timestamp) -> Result<Result<SignedIn, NotSignedIn>, Fault> {
-        let Some(token) = Token::<Session>::parse(text) else { return Ok(Err(NotSignedIn::Invalid)) };
-        let (account, session) = store.session(token.account(), &token.digest()).await?;
-        Ok(match (account, session) {
-            (Some(account), Some(session)) if self.is_valid(&account, &session, now) => {
-                if account.active {
-                    Ok(SignedIn { account, token })
-                } else {
-                    Err(NotSignedIn::Inactive)
-                }
-            }
-            _ => Err(NotSignedIn::Invalid),
+    /// Whether a token signs its account in. One consistent read; nothing is written.
+    pub async fn check(&self, store: &Store, token: Option<Token<Session>>, now: Timestamp) -> Result<Checked, Fault> {
+        let Some(token) = token else { return Ok(Checked::Not(NotSignedIn::Invalid)) };
+        let keys = [account::key(token.account()), key(token.account(), &token.digest())];
+        let [Some(account), Some(session)] = store.read_all(Table::Accounts, keys).await? else {
+            return Ok(Checked::Not(NotSignedIn::Invalid));
+        };
+        let account = account::read(&account)?;
+        Ok(if !self.is_valid(&account, &read(&session)?, now) {
+            Checked::Not(NotSignedIn::Invalid)
+        } else if account.active {
+            Checked::SignedIn(Box::new(SignedIn { account, token }))
+        } else {
+            Checked::Not(NotSignedIn::Inactive)
         })
     }
 
-    /// Who makes this request, by its Authorization header; whoever does not is told why.
+    /// The account behind a request, by its Authorization header, or the reason why there is none.
     pub async fn authenticate(&self, store: &Store, request: &Request, now: Timestamp) -> Result<SignedIn, Refusal> {
-        let token = credentials(&request.headers)?;
-        Ok(self.check(store, token, now).await??)
+        let token = Token::parse(credentials(&request.headers)?);
+        match self.check(store, token, now).await? {
+            Checked::SignedIn(signed_in) => Ok(*signed_in),
+            Checked::Not(reason) => Err(reason.into()),
+        }
     }
 
     fn is_valid(&self, account: &Account, session: &SessionRecord, now: Timestamp) -> bool {
-        session.epoch == account.epoch && now < session.valid_until && !self.ended_by_lever(session.created_at)
+        session.is_live(account, now) && !self.ended_by_switch(session.created_at)
     }
+}
+
+impl SessionRecord {
+    /// Whether it has neither expired nor ended with an epoch of its account.
+    fn is_live(&self, account: &Account, now: Timestamp) -> bool {
+        self.epoch == account.epoch && now < self.valid_until
+    }
+}
+
+impl Store {
+    /// The live sessions of an account, in no order.
+    pub async fn sessions_of(&self, account: &Account, now: Timestamp) -> Result<Vec<SessionRecord>, Fault> {
+        let items = self.read_partition(Table::Accounts, "session", &account::partition(account.id)).await?;
+        let is_session = |item: &&Item| item.optional_text("sk").is_some_and(|sort| sort.starts_with(SORT_PREFIX));
+        let records: Vec<SessionRecord> = items.iter().filter(is_session).map(read).collect::<Result<_, _>>()?;
+        Ok(records.into_iter().filter(|session| session.is_live(account, now)).collect())
+    }
+
+    /// Ends one session.
+    pub async fn end_session(&self, account: AccountId, digest: &Digest<Session>) -> Result<(), Fault> {
+        self.write(Write::delete(key(account, digest))).await.map(drop)
+    }
+
+    /// Ends every session of an account. Where the account is gone, its sessions are too.
+    pub async fn end_sessions(&self, account: AccountId) -> Result<(), Fault> {
+        self.write(account::end_sessions(account)).await.map(drop)
+    }
+}
+
+/// The write that takes a session over into the account's next epoch, which ends all the others.
+pub(crate) fn carried_over(account: &Account, digest: &Digest<Session>) -> Write {
+    Write::update(key(account.id, digest), "SET epoch = :next")
+        .when("epoch = :epoch")
+        .with(":epoch", number(account.epoch))
+        .with(":next", number(account.epoch + 1))
+}
+
+fn key(account: AccountId, digest: &Digest<Session>) -> Key {
+    Key::new(Table::Accounts, "session", account::partition(account), format!("{SORT_PREFIX}{}", digest.as_str()))
+}
+
+fn read(item: &Item) -> Result<SessionRecord, Fault> {
+    Ok(SessionRecord { epoch: item.number("epoch")?, created_at: item.instant("created_at")?, valid_until: item.instant("valid_until")? })
 }

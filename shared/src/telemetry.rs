@@ -1,4 +1,4 @@
-//! Log lines: JSON, one per event, ids and codes and durations, nobody's data.
+//! Log lines: JSON, one per event, with ids, codes and durations and without anybody's data.
 
 use tracing::{Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{
@@ -10,32 +10,25 @@ use tracing_subscriber::{
 
 use crate::config::Settings;
 
-/// The crates that `LOG_LEVEL` governs: ours. What the SDK and the HTTP crates say below a warning may hold headers and bodies, so nothing turns that on.
-const OURS: [&str; 11] = [
-    "doorward",
-    "register",
-    "login",
-    "logout",
-    "change_password",
-    "password_reset",
-    "validate_token",
-    "confirm_reset",
-    "authorizer",
-    "mailer",
-    "mail_feedback",
-];
+/// What the names of our crates begin with. `LOG_LEVEL` governs those alone: the lines of the SDK and the HTTP crates below a warning may hold
+/// headers and bodies, so no setting turns them on.
+const OURS: &str = "doorward";
 
-/// Starts logging at `LOG_LEVEL` (error, warn, info; default info). A release holds no lines below that.
-pub fn start(settings: &mut Settings) {
-    let level = settings.parsed("LOG_LEVEL", LevelFilter::INFO, |text| match text {
+/// `LOG_LEVEL`: error, warn or info (the default). A release holds no lines below that.
+pub fn level(settings: &mut Settings) -> LevelFilter {
+    settings.parsed("LOG_LEVEL", LevelFilter::INFO, |text| match text {
         "error" => Ok(LevelFilter::ERROR),
         "warn" => Ok(LevelFilter::WARN),
         "info" => Ok(LevelFilter::INFO),
         _ => Err("must be error, warn or info".to_owned()),
-    });
+    })
+}
+
+/// Starts logging at this level.
+pub fn start(level: LevelFilter) {
     // A second start, as tests make, keeps the first.
     let _ = lines_to(std::io::stdout, level).try_init();
-    // What a panic says may quote anything; where it happened never does.
+    // The message of a panic may quote anything, so only the place is logged.
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, "panicked");
@@ -47,7 +40,7 @@ pub fn lines_to<W>(writer: W, level: LevelFilter) -> impl Subscriber + Send + Sy
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
-    let filter = OURS.iter().fold(Targets::new().with_default(LevelFilter::WARN), |filter, target| filter.with_target(*target, level));
+    let filter = Targets::new().with_default(LevelFilter::WARN).with_target(OURS, level);
     // Lambda stamps every line.
     let lines = fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false).without_time().with_writer(writer);
     tracing_subscriber::registry().with(filter).with(lines)

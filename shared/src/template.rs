@@ -1,4 +1,4 @@
-//! Templates: in the binary, strict, escaped, and without a word of their own: what they say comes from [`crate::wording`].
+//! Templates: in the binary, strict and escaped. Their words come from [`crate::wording`].
 
 use std::{fmt::Write as _, sync::LazyLock};
 
@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::{
     brand::Product,
     language::Language,
-    wording::{self, Missing},
+    wording::{self, MissingMessageError},
 };
 
 macro_rules! templates {
@@ -59,10 +59,10 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
 /// A template could not be rendered.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} cannot be rendered")]
-pub struct Broken(String);
+pub struct TemplateError(String);
 
-impl From<Missing> for Broken {
-    fn from(missing: Missing) -> Self {
+impl From<MissingMessageError> for TemplateError {
+    fn from(missing: MissingMessageError) -> Self {
         Self(missing.to_string())
     }
 }
@@ -80,7 +80,7 @@ struct Context<'a, T> {
 }
 
 /// A template with its data, in a language.
-pub fn render(name: &str, language: Language, product: &Product, data: &impl Serialize) -> Result<String, Broken> {
+pub fn render(name: &str, language: Language, product: &Product, data: &impl Serialize) -> Result<String, TemplateError> {
     let context = Context {
         language: language.tag(),
         direction: language.direction(),
@@ -89,7 +89,7 @@ pub fn render(name: &str, language: Language, product: &Product, data: &impl Ser
         colour_in_the_dark: product.colour.in_the_dark().css(),
         data,
     };
-    let broken = |error: Error| Broken(format!("template {name} ({})", error.kind()));
+    let broken = |error: Error| TemplateError(format!("template {name} ({})", error.kind()));
     ENVIRONMENT.get_template(name).map_err(broken)?.render(minijinja::value::Serde(&context)).map_err(broken)
 }
 

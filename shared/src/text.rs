@@ -1,17 +1,31 @@
-//! Text as the recorded stack reads it, and as names are compared.
+//! Text as the DRF API reads it, and as names are compared.
 //!
-//! Properties come from ICU4X's data (Unicode 18). The recorded stack's Python knows an older Unicode: the two differ only
+//! Properties come from ICU4X's data (Unicode 18). The DRF API's Python knows an older Unicode: the two differ only
 //! in characters that were unassigned then.
+
+use std::borrow::Cow;
 
 use icu_casemap::{CaseMapper, CaseMapperBorrowed};
 use icu_normalizer::{ComposingNormalizer, ComposingNormalizerBorrowed};
 use icu_properties::{
-    CodePointMapData,
-    props::{GeneralCategory, GeneralCategoryGroup},
+    CodePointMapData, CodePointSetData,
+    props::{DefaultIgnorableCodePoint, GeneralCategory, GeneralCategoryGroup},
 };
+use zeroize::Zeroizing;
 
 const CASE: CaseMapperBorrowed<'static> = CaseMapper::new();
 const NFKC: ComposingNormalizerBorrowed<'static> = ComposingNormalizer::new_nfkc();
+const NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizer::new_nfc();
+
+/// Longest text that [`composed`] composes, bytes. A new password has at most 1,024 characters; spelled with all marks apart, each
+/// becomes at most four characters of at most four bytes.
+const LONGEST_COMPOSED: usize = 16 * 1024;
+
+/// Longest text that is normalized, in bytes: 320 code points, the longest e-mail address, of four bytes each.
+///
+/// A code point can become 18, so that normalizing 256 KiB, the longest body, takes tens of milliseconds. Nobody's name is longer than this, and
+/// whoever normalizes looks at the length first.
+pub const LONGEST_NORMALIZED: usize = 4 * 320;
 
 /// Characters with `Numeric_Type=Digit`, as inclusive ranges: superscripts, subscripts, circled and other styled digits.
 ///
@@ -46,19 +60,50 @@ pub fn trim(text: &str) -> &str {
     text.trim_matches(|char: char| char.is_whitespace() || matches!(char, '\u{1C}'..='\u{1F}'))
 }
 
-/// The text in the form in which names are compared: NFKC, full case folding, NFKC.
+/// The text without what nobody sees at its ends: white space, as [`trim`] takes it off, and characters that are invisible by default, which
+/// come along when a name is copied. What consists of such characters alone keeps them, as there is no name in it.
+#[must_use]
+pub fn trim_unseen(text: &str) -> &str {
+    let seen = text.trim_matches(|char: char| trim(char.encode_utf8(&mut [0; 4])).is_empty() || is_invisible(char));
+    if seen.is_empty() { trim(text) } else { seen }
+}
+
+/// The text in the form in which names are compared: NFKC, full case folding, without invisible characters, NFKC (compare `NFKC_Casefold`,
+/// Unicode 3.13). At most [`LONGEST_NORMALIZED`] bytes.
 ///
-/// Folding what is folded changes nothing. Unlike `NFKC_Casefold` it keeps characters that are invisible by default; no username
-/// and no address has any.
+/// Folding what is folded changes nothing.
 #[must_use]
 pub fn fold(text: &str) -> String {
-    NFKC.normalize(&CASE.fold_string(&NFKC.normalize(text))).into_owned()
+    let mut folded = CASE.fold_string(&normalized(text)).into_owned();
+    folded.retain(|char| !is_invisible(char));
+    NFKC.normalize(&folded).into_owned()
 }
 
 /// The text in Unicode's normalization form KC: compatibility variants, such as full-width letters, become the characters
 /// they stand for. Case stays.
+///
+/// At most [`LONGEST_NORMALIZED`] bytes.
 pub(crate) fn without_variants(text: &str) -> String {
-    NFKC.normalize(text).into_owned()
+    normalized(text).into_owned()
+}
+
+fn normalized(text: &str) -> Cow<'_, str> {
+    debug_assert!(text.len() <= LONGEST_NORMALIZED, "whoever normalizes looks at the length first");
+    NFKC.normalize(text)
+}
+
+/// A secret in Unicode's normalization form C: a letter and its marks are one character wherever there is one. How they were typed depends
+/// on the keyboard and the system. Nothing else changes, and ASCII is as it was.
+///
+/// Text that is longer than any new password can be comes back as it is, so that whoever sends much does not make us sort all of it.
+#[must_use]
+pub fn composed(text: &str) -> Zeroizing<String> {
+    // A character takes at most three times its bytes in this form (UAX #15, 9.1), so nothing moves and leaves a copy behind.
+    let mut composed = Zeroizing::new(String::with_capacity(3 * text.len().min(LONGEST_COMPOSED)));
+    if text.is_ascii() || text.len() > LONGEST_COMPOSED || NFC.normalize_to(text, &mut *composed).is_err() {
+        return Zeroizing::new(text.to_owned());
+    }
+    composed
 }
 
 /// Whether the character is a letter or a number of any script (general category L* or N*).
@@ -76,6 +121,13 @@ pub fn is_letter_or_number(char: char) -> bool {
 pub fn is_digit(char: char) -> bool {
     // Numeric_Type=Decimal and general category Nd are the same characters (UAX #44, Numeric_Type).
     category(char) == GeneralCategory::DecimalNumber || STYLED_DIGITS.iter().any(|&(first, last)| (first..=last).contains(&char))
+}
+
+/// Whether the character is invisible by default (`Default_Ignorable_Code_Point`), as the soft hyphen, the zero-width space and the Hangul fillers,
+/// which are letters.
+#[must_use]
+pub fn is_invisible(char: char) -> bool {
+    CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(char)
 }
 
 /// Whether the character is a mark that belongs to the letter before it (general category M*).
@@ -104,7 +156,7 @@ mod tests {
 
     /// Characters at which folding and normalization meet: combining marks, sigmas, sharp s, dotted i, jamo, ligatures, variants.
     fn awkward() -> impl Strategy<Value = char> {
-        let list = "aAiIsSKﬁ\u{345}\u{301}\u{307}\u{327}\u{308}\u{3099}ΣσςßẞİıſΩKÅᾳᾼᾴΐ\u{1100}\u{1161}\u{11A8}각ｶﾞＡ＠Ⅷ①ŉẚ\u{3F4}\u{13A0}\u{AB70}\u{FB13}\u{1E9B}\u{323}\u{AD}\u{200D}";
+        let list = "aAiIsSKﬁ\u{345}\u{301}\u{307}\u{327}\u{308}\u{3099}ΣσςßẞİıſΩKÅᾳᾼᾴΐ\u{1100}\u{1161}\u{11A8}각ｶﾞＡ＠Ⅷ①ŉẚ\u{3F4}\u{13A0}\u{AB70}\u{FB13}\u{1E9B}\u{323}\u{AD}\u{200D}\u{34F}\u{115F}\u{1160}\u{3164}\u{FFA0}\u{FE0F}\u{180B}";
         prop_oneof![proptest::sample::select(list.chars().collect::<Vec<_>>()), any::<char>()]
     }
 
@@ -122,6 +174,35 @@ mod tests {
             assert_eq!(fold(one), fold(other));
         }
         assert_ne!(fold("alice"), fold("alicé"));
+    }
+
+    #[test]
+    fn names_that_differ_in_what_nobody_sees_fold_alike() {
+        for invisible in ('\0'..=char::MAX).filter(|&char| is_invisible(char)) {
+            for name in [format!("mara{invisible}"), format!("{invisible}mara"), format!("ma{invisible}{invisible}ra")] {
+                assert_eq!(fold(&name), "mara", "{invisible:?}");
+            }
+            assert_eq!(fold(&invisible.to_string()), "", "{invisible:?}");
+        }
+        assert!(
+            "\u{AD}\u{34F}\u{115F}\u{1160}\u{180B}\u{200B}\u{200D}\u{202E}\u{2066}\u{3164}\u{FE0F}\u{FEFF}\u{FFA0}\u{E0001}"
+                .chars()
+                .all(is_invisible)
+        );
+        assert!("a \t\u{301}\u{2028}\u{3000}.-_".chars().all(|char| !is_invisible(char)));
+    }
+
+    #[test]
+    fn what_nobody_sees_at_the_ends_of_a_name_is_taken_off_but_never_all_of_it() {
+        for (text, name) in [
+            ("\u{FEFF}\u{200E} a b \u{200B}\u{3164}\n", "a b"),
+            ("a\u{200B}b", "a\u{200B}b"),
+            (" \u{200B} ", "\u{200B}"),
+            (" \u{1C}\u{3000}", ""),
+            ("", ""),
+        ] {
+            assert_eq!(trim_unseen(text), name, "{text:?}");
+        }
     }
 
     #[test]
@@ -160,7 +241,43 @@ mod tests {
         assert!(styled().all(|char| category(char) == GeneralCategory::OtherNumber));
     }
 
+    #[test]
+    fn a_secret_is_composed_and_nothing_else_of_it_changes() {
+        for (typed, form) in [
+            ("e\u{301}", "é"),
+            ("\u{1112}\u{1161}\u{11ab}", "한"),
+            ("\u{212b}", "å".to_uppercase().as_str()),
+            ("q\u{307}\u{323}", "q\u{323}\u{307}"),
+            ("ﬁ ＡⅧ\u{ad} x ", "ﬁ ＡⅧ\u{ad} x "),
+            ("Correct-Horse-42", "Correct-Horse-42"),
+            ("\u{1d160}", "\u{1d158}\u{1d165}\u{1d16e}"),
+        ] {
+            assert_eq!(*composed(typed), form);
+        }
+    }
+
+    #[test]
+    fn the_longest_password_is_composed_and_what_is_longer_stays_as_it_is() {
+        // No character comes apart into more than four of up to four bytes.
+        let apart = |count| "\u{3b9}\u{308}\u{342}".repeat(count);
+        assert_eq!(*composed(&apart(1024)), "\u{1fd7}".repeat(1024));
+        let mut longest = apart(1);
+        longest.push_str(&"x".repeat(LONGEST_COMPOSED - longest.len()));
+        assert_ne!(*composed(&longest), longest);
+        longest.push('x');
+        assert_eq!(*composed(&longest), longest);
+    }
+
     proptest! {
+        #[test]
+        fn composing_leaves_no_copy_behind_and_twice_is_once(text in proptest::collection::vec(awkward(), 0..40)) {
+            let text: String = text.into_iter().collect();
+            let once = composed(&text);
+            prop_assert!(once.len() <= 3 * text.len(), "it had to move");
+            prop_assert_eq!(&*composed(&once), &*once);
+            prop_assert!(NFC.is_normalized(&once));
+        }
+
         #[test]
         fn trimming_agrees_with_taking_characters_off_one_by_one(
             text in proptest::collection::vec(prop_oneof![white_space(), any::<char>()], 0..20)

@@ -6,17 +6,20 @@
 use std::{fmt, marker::PhantomData};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use percent_encoding::percent_decode_str;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::{account::AccountId, entropy::Entropy};
+use crate::{entropy::Entropy, id::AccountId, text::is_invisible};
 
 /// Bytes of an account id in a token.
 const ID_BYTES: usize = 16;
 /// Bytes of secret: 256 bits.
 const SECRET_BYTES: usize = 32;
+/// Characters after the prefix: each holds six bits, and 48 bytes fill them to the last.
+const LENGTH: usize = 8 * (ID_BYTES + SECRET_BYTES) / 6;
 
 /// What a token is for. It is part of the type and of the text, so that one kind never parses as another.
 pub trait Purpose {
@@ -52,12 +55,19 @@ pub struct Token<P> {
 
 impl<P: Purpose> Token<P> {
     /// A new token for `account`.
+    ///
+    /// It ends in a letter or a digit: mail programs take `-` and `_` at the end of a link for punctuation and leave them out. The last byte is drawn until
+    /// it fits, so that 1 in 32 secrets is never drawn: 255.95 bits are left.
     #[must_use]
     pub fn generate(account: AccountId, entropy: &Entropy) -> Self {
         let mut bytes = Zeroizing::new([0; ID_BYTES + SECRET_BYTES]);
         let (id, secret) = bytes.split_at_mut(ID_BYTES);
         id.copy_from_slice(account.uuid().as_bytes());
         entropy.fill(secret);
+        // The last character stands for the last six bits; 62 and 63 are `-` and `_`.
+        while bytes[ID_BYTES + SECRET_BYTES - 1] & 0b11_1111 >= 62 {
+            entropy.fill(&mut bytes[ID_BYTES + SECRET_BYTES - 1..]);
+        }
         Self { bytes, purpose: PhantomData }
     }
 
@@ -69,6 +79,23 @@ impl<P: Purpose> Token<P> {
         // 48 bytes are 64 characters to the bit, so no two texts spell the same token.
         let length = URL_SAFE_NO_PAD.decode_slice(encoded, bytes.as_mut_slice()).ok()?;
         (length == bytes.len()).then_some(Self { bytes, purpose: PhantomData })
+    }
+
+    /// The first token of this purpose in what became of a link on its way through mail programs, address bars and people.
+    ///
+    /// A token has a fixed length, so that whatever was put around it does not count: a full stop, a bracket, a quote, `3D`, `utm_source=…`. Nor do
+    /// line ends and other white space in it, nor that it was percent-encoded again, twice at most.
+    #[must_use]
+    pub fn find(text: &str) -> Option<Self> {
+        let mut text = Zeroizing::new(text.to_owned());
+        for _ in 0..2 {
+            *text = percent_decode_str(&text).decode_utf8_lossy().into_owned();
+        }
+        // A line end after "=" is one of quoted-printable (RFC 2045, 6.7).
+        *text = text.replace("=\r\n", "").replace("=\n", "");
+        text.retain(|char| !char.is_whitespace() && !is_invisible(char));
+        let mut starts = text.match_indices(P::PREFIX).map(|(start, _)| start);
+        starts.find_map(|start| Self::parse(text.get(start..start + P::PREFIX.len() + LENGTH)?))
     }
 
     /// The account that the token claims to belong to. Only the stored digest proves it.
@@ -140,8 +167,7 @@ impl<P> fmt::Debug for Digest<P> {
 }
 
 /// The digest under which something a stranger typed (an address, a name) is counted, so that no key of the store spells it.
-#[must_use]
-pub fn subject_digest(subject: &str) -> String {
+pub(crate) fn subject_digest(subject: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(subject.as_bytes()))
 }
 
@@ -184,6 +210,74 @@ mod tests {
             String::new(),
         ] {
             assert!(Token::<Reset>::parse(&wrong).is_none());
+        }
+    }
+
+    #[test]
+    fn no_token_ends_in_what_mail_programs_leave_out_of_a_link() {
+        for _ in 0..500 {
+            let text = Token::<Reset>::generate(account(), &Entropy::system()).reveal();
+            assert_eq!(text.len(), "dwr_".len() + 64);
+            assert!(text.ends_with(|char: char| char.is_ascii_alphanumeric()), "it ends in punctuation");
+        }
+    }
+
+    #[test]
+    fn a_token_has_one_spelling() {
+        let text = Token::<Reset>::generate(account(), &Entropy::system()).reveal();
+        let (rest, last) = text.split_at(text.len() - 1);
+        for other in ('!'..='~').filter(|other| !last.starts_with(*other)) {
+            let spelt = Token::<Reset>::parse(&format!("{rest}{other}"));
+            assert!(spelt.is_none_or(|spelt| spelt.digest() != Token::parse(&text).expect("own text").digest()), "{other}");
+        }
+    }
+
+    /// A token of version 0.1.0, with its digest as other code computes it.
+    #[test]
+    fn a_token_that_was_made_before_and_ends_in_punctuation_is_still_known() {
+        let old = "dws_AAAAAAAAAAAAAAAAAAAAB-_-AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxw_";
+        let token = Token::<Session>::parse(old).expect("an old token");
+        assert_eq!(*token.reveal(), old);
+        assert_eq!(token.digest().as_str(), "j1Bedc1bRtRx84XoMiklpQG3jbbM6whL5H0eNL-_OG0");
+    }
+
+    #[test]
+    fn a_token_is_found_in_whatever_became_of_its_link() {
+        let token = Token::<Reset>::generate(account(), &Entropy::system());
+        let text = token.reveal();
+        let (start, end) = text.split_at(40);
+        let found = |text: &str| Token::<Reset>::find(text).map(|token| token.reveal().to_string());
+        for around in [
+            "T",
+            "T ",
+            " T\r\n",
+            "T.",
+            "T).",
+            "<T>",
+            "\"T\"",
+            "3DT",
+            "T,",
+            "T?utm_source=x",
+            "T&x=y",
+            "T%20",
+            "%22T%22",
+            "T%0D%0A",
+            "T\u{200B}",
+            "T-",
+            "T_",
+            "Tabc",
+            "https://a.example/?token=T",
+        ] {
+            assert_eq!(found(&around.replace('T', &text)).as_deref(), Some(&**text), "{around}");
+        }
+        for broken in [format!("{start}\r\n{end}"), format!("{start}=\r\n{end}"), format!("{start}%20{end}"), format!("{start} {end}")] {
+            assert_eq!(found(&broken).as_deref(), Some(&**text));
+        }
+        let encoded = text.bytes().fold(String::new(), |encoded, byte| format!("{encoded}%{byte:02X}"));
+        assert_eq!(found(&encoded).as_deref(), Some(&**text));
+        assert_eq!(found(&encoded.replace('%', "%25")).as_deref(), Some(&**text));
+        for nothing in [&text[..60], &text.to_uppercase(), &text.replace("dwr_", "dws_"), "dwr_", "%", ""] {
+            assert_eq!(found(nothing), None);
         }
     }
 

@@ -1,12 +1,12 @@
-//! What mails and pages say: every message of a language in one file, `templates/language/<tag>.json`.
+//! The words of mails and pages: every message of a language in one file, `templates/language/<tag>.json`.
 
 use std::{collections::HashMap, sync::LazyLock, time::Duration};
 
-use crate::{clock::Timestamp, language::Language};
+use crate::{agent::Agent, clock::Timestamp, language::Language};
 
-/// Keep what is between them from turning the sentence around it (Unicode Bidirectional Algorithm, UAX 9, 2.7).
+/// Begins text whose direction must not affect the sentence around it (Unicode Bidirectional Algorithm, UAX 9, 2.7).
 const ISOLATE: char = '\u{2068}';
-/// The end of it.
+/// Ends it.
 const END_OF_ISOLATE: char = '\u{2069}';
 
 type Messages = HashMap<String, String>;
@@ -14,14 +14,14 @@ type Messages = HashMap<String, String>;
 /// A message is missing, or a value that it names.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no message or value for {0}")]
-pub struct Missing(pub String);
+pub struct MissingMessageError(pub String);
 
-/// What a placeholder of a message stands for.
+/// A placeholder of a message and its value.
 pub type Value<'a> = (&'a str, &'a str);
 
 impl Language {
     fn messages(self) -> &'static Messages {
-        // What does not parse is no messages then, and everything fails: a test reads every file.
+        // A file that does not parse has no messages, so every rendering fails. A test reads every file.
         fn read(json: &str) -> Messages {
             serde_json::from_str(json).unwrap_or_default()
         }
@@ -37,13 +37,13 @@ impl Language {
         }
     }
 
-    /// A message with its `{placeholders}` filled in. Where the language runs right to left, values are isolated from what surrounds them.
-    pub fn say(self, id: &str, values: &[Value<'_>]) -> Result<String, Missing> {
-        let mut rest = self.messages().get(id).ok_or_else(|| Missing(id.to_owned()))?.as_str();
+    /// A message with its `{placeholders}` filled in. Where the language runs right to left, values are isolated from the text around them.
+    pub fn say(self, id: &str, values: &[Value<'_>]) -> Result<String, MissingMessageError> {
+        let mut rest = self.messages().get(id).ok_or_else(|| MissingMessageError(id.to_owned()))?.as_str();
         let mut said = String::with_capacity(rest.len() + 32);
         while let Some((before, after)) = rest.split_once('{') {
-            let (name, after) = after.split_once('}').ok_or_else(|| Missing(id.to_owned()))?;
-            let (_, value) = values.iter().find(|(known, _)| *known == name).ok_or_else(|| Missing(format!("{id}: {name}")))?;
+            let (name, after) = after.split_once('}').ok_or_else(|| MissingMessageError(id.to_owned()))?;
+            let (_, value) = values.iter().find(|(known, _)| *known == name).ok_or_else(|| MissingMessageError(format!("{id}: {name}")))?;
             said.push_str(before);
             if self.direction() == "rtl" {
                 said.extend([ISOLATE].into_iter().chain(value.chars()).chain([END_OF_ISOLATE]));
@@ -56,14 +56,14 @@ impl Language {
     }
 
     /// A number of things: `8 characters`.
-    pub fn count(self, noun: &str, count: u64) -> Result<String, Missing> {
+    pub fn count(self, noun: &str, count: u64) -> Result<String, MissingMessageError> {
         // The number is part of the phrase: it needs no isolation, and the phrase gets its own.
         let said = self.say(&format!("{noun}.{}", self.plural(count)), &[("count", &count.to_string())])?;
         Ok(without_isolates(&said))
     }
 
     /// A span of time in whole hours or minutes: `90 minutes`.
-    pub fn span(self, span: Duration) -> Result<String, Missing> {
+    pub fn span(self, span: Duration) -> Result<String, MissingMessageError> {
         let minutes = span.as_secs().div_ceil(60);
         match (minutes / 60, minutes % 60) {
             (hours @ 1.., 0) => self.count("hours", hours),
@@ -72,18 +72,18 @@ impl Language {
     }
 
     /// An instant, in UTC: no time zone of the reader is known.
-    pub fn instant(self, instant: Timestamp) -> Result<String, Missing> {
+    pub fn instant(self, instant: Timestamp) -> Result<String, MissingMessageError> {
         let part = |format: &str| instant.strftime(format).to_string();
         let month = self.say(&format!("month.{}", part("%-m")), &[])?;
         let said = self.say("date", &[("day", &part("%-d")), ("month", &month), ("year", &part("%Y")), ("time", &part("%H:%M"))])?;
         Ok(without_isolates(&said))
     }
 
-    /// A browser and its system, as [`crate::client::describe_agent`] names them.
-    pub fn agent(self, agent: &str) -> Result<String, Missing> {
-        match agent.split_once(" on ") {
-            Some((browser, system)) => self.say("agent", &[("browser", browser), ("system", system)]),
-            None => Ok(agent.to_owned()),
+    /// A browser and its system: `Firefox on Linux`.
+    pub fn agent(self, agent: Agent) -> Result<String, MissingMessageError> {
+        match agent.system {
+            Some(system) => self.say("agent", &[("browser", agent.browser.name()), ("system", system.name())]),
+            None => Ok(agent.browser.name().to_owned()),
         }
     }
 }
@@ -166,7 +166,7 @@ mod tests {
                     language.span(crate::config::span::hours(1)),
                     language.span(crate::config::span::minutes(90)),
                     language.instant("2026-03-01T09:05:59Z".parse().unwrap()),
-                    language.agent("Firefox on Linux"),
+                    language.agent("Firefox on Linux".parse().unwrap()),
                 ];
                 (language.tag(), said.map(|said| without_isolates(&said.unwrap())).join("; "))
             })
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_an_error() {
-        assert_eq!(Language::German.say("nonsense", &[]), Err(Missing("nonsense".to_owned())));
-        assert_eq!(Language::German.say("mail.reset.subject", &[]), Err(Missing("mail.reset.subject: product".to_owned())));
+        assert_eq!(Language::German.say("nonsense", &[]), Err(MissingMessageError("nonsense".to_owned())));
+        assert_eq!(Language::German.say("mail.reset.subject", &[]), Err(MissingMessageError("mail.reset.subject: product".to_owned())));
     }
 }

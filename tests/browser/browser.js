@@ -1,4 +1,4 @@
-// A real browser, watched: what a page loads from elsewhere, throws, logs or does against its policy fails the test that visited it.
+// A real browser. A test fails if a page it visits loads something from elsewhere, throws, logs an error or violates its policy.
 
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
@@ -11,14 +11,14 @@ import { API } from './stack.js';
 export const PHONE = 320;
 const DESK = 1280;
 const PATIENCE_MS = 10_000;
-// WCAG 2.2, levels A and AA; and what axe's authors recommend for pages besides.
+// WCAG 2.2, levels A and AA, and the best practices that axe's authors recommend.
 export const WCAG = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 const RULES = [...WCAG, 'best-practice'];
 
 const browser = await launch();
 after(() => browser.close());
 
-// A visitor with a browser of their own, watched until the end of the test.
+// A visitor with a browser context of their own, watched until the end of the test.
 export async function visit(t, { language = 'en', scheme = 'light', width = DESK, script = true, ...more } = {}) {
   const context = await browser.newContext({
     locale: language, colorScheme: scheme, viewport: { width, height: 720 }, javaScriptEnabled: script, ...more,
@@ -37,7 +37,7 @@ export async function visit(t, { language = 'en', scheme = 'light', width = DESK
     if (/csp/i.test(request.failure()?.errorText)) elsewhere.delete(request);
   });
   context.on('console', (message) => {
-    // Chromium says the status of a dead end's page, and hints for developers; anything else is the page's.
+    // Chromium logs the status of an error page, and hints for developers. Everything else comes from the page.
     const itsOwn = message.type() === 'debug' || message.text().startsWith('Failed to load resource: the server responded with a status of 4');
     if (!itsOwn) seen.push(`logged: ${message.text().slice(0, 300)}`);
   });
@@ -55,7 +55,7 @@ export async function visit(t, { language = 'en', scheme = 'light', width = DESK
   return Object.assign(await context.newPage(), { seen, forgive: (pattern) => forgiven.push(pattern) });
 }
 
-// Opens a mail as it was sent and presses its button.
+// Opens a mail as it was sent, and clicks its button.
 export async function press(page, mail, name) {
   await page.goto('about:blank'); // a mail knows nothing of the policy of the page before it
   await page.setContent(mail.html);
@@ -69,11 +69,17 @@ export async function choose(page, say, password, again = password) {
   await page.getByRole('button', { name: say('page.reset.submit') }).click();
 }
 
+// Ticks that it was not me, and sends the form.
+export async function disavow(page, say) {
+  await page.getByLabel(say('page.disavow.confirm')).check();
+  await page.getByRole('button', { name: say('page.disavow.submit') }).click();
+}
+
 export async function heading(page) {
   return page.getByRole('heading', { level: 1 }).innerText();
 }
 
-// Nothing sticks out, so that nobody has to scroll sideways (WCAG 2.2, 1.4.10).
+// Asserts that the page is no wider than its window, so that nobody has to scroll sideways (WCAG 2.2, 1.4.10).
 export async function assertFits(page) {
   const wide = await page.evaluate(() => {
     const width = document.documentElement.clientWidth;
@@ -86,7 +92,7 @@ export async function assertFits(page) {
   assert.deepEqual(wide, { scroll: 0, out: [] }, `${page.url()} at ${page.viewportSize().width} px`);
 }
 
-// What axe finds wrong, in the light and in the dark.
+// The violations that axe finds, in light and dark mode.
 export async function assertAccessible(page, state, rules = RULES) {
   await page.evaluate(axe.source);
   for (const colorScheme of ['light', 'dark']) {

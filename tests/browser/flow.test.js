@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { PHONE, assertFits, choose, heading, press, visit } from './browser.js';
+import { PHONE, assertFits, choose, disavow, heading, press, visit } from './browser.js';
 import { ASK, CONFIRM, FIRST, SECOND, isSignedIn, login, mailWith, noticeLink, register, resetLink, words } from './stack.js';
 
 const VISITORS = {
@@ -26,6 +26,8 @@ for (const [how, visitor] of Object.entries(VISITORS)) {
     await page.getByRole('button', { name: say('page.ask.submit') }).click();
     assert.equal(await heading(page), say('page.asked.title'));
     await assertFits(page);
+    await page.reload();
+    assert.equal(await heading(page), say('page.asked.title'), 'loading it again is no error');
 
     const mail = await mailWith('confirm', account);
     assert.equal(mail.subject, say('mail.reset.subject', { product: 'Doorward' }).replace(/[\u2068\u2069]/g, ''));
@@ -42,6 +44,9 @@ for (const [how, visitor] of Object.entries(VISITORS)) {
     assert.equal(await heading(page), say('page.done.title'));
     await assertFits(page);
     assert.ok(!page.url().includes('dwr_'), 'the token is no longer in the address');
+    await page.reload();
+    assert.equal(await heading(page), say('page.done.title'), 'loading it again is no error');
+    assert.deepEqual(await page.evaluate(() => [document.referrer.includes('dwr_'), history.length > 1]), [false, true]);
 
     assert.equal((await login(account, SECOND)).status, 200);
     assert.equal((await login(account, FIRST)).status, 401);
@@ -62,9 +67,20 @@ for (const script of [true, false]) {
     assert.equal(await heading(page), say('page.disavow.title'));
     await assertFits(page);
     assert.equal(await isSignedIn(notice.token), true, 'opening it does nothing');
-    await page.getByRole('button', { name: say('page.disavow.submit') }).click();
+    const unticked = page.getByRole('button', { name: say('page.disavow.submit') });
+    await unticked.click();
+    assert.equal(await heading(page), say('page.disavow.title'), 'the browser asks for the tick first');
+    await page.locator('form').evaluate((form) => { form.noValidate = true; });
+    await unticked.click();
+    await page.getByText(say('complaint.tick')).waitFor();
+    assert.equal(await page.getByLabel(say('page.disavow.confirm')).isChecked(), false);
+    await assertFits(page);
+    assert.equal(await isSignedIn(notice.token), true, 'the button alone does nothing');
+    await disavow(page, say);
     assert.equal(await heading(page), say('page.disavowed.title'));
     await assertFits(page);
+    await page.reload();
+    assert.equal(await heading(page), say('page.disavowed.title'), 'loading it again is no error');
     assert.equal(await isSignedIn(notice.token), false);
     assert.equal((await login(account, SECOND)).status, 401);
 
@@ -98,7 +114,7 @@ test('a link that scanners opened twenty times still works for its reader, and s
   assert.equal(await heading(page), say('page.done.title'));
   assert.equal((await login(account, 'nine brisk umbrellas')).status, 200);
   await page.goto(notice.link);
-  await page.getByRole('button', { name: say('page.disavow.submit') }).click();
+  await disavow(page, say);
   assert.equal(await heading(page), say('page.disavowed.title'));
 });
 
@@ -147,4 +163,45 @@ test("a dead end speaks the account's language, not the browser's", async (t) =>
   await choose(other, say, SECOND);
   await other.getByRole('link', { name: say('page.ask.again') }).click();
   assert.equal(await heading(other), say('page.ask.title'));
+});
+
+test('a robot that sends every form behind a link locks nobody out', async (t) => {
+  const account = await register();
+  const notice = await noticeLink(account);
+  const robot = await visit(t, { userAgent: 'Mail scanner' });
+  // By submit() the browser checks nothing, and by requestSubmit() it refuses.
+  for (const way of ['submit', 'requestSubmit']) {
+    await robot.goto(notice.link);
+    await robot.evaluate((name) => { for (const form of document.forms) HTMLFormElement.prototype[name].call(form); }, way);
+    await robot.waitForLoadState();
+  }
+  // And by copying every input there is.
+  const page = await (await fetch(notice.link, { headers: { Accept: 'text/html' } })).text();
+  const inputs = [...page.matchAll(/<input[^>]*>/g)].map(([tag]) => [/ name="([^"]*)"/.exec(tag)?.[1] ?? '', / value="([^"]*)"/.exec(tag)?.[1] ?? '']);
+  for (const body of [new URLSearchParams(inputs), inputs.reduce((form, [name, value]) => (form.append(name, value), form), new FormData())]) {
+    const sent = await fetch(notice.link, { method: 'POST', body, headers: { Accept: 'text/html' }, redirect: 'manual' });
+    assert.equal(sent.status, 400);
+  }
+  assert.equal(await isSignedIn(notice.token), true);
+  assert.equal((await login(account, SECOND)).status, 200);
+  const say = words('en');
+  await robot.goto(notice.link);
+  await disavow(robot, say);
+  assert.equal(await heading(robot), say('page.disavowed.title'));
+  assert.equal(await isSignedIn(notice.token), false);
+});
+
+test('a browser says whose form it sends, and never where from', async (t) => {
+  const say = words('en');
+  const account = await register();
+  const page = await visit(t);
+  const sent = [];
+  page.on('request', (request) => { if (request.isNavigationRequest()) sent.push(request.allHeaders()); });
+  await page.goto(await resetLink(account));
+  await choose(page, say, SECOND);
+  assert.equal(await heading(page), say('page.done.title'));
+  const headers = await Promise.all(sent);
+  const { origin } = new URL(ASK);
+  assert.ok(headers.some((each) => each.origin === origin), JSON.stringify(headers.map((each) => each.origin)));
+  assert.ok(headers.every((each) => !JSON.stringify(each.referer ?? '').includes('dwr_')));
 });

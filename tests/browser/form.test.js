@@ -107,6 +107,10 @@ test('hints are given while typing', async (t) => {
   assert.deepEqual(await types(), ['password', 'password']);
   await page.getByLabel(say('page.reset.show')).check();
   assert.deepEqual(await types(), ['text', 'text']);
+  // A phone would correct what is shown, as it is no longer a password to it.
+  const helps = ['autocorrect', 'autocapitalize', 'spellcheck'];
+  const help = await page.locator('#password, #again').evaluateAll((fields, names) => fields.map((field) => names.map((name) => field.getAttribute(name))), helps);
+  assert.deepEqual(help, [['off', 'none', 'false'], ['off', 'none', 'false']]);
   await page.getByLabel(say('page.reset.show')).uncheck();
   assert.deepEqual(await types(), ['password', 'password']);
   await page.getByRole('button').click();

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
 
-import { PHONE, WCAG, assertAccessible, assertFits, choose, heading, visit } from './browser.js';
+import { PHONE, WCAG, assertAccessible, assertFits, choose, disavow, heading, visit } from './browser.js';
 import { ASK, CONFIRM, DISAVOW, SECOND, mailWith, noticeLink, register, resetLink, words } from './stack.js';
 
 // As long as PRODUCT_NAME may be, in one word.
@@ -54,7 +54,11 @@ async function everyState(t, language, look) {
 
   await page.goto(notice.link);
   await see('this was not me', 'page.disavow.title');
+  await page.locator('form').evaluate((form) => { form.noValidate = true; });
   await page.getByRole('button').click();
+  await page.locator('#not-me-problems').waitFor();
+  await see('this was not me, not ticked', 'page.disavow.title');
+  await disavow(page, say);
   await see('secured', 'page.disavowed.title');
   await page.goto(notice.link);
   await see('dead end of a notice', 'page.dead.title');
@@ -107,7 +111,7 @@ test('every page forbids what it does not need', async () => {
       const policy = `^default-src 'none'; style-src ${hash}; script-src ${hash}; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'$`;
       assert.match(header('content-security-policy'), new RegExp(policy));
       const rest = ['content-type', 'cache-control', 'referrer-policy', 'x-frame-options', 'x-content-type-options', 'strict-transport-security'];
-      assert.deepEqual(rest.map(header), ['text/html; charset=utf-8', 'no-store', 'no-referrer', 'DENY', 'nosniff', 'max-age=63072000; includeSubDomains']);
+      assert.deepEqual(rest.map(header), ['text/html; charset=utf-8', 'no-store', 'strict-origin', 'DENY', 'nosniff', 'max-age=63072000; includeSubDomains']);
       assert.equal((await answer.text()).includes('<form'), method === 'GET' && status === 200);
     }
   }

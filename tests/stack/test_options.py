@@ -3,6 +3,8 @@
 import os
 import re
 import unittest
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import yaml
@@ -57,6 +59,15 @@ class Options(unittest.TestCase):
         queues = [r["PhysicalResourceId"].rpartition("/")[2] for page in pages for r in page["StackResourceSummaries"] if r["ResourceType"] == "AWS::SQS::Queue"]
         wanted |= {("ApproximateNumberOfMessagesVisible", queue) for queue in queues}
         self.assertLessEqual(wanted, watched)
+
+    def test_a_page_can_read_what_the_gateway_answers_itself(self) -> None:
+        origin = "https://app.doorward.example"
+        request = urllib.request.Request(f"{os.environ['API_URL']}/api/nope/", b"{}", {"Origin": origin}, method="POST")
+        with self.assertRaises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request, timeout=30)
+        headers = refused.exception.headers
+        refused.exception.close()
+        self.assertEqual((refused.exception.code, headers["Access-Control-Allow-Origin"], headers["Vary"], headers["Cache-Control"]), (404, origin, "Origin", "no-store"))
 
     def test_the_access_log_holds_no_path_query_header_or_address(self) -> None:
         stage = yaml.load(Path(TEMPLATE).read_text(), Loader)["Resources"]["Api"]["Properties"]["AccessLogSetting"]

@@ -1,64 +1,35 @@
-//! Accounts: who they are and by which names they are found.
+//! Accounts: who they are, by which names they are found, and what is stored of them.
 
 mod email;
+mod find;
+mod item;
+mod note;
+mod register;
 mod username;
 
-use std::{fmt, str::FromStr};
+pub(crate) use self::item::{
+    SORT, end_sessions, first_password, key, partition, password_changed, password_disavowed, password_reset, read, removed, resettable, switched,
+};
+pub use self::{
+    email::{EmailAddress, LONGEST_EMAIL, Malformed, email_key},
+    find::Holders,
+    note::Marked,
+    register::{Registered, Taken},
+    username::{Username, UsernameRule},
+};
+pub use crate::id::AccountId;
+use crate::{client::Network, clock::Timestamp, language::Language, password::StoredPassword};
 
-pub use email::{EmailAddress, LONGEST_EMAIL, Malformed, email_key, reads_as_email};
-pub use username::{Username, UsernameRule};
-use uuid::Uuid;
-
-use crate::{client::Network, clock::Timestamp, language::Language, password::StoredPassword, store::Undeliverable};
-
-/// An account's id: a UUID, version 7.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct AccountId(Uuid);
-
-impl AccountId {
-    /// The UUID.
-    #[must_use]
-    pub fn uuid(self) -> Uuid {
-        self.0
-    }
-}
-
-impl FromStr for AccountId {
-    type Err = uuid::Error;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self)
-    }
-}
-
-impl From<Uuid> for AccountId {
-    fn from(uuid: Uuid) -> Self {
-        Self(uuid)
-    }
-}
-
-impl fmt::Display for AccountId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
-    }
-}
-
-impl fmt::Debug for AccountId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
-    }
-}
-
-/// An account as the store holds it. It does not print: names and addresses are its owner's.
+/// An account as the store holds it. It does not print: names and addresses are personal data.
 #[derive(Clone)]
 pub struct Account {
     /// Which account.
     pub id: AccountId,
-    /// The username as given.
-    pub username: String,
-    /// The e-mail address as given; mail goes there.
-    pub email: String,
-    /// The stored password, or none: such an account cannot log in and gets no reset mail.
+    /// The username.
+    pub username: Username,
+    /// The e-mail address; mail goes there.
+    pub email: EmailAddress,
+    /// The stored password. An account without one cannot log in and gets no reset mail.
     pub password: Option<StoredPassword>,
     /// Raised by every change that ends sessions; a session is valid only under the current one.
     pub epoch: u64,
@@ -68,9 +39,9 @@ pub struct Account {
     pub created_at: Timestamp,
     /// When the password was last set.
     pub password_changed_at: Timestamp,
-    /// Whether the owner said that the password is not theirs: nobody logs in with it until it is replaced.
+    /// Whether the owner said that the password is not theirs. It opens nothing until it is replaced.
     pub disavowed: bool,
-    /// The language of mails and pages, where the account has said one (BCP 47).
+    /// The language of mails and pages that the account has chosen, if any (BCP 47).
     pub language: Option<String>,
     /// Networks that logged in lately, newest first.
     pub networks: Vec<KnownNetwork>,
@@ -81,11 +52,11 @@ pub struct Account {
 impl Account {
     /// A new account, switched on, whose password is set at `now`.
     #[must_use]
-    pub fn new(id: AccountId, username: &str, email: &str, password: StoredPassword, now: Timestamp) -> Self {
+    pub fn new(id: AccountId, username: Username, email: EmailAddress, password: StoredPassword, now: Timestamp) -> Self {
         Self {
             id,
-            username: username.to_owned(),
-            email: email.to_owned(),
+            username,
+            email,
             password: Some(password),
             epoch: 1,
             active: true,
@@ -98,19 +69,21 @@ impl Account {
         }
     }
 
-    /// The language that the account has said, if it is one of ours.
+    /// The language that the account has chosen, if it is one of ours.
     #[must_use]
     pub fn language(&self) -> Option<Language> {
         self.language.as_deref().and_then(Language::of_tag)
     }
 
-    /// The password that opens this account now: a usable one that the owner stands by.
+    /// The password that opens this account now: a usable one that its owner has not disavowed.
     #[must_use]
     pub fn login_password(&self) -> Option<&StoredPassword> {
         self.usable_password().filter(|_| !self.disavowed)
     }
 
-    /// The password of an account that one can open, or have replaced by mail: it is switched on and has one that is usable.
+    /// The password of an account that can be opened, or whose password can be replaced by mail: an active account with a usable password.
+    ///
+    /// The store is asked the same by `OPENABLE` in `account/item.rs`. The two change together; a test compares them.
     #[must_use]
     pub fn usable_password(&self) -> Option<&StoredPassword> {
         self.password.as_ref().filter(|password| self.active && password.is_usable())
@@ -124,4 +97,29 @@ pub struct KnownNetwork {
     pub network: Network,
     /// When it last logged in, to the day.
     pub seen_at: Timestamp,
+}
+
+/// Why mail does not reach an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undeliverable {
+    /// Its server refuses it for good.
+    Bounced,
+    /// Its reader called a mail spam.
+    Complained,
+}
+
+impl Undeliverable {
+    /// As the store holds it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bounced => "bounced",
+            Self::Complained => "complained",
+        }
+    }
+
+    /// From what the store holds.
+    fn stored(text: &str) -> Option<Self> {
+        [Self::Bounced, Self::Complained].into_iter().find(|why| why.as_str() == text)
+    }
 }

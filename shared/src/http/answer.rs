@@ -32,6 +32,8 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The body.
     pub body: Vec<u8>,
+    /// A stable word for the log: `ok`, or the code of the refusal that it tells.
+    pub outcome: &'static str,
 }
 
 /// 200 and this, as JSON.
@@ -46,28 +48,44 @@ pub fn with_status(status: StatusCode, body: &impl Serialize) -> Answer {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     // Our answers are plain structs of text: there is nothing in them that JSON cannot say.
-    Answer { status, headers, body: serde_json::to_vec(body).unwrap_or_default() }
+    Answer { status, headers, body: serde_json::to_vec(body).unwrap_or_default(), outcome: "ok" }
 }
+
+/// How a page is referred to: by its origin alone, never by its address, which holds a token. Browsers say whose form they send by the same rule: with
+/// `no-referrer` they would send `Origin: null`, and those without Fetch Metadata could not use our pages (Fetch, "append a request Origin header").
+const PAGES_REFER: HeaderValue = HeaderValue::from_static("strict-origin");
 
 /// A page, and the policy of what it may load and where its forms may go (CSP 3).
 #[must_use]
 pub fn html(status: StatusCode, page: String, content_security_policy: &str) -> Answer {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(header::REFERRER_POLICY, PAGES_REFER);
     headers.extend(HeaderValue::from_str(content_security_policy).map(|policy| (header::CONTENT_SECURITY_POLICY, policy)));
-    Answer { status, headers, body: page.into_bytes() }
+    Answer { status, headers, body: page.into_bytes(), outcome: "ok" }
+}
+
+/// Sends a browser on from the form that it sent, so that loading the page again sends nothing again (RFC 9110, 15.4.4).
+#[must_use]
+pub fn see_other(location: &str) -> Answer {
+    let headers = HeaderValue::from_str(location).map(|location| (header::LOCATION, location)).into_iter().collect();
+    Answer { status: StatusCode::SEE_OTHER, headers, body: Vec::new(), outcome: "ok" }
 }
 
 impl From<&Refusal> for Answer {
     fn from(refusal: &Refusal) -> Self {
-        let mut answer = with_status(refusal.status(), &refusal.body());
+        let mut answer = match refusal {
+            // A JSON value would put its fields in the order of the alphabet.
+            Refusal::Fields(errors) => with_status(refusal.status(), errors),
+            _ => with_status(refusal.status(), &refusal.body()),
+        };
+        answer.outcome = refusal.code();
         match refusal {
-            Refusal::OnPage(_, page) => return page.as_ref().clone(),
             Refusal::Unauthenticated(_) => {
                 answer.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Token"));
             }
             Refusal::Method { allow, .. } => {
-                answer.headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+                answer.headers.insert(header::ALLOW, allow.clone());
             }
             Refusal::Throttled { retry_after } => {
                 answer.headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after));
@@ -101,7 +119,8 @@ impl Answer {
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
         for (name, value) in ALWAYS {
-            response.headers_mut().insert(name, HeaderValue::from_static(value));
+            // Pages have a referrer policy of their own.
+            response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
         }
         response
     }

@@ -1,4 +1,4 @@
-//! Bodies: JSON and forms.
+//! Bodies: JSON and both kinds of forms.
 
 use std::collections::HashMap;
 
@@ -6,12 +6,18 @@ use lambda_http::http::{HeaderMap, header};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::Refusal;
+use super::{
+    Refusal,
+    multipart::{self, Content, Malformed},
+};
 
 /// Largest body that is parsed, in bytes.
 const LARGEST: usize = 256 * 1024;
-/// Most fields of a form, as in the recorded stack (Django's `DATA_UPLOAD_MAX_NUMBER_FIELDS`).
+/// Most fields of a form, as in the DRF API (Django's `DATA_UPLOAD_MAX_NUMBER_FIELDS`).
 const MOST_FIELDS: usize = 1000;
+
+const URLENCODED: &str = "application/x-www-form-urlencoded";
+const MULTIPART: &str = "multipart/form-data";
 
 /// The fields of a body, each a value of one of JSON's kinds. Texts are wiped when they are dropped: any of them may be a password.
 pub struct Form(HashMap<String, Value>);
@@ -34,14 +40,18 @@ impl Form {
         if body.is_empty() {
             return Ok(Self(HashMap::new()));
         }
-        let stated =
-            headers.get(header::CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default();
-        let media_type = stated.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        match media_type.as_str() {
+        let stated = content_type(headers);
+        match media_type(&stated).as_str() {
             "application/json" => Self::json(body),
-            "application/x-www-form-urlencoded" => Self::urlencoded(body),
+            URLENCODED => Self::urlencoded(body),
+            MULTIPART => Self::multipart(&stated, body),
             _ => Err(Refusal::MediaType(stated)),
         }
+    }
+
+    /// Whether this is the `Content-Type` of what a form on a page sends. (No page sends JSON but by its script.)
+    pub(super) fn is_sent_by_page(headers: &HeaderMap) -> bool {
+        [URLENCODED, MULTIPART].contains(&media_type(&content_type(headers)).as_str())
     }
 
     fn json(body: &[u8]) -> Result<Self, Refusal> {
@@ -66,10 +76,33 @@ impl Form {
         ))
     }
 
+    /// The last part of a name counts; a file, which is no text, counts before any text of the same name, as in the recorded stack.
+    fn multipart(content_type: &str, body: &[u8]) -> Result<Self, Refusal> {
+        let parts = multipart::parts(content_type, body, MOST_FIELDS).map_err(|malformed| match malformed {
+            Malformed::Body(reason) => Refusal::NoMultipart(reason),
+            Malformed::TooManyParts => Refusal::TooManyFields,
+        })?;
+        let (files, texts): (Vec<_>, Vec<_>) = parts.into_iter().partition(|part| part.content == Content::File);
+        let value = |content| match content {
+            Content::Text(text) => Value::Text(text),
+            Content::File => Value::Other,
+        };
+        Ok(Self(texts.into_iter().chain(files).map(|part| (part.name, value(part.content))).collect()))
+    }
+
     /// Takes a field out; none where it is missing.
     pub(super) fn take(&mut self, name: &str) -> Option<Value> {
         self.0.remove(name)
     }
+}
+
+fn content_type(headers: &HeaderMap) -> String {
+    headers.get(header::CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default()
+}
+
+/// The type without its parameters, in lower case.
+fn media_type(content_type: &str) -> String {
+    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 /// A field's value. Numbers are not made into numbers, as no field is one: 1e999 is JSON too.
@@ -92,7 +125,7 @@ fn check_strings(raw: &RawValue) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// What the recorded stack calls a JSON value that is no object.
+/// What the DRF API calls a JSON value that is not an object.
 fn kind(raw: &str) -> &'static str {
     match raw.as_bytes() {
         [b'[', ..] => "list",
@@ -146,6 +179,16 @@ mod tests {
     }
 
     #[test]
+    fn a_file_is_no_text_wherever_it_stands() {
+        let part = |disposition: &str| format!("--x\r\nContent-Disposition: form-data; {disposition}\r\n\r\nann\r\n");
+        let (text, file) = (part("name=a"), part("name=a; filename=f"));
+        for (body, is_text) in [(format!("{text}{text}"), true), (format!("{text}{file}"), false), (format!("{file}{text}"), false)] {
+            let mut form = read("multipart/form-data; boundary=x", format!("{body}--x--\r\n").as_bytes()).ok().unwrap();
+            assert_eq!(matches!(form.take("a"), Some(Value::Text(_))), is_text, "{body}");
+        }
+    }
+
+    #[test]
     fn every_kind_of_json_value_has_its_name() {
         for (body, expected) in
             [("[]", "list"), ("\"x\"", "str"), ("1", "int"), ("1.5", "float"), ("1e9", "float"), ("true", "bool"), ("null", "null")]
@@ -178,6 +221,14 @@ mod tests {
     fn a_form_of_a_thousand_fields_is_parsed_and_one_field_more_is_not() {
         assert!(read("application/x-www-form-urlencoded", "a&".repeat(999).as_bytes()).is_ok());
         assert!(matches!(read("application/x-www-form-urlencoded", "a&".repeat(1000).as_bytes()), Err(Refusal::TooManyFields)));
+    }
+
+    #[test]
+    fn a_multipart_form_of_a_thousand_parts_is_read_and_one_part_more_is_not() {
+        let body = |parts: usize| format!("{}--x--", "--x\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n".repeat(parts));
+        let read = |parts| read("multipart/form-data; boundary=x", body(parts).as_bytes());
+        assert_eq!(text(&mut read(1000).ok().unwrap(), "a").as_deref(), Some("1"));
+        assert!(matches!(read(1001), Err(Refusal::TooManyFields)));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde::{Serialize, Serializer};
+
 /// What is wrong with a field. The API says it in English, in the contract's words; a page says it in its reader's language.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Complaint {
@@ -22,7 +24,6 @@ pub enum Complaint {
     /// It was to be typed twice and is not the same. Only pages ask for that.
     Mismatch,
     /// It may not be a password.
-    #[cfg(feature = "passwords")]
     Password(crate::password::Violation),
     /// What only one endpoint says, and no page.
     Other(Cow<'static, str>),
@@ -41,14 +42,12 @@ impl Complaint {
             Self::TooLong(longest) => format!("Ensure this field has no more than {longest} characters.").into(),
             Self::NullCharacter => "Null characters are not allowed.".into(),
             Self::Mismatch => "The two passwords are not the same.".into(),
-            #[cfg(feature = "passwords")]
             Self::Password(violation) => violation.message(),
             Self::Other(message) => message.clone(),
         }
     }
 }
 
-#[cfg(feature = "passwords")]
 impl From<crate::password::Violation> for Complaint {
     fn from(violation: crate::password::Violation) -> Self {
         Self::Password(violation)
@@ -97,5 +96,13 @@ impl FieldErrors {
     /// Fields and what is wrong with them.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &[Complaint])> {
         self.0.iter().map(|(field, complaints)| (*field, complaints.as_slice()))
+    }
+}
+
+impl Serialize for FieldErrors {
+    /// `{field: [message, …]}`, fields in the order in which they were looked at: front-ends show the first message of the first field.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer
+            .collect_map(self.iter().map(|(field, complaints)| (field, complaints.iter().map(Complaint::in_english).collect::<Vec<_>>())))
     }
 }

@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::{Complaint, FieldErrors, Form, Refusal, body::Value};
-use crate::text::trim;
+use crate::text::{composed, trim, trim_unseen};
 
 /// What a field takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +14,10 @@ pub enum Field {
     Verbatim,
     /// Text, trimmed, that is to be an e-mail address; what is no text is told so.
     Email,
+    /// The name of an account that is there, trimmed of what nobody sees.
+    KnownName,
+    /// The e-mail address of an account that may be there, trimmed likewise.
+    KnownEmail,
 }
 
 /// The fields of a body being read, and what is wrong with them.
@@ -34,11 +38,15 @@ impl Fields {
         let text = match self.form.take(name) {
             None => return self.complain(name, Complaint::Required),
             Some(Value::Null) => return self.complain(name, Complaint::Null),
-            Some(Value::Other) if field == Field::Email => return self.complain(name, Complaint::Email),
+            Some(Value::Other) if matches!(field, Field::Email | Field::KnownEmail) => return self.complain(name, Complaint::Email),
             Some(Value::Other) => return self.complain(name, Complaint::NotText),
             Some(Value::Text(text)) => text,
         };
-        let text = if field == Field::Verbatim { text } else { Zeroizing::new(trim(&text).to_owned()) };
+        let text = match field {
+            Field::Verbatim => text,
+            Field::Text | Field::Email => Zeroizing::new(trim(&text).to_owned()),
+            Field::KnownName | Field::KnownEmail => Zeroizing::new(trim_unseen(&text).to_owned()),
+        };
         if text.is_empty() { self.complain(name, Complaint::Blank) } else { Some(text) }
     }
 
@@ -46,9 +54,18 @@ impl Fields {
     /// for whoever has more to say about it; [`Fields::finish`] refuses it.
     pub fn take_checked(&mut self, name: &'static str, field: Field, longest: Option<usize>) -> Option<Zeroizing<String>> {
         let text = self.take(name, field)?;
-        self.check_length(name, &text, longest);
+        // A password is counted in the form that is hashed.
+        let counted = (field == Field::Verbatim && longest.is_some()).then(|| composed(&text));
+        self.check_length(name, counted.as_ref().unwrap_or(&text), longest);
         self.check_null(name, &text);
         Some(text)
+    }
+
+    /// Complains about `name` unless it is a box of a form that a person has ticked. Browsers send "on" for a box that states no value (HTML, 4.10.18.5).
+    pub fn check_ticked(&mut self, name: &'static str) {
+        if !matches!(self.form.take(name), Some(Value::Text(text)) if text.as_str() == "on") {
+            self.complain::<()>(name, Complaint::Required);
+        }
     }
 
     /// Complains about `name` unless it repeats `text`. Where it was not sent, nothing had to be repeated.

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Complaint, FieldErrors, StatusCode};
-use crate::store::Fault;
+use super::{FieldErrors, HeaderValue, StatusCode};
+use crate::fault::Fault;
 
 /// Every way a request is refused.
 #[derive(Debug)]
@@ -16,8 +16,8 @@ pub enum Refusal {
     Method {
         /// The method asked for.
         method: String,
-        /// The methods there are.
-        allow: &'static str,
+        /// The methods there are, as `Allow` lists them.
+        allow: HeaderValue,
     },
     /// A body in a format that is not read.
     MediaType(String),
@@ -25,6 +25,8 @@ pub enum Refusal {
     TooLarge,
     /// A body that is no JSON.
     Unreadable(String),
+    /// A body that is no multipart form.
+    NoMultipart(&'static str),
     /// A form of more fields than are read.
     TooManyFields,
     /// A JSON body that is no object.
@@ -42,14 +44,12 @@ pub enum Refusal {
     },
     /// A page of another site asks.
     Origin,
+    /// The request came past the proxy that is to send it.
+    Proxy,
     /// Registration is closed by configuration.
     RegistrationClosed,
-    /// There is no such route.
-    NotFound,
     /// A service we stand on failed; the cause goes to the log.
     Fault(Fault),
-    /// One of these, said on a page that only the endpoint could make, such as a form with what was wrong.
-    OnPage(Box<Refusal>, Box<Answer>),
 }
 
 impl Refusal {
@@ -61,13 +61,14 @@ impl Refusal {
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Unreadable(_) | Self::TooManyFields | Self::NoObject(_) | Self::Fields(_) | Self::OldPassword => StatusCode::BAD_REQUEST,
-            Self::Token | Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Unreadable(_) | Self::NoMultipart(_) | Self::TooManyFields | Self::NoObject(_) | Self::Fields(_) | Self::OldPassword => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::Token => StatusCode::NOT_FOUND,
             Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Origin | Self::RegistrationClosed => StatusCode::FORBIDDEN,
+            Self::Origin | Self::Proxy | Self::RegistrationClosed => StatusCode::FORBIDDEN,
             Self::Fault(Fault::Unreadable { .. } | Fault::Internal(_)) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Fault(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::OnPage(refusal, _) => refusal.status(),
         }
     }
 
@@ -81,13 +82,11 @@ impl Refusal {
             Self::MediaType(media_type) => json!({ "detail": format!("Unsupported media type \"{media_type}\" in request.") }),
             Self::TooLarge => json!({ "detail": "Request body too large." }),
             Self::Unreadable(reason) => json!({ "detail": format!("JSON parse error - {reason}") }),
+            Self::NoMultipart(reason) => json!({ "detail": format!("Multipart form parse error - {reason}") }),
             Self::TooManyFields => json!({ "detail": "Too many fields." }),
             Self::NoObject("null") => json!({ "non_field_errors": ["No data provided"] }),
             Self::NoObject(kind) => json!({ "non_field_errors": [format!("Invalid data. Expected a dictionary, but got {kind}.")] }),
-            Self::Fields(errors) => {
-                let in_english = |complaints: &[Complaint]| complaints.iter().map(Complaint::in_english).collect::<Value>();
-                errors.iter().map(|(field, complaints)| (field.to_owned(), in_english(complaints))).collect()
-            }
+            Self::Fields(errors) => json!(errors),
             Self::OldPassword => json!({ "error": "Incorrect old password." }),
             Self::Token => json!({ "detail": "The OTP password entered is not valid. Please check and try again." }),
             Self::Throttled { retry_after } => {
@@ -95,11 +94,10 @@ impl Refusal {
                 json!({ "detail": format!("Request was throttled. Expected available in {retry_after} {unit}.") })
             }
             Self::Origin => json!({ "detail": "Origin not allowed." }),
+            Self::Proxy => json!({ "detail": "Request was refused." }),
             Self::RegistrationClosed => json!({ "detail": "Registration is closed." }),
-            Self::NotFound => json!({ "detail": "Not found." }),
             Self::Fault(Fault::Unreadable { .. } | Fault::Internal(_)) => json!({ "detail": "Internal server error." }),
             Self::Fault(_) => json!({ "detail": "Service temporarily unavailable, try again later." }),
-            Self::OnPage(refusal, _) => refusal.body(),
         }
     }
 
@@ -112,7 +110,7 @@ impl Refusal {
             Self::Method { .. } => "method",
             Self::MediaType(_) => "media_type",
             Self::TooLarge => "too_large",
-            Self::Unreadable(_) => "unreadable",
+            Self::Unreadable(_) | Self::NoMultipart(_) => "unreadable",
             Self::TooManyFields => "too_many_fields",
             Self::NoObject(_) => "no_object",
             Self::Fields(_) => "fields",
@@ -120,15 +118,13 @@ impl Refusal {
             Self::Token => "token",
             Self::Throttled { .. } => "throttled",
             Self::Origin => "origin",
+            Self::Proxy => "proxy",
             Self::RegistrationClosed => "registration_closed",
-            Self::NotFound => "not_found",
             Self::Fault(_) => "fault",
-            Self::OnPage(refusal, _) => refusal.code(),
         }
     }
 }
 
-#[cfg(feature = "passwords")]
 impl Refusal {
     /// What the validators say of a new password in `field`.
     #[must_use]
@@ -141,16 +137,14 @@ impl Refusal {
     }
 }
 
-#[cfg(feature = "passwords")]
 impl From<crate::password::HashingFault> for Refusal {
     fn from(_: crate::password::HashingFault) -> Self {
         Self::Fault(Fault::Internal("hashing"))
     }
 }
 
-#[cfg(any(feature = "mail", feature = "pages"))]
-impl From<crate::template::Broken> for Refusal {
-    fn from(_: crate::template::Broken) -> Self {
+impl From<crate::template::TemplateError> for Refusal {
+    fn from(_: crate::template::TemplateError) -> Self {
         Self::Fault(Fault::Internal("template"))
     }
 }

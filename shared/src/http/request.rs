@@ -8,11 +8,13 @@ use lambda_http::{
     request::RequestContext,
 };
 
-use super::{Form, Refusal};
+use super::{Form, Refusal, accept::likes_page};
 use crate::{
-    client::{Client, describe_agent},
+    agent::Agent,
+    caller::Caller,
+    client::Client,
     language::Language,
-    mail,
+    token::{Purpose, Token},
 };
 
 /// A request. It does not print: its body and headers are its sender's.
@@ -29,6 +31,8 @@ pub struct Request {
     pub client: Client,
     /// The host name under which the gateway was reached, as the gateway says.
     pub domain: Option<String>,
+    /// The host name that was asked of the first proxy, where one that is trusted stands in front of the gateway and says so.
+    pub forwarded_host: Option<String>,
     /// The time there is to answer.
     pub time_left: Duration,
     query: Vec<(String, String)>,
@@ -51,10 +55,10 @@ impl Request {
     #[must_use]
     pub fn new(event: lambda_http::Request, query: Vec<(String, String)>, trusted_hops: usize) -> Self {
         let path = event.raw_http_path().to_owned();
-        let (source, domain) = match event.request_context_ref() {
-            Some(RequestContext::ApiGatewayV1(context)) => (context.identity.source_ip.clone(), context.domain_name.clone()),
-            Some(RequestContext::ApiGatewayV2(context)) => (context.http.source_ip.clone(), context.domain_name.clone()),
-            _ => (None, None),
+        let source = match event.request_context_ref() {
+            Some(RequestContext::ApiGatewayV1(context)) => context.identity.source_ip.clone(),
+            Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.clone(),
+            _ => None,
         };
         let time_left = event.lambda_context_ref().map_or(TIME_WITHOUT_DEADLINE, time_left);
         let (parts, body) = event.into_parts();
@@ -62,12 +66,13 @@ impl Request {
         // Without an address every caller is the same one: limits then hold for all together, which is the safe side.
         let gateway_address = source.and_then(|address| address.parse().ok()).unwrap_or(IpAddr::from([0, 0, 0, 0]));
         let client = Client::seen(gateway_address, &forwarded, trusted_hops);
+        let forwarded_host = (trusted_hops > 0).then(|| first_forwarded_host(&parts.headers)).flatten();
         let body = match body {
             Body::Text(text) => text.into_bytes(),
             Body::Binary(bytes) => bytes,
             _ => Vec::new(),
         };
-        Self { method: parts.method, path, headers: parts.headers, body, client, domain, time_left, query }
+        Self { method: parts.method, path, headers: parts.headers, body, client, domain: None, forwarded_host, time_left, query }
     }
 
     /// A header's first value, where it is readable text.
@@ -82,20 +87,34 @@ impl Request {
         self.query.iter().rfind(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// Lets the route's methods pass.
-    pub fn allow(&self, methods: &[Method], allow: &'static str) -> Result<(), Refusal> {
-        if methods.contains(&self.method) { Ok(()) } else { Err(Refusal::Method { method: self.method.to_string(), allow }) }
-    }
-
     /// The fields of the body.
     pub fn form(&self) -> Result<Form, Refusal> {
         Form::read(&self.headers, &self.body)
     }
 
-    /// Whether a person's browser asks for a page, rather than a program for JSON.
+    /// The token of a mailed link, whatever became of the link on its way.
+    #[must_use]
+    pub fn mailed_token<P: Purpose>(&self) -> Option<Token<P>> {
+        self.query.iter().flat_map(|(name, value)| [name, value]).find_map(|text| Token::find(text))
+    }
+
+    /// Whether a browser was sent on to here after its form was accepted, so that there is nothing to show but that.
+    #[must_use]
+    pub fn follows_form(&self) -> bool {
+        self.method != Method::POST && self.query("done").is_some() && self.query("token").is_none()
+    }
+
+    /// Whether the body is what a form on a page sends.
+    #[must_use]
+    pub fn is_form(&self) -> bool {
+        Form::is_sent_by_page(&self.headers)
+    }
+
+    /// Whether a person's browser asks for a page, rather than a program for JSON: by opening an address or sending a form, and saying that it likes pages.
     #[must_use]
     pub fn wants_page(&self) -> bool {
-        self.header(&header::ACCEPT).is_some_and(|accept| accept.split(',').any(|range| range.trim().starts_with("text/html")))
+        let by_person = matches!(self.method, Method::GET | Method::HEAD) || self.is_form();
+        by_person && likes_page(texts(&self.headers, &header::ACCEPT))
     }
 
     /// The language among ours that the client prefers: that of the page it comes from, which our forms and links carry along, else its browser's.
@@ -105,21 +124,33 @@ impl Request {
         of_page.or_else(|| self.header(&header::ACCEPT_LANGUAGE).and_then(Language::preferred))
     }
 
-    /// Who reads the page that this asks for; nobody where a program asks for JSON.
+    /// The reader of the page that this asks for; none where a program asks for JSON.
     #[must_use]
     pub fn reader(&self) -> Option<Reader> {
-        self.wants_page().then(|| Reader { language: self.language().unwrap_or_default(), path: self.path.clone() })
+        self.wants_page().then(|| self.reader_in(None))
     }
 
-    /// From where this was asked, as a mail may say it.
+    /// The reader of a page in answer to this: in the given language if there is one, else in the one that the client prefers.
     #[must_use]
-    pub fn origin(&self) -> mail::Origin {
-        mail::Origin {
-            address: self.client.address().to_string(),
-            browser: describe_agent(self.header(&header::USER_AGENT).unwrap_or_default()).to_owned(),
+    pub fn reader_in(&self, language: Option<Language>) -> Reader {
+        Reader { language: language.or_else(|| self.language()).unwrap_or_default(), path: self.path.clone() }
+    }
+
+    /// The caller, as a mail may describe it.
+    #[must_use]
+    pub fn caller(&self) -> Caller {
+        Caller {
+            address: Some(self.client.address()),
+            agent: self.header(&header::USER_AGENT).and_then(Agent::seen_in),
             language: self.language(),
         }
     }
+}
+
+/// The first host name in `X-Forwarded-Host`.
+fn first_forwarded_host(headers: &HeaderMap) -> Option<String> {
+    let line = headers.get(HeaderName::from_static("x-forwarded-host"))?.to_str().ok()?;
+    line.split(',').next().map(|host| host.trim().to_owned())
 }
 
 /// The values of a header that are readable text.

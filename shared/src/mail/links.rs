@@ -8,14 +8,14 @@ use crate::{
 /// What stands in a link's template for the token.
 const TOKEN: &str = "{token}";
 
-/// Where the links in mails lead.
+/// The URLs of the links in mails.
 #[derive(Clone, Debug)]
-pub struct Links {
+pub struct LinkUrls {
     base: String,
     reset: Option<String>,
 }
 
-impl Links {
+impl LinkUrls {
     /// `LINK_BASE`, under which our own pages are, and `RESET_LINK`, the page of another front-end: a URL with `{token}` in it, whose host
     /// is one of `RESET_LINK_HOSTS`.
     pub fn configured(settings: &mut Settings) -> Self {
@@ -82,10 +82,10 @@ mod tests {
     use super::*;
     use crate::{account::AccountId, entropy::Entropy};
 
-    fn configured(pairs: &[(&str, &str)]) -> Result<Links, String> {
+    fn configured(pairs: &[(&str, &str)]) -> Result<LinkUrls, String> {
         let base = [("LINK_BASE", "https://accounts.example.com/v1/")];
         let mut settings = Settings::from_pairs(base.iter().chain(pairs).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let links = Links::configured(&mut settings);
+        let links = LinkUrls::configured(&mut settings);
         settings.finish().map(|()| links).map_err(|complaint| complaint.to_string())
     }
 
@@ -132,7 +132,7 @@ mod tests {
             ["http://accounts.example.com", "https://accounts.example.com/?a=b", "accounts.example.com", "https://", "https://a b/"]
         {
             let mut settings = Settings::from_pairs([("LINK_BASE".to_owned(), wrong.to_owned())]);
-            Links::configured(&mut settings);
+            LinkUrls::configured(&mut settings);
             assert!(settings.finish().is_err(), "{wrong}");
         }
     }

@@ -4,8 +4,10 @@ use serde::Serialize;
 
 use crate::{
     brand::Product,
+    caller::Caller,
+    clock::Timestamp,
     language::Language,
-    template::{Broken, render},
+    template::{TemplateError, render},
     wording::without_isolates,
 };
 
@@ -22,7 +24,7 @@ pub struct Rendered {
 
 impl Rendered {
     /// The mail whose templates lie under `name`.
-    pub(super) fn of(name: &str, language: Language, product: &Product, data: &impl Serialize) -> Result<Self, Broken> {
+    pub(super) fn of(name: &str, language: Language, product: &Product, data: &impl Serialize) -> Result<Self, TemplateError> {
         let part = |part: &str| render(&format!("email/{name}/{part}"), language, product, data);
         // A subject is one line, whatever its template does; lists of mails know no isolates.
         let subject = without_isolates(&part("subject.txt")?).split_whitespace().collect::<Vec<_>>().join(" ");
@@ -30,16 +32,20 @@ impl Rendered {
     }
 }
 
-/// From where something was asked, in words.
+/// When something was asked and by which caller, in words.
 #[derive(Serialize)]
-pub(super) struct OriginInWords {
+pub(super) struct CallerInWords {
     when: String,
     address: String,
     browser: String,
 }
 
-impl OriginInWords {
-    pub(super) fn new(origin: &super::Origin, at: crate::clock::Timestamp, language: Language) -> Result<Self, Broken> {
-        Ok(Self { when: language.instant(at)?, address: origin.address.clone(), browser: language.agent(&origin.browser)? })
+impl CallerInWords {
+    pub(super) fn new(caller: &Caller, at: Timestamp, language: Language) -> Result<Self, TemplateError> {
+        Ok(Self {
+            when: language.instant(at)?,
+            address: caller.address.map(|address| address.to_string()).unwrap_or_default(),
+            browser: caller.agent.map(|agent| language.agent(agent)).transpose()?.unwrap_or_default(),
+        })
     }
 }

@@ -10,7 +10,7 @@ use aws_sdk_sesv2::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::Rendered;
-use crate::{account::EmailAddress, brand::Product, config::Settings, store::sdk_config};
+use crate::{account::EmailAddress, aws::{for_calls_tried_once, sdk_config}, brand::Product, config::Settings};
 
 /// Sends mail.
 #[derive(Clone)]
@@ -20,10 +20,10 @@ pub struct Sender {
     configuration_set: Option<String>,
 }
 
-/// Why a mail was not sent. The text is a code, never an address or what the service said about one.
+/// A mail was not sent. The text is a code, never an address or the service's own message.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotSent {
-    /// It will not be: the service refuses this mail.
+pub enum SendError {
+    /// It never will be: the service refuses this mail.
     #[error("refused: {0}")]
     Refused(String),
     /// It may be later: the service is unreachable, throttles, or is not set up to send.
@@ -44,23 +44,24 @@ impl Sender {
         if !address.is_empty() && EmailAddress::parse(&address).is_err() {
             settings.complain("SENDER: must be one plain address such as accounts@example.com".to_owned());
         } else if is_example(&address) && !settings.optional("LINK_BASE").is_some_and(|base| base.starts_with("http://")) {
-            // Links without TLS stay on this machine, and so does the mail with them.
+            // Links without TLS lead to this machine, so the mail does not leave it either.
             settings.complain("SENDER: is an example; mail comes from an address of yours that SES has verified".to_owned());
         }
-        // The Outbox counts the tries and spaces them; the SDK's own, after an answer was lost, would send a second mail unseen.
-        let config = aws_sdk_sesv2::config::Builder::from(&sdk_config("SESV2")).retry_config(RetryConfig::disabled()).build();
+        // The Outbox counts and spaces the tries. The SDK's own, after a lost answer, would send a second mail without a trace.
+        let config = aws_sdk_sesv2::config::Builder::from(&sdk_config("SESV2"))
+            .retry_config(RetryConfig::disabled())
+            .http_client(for_calls_tried_once())
+            .build();
         Self::new(Client::from_conf(config), address, settings.optional("CONFIGURATION_SET"))
     }
 
     /// Hands a mail of this product to the service.
-    pub async fn send(&self, product: &Product, to: &str, mail: &Rendered) -> Result<(), NotSent> {
-        // SES takes no domain but in A-labels.
-        let to = EmailAddress::parse(to).map_or_else(|_| to.to_owned(), |address| address.deliverable());
+    pub async fn send(&self, product: &Product, to: &EmailAddress, mail: &Rendered) -> Result<(), SendError> {
         let part = |text: &str| Content::builder().data(text).charset("UTF-8").build();
         // Tells vacation responders to keep still (RFC 3834, 5).
         let automatic = MessageHeader::builder().name("Auto-Submitted").value("auto-generated").build();
         let (Ok(subject), Ok(text), Ok(html), Ok(automatic)) = (part(&mail.subject), part(&mail.text), part(&mail.html), automatic) else {
-            return Err(NotSent::Refused("NotBuilt".to_owned()));
+            return Err(SendError::Refused("NotBuilt".to_owned()));
         };
         let message = Message::builder().subject(subject).body(Body::builder().text(text).html(html).build()).headers(automatic).build();
         let sent = self
@@ -68,7 +69,7 @@ impl Sender {
             .send_email()
             .from_email_address(format!("{} <{}>", display_name(&product.name), self.address))
             .set_configuration_set_name(self.configuration_set.clone())
-            .destination(Destination::builder().to_addresses(to).build())
+            .destination(Destination::builder().to_addresses(to.deliverable()).build())
             .content(EmailContent::builder().simple(message).build())
             .send()
             .await;
@@ -76,26 +77,26 @@ impl Sender {
             Ok(_) => Ok(()),
             Err(SdkError::ServiceError(context)) => {
                 let code = context.err().code().unwrap_or("unknown").to_owned();
-                // What is wrong with the mail stays wrong; what is wrong with the account or the identity an operator mends.
+                // These two say that the mail itself is wrong. An operator can mend everything else, such as the account or the identity.
                 if matches!(code.as_str(), "MessageRejected" | "BadRequestException") {
-                    Err(NotSent::Refused(code))
+                    Err(SendError::Refused(code))
                 } else {
-                    Err(NotSent::NotNow(code))
+                    Err(SendError::NotNow(code))
                 }
             }
-            Err(_) => Err(NotSent::NotNow("Unreachable".to_owned())),
+            Err(_) => Err(SendError::NotNow("Unreachable".to_owned())),
         }
     }
 }
 
-/// Whether an address is at a domain that is kept for examples and tests (RFC 2606; RFC 6761).
+/// Whether an address is at a domain that is reserved for examples and tests (RFC 2606; RFC 6761).
 fn is_example(address: &str) -> bool {
     let domain = address.rsplit('@').next().unwrap_or_default().to_ascii_lowercase();
     let labels: Vec<&str> = domain.rsplit('.').collect();
     matches!(labels[..], ["example" | "test" | "invalid" | "localhost", ..] | ["com" | "net" | "org", "example", ..])
 }
 
-/// A name before an address: a quoted string (RFC 5322, 3.2.4) or, where it is not ASCII, encoded words (RFC 2047), as SES asks for.
+/// A display name: a quoted string (RFC 5322, 3.2.4) or, where it is not ASCII, encoded words (RFC 2047), as SES asks for.
 fn display_name(name: &str) -> String {
     if name.is_ascii() {
         let quoted = |character: char| if matches!(character, '"' | '\\') { format!("\\{character}") } else { character.to_string() };

@@ -1,4 +1,4 @@
-//! What stands on each page.
+//! The content of each page.
 
 use serde::Serialize;
 
@@ -6,8 +6,9 @@ use super::{Pages, SCRIPT};
 use crate::{
     http::{Complaint, FieldErrors, Reader, StatusCode},
     language::Language,
-    template::{Broken, render},
-    wording::Missing,
+    password::Violation,
+    template::{TemplateError, render},
+    wording::MissingMessageError,
 };
 
 /// A page.
@@ -23,9 +24,9 @@ pub enum Page<'a> {
         /// What was wrong.
         errors: &'a FieldErrors,
     },
-    /// The password is set.
+    /// The password is set. Like the other two that follow a form, it can be opened out of the blue, and says nothing that is not so then.
     Done,
-    /// The link does not work: used, expired and unknown are the same.
+    /// The link does not work: used, expired, unknown and incomplete are the same.
     Dead,
     /// The form that asks for a link.
     Ask {
@@ -36,10 +37,12 @@ pub enum Page<'a> {
     },
     /// A link is on its way, if there is an account.
     Asked,
-    /// The button that says "this wasn't me".
+    /// The form that says "this wasn't me".
     Disavow {
         /// The token, from the link.
         token: &'a str,
+        /// What was wrong: the box was not ticked.
+        errors: &'a FieldErrors,
     },
     /// The account is secured.
     Disavowed,
@@ -85,6 +88,7 @@ struct Ask<'a> {
 #[derive(Serialize)]
 struct Disavow<'a> {
     token: &'a str,
+    problems: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -98,7 +102,9 @@ struct Message {
 impl Page<'_> {
     pub(super) fn status(&self) -> StatusCode {
         match self {
-            Self::Reset { errors, .. } | Self::Ask { errors, .. } if !errors.is_empty() => StatusCode::BAD_REQUEST,
+            Self::Reset { errors, .. } | Self::Ask { errors, .. } | Self::Disavow { errors, .. } if !errors.is_empty() => {
+                StatusCode::BAD_REQUEST
+            }
             Self::Reset { .. } | Self::Ask { .. } | Self::Done | Self::Asked | Self::Disavow { .. } | Self::Disavowed => StatusCode::OK,
             Self::Dead | Self::DeadDisavowal => StatusCode::NOT_FOUND,
             Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -107,7 +113,19 @@ impl Page<'_> {
         }
     }
 
-    pub(super) fn render(&self, pages: &Pages, reader: &Reader) -> Result<String, Broken> {
+    /// What was answered, as the log tells it.
+    pub(super) fn outcome(&self) -> &'static str {
+        match self {
+            Self::Reset { errors, .. } | Self::Ask { errors, .. } | Self::Disavow { errors, .. } if !errors.is_empty() => "fields",
+            Self::Reset { .. } | Self::Ask { .. } | Self::Done | Self::Asked | Self::Disavow { .. } | Self::Disavowed => "ok",
+            Self::Dead | Self::DeadDisavowal => "token",
+            Self::Throttled { .. } => "throttled",
+            Self::Foreign => "origin",
+            Self::Fault => "fault",
+        }
+    }
+
+    pub(super) fn render(&self, pages: &Pages, reader: &Reader) -> Result<String, TemplateError> {
         let language = reader.language;
         match self {
             Self::Reset { token, username, least, errors } => pages.dress(
@@ -125,12 +143,16 @@ impl Page<'_> {
             Self::Ask { email, errors } => {
                 pages.dress("page/ask.html", language, Ask { email, problems: complaints(errors, "email", language)? })
             }
-            Self::Disavow { token } => pages.dress("page/disavow.html", language, Disavow { token }),
+            Self::Disavow { token, errors } => {
+                // There is one thing to say: that the box was not ticked.
+                let problems = if errors.is_empty() { Vec::new() } else { vec![language.say("complaint.tick", &[])?] };
+                pages.dress("page/disavow.html", language, Disavow { token, problems })
+            }
             _ => pages.dress("page/message.html", language, self.message(reader)?),
         }
     }
 
-    fn message(&self, reader: &Reader) -> Result<Message, Missing> {
+    fn message(&self, reader: &Reader) -> Result<Message, MissingMessageError> {
         let language = reader.language;
         // Links between pages are relative, so that they hold under any base path.
         let ask = Some(if reader.path.ends_with('/') { "../" } else { "./" });
@@ -156,14 +178,14 @@ impl Page<'_> {
 }
 
 impl Pages {
-    fn dress(&self, template: &str, language: Language, data: impl Serialize) -> Result<String, Broken> {
+    fn dress(&self, template: &str, language: Language, data: impl Serialize) -> Result<String, TemplateError> {
         let dressed = Dressed { style: &self.style, script: SCRIPT, icon: &self.icon, data };
         render(template, language, &self.product, &dressed)
     }
 }
 
-/// What is wrong with a field, in a language. What is said of a field that the page does not show is said of its first.
-fn complaints(errors: &FieldErrors, field: &str, language: Language) -> Result<Vec<String>, Missing> {
+/// The complaints about a field, in a language. Complaints about fields that the page does not show are listed under its first field.
+fn complaints(errors: &FieldErrors, field: &str, language: Language) -> Result<Vec<String>, MissingMessageError> {
     let here = errors.iter().filter(|(name, _)| *name == field || (field != "again" && *name != "again"));
     let mut said = Vec::new();
     for complaint in here.flat_map(|(_, complaints)| complaints) {
@@ -175,7 +197,7 @@ fn complaints(errors: &FieldErrors, field: &str, language: Language) -> Result<V
     Ok(said)
 }
 
-fn in_language(complaint: &Complaint, language: Language) -> Result<String, Missing> {
+fn in_language(complaint: &Complaint, language: Language) -> Result<String, MissingMessageError> {
     let characters = |count: usize| language.count("characters", u64::try_from(count).unwrap_or(u64::MAX));
     match complaint {
         Complaint::Required | Complaint::Null | Complaint::Blank | Complaint::NotText => language.say("complaint.required", &[]),
@@ -183,17 +205,13 @@ fn in_language(complaint: &Complaint, language: Language) -> Result<String, Miss
         Complaint::TooLong(most) => language.say("complaint.too_long", &[("length", &characters(*most)?)]),
         Complaint::NullCharacter => language.say("complaint.null_character", &[]),
         Complaint::Mismatch => language.say("complaint.mismatch", &[]),
-        #[cfg(feature = "passwords")]
-        Complaint::Password(violation) => {
-            use crate::password::Violation;
-            match violation {
-                Violation::LikeUsername => language.say("complaint.like_username", &[]),
-                Violation::LikeEmail => language.say("complaint.like_email", &[]),
-                Violation::TooShort(least) => language.say("complaint.too_short", &[("length", &characters(*least)?)]),
-                Violation::Common => language.say("complaint.common", &[]),
-                Violation::Numeric => language.say("complaint.numeric", &[]),
-            }
-        }
+        Complaint::Password(violation) => match violation {
+            Violation::LikeUsername => language.say("complaint.like_username", &[]),
+            Violation::LikeEmail => language.say("complaint.like_email", &[]),
+            Violation::TooShort(least) => language.say("complaint.too_short", &[("length", &characters(*least)?)]),
+            Violation::Common => language.say("complaint.common", &[]),
+            Violation::Numeric => language.say("complaint.numeric", &[]),
+        },
         // No page has a field of which this is said.
         Complaint::Other(message) => Ok(message.to_string()),
     }

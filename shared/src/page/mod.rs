@@ -14,8 +14,8 @@ pub use content::Page;
 use crate::{
     brand::Product,
     config::Settings,
-    http::{Answer, Reader, Refusal, html},
-    template::Broken,
+    http::{Answer, Reader, Refusal, html, see_other},
+    template::TemplateError,
 };
 
 const STYLE: &str = include_str!("../../../templates/page/page.css");
@@ -52,27 +52,33 @@ impl Pages {
     }
 
     /// A page, for its reader.
-    pub fn show(&self, reader: &Reader, page: &Page<'_>) -> Result<Answer, Broken> {
-        Ok(html(page.status(), page.render(self, reader)?, &self.policy))
+    pub fn show(&self, reader: &Reader, page: &Page<'_>) -> Result<Answer, TemplateError> {
+        Ok(Answer { outcome: page.outcome(), ..html(page.status(), page.render(self, reader)?, &self.policy) })
     }
 
-    /// What a reader sees of a refusal, where a page can say it: `dead` is the end for a link that does not work.
+    /// Sends a reader on from a form that was accepted to the same address without it, which then says so. It holds neither token nor name, and whoever
+    /// opens it out of the blue reads nothing that is not so.
     #[must_use]
-    pub fn refused(&self, reader: &Reader, refusal: &Refusal, dead: &Page<'_>) -> Option<Answer> {
+    pub fn send_on(&self, reader: &Reader) -> Answer {
+        // Relative, so that it holds under any base path.
+        see_other(&format!("?done=1&language={}", reader.language.tag()))
+    }
+
+    /// What a reader sees of a refusal that any endpoint may give; nothing where no page tells it. Refusals that belong to one endpoint,
+    /// such as wrong fields or a dead link, are on pages of that endpoint.
+    #[must_use]
+    pub fn refused(&self, reader: &Reader, refusal: &Refusal) -> Option<Answer> {
         let page = match refusal {
-            Refusal::Token => dead,
-            Refusal::Throttled { retry_after } => &Page::Throttled { retry_after: *retry_after },
-            Refusal::Origin => &Page::Foreign,
-            Refusal::Fault(_) => &Page::Fault,
+            Refusal::Throttled { retry_after } => Page::Throttled { retry_after: *retry_after },
+            Refusal::Origin => Page::Foreign,
+            Refusal::Fault(_) => Page::Fault,
             _ => return None,
         };
-        let mut answer = self.show(reader, page).ok()?;
-        // The status and what goes with it are the refusal's.
+        let shown = self.show(reader, &page).ok()?;
+        // The status, the outcome and the headers that go with them are the refusal's.
         let plain = Answer::from(refusal);
-        answer.status = plain.status;
-        for (name, value) in &plain.headers {
-            answer.headers.entry(name).or_insert_with(|| value.clone());
-        }
-        Some(answer)
+        let mut headers = plain.headers;
+        headers.extend(shown.headers);
+        Some(Answer { status: plain.status, headers, body: shown.body, outcome: plain.outcome })
     }
 }

@@ -1,7 +1,10 @@
 //! Every page, as a preview and the snapshots show it.
 
 use super::Page;
-use crate::http::{Complaint, FieldErrors};
+use crate::{
+    http::{Complaint, FieldErrors},
+    password::Violation,
+};
 
 impl Page<'_> {
     /// Gives every page a name and shows it.
@@ -10,14 +13,8 @@ impl Page<'_> {
         let nothing = FieldErrors::default();
         show("reset", &Page::Reset { token, username, least: 8, errors: &nothing });
         let mut errors = FieldErrors::default();
-        errors.add("password", Complaint::TooLong(128));
-        #[cfg(feature = "passwords")]
-        {
-            use crate::password::Violation;
-            errors = FieldErrors::default();
-            for violation in [Violation::LikeUsername, Violation::TooShort(8), Violation::Common, Violation::Numeric] {
-                errors.add("password", violation);
-            }
+        for violation in [Violation::LikeUsername, Violation::TooShort(8), Violation::Common, Violation::Numeric] {
+            errors.add("password", violation);
         }
         show("reset-refused", &Page::Reset { token, username: "o'neill+<bits>@example.com", least: 8, errors: &errors });
         show("reset-mismatch", &Page::Reset { token, username, least: 8, errors: &FieldErrors::one("again", Complaint::Mismatch) });
@@ -26,7 +23,9 @@ impl Page<'_> {
         show("ask", &Page::Ask { email: "", errors: &nothing });
         show("ask-refused", &Page::Ask { email: "mara'<lindgren>+work", errors: &FieldErrors::one("email", Complaint::Email) });
         show("asked", &Page::Asked);
-        show("disavow", &Page::Disavow { token: "dwn_AZsW0t9gcbuyT3Z1bZ5c3nJ1Q0d1vK2xq7f8sVt0n4uYx3JmL9wPzA6hRkDe5GiB" });
+        let token = "dwn_AZsW0t9gcbuyT3Z1bZ5c3nJ1Q0d1vK2xq7f8sVt0n4uYx3JmL9wPzA6hRkDe5GiB";
+        show("disavow", &Page::Disavow { token, errors: &nothing });
+        show("disavow-unticked", &Page::Disavow { token, errors: &FieldErrors::one("not_me", Complaint::Required) });
         show("disavowed", &Page::Disavowed);
         show("dead-disavowal", &Page::DeadDisavowal);
         show("throttled", &Page::Throttled { retry_after: 241 });

@@ -1,44 +1,74 @@
-//! Reads and writes of several items in one call.
+//! Writes that do not depend on each other, in one call.
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{KeysAndAttributes, WriteRequest};
+use aws_sdk_dynamodb::types::{DeleteRequest, PutRequest, WriteRequest};
 
-use super::{Fault, Store, fault::Pause, item::Attributes};
+use super::{
+    Store,
+    error::{NOT_BUILT, fault_of},
+    key::{Key, Table},
+    write::{Action, Write},
+};
+use crate::fault::Fault;
+
+/// The most writes that one call takes (`BatchWriteItem`).
+const MAX_BATCH: usize = 25;
 
 impl Store {
-    /// The items under these keys of one table, in no order, read consistently.
+    /// Carries out at most 25 puts and deletes without conditions. Each is done, or the call is a fault.
     ///
-    /// DynamoDB may leave keys for another call when it is throttled; they are asked for until they are read, after a pause.
-    pub(super) async fn read_batch(&self, table: &str, keys: Vec<Attributes>) -> Result<Vec<Attributes>, Fault> {
-        let mut items = Vec::with_capacity(keys.len());
-        let mut pause = Pause::new(&self.entropy);
-        let mut wanted = keys;
-        loop {
-            let request = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true).build();
-            let request = request.map_err(|_| Fault::Unreachable { operation: "BatchGetItem", kind: "request not built" })?;
-            let answer = self.client.batch_get_item().request_items(table, request).send().await;
-            let mut answer = answer.map_err(|error| Fault::of("BatchGetItem", &error))?;
-            items.extend(answer.responses.take().into_iter().flat_map(HashMap::into_values).flatten());
-            wanted = answer.unprocessed_keys.take().and_then(|mut tables| tables.remove(table)).map(|left| left.keys).unwrap_or_default();
-            if wanted.is_empty() {
-                return Ok(items);
-            }
-            pause.take().await;
+    /// DynamoDB leaves writes undone when it is throttled. Those are asked for again after a pause.
+    pub(crate) async fn write_batch(&self, writes: Vec<Write>) -> Result<(), Fault> {
+        let mut left: HashMap<String, Vec<WriteRequest>> = HashMap::new();
+        for write in writes {
+            left.entry(self.tables.name(write.key.table).to_owned()).or_default().push(built(write)?);
         }
-    }
-
-    /// Writes that need not be one: each is done or the call is a fault.
-    pub(super) async fn write_batch(&self, writes: HashMap<String, Vec<WriteRequest>>) -> Result<(), Fault> {
-        let mut pause = Pause::new(&self.entropy);
-        let mut left = writes;
+        let mut pause = self.pause();
         loop {
             let answer = self.client.batch_write_item().set_request_items(Some(left)).send().await;
-            left = answer.map_err(|error| Fault::of("BatchWriteItem", &error))?.unprocessed_items.unwrap_or_default();
+            left = answer.map_err(|error| fault_of("BatchWriteItem", &error))?.unprocessed_items.unwrap_or_default();
             if left.is_empty() {
                 return Ok(());
             }
             pause.take().await;
         }
+    }
+
+    /// Deletes the items under a partition key whose sort key is `doomed`.
+    pub(crate) async fn clear_partition(&self, table: Table, partition: &str, doomed: impl Fn(&str) -> bool) -> Result<(), Fault> {
+        let items = self.read_partition(table, "item", partition).await?;
+        let sorts: Vec<&str> = items.iter().map(|item| item.text("sk")).collect::<Result<_, _>>()?;
+        let deletes = sorts.into_iter().filter(|sort| doomed(sort)).map(|sort| Write::delete(Key::new(table, "item", partition, sort)));
+        for chunk in deletes.collect::<Vec<_>>().chunks(MAX_BATCH) {
+            self.write_batch(chunk.to_vec()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A write as part of a batch, which takes no conditions.
+fn built(write: Write) -> Result<WriteRequest, Fault> {
+    let request = WriteRequest::builder();
+    let request = match (write.action, write.condition) {
+        (Action::Put(item), None) => request.put_request(PutRequest::builder().set_item(Some(item)).build().map_err(|_| NOT_BUILT)?),
+        (Action::Delete, None) => {
+            request.delete_request(DeleteRequest::builder().set_key(Some(write.key.attributes())).build().map_err(|_| NOT_BUILT)?)
+        }
+        _ => return Err(NOT_BUILT),
+    };
+    Ok(request.build())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_takes_no_write_whose_condition_it_would_drop() {
+        let key = || Key::new(Table::Accounts, "item", "p", "s");
+        assert!(built(Write::delete(key())).is_ok());
+        assert!(matches!(built(Write::delete(key()).when("a = :a")), Err(Fault::Internal(_))));
+        assert!(matches!(built(Write::update(key(), "SET a = :a")), Err(Fault::Internal(_))));
     }
 }

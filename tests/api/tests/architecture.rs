@@ -1,10 +1,13 @@
 //! The shape of the code, as ARCHITECTURE.md and CONTRIBUTING.md tell it.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::Command,
 };
+
+use doorward_functions::{FUNCTIONS, PageRole};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
@@ -44,7 +47,7 @@ fn that_name(words: &[&str]) -> Vec<String> {
 fn only_the_store_and_the_sender_name_the_aws_sdk() {
     let strangers: Vec<String> = that_name(&["aws_sdk_", "aws_config", "aws_smithy", "aws_types"])
         .into_iter()
-        .filter(|path| !path.starts_with("shared/src/store/") && path != "shared/src/mail/send.rs")
+        .filter(|path| !["shared/src/store/", "shared/src/aws/", "shared/src/mail/send.rs"].iter().any(|at_home| path.starts_with(at_home)))
         .collect();
     assert_eq!(strangers, Vec::<String>::new());
 }
@@ -56,35 +59,39 @@ fn only_the_http_module_names_lambda_http() {
 }
 
 #[test]
-fn a_function_links_what_it_needs_and_no_more() {
-    for (function, hashes, mails) in [
-        ("register", true, false),
-        ("login", true, false),
-        ("logout", false, false),
-        ("change-password", true, false),
-        ("password-reset", false, false),
-        ("validate-token", false, false),
-        ("confirm-reset", true, false),
-        ("authorizer", false, false),
-        ("mailer", false, true),
-        ("mail-feedback", false, false),
-    ] {
-        let tree = Command::new(env!("CARGO"))
-            .args(["tree", "--locked", "--offline", "--edges", "normal", "--prefix", "none", "--package", function])
-            .current_dir(ROOT)
-            .output()
-            .expect("cargo runs");
-        assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
-        let tree = String::from_utf8(tree.stdout).expect("text");
-        let links = |crate_name: &str| tree.lines().any(|line| line.split(' ').next() == Some(crate_name));
-        assert!(links("aws-sdk-dynamodb"), "{function}: the tree was read");
-        assert_eq!(links("argon2"), hashes, "{function} and argon2");
-        assert_eq!(links("aws-sdk-sesv2"), mails, "{function} and SES");
-        assert!(!links("doorward-kit") && !links("dynoxide-rs"), "{function} reaches a stand-in");
-        // Every source of credentials that Lambda lacks, and the SDKs for them: a tenth of a zip. `make size` weighs what is left.
-        let sdks = tree.lines().filter(|line| line.starts_with("aws-sdk-") && !line.ends_with("(*)")).count();
-        assert_eq!(sdks, 1 + usize::from(mails), "{function} links another SDK");
-        assert!(!links("aws-config"), "{function} looks for credentials");
+fn the_functions_link_two_sdks_and_no_stand_in() {
+    let tree = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--offline", "--edges", "normal", "--prefix", "none", "--package", "doorward-functions"])
+        .current_dir(ROOT)
+        .output()
+        .expect("cargo runs");
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let tree = String::from_utf8(tree.stdout).expect("text");
+    let links = |crate_name: &str| tree.lines().any(|line| line.split(' ').next() == Some(crate_name));
+    assert!(!links("doorward-kit") && !links("dynoxide-rs"), "a function reaches a stand-in");
+    // aws-config brings every source of credentials that Lambda lacks, and the SDKs for them: a tenth of a zip.
+    assert!(!links("aws-config"), "a function looks for credentials");
+    let sdks = tree.lines().filter(|line| line.starts_with("aws-sdk-") && !line.ends_with("(*)"));
+    let sdks: BTreeSet<&str> = sdks.filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(sdks, BTreeSet::from(["aws-sdk-dynamodb", "aws-sdk-sesv2"]));
+}
+
+#[test]
+fn a_function_names_what_it_needs_and_no_more() {
+    // A release links into a binary what its function calls and nothing else, so a function that calls no hasher carries no Argon2.
+    for function in &FUNCTIONS {
+        let module = function.name.replace('-', "_");
+        let code: String = sources("functions/src")
+            .iter()
+            .filter(|path| path.ends_with(format!("src/{module}.rs")) || path.parent().is_some_and(|folder| folder.ends_with(&module)))
+            .map(|path| fs::read_to_string(path).expect("a source"))
+            .collect();
+        assert!(code.contains(&format!("const NAME: &str = \"{}\"", function.name)), "{}: its source was read", function.name);
+        let hashes = ["register", "login", "change-password", "confirm-reset"].contains(&function.name);
+        assert_eq!(code.contains("Hasher") || code.contains("hasher()"), hashes, "{} and hashes", function.name);
+        assert_eq!(code.contains("Sender"), function.name == "mailer", "{} and SES", function.name);
+        let shows = function.routes.as_ref().is_some_and(|routes| routes.page != PageRole::None);
+        assert_eq!(code.contains("Pages"), shows, "{} and pages", function.name);
     }
 }
 

@@ -1,14 +1,15 @@
 //! Promise 11: bad configuration stops a function at start, with every complaint at once.
 
 use doorward::{clock::Clock, config::Settings, entropy::Entropy, mail::Sender, store::Store};
-use doorward_kit::start::every_function;
-use mailer::Mailer;
+use doorward_functions::{FUNCTIONS, Mailer, Wiring, complaints};
 
 /// Everything a function could be configured with, all of it wrong; every value says so, and none may be repeated.
-const WRONG: [(&str, &str); 24] = [
+const WRONG: [(&str, &str); 25] = [
     ("LOG_LEVEL", "wrong"),
     ("ALLOWED_ORIGINS", "https://wrong.example/path"),
+    ("PUBLIC_URL", "wrong"),
     ("TRUSTED_PROXY_HOPS", "wrong"),
+    ("PROXY_SECRET", "wrong"),
     ("ARGON2_MEMORY_KIB", "8"),
     ("ARGON2_ITERATIONS", "1"),
     ("ARGON2_PARALLELISM", "1"),
@@ -38,12 +39,8 @@ fn settings(pairs: &[(&str, &str)]) -> Settings {
 
 /// What each function says when it starts in this environment.
 async fn at_start(pairs: &[(&str, &str)]) -> Vec<(&'static str, Vec<String>)> {
-    let said = every_function(|| settings(pairs), &Entropy::system()).into_iter();
-    said.map(|(function, said)| {
-        let complaints = said.err().map(|complaints| complaints.to_string().split("; ").map(str::to_owned).collect());
-        (function, complaints.unwrap_or_default())
-    })
-    .collect()
+    let started = FUNCTIONS.iter().map(|function| (function.name, function.check(settings(pairs), Entropy::system())));
+    started.map(|(function, started)| (function, started.err().map(|error| error.complaints().to_vec()).unwrap_or_default())).collect()
 }
 
 #[tokio::test]
@@ -70,8 +67,10 @@ async fn a_login_function_says_all_that_is_wrong_with_it() {
     LOG_LEVEL: must be error, warn or info
     ACCOUNTS_TABLE is not set
     LIMITS_TABLE is not set
-    ALLOWED_ORIGINS: must be origins such as https://app.example.com, separated by commas, without a path
+    ALLOWED_ORIGINS: origin 1 goes on after its host and port: leave out the slash and what follows
+    PUBLIC_URL: must be a URL such as https://accounts.example.com
     TRUSTED_PROXY_HOPS: must be a number from 0 to 9
+    PROXY_SECRET: must be one secret, or two with a comma between them, of at least 32 printable characters each
     ARGON2_MEMORY_KIB, ARGON2_ITERATIONS, ARGON2_PARALLELISM: below OWASP's floor: at least 47104 KiB with 1 pass, 19456 with 2, 12288 with 3, 9216 with 4 or 7168 with 5
     SESSION_LIFETIME: must be 5m to 365d
     SESSIONS_NOT_BEFORE: must be an instant such as 2026-01-31T12:00:00Z
@@ -92,6 +91,7 @@ async fn nothing_but_the_tables_the_sender_and_the_base_of_links_must_be_set() {
     password-reset: LIMITS_TABLE is not set; OUTBOX_TABLE is not set
     validate-token: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set
     confirm-reset: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set; OUTBOX_TABLE is not set
+    disavow: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set; OUTBOX_TABLE is not set
     authorizer: ACCOUNTS_TABLE is not set
     mailer: ACCOUNTS_TABLE is not set; OUTBOX_TABLE is not set; SENDER is not set; LINK_BASE is not set
     mail-feedback: ACCOUNTS_TABLE is not set
@@ -134,11 +134,32 @@ fn links_begin_with_https_unless_they_stay_on_this_machine() {
         ("javascript:alert(1)", false),
         ("//accounts.example.com", false),
     ] {
-        let mut settings = settings(&[("LINK_BASE", base), ("SENDER", "a@example.com")]);
-        let store = doorward_kit::deployment::client_of("http://localhost:1");
+        let settings = settings(&[("LINK_BASE", base), ("SENDER", "a@example.com")]);
+        let store = doorward_kit::app::client_of("http://localhost:1");
         let sender = Sender::new(doorward_kit::mailbox::client_of("http://localhost:1"), "a@example.com".to_owned(), None);
-        let store = Store::new(store, doorward_kit::deployment::tables(), Entropy::system());
-        Mailer::new(&mut settings, store, sender, Clock::system(), Entropy::system());
-        assert_eq!(settings.finish().is_ok(), good, "{base}");
+        let store = Store::new(store, doorward_kit::app::tables(), Entropy::system());
+        let mut wiring = Wiring::new(settings, store, Clock::system(), Entropy::system());
+        Mailer::over(&mut wiring, sender);
+        assert_eq!(wiring.finish().is_ok(), good, "{base}");
     }
+}
+
+#[test]
+fn environments_are_checked_by_function_with_every_complaint_and_no_value() {
+    let environment = |function: &str, pairs: &[(&str, &str)]| {
+        (function.to_owned(), pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<Vec<_>>())
+    };
+    let said = complaints([
+        environment(
+            "login",
+            &[("ACCOUNTS_TABLE", "a"), ("LIMITS_TABLE", "l"), ("SESSION_LIFETIME", "400d"), ("TRUSTED_PROXY_HOPS", "many")],
+        ),
+        environment("logout", &[("ACCOUNTS_TABLE", "a")]),
+        environment("logon", &[]),
+    ]);
+    insta::assert_snapshot!(said.join("\n"), @r"
+    login: TRUSTED_PROXY_HOPS: must be a number from 0 to 9
+    login: SESSION_LIFETIME: must be 5m to 365d
+    logon: there is no such function
+    ");
 }

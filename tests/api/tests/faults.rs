@@ -6,14 +6,16 @@ use std::{
 };
 
 use doorward_kit::{
-    Deployment, Response,
+    App, Response,
+    app::Observer,
     changes::changes,
-    deeds::{NEW_PASSWORD, PASSWORD, change, confirm, logout, logout_all, validate},
-    deployment::Observer,
-    event::{Request, request},
-    operator::Facts,
     person::Person,
     proxy::{Call, Failure, Trouble, When},
+    requests::{
+        NEW_PASSWORD, PASSWORD, Request, change_password, confirm_reset, login, logout, logout_all, register, request, reset_request,
+        validate,
+    },
+    store::Facts,
     time::Stopwatch,
 };
 use serde_json::json;
@@ -33,14 +35,14 @@ struct Case {
 static CASES: [Case; 9] = [
     Case {
         name: "register",
-        ask: |world| Person::named(&format!("new{}", world.person.username)).registration(),
+        ask: |world| register(&format!("new{}", world.person.username), &format!("new{}", world.person.email)),
         done: 201,
         again: 400,
         changes: "+account,+email claim,+username claim",
     },
     Case {
         name: "login",
-        ask: |world| world.person.login(PASSWORD).from("198.51.100.7"),
+        ask: |world| login(&world.person.username, PASSWORD).from("198.51.100.7"),
         done: 200,
         again: 200,
         changes: "+session|~account networks",
@@ -49,12 +51,12 @@ static CASES: [Case; 9] = [
     Case { name: "logout_all", ask: |world| logout_all(&world.session), done: 200, again: 401, changes: "~account epoch" },
     Case {
         name: "change",
-        ask: |world| change(&world.session, PASSWORD, NEW_PASSWORD),
+        ask: |world| change_password(&world.session, PASSWORD, NEW_PASSWORD),
         done: 200,
         again: 400,
         changes: "+notice,-reset,~account epoch password password_changed_at,~session epoch",
     },
-    Case { name: "wish", ask: |world| world.person.wish(), done: 200, again: 200, changes: "+wish" },
+    Case { name: "reset request", ask: |world| reset_request(&world.person.email), done: 200, again: 200, changes: "+request" },
     Case { name: "validate", ask: |world| validate(&world.link), done: 200, again: 200, changes: "" },
     Case {
         name: "page",
@@ -65,7 +67,7 @@ static CASES: [Case; 9] = [
     },
     Case {
         name: "confirm",
-        ask: |world| confirm(&world.link, NEW_PASSWORD),
+        ask: |world| confirm_reset(&world.link, NEW_PASSWORD),
         done: 200,
         again: 404,
         changes: "+notice,-reset,~account epoch password password_changed_at",
@@ -80,24 +82,18 @@ struct World {
     before: Facts,
 }
 
-async fn facts(deployment: &Deployment) -> Facts {
-    let mut facts = deployment.operator.facts("accounts").await;
-    facts.extend(deployment.operator.facts("outbox").await);
-    facts
-}
-
 impl World {
-    async fn of(deployment: &Deployment, name: &str) -> Self {
-        let person = Person::registered(deployment, name).await;
-        let session = person.session(deployment).await;
-        let link = person.link(deployment).await;
-        deployment.hand.turn(Duration::from_secs(61));
-        let before = facts(deployment).await;
+    async fn of(app: &App, name: &str) -> Self {
+        let person = app.sign_up(name).await;
+        let session = person.login().await;
+        let link = person.reset_link().await;
+        app.clock.advance(Duration::from_secs(61));
+        let before = app.everything_but_limits().await;
         Self { person, session, link, before }
     }
 
-    async fn changes(&self, deployment: &Deployment) -> String {
-        changes(&self.before, &facts(deployment).await).join(",")
+    async fn changes(&self, app: &App) -> String {
+        changes(&self.before, &app.everything_but_limits().await).join(",")
     }
 }
 
@@ -111,25 +107,25 @@ impl Case {
     /// Asks in a new world while the calls that `rule` names fail. The state must be old or new then, and the same request get what is true.
     async fn ask_failing(
         &self,
-        (deployment, observer): (&Deployment, &Observer),
+        (app, observer): (&App, &Observer),
         context: &str,
         time: Duration,
         rule: impl Fn(&Call) -> Trouble + Send + Sync + 'static,
     ) -> (Response, Vec<Call>, bool) {
-        let world = World::of(deployment, &context.replace([' ', '/'], "-")).await;
-        let mails = deployment.mailbox.all().len();
+        let world = World::of(app, &context.replace([' ', '/'], "-")).await;
+        let mails = app.mailbox.all().len();
         observer.store.forget();
         observer.store.fail(rule);
         let watch = Stopwatch::start();
-        let answer = deployment.send_within((self.ask)(&world), time).await;
+        let answer = app.send_within((self.ask)(&world), time).await;
         assert!(watch.elapsed() < time, "Lambda would have ended the function: {context}");
         let calls = observer.store.calls();
         // The rule stays until the state was looked at: a call that the time cut off may still be on its way.
-        let changes = world.changes(deployment).await;
+        let changes = world.changes(app).await;
         observer.store.forget();
         let done = self.is_done(&changes);
         assert!(done || changes.is_empty(), "neither old nor new after {context}: {changes}");
-        assert_eq!(deployment.mailbox.all().len(), mails, "no endpoint sends");
+        assert_eq!(app.mailbox.all().len(), mails, "no endpoint sends");
         assert!(answer.status == self.done || answer.status == 503, "{context}: {answer:?}");
         assert!(answer.status == 503 || done, "{context}: said done, and was not");
         if answer.status == 503 {
@@ -138,7 +134,7 @@ impl Case {
                 "{answer:?}"
             );
         }
-        let again = deployment.send((self.ask)(&world)).await;
+        let again = app.send((self.ask)(&world)).await;
         let truth = if done && !self.changes.is_empty() { self.again } else { self.done };
         assert_eq!(again.status, truth, "again after {context}: {again:?}");
         (answer, calls, done)
@@ -146,11 +142,11 @@ impl Case {
 }
 
 /// Runs this for every case, each over a store of its own, all at once.
-async fn for_every_case<F: Future<Output = usize> + Send + 'static>(test: fn(&'static Case, Deployment, Observer) -> F) -> usize {
+async fn for_every_case<F: Future<Output = usize> + Send + 'static>(test: fn(&'static Case, App, Observer) -> F) -> usize {
     let ask = |case: &'static Case| {
         tokio::spawn(async move {
-            let (deployment, observer) = Deployment::observed(&[]).await;
-            test(case, deployment, observer).await
+            let (app, observer) = App::observed(&[]).await;
+            test(case, app, observer).await
         })
     };
     let mut total = 0;
@@ -174,13 +170,13 @@ async fn whichever_call_fails_the_state_is_old_or_new_and_the_answer_true_or_a_5
         ("exceeded", When::Before, || Failure::code(400, "ProvisionedThroughputExceededException")),
         ("denied", When::Before, || Failure::code(400, "AccessDeniedException")),
     ];
-    let failed = for_every_case(|case, deployment, observer| async move {
+    let failed = for_every_case(|case, app, observer| async move {
         let mut failed = 0;
         for (what, when, failure) in FAILURES {
             for number in 0.. {
                 let context = format!("{} call {number} {what} {when:?}", case.name);
                 let rule = move |call: &Call| (call.number == number).then(|| (when, failure()));
-                let (answer, calls, done) = case.ask_failing((&deployment, &observer), &context, LONG, rule).await;
+                let (answer, calls, done) = case.ask_failing((&app, &observer), &context, LONG, rule).await;
                 let Some(last) = calls.iter().rfind(|call| call.number == number) else { break };
                 assert_eq!(last.attempt, if what == "denied" { 1 } else { 3 }, "{context}");
                 // Only the note of a login is not waited for.
@@ -211,13 +207,13 @@ async fn a_call_that_fails_once_or_whose_answer_is_lost_is_asked_again_and_nobod
             _ => None,
         }),
     ];
-    let failed = for_every_case(|case, deployment, observer| async move {
+    let failed = for_every_case(|case, app, observer| async move {
         let mut failed = 0;
         for (what, once) in ONCE {
             for number in 0.. {
                 let context = format!("{} call {number} {what}", case.name);
                 let rule = move |call: &Call| if call.number == number { once(call) } else { None };
-                let (answer, calls, done) = case.ask_failing((&deployment, &observer), &context, LONG, rule).await;
+                let (answer, calls, done) = case.ask_failing((&app, &observer), &context, LONG, rule).await;
                 if !calls.iter().any(|call| call.number == number) {
                     break;
                 }
@@ -240,7 +236,7 @@ async fn only_a_failed_condition_is_a_lost_race() {
         // A condition that failed on what another transaction had not finished may hold once it has.
         (["ConditionalCheckFailed", "TransactionConflict"], 2, 200),
     ] {
-        let (deployment, observer) = Deployment::observed(&[]).await;
+        let (app, observer) = App::observed(&[]).await;
         for case in CASES.iter().filter(|case| ["register", "change", "confirm"].contains(&case.name)) {
             let left = AtomicUsize::new(times);
             let rule = move |call: &Call| {
@@ -248,7 +244,7 @@ async fn only_a_failed_condition_is_a_lost_race() {
                     && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
                 fails.then(|| (When::Before, Failure::cancelled(call, &reasons)))
             };
-            let (answer, _, done) = case.ask_failing((&deployment, &observer), case.name, LONG, rule).await;
+            let (answer, _, done) = case.ask_failing((&app, &observer), case.name, LONG, rule).await;
             let expected = if status == 200 { case.done } else { status };
             assert_eq!((answer.status, done), (expected, status == 200), "{} {reasons:?}: {answer:?}", case.name);
         }
@@ -259,7 +255,7 @@ const BUSY: [&str; 3] = ["TransactionConflict", "ThrottlingError", "ProvisionedT
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_is_busy_for_a_while_is_asked_until_it_is_not() {
-    let busy = for_every_case(|case, deployment, observer| async move {
+    let busy = for_every_case(|case, app, observer| async move {
         let mut busy = 0;
         for reason in BUSY {
             for number in 0.. {
@@ -269,7 +265,7 @@ async fn a_store_that_is_busy_for_a_while_is_asked_until_it_is_not() {
                     let early = call.number >= number && times.fetch_add(1, Ordering::SeqCst) < 2;
                     early.then(|| (When::Before, Failure::busy(call, reason)))
                 };
-                let (answer, calls, done) = case.ask_failing((&deployment, &observer), &context, LONG, rule).await;
+                let (answer, calls, done) = case.ask_failing((&app, &observer), &context, LONG, rule).await;
                 if !calls.iter().any(|call| call.number == number) {
                     break;
                 }
@@ -286,7 +282,7 @@ async fn a_store_that_is_busy_for_a_while_is_asked_until_it_is_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_stays_busy_or_silent_is_a_503_before_the_function_ends() {
     const TIME: Duration = Duration::from_millis(1500);
-    let busy = for_every_case(|case, deployment, observer| async move {
+    let busy = for_every_case(|case, app, observer| async move {
         let mut busy = 0;
         for reason in ["TransactionConflict", "ThrottlingError", "silence"] {
             for number in 0.. {
@@ -295,7 +291,7 @@ async fn a_store_that_stays_busy_or_silent_is_a_503_before_the_function_ends() {
                     let failure = || if reason == "silence" { Failure::Hangs } else { Failure::busy(call, reason) };
                     (call.number >= number).then(|| (When::Before, failure()))
                 };
-                let (answer, calls, done) = case.ask_failing((&deployment, &observer), &context, TIME, rule).await;
+                let (answer, calls, done) = case.ask_failing((&app, &observer), &context, TIME, rule).await;
                 let tries = calls.iter().filter(|call| call.number >= number).count();
                 if tries == 0 {
                     break;
@@ -315,23 +311,23 @@ async fn a_store_that_stays_busy_or_silent_is_a_503_before_the_function_ends() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_try_that_gets_no_answer_is_given_up_in_time_for_another() {
-    let (deployment, observer) = Deployment::observed(&[]).await;
+    let (app, observer) = App::observed(&[]).await;
     let case = &CASES[8];
     let rule = |call: &Call| (call.operation == "TransactWriteItems" && call.attempt == 1).then_some((When::After, Failure::Hangs));
-    let (answer, calls, done) = case.ask_failing((&deployment, &observer), "silence", LONG, rule).await;
+    let (answer, calls, done) = case.ask_failing((&app, &observer), "silence", LONG, rule).await;
     assert_eq!((answer.status, done), (200, true));
     assert_eq!(calls.last().map(|call| call.attempt), Some(2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_passes_the_authorizer_while_the_store_fails() {
-    let (deployment, observer) = Deployment::observed(&[]).await;
-    let world = World::of(&deployment, "anna").await;
+    let (app, observer) = App::observed(&[]).await;
+    let world = World::of(&app, "anna").await;
     let question = json!({ "version": "2.0", "headers": { "authorization": format!("Token {}", world.session) } });
     for failure in [Failure::Drops, Failure::code(500, "InternalServerError"), Failure::code(400, "AccessDeniedException")] {
         observer.store.fail(move |_| Some((When::After, failure.clone())));
-        assert!(deployment.decide(question.clone()).await.is_err());
+        assert!(app.decide(question.clone()).await.is_err());
     }
     observer.store.forget();
-    assert_eq!(deployment.authorize(question).await["isAuthorized"], true);
+    assert_eq!(app.authorize(question).await["isAuthorized"], true);
 }

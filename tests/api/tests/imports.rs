@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
-use doorward_kit::{Deployment, Response, event::post};
+use doorward_kit::{App, Response, requests::post};
 use serde_json::json;
 
 const PASSWORD: &str = "Correct-Horse-42";
@@ -12,74 +12,74 @@ const OTHER: &str = "Battery-Staple-77";
 /// Django's hash of [`PASSWORD`], of few rounds.
 const DJANGO: &str = "pbkdf2_sha256$1000$NaCl$Qy2AVj/IsyyN6Z7SGlVi0PkScd8T2C2RkCsEZdRojsY=";
 
-async fn login(deployment: &Deployment, name: &str, password: &str) -> Response {
-    deployment.send(post("/api/login/", &json!({ "username": name, "password": password }))).await
+async fn login(app: &App, name: &str, password: &str) -> Response {
+    app.send(post("/api/login/", &json!({ "username": name, "password": password }))).await
 }
 
-async fn deployment_with_ann() -> Deployment {
-    let deployment = Deployment::start().await;
+async fn with_ann() -> App {
+    let app = App::start().await;
     let body = json!({ "username": "ann", "email": "ann@example.com", "password": OTHER });
-    assert_eq!(deployment.send(post("/api/register/", &body)).await.status, 201);
-    deployment
+    assert_eq!(app.send(post("/api/register/", &body)).await.status, 201);
+    app
 }
 
-async fn stored(deployment: &Deployment) -> String {
-    deployment.operator.account("ann").await["password"].as_s().unwrap().clone()
+async fn stored(app: &App) -> String {
+    app.operator.account("ann").await["password"].as_s().unwrap().clone()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_login_with_an_imported_hash_replaces_it_by_ours() {
-    let deployment = deployment_with_ann().await;
-    deployment.operator.set_password_hash("ann", DJANGO).await;
-    assert_eq!(login(&deployment, "ann", OTHER).await.status, 401);
-    assert_eq!(stored(&deployment).await, DJANGO, "a wrong password changes nothing");
-    let token = login(&deployment, "ann", PASSWORD).await.text("token");
-    let ours = stored(&deployment).await;
+    let app = with_ann().await;
+    app.operator.set_password_hash("ann", DJANGO).await;
+    assert_eq!(login(&app, "ann", OTHER).await.status, 401);
+    assert_eq!(stored(&app).await, DJANGO, "a wrong password changes nothing");
+    let token = login(&app, "ann", PASSWORD).await.text("token");
+    let ours = stored(&app).await;
     assert!(ours.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
     // It is the same password: nothing else changed, and the session that was opened lives.
-    assert_eq!(login(&deployment, "ann", PASSWORD).await.status, 200);
-    assert_eq!(stored(&deployment).await, ours, "what is ours is not hashed again");
-    assert_eq!(deployment.send(post("/api/logout/", &json!({})).token(&token)).await.status, 200);
+    assert_eq!(login(&app, "ann", PASSWORD).await.status, 200);
+    assert_eq!(stored(&app).await, ours, "what is ours is not hashed again");
+    assert_eq!(app.send(post("/api/logout/", &json!({})).token(&token)).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rehash_loses_to_a_change_that_came_between() {
-    let deployment = deployment_with_ann().await;
-    deployment.operator.set_password_hash("ann", DJANGO).await;
-    let (account, networks) = (deployment.store.account_by_login_name("ann").await.unwrap().unwrap(), Vec::new());
+    let app = with_ann().await;
+    app.operator.set_password_hash("ann", DJANGO).await;
+    let (account, networks) = (app.store.account_by_login_name("ann").await.unwrap().unwrap(), Vec::new());
     let rehashed = doorward::password::StoredPassword::stored("$argon2id$rehashed".to_owned());
     // Meanwhile the password is changed: by its hash alone, or with the epoch, as a change does.
-    deployment.operator.set_password_hash("ann", "$argon2id$changed").await;
-    deployment.store.note_login(&account, &networks, Some(&rehashed)).await.unwrap();
-    assert_eq!(stored(&deployment).await, "$argon2id$changed");
+    app.operator.set_password_hash("ann", "$argon2id$changed").await;
+    app.store.note_login(&account, &networks, Some(&rehashed)).await.unwrap();
+    assert_eq!(stored(&app).await, "$argon2id$changed");
     // Without a change it is written.
-    let account = deployment.store.account_by_login_name("ann").await.unwrap().unwrap();
-    deployment.store.note_login(&account, &networks, Some(&rehashed)).await.unwrap();
-    assert_eq!(stored(&deployment).await, "$argon2id$rehashed");
+    let account = app.store.account_by_login_name("ann").await.unwrap().unwrap();
+    app.store.note_login(&account, &networks, Some(&rehashed)).await.unwrap();
+    assert_eq!(stored(&app).await, "$argon2id$rehashed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_login_and_a_reset_at_once_the_new_password_stays() {
-    let deployment = deployment_with_ann().await;
+    let app = with_ann().await;
     for round in 0..8 {
-        deployment.hand.turn(std::time::Duration::from_secs(20 * 60));
-        assert_eq!(deployment.send(post("/api/password_reset/", &json!({ "email": "ann@example.com" }))).await.status, 200);
-        deployment.deliver().await;
-        let link = deployment.mailbox.to("ann@example.com").iter().rev().find_map(|mail| mail.reset_token()).unwrap();
-        deployment.operator.set_password_hash("ann", DJANGO).await;
+        app.clock.advance(std::time::Duration::from_secs(20 * 60));
+        assert_eq!(app.send(post("/api/password_reset/", &json!({ "email": "ann@example.com" }))).await.status, 200);
+        app.deliver().await;
+        let link = app.mailbox.to("ann@example.com").iter().rev().find_map(|mail| mail.reset_token()).unwrap();
+        app.operator.set_password_hash("ann", DJANGO).await;
         let fresh = format!("Fresh-Password-{round}!");
         let reset = json!({ "token": link, "password": fresh });
-        let (reset, _) = tokio::join!(deployment.send(post("/api/password_reset/confirm/", &reset)), login(&deployment, "ann", PASSWORD));
+        let (reset, _) = tokio::join!(app.send(post("/api/password_reset/confirm/", &reset)), login(&app, "ann", PASSWORD));
         assert_eq!(reset.status, 200);
-        assert_eq!(login(&deployment, "ann", PASSWORD).await.status, 401, "round {round}: the old hash came back");
-        assert_eq!(login(&deployment, "ann", &fresh).await.status, 200);
+        assert_eq!(login(&app, "ann", PASSWORD).await.status, 401, "round {round}: the old hash came back");
+        assert_eq!(login(&app, "ann", &fresh).await.status, 200);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hash_that_asks_for_too_much_costs_one_decoy_and_answers_like_a_wrong_password() {
-    let deployment = deployment_with_ann().await;
-    let wrong = login(&deployment, "ann", "wrong").await;
+    let app = with_ann().await;
+    let wrong = login(&app, "ann", "wrong").await;
     for stored in [
         "$argon2id$v=19$m=4194304,t=1,p=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA",
         "argon2$argon2id$v=19$m=4194304,t=100,p=8$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA",
@@ -91,10 +91,10 @@ async fn a_hash_that_asks_for_too_much_costs_one_decoy_and_answers_like_a_wrong_
         "md5$salt$00000000000000000000000000000000",
         "",
     ] {
-        deployment.operator.set_password_hash("ann", stored).await;
-        let hasher = deployment.login.hasher();
+        app.operator.set_password_hash("ann", stored).await;
+        let hasher = &app.hasher;
         let (evaluations, decoys) = (hasher.evaluations(), hasher.decoys());
-        assert_eq!(login(&deployment, "ann", OTHER).await, wrong, "{stored}");
+        assert_eq!(login(&app, "ann", OTHER).await, wrong, "{stored}");
         assert_eq!((hasher.evaluations() - evaluations, hasher.decoys() - decoys), (1, 1), "{stored}");
     }
 }

@@ -2,15 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
+use doorward_functions::mailer::Records;
 use doorward_kit::{
-    Deployment,
-    deeds::{PASSWORD, change, confirm, logout, logout_all, validate},
-    deployment::Observer,
+    App,
+    app::Observer,
     mailbox::Mail,
     person::Person,
     proxy::{Failure, Gate, When},
+    requests::{PASSWORD, change_password, confirm_reset, login, logout, logout_all, reset_request, validate},
 };
-use mailer::Records;
 
 /// What somebody does, or the mailer for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,9 +25,9 @@ enum Step {
     Logout,
     /// Ends all sessions.
     LogoutAll,
-    /// Delivers the wish for another link.
+    /// Delivers the request for another link.
     Deliver,
-    /// Delivers a wish that came later still.
+    /// Delivers a request that came later still.
     DeliverLater,
 }
 use Step::{Change, Confirm, Deliver, DeliverLater, Login, Logout, LogoutAll};
@@ -59,13 +59,13 @@ const RESET: &str = "Battery-Staple-43";
 /// The hash of PASSWORD by Django, of a kind that a login replaces.
 const IMPORTED: &str = "pbkdf2_sha256$1000$abcdefgh$NV/xnCaTZ36ksDsXc7gM4kB2Eq1TSiwPZMBg1TZej6g=";
 
-/// Somebody with a session, a link, and two wishes for another that nobody has delivered.
+/// Somebody with a session, a link, and two requests for another link that nobody has delivered.
 struct World {
-    deployment: Arc<Deployment>,
+    app: App,
     person: Person,
     session: String,
     link: String,
-    wishes: [Records; 2],
+    requests: [Records; 2],
 }
 
 /// What came of a step.
@@ -76,36 +76,36 @@ struct Outcome {
 }
 
 impl World {
-    async fn of(deployment: &Arc<Deployment>, name: &str, imported: bool) -> Self {
-        let person = Person::registered(deployment, name).await;
-        let session = person.session(deployment).await;
-        let link = person.link(deployment).await;
-        let mut wishes = Vec::new();
+    async fn of(app: &App, name: &str, imported: bool) -> Self {
+        let person = app.sign_up(name).await;
+        let session = person.login().await;
+        let link = person.reset_link().await;
+        let mut requests = Vec::new();
         for _ in 0..2 {
-            deployment.hand.turn(Duration::from_secs(61));
-            assert_eq!(deployment.send(person.wish()).await.status, 200);
-            wishes.push(deployment.stream().await);
+            app.clock.advance(Duration::from_secs(61));
+            assert_eq!(app.send(reset_request(&person.email)).await.status, 200);
+            requests.push(app.stream().await);
         }
         if imported {
-            deployment.operator.set_password_hash(&person.username, IMPORTED).await;
+            app.operator.set_password_hash(&person.username, IMPORTED).await;
         }
-        let wishes = wishes.try_into().unwrap_or_else(|_| unreachable!());
-        Self { deployment: Arc::clone(deployment), person, session, link, wishes }
+        let requests = requests.try_into().unwrap_or_else(|_| unreachable!());
+        Self { app: app.clone(), person, session, link, requests }
     }
 
     async fn run(&self, step: Step) -> Outcome {
         let request = match step {
-            Login => self.person.login(PASSWORD),
-            Change => change(&self.session, PASSWORD, CHANGED),
-            Confirm => confirm(&self.link, RESET),
+            Login => login(&self.person.username, PASSWORD),
+            Change => change_password(&self.session, PASSWORD, CHANGED),
+            Confirm => confirm_reset(&self.link, RESET),
             Logout => logout(&self.session),
             LogoutAll => logout_all(&self.session),
             Deliver | DeliverLater => {
-                let report = self.deployment.mailer.deliver(self.wishes[usize::from(step == DeliverLater)].clone()).await;
+                let report = self.app.mailer.deliver(self.requests[usize::from(step == DeliverLater)].clone()).await;
                 return Outcome { step, done: report.failures.is_empty(), session: None };
             }
         };
-        let answer = self.deployment.send(request).await;
+        let answer = self.app.send(request).await;
         assert!([200, 400, 401, 404].contains(&answer.status), "{step:?}: {answer:?}");
         let done = answer.status == 200;
         Outcome { step, done, session: (done && step == Login).then(|| answer.text("token")) }
@@ -135,37 +135,37 @@ impl World {
 
     /// What holds after any two steps, whatever their order.
     async fn check(&self, outcomes: &[Outcome; 2], context: &str) {
-        let deployment = &self.deployment;
+        let app = &self.app;
         let done = |step| outcomes.iter().filter(|outcome| outcome.step == step && outcome.done).count();
         let set = done(Change) + done(Confirm);
         assert!(set <= 1, "two passwords were set from one state: {context}");
-        let account = deployment.operator.account(&self.person.username).await;
+        let account = app.operator.account(&self.person.username).await;
         let epoch: usize = account["epoch"].as_n().expect("a number").parse().expect("a number");
         assert_eq!(epoch, 1 + set + done(LogoutAll), "{context}");
-        let notices = deployment.operator.partition(&self.person.username).await.replace("account#", "notice#");
-        let facts = deployment.operator.facts("outbox").await;
+        let notices = app.operator.partition(&self.person.username).await.replace("account#", "notice#");
+        let facts = app.snapshot("outbox").await;
         assert_eq!(facts.keys().filter(|(partition, _)| *partition == notices).count(), set, "notices: {context}");
 
         let over = done(Confirm) + done(Logout) + done(LogoutAll) > 0;
-        assert_eq!(deployment.lets_pass(&self.session).await, !over, "the session: {context}");
+        assert_eq!(app.lets_pass(&self.session).await, !over, "the session: {context}");
         for session in outcomes.iter().filter_map(|outcome| outcome.session.as_ref()) {
             let ended = set + done(LogoutAll) > 0;
-            assert!(!ended || !deployment.lets_pass(session).await, "the session of the login: {context}");
+            assert!(!ended || !app.lets_pass(session).await, "the session of the login: {context}");
         }
         self.check_links(set == 1, context).await;
         for (password, works) in [(CHANGED, done(Change) == 1), (RESET, done(Confirm) == 1), (PASSWORD, set == 0)] {
-            assert_eq!(self.person.logs_in(deployment, password).await, works, "{password}: {context}");
+            assert_eq!(self.person.logs_in(password).await, works, "{password}: {context}");
         }
     }
 
     async fn check_links(&self, set: bool, context: &str) {
         let mut working = Vec::new();
-        let mails = self.deployment.mailbox.to(&self.person.email);
-        // A mail says for which wish it was sent; the newest wish is the one that counts, not the newest mail.
-        let mut links: Vec<(String, String)> = mails.iter().filter_map(|mail| Some((wished_at(mail), mail.reset_token()?))).collect();
+        let mails = self.app.mailbox.to(&self.person.email);
+        // A mail says for which request it was sent; the newest request is the one that counts, not the newest mail.
+        let mut links: Vec<(String, String)> = mails.iter().filter_map(|mail| Some((requested_at(mail), mail.reset_token()?))).collect();
         links.sort();
         for (_, link) in &links {
-            working.push(self.deployment.send(validate(link)).await.status == 200);
+            working.push(self.app.send(validate(link)).await.status == 200);
         }
         let newest_alone: Vec<bool> = (1..=links.len()).map(|number| number == links.len() && !set).collect();
         assert_eq!(working, newest_alone, "links, oldest first: {context}");
@@ -173,20 +173,19 @@ impl World {
 }
 
 /// When the link in a mail was asked for, as the mail says.
-fn wished_at(mail: &Mail) -> String {
+fn requested_at(mail: &Mail) -> String {
     let utc = mail.text.find(" UTC").expect("the mail says when");
     mail.text[utc - 16..utc].to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_happens_in_the_middle_of_a_request_the_account_is_as_if_one_came_after_the_other() {
-    let (deployment, observer) = Deployment::observed(&[]).await;
-    let deployment = Arc::new(deployment);
+    let (app, observer) = App::observed(&[]).await;
     let mut interleavings = 0;
     for steps in PAIRS {
         for number in 0.. {
             let imported = steps.0 == Login || steps.1 == Login;
-            let world = Arc::new(World::of(&deployment, &format!("{:?}{:?}{number}", steps.0, steps.1), imported).await);
+            let world = Arc::new(World::of(&app, &format!("{:?}{:?}{number}", steps.0, steps.1), imported).await);
             let context = format!("{:?} before call {number} of {:?}", steps.1, steps.0);
             let Some(outcomes) = world.run_in_the_middle(&observer, number, steps).await else { break };
             let late = steps == (Login, LogoutAll) && number <= 2;

@@ -5,15 +5,15 @@ use std::{
     time::Duration,
 };
 
+use doorward_functions::mailer::{Record, Records, Report};
 use doorward_kit::{
-    Deployment,
-    deeds::{NEW_PASSWORD, PASSWORD, change, validate},
-    deployment::Observer,
-    operator::Facts,
+    App,
+    app::Observer,
     person::Person,
     proxy::{Call, Failure, When},
+    requests::{NEW_PASSWORD, PASSWORD, change_password, reset_request, validate},
+    store::Facts,
 };
-use mailer::{Record, Records, Report};
 
 /// A mail to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,34 +41,34 @@ impl Kind {
 }
 
 /// Somebody a mail is to be sent to, and the record that says so.
-async fn somebody(deployment: &Deployment, name: &str, kind: Kind) -> (Person, Record) {
-    let person = Person::registered(deployment, name).await;
+async fn somebody(app: &App, name: &str, kind: Kind) -> (Person, Record) {
+    let person = app.sign_up(name).await;
     let asked = match kind {
-        Kind::Reset => person.wish(),
-        Kind::Notice => change(&person.session(deployment).await, PASSWORD, NEW_PASSWORD),
+        Kind::Reset => reset_request(&person.email),
+        Kind::Notice => change_password(&person.login().await, PASSWORD, NEW_PASSWORD),
     };
-    assert_eq!(deployment.send(asked).await.status, 200);
-    let mut inserts: Vec<Record> = deployment.stream().await.records.into_iter().filter(|record| record.event_name == "INSERT").collect();
+    assert_eq!(app.send(asked).await.status, 200);
+    let mut inserts: Vec<Record> = app.stream().await.records.into_iter().filter(|record| record.event_name == "INSERT").collect();
     assert_eq!(inserts.len(), 1);
     (person, inserts.remove(0))
 }
 
-async fn deliver(deployment: &Deployment, records: &[&Record]) -> Report {
-    deployment.mailer.deliver(Records { records: records.iter().map(|record| (*record).clone()).collect() }).await
+async fn deliver(app: &App, records: &[&Record]) -> Report {
+    app.mailer.deliver(Records { records: records.iter().map(|record| (*record).clone()).collect() }).await
 }
 
 /// What the Outbox says of a record's item.
-async fn entry(deployment: &Deployment, record: &Record) -> std::collections::BTreeMap<String, String> {
+async fn entry(app: &App, record: &Record) -> std::collections::BTreeMap<String, String> {
     let keys = &record.dynamodb.keys;
-    let facts: Facts = deployment.operator.facts("outbox").await;
+    let facts: Facts = app.snapshot("outbox").await;
     facts.get(&(keys.pk.value.clone(), keys.sk.value.clone())).cloned().unwrap_or_default()
 }
 
 /// Brings the record again, as the stream does, until it is done: at most three times, each after the last lease.
-async fn bring_again(deployment: &Deployment, record: &Record, context: &str) {
+async fn bring_again(app: &App, record: &Record, context: &str) {
     for _ in 0..3 {
-        deployment.hand.turn(Duration::from_secs(91));
-        if deliver(deployment, &[record]).await.failures.is_empty() {
+        app.clock.advance(Duration::from_secs(91));
+        if deliver(app, &[record]).await.failures.is_empty() {
             return;
         }
     }
@@ -76,21 +76,21 @@ async fn bring_again(deployment: &Deployment, record: &Record, context: &str) {
 }
 
 /// The mail came, as often as it may have, its link works, and nothing is left to do.
-async fn check((deployment, observer): (&Deployment, &Observer), kind: Kind, person: &Person, record: &Record, twice: bool, context: &str) {
-    let mails = deployment.mailbox.to(&person.email);
+async fn check((app, observer): (&App, &Observer), kind: Kind, person: &Person, record: &Record, twice: bool, context: &str) {
+    let mails = app.mailbox.to(&person.email);
     assert_eq!(mails.len(), if twice { 2 } else { 1 }, "mails after {context}");
-    assert_eq!(deployment.mailbox.all().len(), observer.mail.calls().iter().filter(|call| call.status == 200).count());
+    assert_eq!(app.mailbox.all().len(), observer.mail.calls().iter().filter(|call| call.status == 200).count());
     if kind == Kind::Reset {
         let links: Vec<String> = mails.iter().filter_map(doorward_kit::mailbox::Mail::reset_token).collect();
         for (number, link) in links.iter().enumerate() {
-            let works = deployment.send(validate(link)).await.status == 200;
+            let works = app.send(validate(link)).await.status == 200;
             assert_eq!(works, number + 1 == links.len(), "only the last link works after {context}");
         }
     }
-    let entry = entry(deployment, record).await;
+    let entry = entry(app, record).await;
     let left: Vec<&str> = ["done_at", "failed_at", "email", "lease_until"].into_iter().filter(|name| entry.contains_key(*name)).collect();
     assert_eq!(left, ["done_at"], "done, and not on the list of what failed, after {context}");
-    let everything = format!("{:?}{:?}", deployment.operator.facts("accounts").await, deployment.operator.facts("outbox").await);
+    let everything = format!("{:?}{:?}", app.snapshot("accounts").await, app.snapshot("outbox").await);
     assert!(["dwr_", "dws_", "dwn_"].iter().all(|prefix| !everything.contains(prefix)), "no token is stored");
 }
 
@@ -112,19 +112,19 @@ async fn whichever_call_to_the_store_fails_the_mail_comes_once_and_its_link_work
                 // The function dies where it fails, or it is able to hand the entry back.
                 for dies in [false, true] {
                     let context = format!("{kind:?}: {call} {:?} {when:?}, dies: {dies}", failure());
-                    let (deployment, observer) = Deployment::observed(&[]).await;
-                    let (person, record) = somebody(&deployment, &format!("anna{index}"), kind).await;
+                    let (app, observer) = App::observed(&[]).await;
+                    let (person, record) = somebody(&app, &format!("anna{index}"), kind).await;
                     observer.store.forget();
                     let fails = move |asked: &Call| asked.number == number || dies && asked.number > number;
                     observer.store.fail(move |asked| fails(asked).then(|| (when, failure())));
-                    let report = deliver(&deployment, &[&record]).await;
+                    let report = deliver(&app, &[&record]).await;
                     let asked = observer.store.calls();
                     assert!(asked.iter().any(|asked| asked.number == number), "no call {number}: {context}");
                     observer.store.forget();
                     assert_eq!(report.failures.len(), 1, "{context}");
-                    bring_again(&deployment, &record, &context).await;
+                    bring_again(&app, &record, &context).await;
                     let twice = kind.forgets_the_mail(call) && when == When::Before;
-                    check((&deployment, &observer), kind, &person, &record, twice, &context).await;
+                    check((&app, &observer), kind, &person, &record, twice, &context).await;
                 }
             }
         }
@@ -137,8 +137,8 @@ async fn whichever_answer_of_the_store_is_lost_once_or_late_nobody_notices() {
         for number in 0..kind.calls().len() {
             for busy in [None, Some("TransactionConflict"), Some("ThrottlingError")] {
                 let context = format!("{kind:?}: {} {busy:?}", kind.calls()[number]);
-                let (deployment, observer) = Deployment::observed(&[]).await;
-                let (person, record) = somebody(&deployment, "anna", kind).await;
+                let (app, observer) = App::observed(&[]).await;
+                let (person, record) = somebody(&app, "anna", kind).await;
                 observer.store.forget();
                 let times = AtomicUsize::new(0);
                 observer.store.fail(move |asked| match busy {
@@ -146,8 +146,8 @@ async fn whichever_answer_of_the_store_is_lost_once_or_late_nobody_notices() {
                     Some(reason) => (asked.number >= number && times.fetch_add(1, Ordering::SeqCst) < 2)
                         .then(|| (When::Before, Failure::busy(asked, reason))),
                 });
-                assert_eq!(deliver(&deployment, &[&record]).await, Report::default(), "{context}");
-                check((&deployment, &observer), kind, &person, &record, false, &context).await;
+                assert_eq!(deliver(&app, &[&record]).await, Report::default(), "{context}");
+                check((&app, &observer), kind, &person, &record, false, &context).await;
             }
         }
     }
@@ -168,34 +168,34 @@ async fn what_the_mail_service_cannot_take_now_it_takes_later() {
     for kind in [Kind::Reset, Kind::Notice] {
         for (when, failure) in FAILURES {
             let context = format!("{kind:?}: {:?} {when:?}", failure());
-            let (deployment, observer) = Deployment::observed(&[]).await;
-            let (person, record) = somebody(&deployment, "anna", kind).await;
+            let (app, observer) = App::observed(&[]).await;
+            let (person, record) = somebody(&app, "anna", kind).await;
             observer.mail.fail(move |_| Some((when, failure())));
-            assert_eq!(deliver(&deployment, &[&record]).await.failures.len(), 1, "{context}");
-            let waiting = entry(&deployment, &record).await;
+            assert_eq!(deliver(&app, &[&record]).await.failures.len(), 1, "{context}");
+            let waiting = entry(&app, &record).await;
             assert!(waiting.contains_key("failed_at") && waiting.contains_key("email") && !waiting.contains_key("done_at"), "{context}");
             observer.mail.heal();
-            bring_again(&deployment, &record, &context).await;
-            check((&deployment, &observer), kind, &person, &record, when == When::After, &context).await;
+            bring_again(&app, &record, &context).await;
+            check((&app, &observer), kind, &person, &record, when == When::After, &context).await;
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_sent_is_put_on_the_list_of_what_failed_and_the_rest_of_the_batch_goes_on() {
-    let (deployment, observer) = Deployment::observed(&[]).await;
-    let (before, first) = somebody(&deployment, "anna", Kind::Reset).await;
-    let (refused, refused_record) = somebody(&deployment, "berta", Kind::Reset).await;
-    let (_, broken) = somebody(&deployment, "carla", Kind::Reset).await;
-    let (account_broken, of_broken_account) = somebody(&deployment, "dora", Kind::Reset).await;
-    let (after, last) = somebody(&deployment, "emma", Kind::Notice).await;
-    let client = deployment.operator.client.clone();
+    let (app, observer) = App::observed(&[]).await;
+    let (before, first) = somebody(&app, "anna", Kind::Reset).await;
+    let (refused, refused_record) = somebody(&app, "berta", Kind::Reset).await;
+    let (_, broken) = somebody(&app, "carla", Kind::Reset).await;
+    let (account_broken, of_broken_account) = somebody(&app, "dora", Kind::Reset).await;
+    let (after, last) = somebody(&app, "emma", Kind::Notice).await;
+    let client = app.operator.client.clone();
     let spoil = |table: &str, pk: &str, sk: &str, attribute: &str| {
         let key = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
         client.update_item().table_name(table).key("pk", key(pk)).key("sk", key(sk)).update_expression(format!("REMOVE {attribute}")).send()
     };
     spoil("outbox", &broken.dynamodb.keys.pk.value, &broken.dynamodb.keys.sk.value, "email").await.expect("it is spoilt");
-    let partition = deployment.operator.partition(&account_broken.username).await;
+    let partition = app.operator.partition(&account_broken.username).await;
     spoil("accounts", &partition, "account", "epoch").await.expect("it is spoilt");
     let keyless = Record { event_name: "INSERT".to_owned(), ..Record::default() };
     let mut gone = first.clone();
@@ -205,12 +205,12 @@ async fn what_cannot_be_sent_is_put_on_the_list_of_what_failed_and_the_rest_of_t
         let to_berta = call.request.pointer("/Destination/ToAddresses/0").is_some_and(|to| *to == refused.email);
         to_berta.then(|| (When::Before, Failure::code(400, "MessageRejected")))
     });
-    let report = deliver(&deployment, &[&first, &keyless, &refused_record, &broken, &gone, &of_broken_account, &last]).await;
+    let report = deliver(&app, &[&first, &keyless, &refused_record, &broken, &gone, &of_broken_account, &last]).await;
     assert_eq!(report, Report::default(), "nothing that comes again would fare better");
-    assert_eq!((deployment.mailbox.to(&before.email).len(), deployment.mailbox.to(&after.email).len()), (1, 1));
-    assert_eq!(deployment.mailbox.all().len(), 2);
+    assert_eq!((app.mailbox.to(&before.email).len(), app.mailbox.to(&after.email).len()), (1, 1));
+    assert_eq!(app.mailbox.all().len(), 2);
     for record in [&refused_record, &broken, &of_broken_account] {
-        let entry = entry(&deployment, record).await;
+        let entry = entry(&app, record).await;
         assert!(entry.contains_key("failed_at") && entry.contains_key("done_at"), "{entry:?}");
         assert!(!entry.contains_key("lease_until"));
     }
@@ -218,37 +218,37 @@ async fn what_cannot_be_sent_is_put_on_the_list_of_what_failed_and_the_rest_of_t
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_that_could_not_be_sent_for_an_hour_is_put_on_the_list_of_what_failed() {
-    let (deployment, observer) = Deployment::observed(&[]).await;
+    let (app, observer) = App::observed(&[]).await;
     for kind in [Kind::Reset, Kind::Notice] {
-        let (person, record) = somebody(&deployment, &format!("{kind:?}"), kind).await;
+        let (person, record) = somebody(&app, &format!("{kind:?}"), kind).await;
         observer.mail.fail(|_| Some((When::Before, Failure::code(429, "TooManyRequestsException"))));
         for _ in 0..12 {
-            assert_eq!(deliver(&deployment, &[&record]).await.failures.len(), 1);
-            deployment.hand.turn(Duration::from_secs(300));
+            assert_eq!(deliver(&app, &[&record]).await.failures.len(), 1);
+            app.clock.advance(Duration::from_secs(300));
         }
-        deployment.hand.turn(Duration::from_secs(1));
+        app.clock.advance(Duration::from_secs(1));
         observer.mail.heal();
-        assert_eq!(deliver(&deployment, &[&record]).await, Report::default());
-        let entry = entry(&deployment, &record).await;
+        assert_eq!(deliver(&app, &[&record]).await, Report::default());
+        let entry = entry(&app, &record).await;
         assert_eq!((entry["outcome"].as_str(), entry["attempts"].as_str()), ("too late", "13"));
         assert!(entry.contains_key("failed_at") && entry.contains_key("done_at"));
-        assert!(deployment.mailbox.to(&person.email).is_empty());
+        assert!(app.mailbox.to(&person.email).is_empty());
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_time_of_the_mailer_does_not_suffice_for_comes_again() {
-    let (deployment, observer) = Deployment::observed(&[]).await;
-    let (_, first) = somebody(&deployment, "anna", Kind::Notice).await;
-    let (_, second) = somebody(&deployment, "berta", Kind::Notice).await;
+    let (app, observer) = App::observed(&[]).await;
+    let (_, first) = somebody(&app, "anna", Kind::Notice).await;
+    let (_, second) = somebody(&app, "berta", Kind::Notice).await;
     observer.mail.fail(|_| Some((When::Before, Failure::Hangs)));
     let batch = Records { records: vec![first.clone(), second.clone()] };
-    let report = deployment.mailer.deliver_within(batch, Duration::from_millis(700)).await;
+    let report = app.mailer.deliver_within(batch, Duration::from_millis(700)).await;
     assert_eq!(report.failures.len(), 2);
-    assert!(!entry(&deployment, &second).await.contains_key("attempts"), "what was not begun is not leased");
+    assert!(!entry(&app, &second).await.contains_key("attempts"), "what was not begun is not leased");
     observer.mail.heal();
     for record in [&first, &second] {
-        bring_again(&deployment, record, "silence").await;
+        bring_again(&app, record, "silence").await;
     }
-    assert_eq!(deployment.mailbox.all().len(), 2);
+    assert_eq!(app.mailbox.all().len(), 2);
 }

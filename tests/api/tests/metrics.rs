@@ -5,10 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use doorward_kit::{
-    Deployment,
-    deeds::{NEW_PASSWORD, PASSWORD, address_of, login, reset},
-    event::{Request, post, request},
+    App,
     mailbox::Refuse,
+    requests::{NEW_PASSWORD, PASSWORD, Request, address_of, login, post, request, reset_request},
 };
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
@@ -17,20 +16,20 @@ use tokio::sync::{Mutex, MutexGuard};
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 struct Counting {
-    door: Deployment,
+    app: App,
     _alone: MutexGuard<'static, ()>,
 }
 
 impl Counting {
     async fn start(settings: &[(&str, &str)]) -> Self {
         let alone = ONE_AT_A_TIME.lock().await;
-        let door = Deployment::configured(&[&[("DEPLOYMENT", "accounts-test")], settings].concat()).await;
-        Self { door, _alone: alone }
+        let app = App::configured(&[&[("DEPLOYMENT", "accounts-test")], settings].concat()).await;
+        Self { app, _alone: alone }
     }
 
     /// What was counted since this was last asked: how many times, or how many values.
     fn counted(&self) -> BTreeMap<String, u64> {
-        let lines = String::from_utf8(std::mem::take(&mut *self.door.metric_lines.lock().unwrap())).unwrap();
+        let lines = String::from_utf8(std::mem::take(&mut *self.app.metric_lines.lock().unwrap())).unwrap();
         assert!(lines.lines().count() <= 1, "one line a request: {lines}");
         let Some(line) = lines.lines().next() else { return BTreeMap::new() };
         let line: BTreeMap<String, Value> = serde_json::from_str(line).unwrap();
@@ -58,13 +57,13 @@ impl Counting {
 
     /// What a test prepares is not what it is about.
     fn forget(&self) {
-        self.door.metric_lines.lock().unwrap().clear();
+        self.app.metric_lines.lock().unwrap().clear();
     }
 
     async fn counts(&self, asked: Request, expected: &[(&str, u64)]) {
         self.forget();
         let told = format!("{} {}", asked.method, asked.path);
-        self.door.send(asked).await;
+        self.app.send(asked).await;
         self.counts_now(expected, &told);
     }
 
@@ -81,9 +80,9 @@ const HASHED: (&str, u64) = ("HashMilliseconds", 1);
 async fn a_login_counts_one_of_accepted_refused_and_limited_whoever_is_meant() {
     let it = Counting::start(&[("LOGIN_ACCOUNT_LIMIT", "3/15m"), ("LOGIN_CLIENT_LIMIT", "12/5m")]).await;
     for username in ["ann", "off", "old"] {
-        it.door.sign_up(username).await;
+        it.app.sign_up(username).await;
     }
-    it.door.operator.set_active("off", false).await;
+    it.app.operator.set_active("off", false).await;
     it.counts(login("ann", PASSWORD), &[("LoginsAccepted", 1), HASHED]).await;
     for name in ["ann", "off", "nobody"] {
         for _ in 0..3 {
@@ -93,7 +92,7 @@ async fn a_login_counts_one_of_accepted_refused_and_limited_whoever_is_meant() {
         it.counts(login(name, PASSWORD).from("198.51.100.7"), &[("LoginsLimited", 1), HASHED]).await;
     }
     it.counts(login("ann", PASSWORD).from("198.51.100.7"), &[("LoginsLimited", 1)]).await;
-    it.door.operator.set_password_hash("old", "md5$salt$00000000000000000000000000000000").await;
+    it.app.operator.set_password_hash("old", "md5$salt$00000000000000000000000000000000").await;
     it.counts(login("old", PASSWORD), &[("LoginsRefused", 1), ("HashesRefused", 1), HASHED]).await;
     // What is no login is none.
     it.counts(post("/api/login/", &json!({ "username": "ann" })), &[]).await;
@@ -107,7 +106,7 @@ async fn registrations_and_changes_are_counted_by_their_outcome() {
     it.counts(register.clone(), &[("Registrations", 1), HASHED]).await;
     it.counts(register.clone(), &[HASHED]).await;
     it.counts(register, &[("RegistrationsLimited", 1)]).await;
-    let session = it.door.sign_in("ann", PASSWORD).await;
+    let session = it.app.login("ann", PASSWORD).await;
     let change = |old: &str| post("/api/change_password/", &json!({ "old_password": old, "new_password": NEW_PASSWORD })).token(&session);
     it.counts(change("Wrong-Horse-42"), &[("ChangesRefused", 1), HASHED]).await;
     it.counts(change(PASSWORD), &[("PasswordsChanged", 1), ("HashMilliseconds", 2)]).await;
@@ -121,15 +120,15 @@ async fn registrations_and_changes_are_counted_by_their_outcome() {
 #[tokio::test]
 async fn resets_are_counted_from_the_request_to_the_mail_to_the_link() {
     let it = Counting::start(&[("RESET_CLIENT_LIMIT", "2/1h")]).await;
-    it.door.sign_up("ann").await;
+    it.app.sign_up("ann").await;
     for address in [address_of("ann"), address_of("nobody")] {
-        it.counts(reset(&address), &[("ResetsRequested", 1)]).await;
+        it.counts(reset_request(&address), &[("ResetsRequested", 1)]).await;
     }
-    it.counts(reset(&address_of("ann")), &[("ResetsLimited", 1)]).await;
+    it.counts(reset_request(&address_of("ann")), &[("ResetsLimited", 1)]).await;
     it.forget();
-    it.door.deliver().await;
+    it.app.deliver().await;
     it.counts_now(&[("MailsSent", 1)], "two intents, one account");
-    let link = it.door.newest_reset_token(&address_of("ann")).unwrap();
+    let link = it.app.newest_reset_link(&address_of("ann")).unwrap();
     let confirm = |password: &str| post("/api/password_reset/confirm/", &json!({ "token": link, "password": password }));
     it.counts(post("/api/password_reset/validate_token/", &json!({ "token": link })), &[]).await;
     it.counts(confirm("short"), &[]).await;
@@ -137,38 +136,38 @@ async fn resets_are_counted_from_the_request_to_the_mail_to_the_link() {
     it.counts(confirm(NEW_PASSWORD), &[("ResetsRefused", 1)]).await;
 
     it.forget();
-    it.door.pass(1);
-    it.door.deliver().await;
+    it.app.advance(1);
+    it.app.deliver().await;
     it.counts_now(&[("MailsSent", 1)], "the notice");
-    let notice = it.door.mailbox.to(&address_of("ann")).pop().unwrap().disavowal_token().unwrap();
+    let notice = it.app.mailbox.to(&address_of("ann")).pop().unwrap().disavowal_token().unwrap();
     let disavow = post("/api/password_reset/disavow/", &json!({ "token": notice }));
     it.counts(disavow, &[("PasswordsDisavowed", 1)]).await;
-    it.door.mailbox.refuse_next(Refuse(400, "MessageRejected"));
-    it.door.deliver().await;
+    it.app.mailbox.refuse_next(Refuse(400, "MessageRejected"));
+    it.app.deliver().await;
     it.counts_now(&[("MailsFailed", 1)], "a mail that SES refuses");
     for (kind, expected) in [("Bounce", "MailsBounced"), ("Complaint", "MailsComplained"), ("Reject", "MailsFailed")] {
         let event = json!({ "detail": { "eventType": kind, "bounce": { "bounceType": "Permanent" } } });
-        it.door.feed_back(event).await.unwrap();
+        it.app.feed_back(event).await.unwrap();
         it.counts_now(&[(expected, 1)], kind);
     }
-    it.door.feed_back(json!({ "detail": { "eventType": "Bounce", "bounce": { "bounceType": "Transient" } } })).await.unwrap();
+    it.app.feed_back(json!({ "detail": { "eventType": "Bounce", "bounce": { "bounceType": "Transient" } } })).await.unwrap();
     it.counts_now(&[], "what passes");
-    it.door.pass(3600);
-    it.door.mailbox.refuse_next(Refuse(429, "TooManyRequestsException"));
-    it.door.send(reset(&address_of("ann"))).await;
+    it.app.advance(3600);
+    it.app.mailbox.refuse_next(Refuse(429, "TooManyRequestsException"));
+    it.app.send(reset_request(&address_of("ann"))).await;
     it.forget();
-    it.door.deliver().await;
+    it.app.deliver().await;
     it.counts_now(&[], "a mail that comes again has not failed");
 }
 
 #[tokio::test]
 async fn a_deployment_without_a_name_counts_nothing() {
     let it = Counting::start(&[]).await;
-    let nameless = Deployment::start().await;
-    nameless.newcomer("ann").await;
+    let nameless = App::start().await;
+    nameless.sign_up("ann").await.login().await;
     assert!(nameless.metric_lines.lock().unwrap().is_empty());
     // The others of this process count in the same place: what this one left there is written and forgotten.
-    it.door.send(request("OPTIONS", "/api/login/")).await;
+    it.app.send(request("OPTIONS", "/api/login/")).await;
 }
 
 #[test]

@@ -4,63 +4,58 @@
 use std::collections::BTreeSet;
 
 use doorward::{
-    http::{Answer, FieldErrors, Refusal},
-    store::Fault,
+    fault::Fault,
+    http::{Answer, FieldErrors, HeaderValue, Refusal},
 };
+use doorward_functions::{paths, routes};
 use doorward_kit::{
-    Deployment, Response,
-    event::{post, request},
-    front::ROUTES,
+    App, Response,
     openapi::Document,
+    requests::{post, request},
 };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_and_method_is_in_the_document_and_no_other() {
-    let (document, deployment) = (Document::read(), Deployment::start().await);
+    let (document, app) = (Document::shared(), App::start().await);
     let documented: BTreeSet<String> = document.operations().into_iter().map(|(path, _)| path).collect();
-    assert_eq!(documented, ROUTES.map(|route| format!("{route}/")).into());
+    assert_eq!(documented, paths().map(str::to_owned).collect());
     for (path, methods) in document.operations() {
-        let answer = deployment.send(request("OPTIONS", &path)).await;
+        let answer = app.send(request("OPTIONS", &path)).await;
         assert_eq!(document.check("OPTIONS", &path, &answer), Ok(()));
         let allowed: BTreeSet<String> = answer.headers["allow"].split(", ").map(str::to_owned).collect();
         assert_eq!(methods, allowed, "{path}");
     }
 }
 
-/// Every refusal there is, and the routes whose POST may give it: none named is all.
+/// Every refusal there is, and the routes whose POST may give it.
 fn refusals() -> Vec<(Refusal, Vec<&'static str>)> {
-    const BODIES: [&str; 7] = [
-        "/api/register/",
-        "/api/login/",
-        "/api/change_password/",
-        "/api/password_reset/",
-        "/api/password_reset/validate_token/",
-        "/api/password_reset/confirm/",
-        "/api/password_reset/disavow/",
-    ];
-    const PROTECTED: [&str; 3] = ["/api/logout/", "/api/logout_all/", "/api/change_password/"];
-    const TOKENS: [&str; 3] = ["/api/password_reset/validate_token/", "/api/password_reset/confirm/", "/api/password_reset/disavow/"];
+    let everywhere: Vec<&str> = paths().collect();
+    let with_field =
+        |field| paths().filter(|path| Document::shared().fields(path).iter().any(|(name, _)| name == field)).collect::<Vec<_>>();
+    let bodies: Vec<&str> = paths().filter(|path| Document::shared().example(path).is_some()).collect();
+    let protected: Vec<&str> = routes().filter(|routes| routes.protected).flat_map(|routes| routes.paths.iter().copied()).collect();
+    let tokens = with_field("token");
     let field = |name, message: &'static str| Refusal::Fields(FieldErrors::one(name, message));
-    let everywhere = Vec::new();
     vec![
-        (Refusal::Unauthenticated("Invalid token."), PROTECTED.to_vec()),
+        (Refusal::Unauthenticated("Invalid token."), protected),
         (Refusal::Credentials, vec!["/api/login/"]),
-        (Refusal::Method { method: "PUT".to_owned(), allow: "OPTIONS, POST" }, everywhere.clone()),
-        (Refusal::MediaType("a \"b\"\n".to_owned()), BODIES.to_vec()),
-        (Refusal::TooLarge, BODIES.to_vec()),
-        (Refusal::Unreadable("why".to_owned()), BODIES.to_vec()),
-        (Refusal::TooManyFields, BODIES.to_vec()),
-        (Refusal::NoObject("null"), BODIES.to_vec()),
-        (field("username", "taken"), vec!["/api/register/", "/api/login/"]),
-        (field("email", "taken"), vec!["/api/register/", "/api/password_reset/"]),
-        (field("password", "weak"), vec!["/api/register/", "/api/login/", "/api/password_reset/confirm/"]),
-        (field("old_password", "missing"), vec!["/api/change_password/"]),
-        (field("new_password", "weak"), vec!["/api/change_password/"]),
-        (field("token", "missing"), TOKENS.to_vec()),
+        (Refusal::Method { method: "PUT".to_owned(), allow: HeaderValue::from_static("POST, OPTIONS") }, everywhere.clone()),
+        (Refusal::MediaType("a \"b\"\n".to_owned()), bodies.clone()),
+        (Refusal::TooLarge, bodies.clone()),
+        (Refusal::Unreadable("why".to_owned()), bodies.clone()),
+        (Refusal::NoMultipart("why"), bodies.clone()),
+        (Refusal::TooManyFields, bodies.clone()),
+        (Refusal::NoObject("null"), bodies.clone()),
+        (field("username", "taken"), with_field("username")),
+        (field("email", "taken"), with_field("email")),
+        (field("password", "weak"), with_field("password")),
+        (field("old_password", "missing"), with_field("old_password")),
+        (field("new_password", "weak"), with_field("new_password")),
+        (field("token", "missing"), tokens.clone()),
         (Refusal::OldPassword, vec!["/api/change_password/"]),
-        (Refusal::Token, TOKENS.to_vec()),
-        (Refusal::Throttled { retry_after: 1 }, BODIES.to_vec()),
-        (Refusal::Throttled { retry_after: 42 }, BODIES.to_vec()),
+        (Refusal::Token, tokens.clone()),
+        (Refusal::Throttled { retry_after: 1 }, bodies.clone()),
+        (Refusal::Throttled { retry_after: 42 }, bodies.clone()),
         (Refusal::Origin, everywhere.clone()),
         (Refusal::RegistrationClosed, vec!["/api/register/"]),
         (Refusal::Fault(Fault::Internal("a cause")), everywhere.clone()),
@@ -70,10 +65,8 @@ fn refusals() -> Vec<(Refusal, Vec<&'static str>)> {
 
 #[test]
 fn every_refusal_is_in_the_document_where_it_is_given() {
-    let document = Document::read();
+    let document = Document::shared();
     for (refusal, routes) in refusals() {
-        let everywhere = ROUTES.map(|route| format!("{route}/"));
-        let routes: Vec<&str> = if routes.is_empty() { everywhere.iter().map(String::as_str).collect() } else { routes };
         let event = Answer::from(&refusal).into_event();
         let headers = event["headers"].as_object().expect("headers").iter();
         let answer = Response {
@@ -89,10 +82,10 @@ fn every_refusal_is_in_the_document_where_it_is_given() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_examples_are_what_they_say() {
-    let (document, deployment) = (Document::read(), Deployment::start().await);
+    let (document, app) = (Document::shared(), App::start().await);
     let send = async |path: &str, token: &str| {
         let example = document.example(path).unwrap_or_default();
-        let answer = deployment.send(post(path, &example).header("Authorization", &format!("Bearer {token}"))).await;
+        let answer = app.send(post(path, &example).header("Authorization", &format!("Bearer {token}"))).await;
         assert_eq!(document.check("POST", path, &answer), Ok(()));
         answer
     };

@@ -7,23 +7,24 @@ use std::{
 
 use doorward::telemetry;
 use doorward_kit::{
-    Deployment, Response,
-    event::{open, post, request, submit},
+    App, Response,
+    requests::{open, post, request, submit},
 };
 use serde_json::{Value, json};
 use tracing::level_filters::LevelFilter;
 
 const ASK: &str = "/api/password_reset/";
 const CONFIRM: &str = "/api/password_reset/confirm/";
+const DISAVOW: &str = "/api/password_reset/disavow/";
 const PASSWORD: &str = "seven quiet lighthouses";
 
-async fn with_account(language: &str) -> Deployment {
-    let deployment = Deployment::start().await;
+async fn with_account(language: &str) -> App {
+    let app = App::start().await;
     let body = json!({ "username": "mara", "email": "mara@example.com", "password": "an older password" });
-    let made = deployment.send(post("/api/register/", &body).header("Accept-Language", language)).await;
+    let made = app.send(post("/api/register/", &body).header("Accept-Language", language)).await;
     assert_eq!(made.status, 201, "{}", made.body);
-    deployment.hand.turn(std::time::Duration::from_secs(1));
-    deployment
+    app.clock.advance(std::time::Duration::from_secs(1));
+    app
 }
 
 /// Log lines, as a function writes them.
@@ -41,59 +42,70 @@ impl Write for Log {
 }
 
 /// A fresh reset link's token.
-async fn token(deployment: &Deployment) -> String {
-    deployment.hand.turn(std::time::Duration::from_secs(3600));
-    assert_eq!(deployment.send(post(ASK, &json!({ "email": "mara@example.com" }))).await.status, 200);
-    deployment.deliver().await;
-    deployment.mailbox.to("mara@example.com").last().and_then(doorward_kit::mailbox::Mail::reset_token).expect("a link")
+async fn token(app: &App) -> String {
+    app.clock.advance(std::time::Duration::from_secs(3600));
+    assert_eq!(app.send(post(ASK, &json!({ "email": "mara@example.com" }))).await.status, 200);
+    app.deliver().await;
+    app.mailbox.to("mara@example.com").last().and_then(doorward_kit::mailbox::Mail::reset_token).expect("a link")
 }
 
-async fn login(deployment: &Deployment, password: &str) -> u16 {
-    deployment.send(post("/api/login/", &json!({ "username": "mara", "password": password }))).await.status
+async fn login(app: &App, password: &str) -> u16 {
+    app.send(post("/api/login/", &json!({ "username": "mara", "password": password }))).await.status
 }
 
 fn is_page(answer: &Response) -> bool {
     answer.headers["content-type"] == "text/html; charset=utf-8"
         && answer.headers["cache-control"] == "no-store"
-        && answer.headers["referrer-policy"] == "no-referrer"
+        && answer.headers["referrer-policy"] == "strict-origin"
         && answer.headers["x-frame-options"] == "DENY"
         && answer.headers["content-security-policy"].starts_with("default-src 'none'; ")
 }
 
+/// The page that a browser is sent on to after a form was accepted, and where that is.
+async fn follow(app: &App, path: &str, sent: &Response) -> (String, Response) {
+    assert_eq!((sent.status, sent.body.as_str()), (303, ""), "{sent:?}");
+    let there = format!("{}{}", path.split('?').next().unwrap_or_default(), sent.headers["location"]);
+    let page = app.send(open(&there)).await;
+    assert!(page.status == 200 && is_page(&page), "{there}: {page:?}");
+    (there, page)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_opened_by_twenty_scanners_still_works_for_its_reader() {
-    let deployment = with_account("en").await;
-    let token = token(&deployment).await;
+    let app = with_account("en").await;
+    let token = token(&app).await;
     for _ in 0..20 {
-        let page = deployment.send(open(&format!("{CONFIRM}?token={token}"))).await;
+        let page = app.send(open(&format!("{CONFIRM}?token={token}"))).await;
         assert!(page.status == 200 && is_page(&page) && page.body.contains("autocomplete=\"new-password\""));
         assert!(page.body.contains("name=\"username\" value=\"mara\""));
-        let head = deployment.send(request("HEAD", &format!("{CONFIRM}?token={token}"))).await;
+        let head = app.send(request("HEAD", &format!("{CONFIRM}?token={token}"))).await;
         assert_eq!((head.status, head.body.as_str()), (200, ""));
     }
-    let done = deployment.send(submit(CONFIRM, &[("token", &token), ("password", PASSWORD), ("again", PASSWORD)])).await;
-    assert!(done.status == 200 && is_page(&done) && done.body.contains("Your password has been changed"), "{}", done.body);
-    assert_eq!(login(&deployment, PASSWORD).await, 200);
+    let done = app.send(submit(CONFIRM, &[("token", &token), ("password", PASSWORD), ("again", PASSWORD)])).await;
+    let (there, page) = follow(&app, CONFIRM, &done).await;
+    assert!(page.body.contains("Log in with your new password"), "{}", page.body);
+    // Loading it again sends nothing again.
+    assert_eq!(app.send(open(&there)).await, page);
+    assert_eq!(login(&app, PASSWORD).await, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn used_expired_and_unknown_links_end_alike_and_friendly() {
-    let deployment = with_account("en").await;
-    let used = token(&deployment).await;
-    assert_eq!(deployment.send(submit(CONFIRM, &[("token", &used), ("password", PASSWORD), ("again", PASSWORD)])).await.status, 200);
-    let expired = token(&deployment).await;
-    deployment.hand.turn(std::time::Duration::from_secs(3601));
+    let app = with_account("en").await;
+    let used = token(&app).await;
+    assert_eq!(app.send(submit(CONFIRM, &[("token", &used), ("password", PASSWORD), ("again", PASSWORD)])).await.status, 303);
+    let expired = token(&app).await;
+    app.clock.advance(std::time::Duration::from_secs(3601));
     let unknown = format!("{}{}", &expired[..expired.len() - 4], "AAAA");
     let mut ends = Vec::new();
     for dead in [&used, &expired, &unknown, &"nonsense".to_owned(), &String::new()] {
         for answer in [
-            deployment.send(open(&format!("{CONFIRM}?token={dead}"))).await,
-            deployment
-                .send(submit(
-                    CONFIRM,
-                    &[("token", if dead.is_empty() { "x" } else { dead }), ("password", "another good one"), ("again", "another good one")],
-                ))
-                .await,
+            app.send(open(&format!("{CONFIRM}?token={dead}"))).await,
+            app.send(submit(
+                CONFIRM,
+                &[("token", if dead.is_empty() { "x" } else { dead }), ("password", "another good one"), ("again", "another good one")],
+            ))
+            .await,
         ] {
             assert!(is_page(&answer));
             ends.push((answer.status, answer.body));
@@ -101,24 +113,24 @@ async fn used_expired_and_unknown_links_end_alike_and_friendly() {
     }
     assert!(ends.iter().all(|end| *end == ends[0]) && ends[0].0 == 404);
     assert!(ends[0].1.contains("href=\"../?language=en\""));
-    assert!(deployment.send(open(&format!("/api/password_reset/confirm?token={used}"))).await.body.contains("href=\"./?language=en\""));
+    assert!(app.send(open(&format!("/api/password_reset/confirm?token={used}"))).await.body.contains("href=\"./?language=en\""));
     // A program gets the contract's words.
-    let answer = deployment.send(request("GET", &format!("{CONFIRM}?token={used}"))).await;
+    let answer = app.send(request("GET", &format!("{CONFIRM}?token={used}"))).await;
     assert_eq!(answer.text("detail"), "The OTP password entered is not valid. Please check and try again.");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_stands_in_the_form_in_the_reader_s_language_and_the_link_lives_on() {
-    let deployment = with_account("de").await;
-    let token = token(&deployment).await;
+    let app = with_account("de").await;
+    let token = token(&app).await;
     // The account speaks German, whatever this browser prefers.
-    let form = deployment.send(open(&format!("{CONFIRM}?token={token}")).header("Accept-Language", "es")).await;
+    let form = app.send(open(&format!("{CONFIRM}?token={token}")).header("Accept-Language", "es")).await;
     assert!(form.body.contains("<html lang=\"de\" dir=\"ltr\">") && form.body.contains("Neues Passwort wählen"));
     let refused = [("12345", "12345"), (PASSWORD, "seven quiet lighthouse"), ("", ""), ("mara@example.com", "mara@example.com")];
     let mut said = Vec::new();
     for (password, again) in refused {
         let fields = [("token", token.as_str()), ("username", "mara"), ("password", password), ("again", again)];
-        let answer = deployment.send(submit(&format!("{CONFIRM}?language=de"), &fields)).await;
+        let answer = app.send(submit(&format!("{CONFIRM}?language=de"), &fields)).await;
         assert!(answer.status == 400 && is_page(&answer) && answer.body.contains(&token), "{}", answer.body);
         assert!(password.is_empty() || !answer.body.contains(&format!("value=\"{password}\"")));
         assert!(answer.body.contains("value=\"mara\"") && answer.body.contains("aria-invalid=\"true\""));
@@ -135,36 +147,37 @@ async fn what_is_wrong_stands_in_the_form_in_the_reader_s_language_and_the_link_
     // To the API the second field is an unknown name, and messages are English.
     let body = json!({ "token": token, "password": "12345678", "again": "else" });
     assert_eq!(
-        deployment.send(post(CONFIRM, &body)).await.json(),
+        app.send(post(CONFIRM, &body)).await.json(),
         json!({ "password": ["This password is too common.", "This password is entirely numeric."] })
     );
-    assert_eq!(login(&deployment, "an older password").await, 200);
+    assert_eq!(login(&app, "an older password").await, 200);
     let body = json!({ "token": token, "password": PASSWORD, "again": "else" });
-    assert_eq!(deployment.send(post(CONFIRM, &body)).await.status, 200);
+    assert_eq!(app.send(post(CONFIRM, &body)).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_follows_a_form_speaks_its_language() {
-    let deployment = with_account("es").await;
-    let token = token(&deployment).await;
-    let form = deployment.send(open(&format!("{CONFIRM}?token={token}")).header("Accept-Language", "de")).await;
+    let app = with_account("es").await;
+    let token = token(&app).await;
+    let form = app.send(open(&format!("{CONFIRM}?token={token}")).header("Accept-Language", "de")).await;
     let action = form.body.split("action=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a form");
     let sent = || submit(&format!("{CONFIRM}{action}"), &[("token", &token), ("password", PASSWORD), ("again", PASSWORD)]);
-    for status in [200, 404] {
-        let answer = deployment.send(sent().header("Accept-Language", "de")).await;
+    let (_, done) = follow(&app, CONFIRM, &app.send(sent().header("Accept-Language", "de")).await).await;
+    let dead = app.send(sent().header("Accept-Language", "de")).await;
+    for (answer, status) in [(done, 200), (dead, 404)] {
         assert!(answer.status == status && answer.body.contains("<html lang=\"es\" dir=\"ltr\">"), "{}", answer.body);
     }
-    let again = deployment.send(open(&format!("{ASK}?language=es")).header("Accept-Language", "de")).await;
+    let again = app.send(open(&format!("{ASK}?language=es")).header("Accept-Language", "de")).await;
     assert!(again.body.contains("<html lang=\"es\" dir=\"ltr\">"));
     // A language of no page of ours is none, and to a program the query says nothing.
-    let page = deployment.send(open(&format!("{ASK}?language=tlh")).header("Accept-Language", "de")).await;
+    let page = app.send(open(&format!("{ASK}?language=tlh")).header("Accept-Language", "de")).await;
     assert!(page.body.contains("<html lang=\"de\" dir=\"ltr\">"));
     let body = json!({ "username": "ann", "email": "ann@example.com", "password": PASSWORD });
-    deployment.send(post("/api/register/?language=es", &body).header("Accept-Language", "de")).await;
-    deployment.hand.turn(std::time::Duration::from_secs(1));
-    deployment.send(post(ASK, &json!({ "email": "ann@example.com" }))).await;
-    deployment.deliver().await;
-    assert_eq!(deployment.mailbox.to("ann@example.com")[0].subject, "Ihr Passwort für Doorward zurücksetzen");
+    app.send(post("/api/register/?language=es", &body).header("Accept-Language", "de")).await;
+    app.clock.advance(std::time::Duration::from_secs(1));
+    app.send(post(ASK, &json!({ "email": "ann@example.com" }))).await;
+    app.deliver().await;
+    assert_eq!(app.mailbox.to("ann@example.com")[0].subject, "Ihr Passwort für Doorward zurücksetzen");
 }
 
 #[tokio::test]
@@ -172,9 +185,9 @@ async fn a_refusal_that_is_said_on_a_form_is_logged_as_a_refusal() {
     let log = Log::default();
     let writer = log.clone();
     let _lines = tracing::subscriber::set_default(telemetry::lines_to(move || writer.clone(), LevelFilter::INFO));
-    let deployment = Deployment::start().await;
+    let app = App::start().await;
     for form in [submit(CONFIRM, &[("token", "dwr_x"), ("password", PASSWORD), ("again", "else")]), submit(ASK, &[("email", "mara")])] {
-        assert_eq!(deployment.send(form).await.status, 400);
+        assert_eq!(app.send(form).await.status, 400);
     }
     let log = String::from_utf8(log.0.lock().expect("nobody panicked").clone()).expect("text");
     let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON")).filter(|line| line["message"] == "answered");
@@ -184,17 +197,18 @@ async fn a_refusal_that_is_said_on_a_form_is_logged_as_a_refusal() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_browser_asks_for_a_link_and_every_address_reads_the_same() {
-    let deployment = with_account("en").await;
-    let page = deployment.send(open(ASK).header("Accept-Language", "ar-EG, en;q=0.5")).await;
+    let app = with_account("en").await;
+    let page = app.send(open(ASK).header("Accept-Language", "ar-EG, en;q=0.5")).await;
     assert!(page.status == 200 && is_page(&page) && page.body.contains("<html lang=\"ar\" dir=\"rtl\">"));
     let head = request("HEAD", ASK).header("Accept", "text/html");
-    assert_eq!(deployment.send(head).await.status, 200);
-    let known = deployment.send(submit(ASK, &[("email", "mara@example.com")])).await;
-    let unknown = deployment.send(submit(ASK, &[("email", "nobody@example.com")])).await;
-    assert!(known == unknown && known.status == 200 && is_page(&known));
-    deployment.deliver().await;
-    assert_eq!(deployment.mailbox.all().len(), 1);
-    let wrong = deployment.send(submit(ASK, &[("email", "mara'<b>@")])).await;
+    assert_eq!(app.send(head).await.status, 200);
+    let known = app.send(submit(ASK, &[("email", "mara@example.com")])).await;
+    let unknown = app.send(submit(ASK, &[("email", "nobody@example.com")])).await;
+    assert_eq!(known, unknown);
+    follow(&app, ASK, &known).await;
+    app.deliver().await;
+    assert_eq!(app.mailbox.all().len(), 1);
+    let wrong = app.send(submit(ASK, &[("email", "mara'<b>@")])).await;
     assert!(
         wrong.status == 400
             && wrong.body.contains("Enter a valid e-mail address.")
@@ -202,43 +216,78 @@ async fn a_browser_asks_for_a_link_and_every_address_reads_the_same() {
     );
     // A program is told what it always was.
     for method in ["GET", "HEAD", "PUT"] {
-        let answer = deployment.send(request(method, ASK).header("Accept", "application/json")).await;
+        let answer = app.send(request(method, ASK).header("Accept", "application/json")).await;
         assert_eq!((answer.status, answer.headers["allow"].as_str()), (405, "POST, OPTIONS"));
     }
-    assert_eq!(deployment.send(request("PUT", ASK).header("Accept", "text/html")).await.status, 405);
+    assert_eq!(app.send(request("PUT", ASK).header("Accept", "text/html")).await.status, 405);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn excess_is_told_on_a_page_too() {
-    let deployment = Deployment::configured(&[("RESET_CLIENT_LIMIT", "1/1h")]).await;
-    assert_eq!(deployment.send(submit(ASK, &[("email", "mara@example.com")])).await.status, 200);
-    let answer = deployment.send(submit(ASK, &[("email", "mara@example.com")])).await;
+    let app = App::configured(&[("RESET_CLIENT_LIMIT", "1/1h")]).await;
+    assert_eq!(app.send(submit(ASK, &[("email", "mara@example.com")])).await.status, 303);
+    let answer = app.send(submit(ASK, &[("email", "mara@example.com")])).await;
     assert!(answer.status == 429 && is_page(&answer) && answer.headers["retry-after"] == "3600", "{answer:?}");
     assert!(answer.body.contains("Wait 60 minutes"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_site_s_form_is_refused_with_a_page() {
-    let deployment = with_account("en").await;
+    let app = with_account("en").await;
     let mut forged = submit(ASK, &[("email", "mara@example.com")]);
     forged.headers.retain(|(name, _)| name != "Sec-Fetch-Site");
-    let answer = deployment.send(forged).await;
+    let answer = app.send(forged).await;
     assert!(answer.status == 403 && is_page(&answer));
-    deployment.deliver().await;
-    assert!(deployment.mailbox.all().is_empty());
+    app.deliver().await;
+    assert!(app.mailbox.all().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_follows_a_form_can_be_opened_by_anybody_and_says_nothing_that_is_not_so() {
+    let app = with_account("en").await;
+    let before = app.everything().await;
+    for (path, says) in [(ASK, "If you asked for a link"), (CONFIRM, "If you have just chosen one"), (DISAVOW, "If you have just said")] {
+        let page = app.send(open(&format!("{path}?done=1&language=en"))).await;
+        assert!(page.status == 200 && is_page(&page) && page.body.contains(says), "{}", page.body);
+        assert!(!page.body.contains("<form") && !page.body.contains("mara") && !page.body.contains("dw"), "{}", page.body);
+        let head = app.send(request("HEAD", &format!("{path}?done=1")).header("Accept", "text/html")).await;
+        assert_eq!((head.status, head.body.as_str()), (200, ""));
+    }
+    assert_eq!(app.everything().await, before, "nothing was asked of the store");
+    // To a program the query says nothing.
+    for (path, status) in [(ASK, 405), (CONFIRM, 404), (DISAVOW, 404)] {
+        assert_eq!(app.send(request("GET", &format!("{path}?done=1"))).await.status, status);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notice_never_speaks_the_language_of_whoever_changed_the_password() {
+    for (account, subject) in [("de", "Ihr Passwort für Doorward wurde geändert"), ("tlh", "Your Doorward password was changed")] {
+        let app = with_account(account).await;
+        let session = app.send(post("/api/login/", &json!({ "username": "mara", "password": "an older password" }))).await.text("token");
+        let change = json!({ "old_password": "an older password", "new_password": PASSWORD });
+        assert_eq!(app.send(post("/api/change_password/", &change).token(&session).header("Accept-Language", "es")).await.status, 200);
+        let token = token(&app).await;
+        let confirm = json!({ "token": token, "password": "nine brisk umbrellas" });
+        assert_eq!(app.send(post(CONFIRM, &confirm).header("Accept-Language", "es")).await.status, 200);
+        app.deliver().await;
+        let notices: Vec<String> =
+            app.mailbox.all().into_iter().filter(|mail| mail.disavowal_token().is_some()).map(|mail| mail.subject).collect();
+        assert_eq!(notices, [subject, subject], "{account}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mail_speaks_the_account_s_language_or_else_the_request_s() {
-    let deployment = with_account("es").await;
-    deployment.send(post(ASK, &json!({ "email": "mara@example.com" })).header("Accept-Language", "de")).await;
-    deployment.deliver().await;
-    assert_eq!(deployment.mailbox.all()[0].subject, "Restablece tu contraseña de Doorward");
+    let app = with_account("es").await;
+    app.send(post(ASK, &json!({ "email": "mara@example.com" })).header("Accept-Language", "de")).await;
+    app.deliver().await;
+    assert_eq!(app.mailbox.all()[0].subject, "Restablece tu contraseña de Doorward");
 
-    let deployment = with_account("tlh").await;
-    deployment.send(post(ASK, &json!({ "email": "mara@example.com" })).header("Accept-Language", "de")).await;
-    deployment.deliver().await;
-    let mail = deployment.mailbox.all().remove(0);
+    let app = with_account("tlh").await;
+    app.send(post(ASK, &json!({ "email": "mara@example.com" })).header("Accept-Language", "de")).await;
+    app.deliver().await;
+    let mail = app.mailbox.all().remove(0);
     assert_eq!(mail.subject, "Ihr Passwort für Doorward zurücksetzen");
     assert!(mail.html.contains(&format!("href=\"https://accounts.example.com{CONFIRM}?token={}\"", mail.reset_token().expect("a link"))));
 }
@@ -246,14 +295,14 @@ async fn mail_speaks_the_account_s_language_or_else_the_request_s() {
 #[tokio::test(flavor = "multi_thread")]
 async fn links_lead_to_another_front_end_where_one_is_configured() {
     let settings = [("RESET_LINK", "https://app.example.com/#/reset/{token}"), ("RESET_LINK_HOSTS", "app.example.com")];
-    let deployment = Deployment::configured(&settings).await;
+    let app = App::configured(&settings).await;
     let body = json!({ "username": "mara", "email": "mara@example.com", "password": "an older password" });
-    assert_eq!(deployment.send(post("/api/register/", &body)).await.status, 201);
-    deployment.hand.turn(std::time::Duration::from_secs(1));
-    deployment.send(post(ASK, &json!({ "email": "mara@example.com" }))).await;
-    deployment.deliver().await;
-    let mail = deployment.mailbox.all().remove(0);
+    assert_eq!(app.send(post("/api/register/", &body)).await.status, 201);
+    app.clock.advance(std::time::Duration::from_secs(1));
+    app.send(post(ASK, &json!({ "email": "mara@example.com" }))).await;
+    app.deliver().await;
+    let mail = app.mailbox.all().remove(0);
     let token = mail.text.split("https://app.example.com/#/reset/").nth(1).and_then(|rest| rest.split_whitespace().next()).expect("a link");
     let body = json!({ "token": token, "password": PASSWORD });
-    assert_eq!(deployment.send(post(CONFIRM, &body)).await.status, 200);
+    assert_eq!(app.send(post(CONFIRM, &body)).await.status, 200);
 }

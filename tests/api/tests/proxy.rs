@@ -1,18 +1,17 @@
 //! What stands between client and store does what the other proofs take for granted.
 
 use doorward_kit::{
-    Deployment,
-    event::post,
+    App,
     proxy::{Failure, When},
+    requests::post,
 };
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_are_counted_with_what_they_cost_and_a_lost_answer_is_asked_for_again() {
-    let (deployment, observer) = Deployment::observed(&[]).await;
-    let registered = deployment
-        .send(post("/api/register/", &json!({ "username": "anna", "email": "anna@example.org", "password": "Correct-Horse-42" })))
-        .await;
+    let (app, observer) = App::observed(&[]).await;
+    let registered =
+        app.send(post("/api/register/", &json!({ "username": "anna", "email": "anna@example.org", "password": "Correct-Horse-42" }))).await;
     assert_eq!(registered.status, 201, "{registered:?}");
     assert_eq!(format!("{:?}", observer.store.count()), r#"{"TransactWriteItems": 1, "UpdateItem": 1}"#);
     // A transaction writes twice: three items at two units each, and the limit's window.
@@ -21,7 +20,7 @@ async fn calls_are_counted_with_what_they_cost_and_a_lost_answer_is_asked_for_ag
     for failure in [Failure::Drops, Failure::code(500, "InternalServerError")] {
         observer.store.forget();
         observer.store.fail(move |call| (call.number == 0 && call.attempt == 1).then(|| (When::After, failure.clone())));
-        let login = deployment.send(post("/api/login/", &json!({ "username": "anna", "password": "Correct-Horse-42" }))).await;
+        let login = app.send(post("/api/login/", &json!({ "username": "anna", "password": "Correct-Horse-42" }))).await;
         assert_eq!(login.status, 200, "{login:?}");
         let calls: Vec<(usize, usize)> = observer.store.calls().iter().map(|call| (call.number, call.attempt)).take(3).collect();
         assert_eq!(calls, [(0, 1), (0, 2), (1, 1)]);

@@ -1,16 +1,17 @@
 //! Many at once, round after round, on the real protocol: whatever the order, one wins and nothing is left in between.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
+use doorward_functions::mailer::{Record, Records};
 use doorward_kit::{
-    Deployment, Response,
-    deeds::{NEW_PASSWORD, PASSWORD, change, confirm, logout, logout_all, validate},
-    event::{Request, post},
+    App, Response,
     mailbox::Mail,
-    operator::Facts,
     person::Person,
+    requests::{
+        NEW_PASSWORD, PASSWORD, Request, change_password, confirm_reset, login, logout, logout_all, post, register, reset_request, validate,
+    },
+    store::Facts,
 };
-use mailer::{Record, Records};
 use serde_json::json;
 
 const AT_ONCE: usize = 32;
@@ -26,14 +27,14 @@ fn beginning(facts: &Facts, start: &str) -> usize {
     facts.keys().filter(|(partition, _)| partition.starts_with(start)).count()
 }
 
-async fn epoch(deployment: &Deployment, person: &Person) -> u64 {
-    deployment.operator.account(&person.username).await["epoch"].as_n().expect("a number").parse().expect("a number")
+async fn epoch(app: &App, person: &Person) -> u64 {
+    app.operator.account(&person.username).await["epoch"].as_n().expect("a number").parse().expect("a number")
 }
 
 /// How many notices of a person wait in the Outbox.
-async fn notices(deployment: &Deployment, person: &Person) -> usize {
-    let partition = deployment.operator.partition(&person.username).await.replace("account#", "notice#");
-    beginning(&deployment.operator.facts("outbox").await, &partition)
+async fn notices(app: &App, person: &Person) -> usize {
+    let partition = app.operator.partition(&person.username).await.replace("account#", "notice#");
+    beginning(&app.snapshot("outbox").await, &partition)
 }
 
 /// Lets some time go by, a little different in every round: races are lost by microseconds and by hashes.
@@ -42,8 +43,8 @@ async fn after_a_while(round: usize) {
 }
 
 /// Asks both, the second a little later, by another while in each round.
-async fn both(deployment: &Arc<Deployment>, round: usize, requests: [Request; 2]) -> [Response; 2] {
-    let [first, second] = requests.map(|request| (Arc::clone(deployment), request));
+async fn both(app: &App, round: usize, requests: [Request; 2]) -> [Response; 2] {
+    let [first, second] = requests.map(|request| (app.clone(), request));
     let first = tokio::spawn(async move { first.0.send(first.1).await });
     let second = tokio::spawn(async move {
         after_a_while(round).await;
@@ -54,23 +55,23 @@ async fn both(deployment: &Arc<Deployment>, round: usize, requests: [Request; 2]
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reset_link_works_once_however_many_try_at_once() {
-    let deployment = Arc::new(Deployment::start().await);
+    let app = App::start().await;
     for round in 0..6 {
-        let person = Person::registered(&deployment, &format!("anna{round}")).await;
-        let session = person.session(&deployment).await;
-        let link = person.link(&deployment).await;
-        let before = epoch(&deployment, &person).await;
-        let answers = deployment.at_once((0..AT_ONCE).map(|number| confirm(&link, &format!("Battery-Staple-{number}")))).await;
+        let person = app.sign_up(&format!("anna{round}")).await;
+        let session = person.login().await;
+        let link = person.reset_link().await;
+        let before = epoch(&app, &person).await;
+        let answers = app.at_once((0..AT_ONCE).map(|number| confirm_reset(&link, &format!("Battery-Staple-{number}")))).await;
         assert_eq!((having(200, &answers), having(404, &answers)), (1, AT_ONCE - 1), "round {round}");
         assert!(answers.iter().all(|answer| answer.status == 200 || answer.body == NOT_VALID));
-        assert_eq!(epoch(&deployment, &person).await, before + 1);
-        assert_eq!(notices(&deployment, &person).await, 1);
+        assert_eq!(epoch(&app, &person).await, before + 1);
+        assert_eq!(notices(&app, &person).await, 1);
         let winner = answers.iter().position(|answer| answer.status == 200).expect("one won");
-        assert!(person.logs_in(&deployment, &format!("Battery-Staple-{winner}")).await);
-        assert!(!person.logs_in(&deployment, PASSWORD).await);
-        assert!(!deployment.lets_pass(&session).await);
-        deployment.deliver().await;
-        assert_eq!(deployment.mailbox.to(&person.email).len(), 2, "the link and one notice");
+        assert!(person.logs_in(&format!("Battery-Staple-{winner}")).await);
+        assert!(!person.logs_in(PASSWORD).await);
+        assert!(!app.lets_pass(&session).await);
+        app.deliver().await;
+        assert_eq!(app.mailbox.to(&person.email).len(), 2, "the link and one notice");
     }
 }
 
@@ -88,12 +89,11 @@ async fn of_many_registrations_of_one_name_one_makes_an_account() {
     ];
     for (username, email, refusal) in &cases {
         for _ in 0..2 {
-            let deployment = Arc::new(Deployment::start().await);
-            let people = (0..AT_ONCE).map(|number| Person { username: username(number), email: email(number) });
-            let answers = deployment.at_once(people.map(|person| person.registration())).await;
+            let app = App::start().await;
+            let answers = app.at_once((0..AT_ONCE).map(|number| register(&username(number), &email(number)))).await;
             assert_eq!((having(201, &answers), having(400, &answers)), (1, AT_ONCE - 1));
             assert!(answers.iter().all(|answer| answer.status == 201 || answer.json() == *refusal), "{answers:?}");
-            let facts = deployment.operator.facts("accounts").await;
+            let facts = app.snapshot("accounts").await;
             let counted = ["account#", "username#", "email#"].map(|start| beginning(&facts, start));
             assert_eq!((facts.len(), counted), (3, [1, 1, 1]), "no claim without its account: {facts:?}");
             let account = facts.keys().find_map(|(partition, _)| partition.strip_prefix("account#")).expect("an account");
@@ -104,17 +104,18 @@ async fn of_many_registrations_of_one_name_one_makes_an_account() {
 
 /// A thousand wrong passwords at once: how many hashes were computed, how many of them of the account's own, and the answers.
 async fn a_thousand_guesses(settings: &[(&str, &str)], client: impl Fn(usize) -> String) -> (u64, u64, Vec<Response>) {
-    let deployment = Arc::new(Deployment::configured(settings).await);
-    let person = Person::registered(&deployment, "anna").await;
-    let guesses = (0..1000).map(|number| person.login(&format!("guess {number}")).from(&client(number)));
-    let answers = deployment.at_once(guesses).await;
-    let hasher = deployment.login.hasher();
-    assert_eq!(beginning(&deployment.operator.facts("accounts").await, "account#"), 1, "no session, no other account");
-    assert!(deployment.operator.facts("outbox").await.is_empty());
+    let app = App::configured(settings).await;
+    let person = app.sign_up("anna").await;
+    let (computed, decoys) = (app.hasher.evaluations(), app.hasher.decoys());
+    let guesses = (0..1000).map(|number| login(&person.username, &format!("guess {number}")).from(&client(number)));
+    let answers = app.at_once(guesses).await;
+    assert_eq!(beginning(&app.snapshot("accounts").await, "account#"), 1, "no session, no other account");
+    assert!(app.snapshot("outbox").await.is_empty());
     // Whoever guessed the limit away guesses in vain now, with the right password too.
-    let right = deployment.send(person.login(PASSWORD).from(&client(1000))).await;
+    let right = app.send(login(&person.username, PASSWORD).from(&client(1000))).await;
     assert_ne!(right.status, 200, "{right:?}");
-    (hasher.evaluations(), hasher.evaluations() - hasher.decoys(), answers)
+    let (computed, decoys) = (app.hasher.evaluations() - computed, app.hasher.decoys() - decoys);
+    (computed, computed - decoys, answers)
 }
 
 /// A runtime that computes few hashes at a time: each takes 19 MiB.
@@ -144,47 +145,50 @@ fn of_a_thousand_guesses_of_a_thousand_clients_no_more_are_evaluated_than_the_ac
 #[test]
 fn whoever_holds_a_session_guesses_its_password_no_more_often_than_the_limit_allows() {
     small_runtime().block_on(async {
-        let deployment = Arc::new(Deployment::configured(&[("CHANGE_ACCOUNT_LIMIT", "10/15m")]).await);
-        let person = Person::registered(&deployment, "anna").await;
-        let session = person.session(&deployment).await;
+        let app = App::configured(&[("CHANGE_ACCOUNT_LIMIT", "10/15m")]).await;
+        let person = app.sign_up("anna").await;
+        let session = person.login().await;
         let guess = |number: usize| json!({ "old_password": format!("guess {number}"), "new_password": NEW_PASSWORD });
-        let before = deployment.operator.facts("accounts").await;
-        let answers = deployment.at_once((0..200).map(|number| post("/api/change_password/", &guess(number)).token(&session))).await;
+        let before = app.snapshot("accounts").await;
+        let answers = app.at_once((0..200).map(|number| post("/api/change_password/", &guess(number)).token(&session))).await;
         assert_eq!((having(400, &answers), having(429, &answers)), (10, 190));
-        assert_eq!(deployment.operator.facts("accounts").await, before);
-        assert!(deployment.operator.facts("outbox").await.is_empty());
+        assert_eq!(app.snapshot("accounts").await, before);
+        assert!(app.snapshot("outbox").await.is_empty());
     });
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_login_with_the_old_password_outlives_a_change_or_a_reset() {
-    let deployment = Arc::new(Deployment::start().await);
+    let app = App::start().await;
     let mut opened = 0;
     for round in 0..36 {
-        let person = Person::registered(&deployment, &format!("anna{round}")).await;
-        let session = person.session(&deployment).await;
+        let person = app.sign_up(&format!("anna{round}")).await;
+        let session = person.login().await;
         let by_reset = round % 2 == 1;
-        let ending =
-            if by_reset { confirm(&person.link(&deployment).await, NEW_PASSWORD) } else { change(&session, PASSWORD, NEW_PASSWORD) };
+        let ending = if by_reset {
+            confirm_reset(&person.reset_link().await, NEW_PASSWORD)
+        } else {
+            change_password(&session, PASSWORD, NEW_PASSWORD)
+        };
         let logins: Vec<_> = (0..3)
             .map(|number| {
-                let (deployment, person) = (Arc::clone(&deployment), person.clone());
+                let (app, person) = (app.clone(), person.clone());
                 tokio::spawn(async move {
                     after_a_while(round * 3 + number).await;
-                    deployment.send(person.login(PASSWORD)).await
+                    app.send(login(&person.username, PASSWORD)).await
                 })
             })
             .collect();
-        let ended = deployment.send(ending).await;
+        let ended = app.send(ending).await;
         assert_eq!(ended.status, 200, "{ended:?}");
         for login in logins {
             let login = login.await.expect("no function panics");
             if login.status == 200 {
                 opened += 1;
-                assert!(!deployment.lets_pass(&login.text("token")).await, "round {round}");
+                assert!(!app.lets_pass(&login.text("token")).await, "round {round}");
             }
         }
-        assert_eq!(deployment.lets_pass(&session).await, !by_reset, "a change leaves the session that made it, a reset none");
+        assert_eq!(app.lets_pass(&session).await, !by_reset, "a change leaves the session that made it, a reset none");
     }
     assert!(opened >= 12, "only {opened} logins came in time to race");
 }
@@ -193,81 +197,81 @@ async fn no_login_with_the_old_password_outlives_a_change_or_a_reset() {
 async fn a_change_wins_over_the_new_hash_of_an_old_password() {
     // Django's PBKDF2 of PASSWORD in so few rounds that a login with it is quick to replace the hash.
     let imported = "pbkdf2_sha256$1000$abcdefgh$NV/xnCaTZ36ksDsXc7gM4kB2Eq1TSiwPZMBg1TZej6g=";
-    let deployment = Arc::new(Deployment::start().await);
+    let app = App::start().await;
     for round in 0..12 {
-        let person = Person::registered(&deployment, &format!("anna{round}")).await;
-        let session = person.session(&deployment).await;
-        deployment.operator.set_password_hash(&person.username, imported).await;
-        let [changed, _] = both(&deployment, round, [change(&session, PASSWORD, NEW_PASSWORD), person.login(PASSWORD)]).await;
+        let person = app.sign_up(&format!("anna{round}")).await;
+        let session = person.login().await;
+        app.operator.set_password_hash(&person.username, imported).await;
+        let [changed, _] = both(&app, round, [change_password(&session, PASSWORD, NEW_PASSWORD), login(&person.username, PASSWORD)]).await;
         assert_eq!(changed.status, 200, "{changed:?}");
-        assert!(person.logs_in(&deployment, NEW_PASSWORD).await, "round {round}");
-        assert!(!person.logs_in(&deployment, PASSWORD).await, "round {round}");
+        assert!(person.logs_in(NEW_PASSWORD).await, "round {round}");
+        assert!(!person.logs_in(PASSWORD).await, "round {round}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_change_and_a_reset_at_once_one_happens() {
-    let deployment = Arc::new(Deployment::start().await);
+    let app = App::start().await;
     for round in 0..16 {
-        let person = Person::registered(&deployment, &format!("anna{round}")).await;
-        let session = person.session(&deployment).await;
-        let link = person.link(&deployment).await;
-        let requests = [change(&session, PASSWORD, "Changed-Horse-44"), confirm(&link, NEW_PASSWORD)];
-        let [changed, reset] = both(&deployment, round, requests).await;
+        let person = app.sign_up(&format!("anna{round}")).await;
+        let session = person.login().await;
+        let link = person.reset_link().await;
+        let requests = [change_password(&session, PASSWORD, "Changed-Horse-44"), confirm_reset(&link, NEW_PASSWORD)];
+        let [changed, reset] = both(&app, round, requests).await;
         let before_or_after = [(200, 404), (401, 200)];
         assert!(before_or_after.contains(&(changed.status, reset.status)), "{changed:?} {reset:?}");
-        assert_eq!((epoch(&deployment, &person).await, notices(&deployment, &person).await), (2, 1));
-        assert_eq!(person.logs_in(&deployment, "Changed-Horse-44").await, changed.status == 200);
-        assert_eq!(person.logs_in(&deployment, NEW_PASSWORD).await, reset.status == 200);
-        assert_eq!(deployment.lets_pass(&session).await, changed.status == 200);
-        assert_eq!(deployment.send(validate(&link)).await.status, 404);
+        assert_eq!((epoch(&app, &person).await, notices(&app, &person).await), (2, 1));
+        assert_eq!(person.logs_in("Changed-Horse-44").await, changed.status == 200);
+        assert_eq!(person.logs_in(NEW_PASSWORD).await, reset.status == 200);
+        assert_eq!(app.lets_pass(&session).await, changed.status == 200);
+        assert_eq!(app.send(validate(&link)).await.status, 404);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_is_logged_out_while_it_changes_the_password_is_over() {
-    let deployment = Arc::new(Deployment::start().await);
+    let app = App::start().await;
     for round in 0..24 {
-        let person = Person::registered(&deployment, &format!("anna{round}")).await;
-        let session = person.session(&deployment).await;
+        let person = app.sign_up(&format!("anna{round}")).await;
+        let session = person.login().await;
         let ending = if round % 2 == 0 { logout(&session) } else { logout_all(&session) };
-        let [changed, ended] = both(&deployment, round, [change(&session, PASSWORD, NEW_PASSWORD), ending]).await;
+        let [changed, ended] = both(&app, round, [change_password(&session, PASSWORD, NEW_PASSWORD), ending]).await;
         assert_eq!(ended.status, 200, "{ended:?}");
         assert!([200, 401].contains(&changed.status), "{changed:?}");
-        assert!(!deployment.lets_pass(&session).await, "round {round}");
-        assert_eq!(notices(&deployment, &person).await, usize::from(changed.status == 200));
-        assert_eq!(person.logs_in(&deployment, NEW_PASSWORD).await, changed.status == 200);
+        assert!(!app.lets_pass(&session).await, "round {round}");
+        assert_eq!(notices(&app, &person).await, usize::from(changed.status == 200));
+        assert_eq!(person.logs_in(NEW_PASSWORD).await, changed.status == 200);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_reset_requests_at_once_one_link_works() {
-    let deployment = Arc::new(Deployment::start().await);
+    let app = App::start().await;
     for round in 0..16 {
-        let person = Person::registered(&deployment, &format!("anna{round}")).await;
+        let person = app.sign_up(&format!("anna{round}")).await;
         // Every other round the second request comes after the cool-down of its address: two intents, delivered at once.
         let answers = if round % 2 == 0 {
-            deployment.at_once([person.wish(), person.wish()]).await
+            app.at_once([reset_request(&person.email), reset_request(&person.email)]).await
         } else {
-            let first = deployment.send(person.wish()).await;
-            deployment.hand.turn(Duration::from_secs(61));
-            vec![first, deployment.send(person.wish()).await]
+            let first = app.send(reset_request(&person.email)).await;
+            app.clock.advance(Duration::from_secs(61));
+            vec![first, app.send(reset_request(&person.email)).await]
         };
         assert_eq!(having(200, &answers), 2);
-        let records = deployment.stream().await.records.into_iter().filter(|record| record.event_name == "INSERT");
+        let records = app.stream().await.records.into_iter().filter(|record| record.event_name == "INSERT");
         let records: Vec<Record> = records.collect();
         assert_eq!(records.len(), 1 + round % 2);
         let deliver = |record| {
-            let deployment = Arc::clone(&deployment);
-            tokio::spawn(async move { deployment.mailer.deliver(Records { records: vec![record] }).await })
+            let app = app.clone();
+            tokio::spawn(async move { app.mailer.deliver(Records { records: vec![record] }).await })
         };
         for delivered in records.into_iter().map(deliver).collect::<Vec<_>>() {
             assert_eq!(delivered.await.expect("the mailer does not panic").failures.len(), 0);
         }
-        let links: Vec<String> = deployment.mailbox.to(&person.email).iter().filter_map(Mail::reset_token).collect();
+        let links: Vec<String> = app.mailbox.to(&person.email).iter().filter_map(Mail::reset_token).collect();
         let mut working = Vec::new();
         for link in &links {
-            working.push(deployment.send(validate(link)).await.status == 200);
+            working.push(app.send(validate(link)).await.status == 200);
         }
         assert_eq!(working.iter().filter(|works| **works).count(), 1, "round {round}: {working:?}");
         assert!((1..=1 + round % 2).contains(&links.len()));
@@ -276,30 +280,31 @@ async fn of_two_reset_requests_at_once_one_link_works() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_comes_three_times_is_one_mail() {
-    let deployment = Arc::new(Deployment::start().await);
+    let app = App::start().await;
     for round in 0..12 {
-        let person = Person::registered(&deployment, &format!("anna{round}")).await;
-        let wish = if round % 2 == 0 { person.wish() } else { change(&person.session(&deployment).await, PASSWORD, NEW_PASSWORD) };
-        assert_eq!(deployment.send(wish).await.status, 200);
-        let record = deployment.stream().await.records.pop().expect("a record");
+        let person = app.sign_up(&format!("anna{round}")).await;
+        let request =
+            if round % 2 == 0 { reset_request(&person.email) } else { change_password(&person.login().await, PASSWORD, NEW_PASSWORD) };
+        assert_eq!(app.send(request).await.status, 200);
+        let record = app.stream().await.records.pop().expect("a record");
         let batch = |times| Records { records: vec![record.clone(); times] };
         if round % 4 < 2 {
-            assert!(deployment.mailer.deliver(batch(3)).await.failures.is_empty());
+            assert!(app.mailer.deliver(batch(3)).await.failures.is_empty());
         } else {
             let deliveries: Vec<_> = (0..3)
                 .map(|_| {
-                    let (deployment, batch) = (Arc::clone(&deployment), batch(1));
-                    tokio::spawn(async move { deployment.mailer.deliver(batch).await })
+                    let (app, batch) = (app.clone(), batch(1));
+                    tokio::spawn(async move { app.mailer.deliver(batch).await })
                 })
                 .collect();
             // Who finds the record in other hands has it come again: those may drop it.
             for delivery in deliveries {
                 assert!(delivery.await.expect("the mailer does not panic").failures.len() <= 1);
             }
-            assert!(deployment.mailer.deliver(batch(1)).await.failures.is_empty());
+            assert!(app.mailer.deliver(batch(1)).await.failures.is_empty());
         }
-        assert_eq!(deployment.mailbox.to(&person.email).len(), 1, "round {round}");
-        let outbox = deployment.operator.facts("outbox").await;
+        assert_eq!(app.mailbox.to(&person.email).len(), 1, "round {round}");
+        let outbox = app.snapshot("outbox").await;
         assert!(outbox.values().all(|entry| entry.contains_key("done_at") && !entry.contains_key("failed_at")), "round {round}");
     }
 }

@@ -8,14 +8,13 @@ use std::{
 
 use doorward::telemetry;
 use doorward_kit::{
-    Deployment, Response,
-    deeds::{address_of, login, reset},
-    deployment::Observer,
-    event::{Request, post, request},
+    App, Response,
+    app::Observer,
     leak::{Secret, found},
     mailbox::Refuse,
     proxy::{Failure, When},
-    store::lines_of,
+    requests::{Request, address_of, login, post, request, reset_request},
+    store::lines,
 };
 use serde_json::json;
 use tracing::level_filters::LevelFilter;
@@ -50,7 +49,7 @@ impl Log {
         tracing::subscriber::set_global_default(lines).expect("the first in this process");
         // For its panic hook, whose own lines come to this log too; a test that fails says why besides.
         let usual = std::panic::take_hook();
-        telemetry::start(&mut doorward::config::Settings::from_pairs([]));
+        telemetry::start(LevelFilter::INFO);
         let ours = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             ours(panic);
@@ -67,7 +66,7 @@ impl Log {
 /// What a run knows and what it wrote.
 struct Run {
     log: Log,
-    door: Deployment,
+    app: App,
     observer: Observer,
     passwords: Vec<Secret>,
     tokens: Vec<Secret>,
@@ -83,7 +82,7 @@ struct Run {
 impl Run {
     async fn start() -> Self {
         let log = Log::start();
-        let (door, observer) = Deployment::observed(&[("DEPLOYMENT", "doorward")]).await;
+        let (app, observer) = App::observed(&[("DEPLOYMENT", "doorward")]).await;
         let passwords = [FIRST, SECOND, THIRD, WRONG, TOO_SHORT]
             .into_iter()
             .enumerate()
@@ -91,7 +90,7 @@ impl Run {
         let personal = [EMAIL, STRANGER, "ann.o'neil+tag", "192.0.2.44"].map(|text| Secret::text(text, text));
         Self {
             log,
-            door,
+            app,
             observer,
             passwords: passwords.collect(),
             tokens: vec![],
@@ -110,7 +109,7 @@ impl Run {
 
     async fn send(&mut self, asked: Request) -> Response {
         let asked = asked.from("192.0.2.44");
-        let answer = self.door.send(asked.clone()).await;
+        let answer = self.app.send(asked.clone()).await;
         self.answers.push((asked, answer.clone()));
         answer
     }
@@ -128,16 +127,16 @@ impl Run {
     }
 
     async fn knows_hash(&mut self) {
-        let hash = self.door.operator.account("ann").await["password"].as_s().expect("a hash").clone();
+        let hash = self.app.operator.account("ann").await["password"].as_s().expect("a hash").clone();
         let tag = hash.rsplit('$').next().expect("a tag").to_owned();
         self.kept.extend([Secret::text("hash", &hash), Secret::text("tag of a hash", &tag)]);
     }
 
     async fn reset_token(&mut self) -> String {
-        self.door.pass(16 * 60);
-        self.send(reset(EMAIL)).await;
-        self.door.deliver().await;
-        let token = self.door.newest_reset_token(EMAIL).expect("a link");
+        self.app.advance(16 * 60);
+        self.send(reset_request(EMAIL)).await;
+        self.app.deliver().await;
+        let token = self.app.newest_reset_link(EMAIL).expect("a link");
         self.knows_token("reset link", &token);
         token
     }
@@ -148,7 +147,7 @@ impl Run {
         for body in [json!({ "username": "ann", "email": EMAIL, "password": TOO_SHORT }), register.clone(), register] {
             self.send(post("/api/register/", &body)).await;
         }
-        self.door.pass(1);
+        self.app.advance(1);
         let session = self.sign_in(FIRST).await;
         for asked in [
             login("ann", WRONG),
@@ -169,7 +168,7 @@ impl Run {
             self.send(asked).await;
         }
         self.knows_hash().await;
-        self.send(reset(STRANGER)).await;
+        self.send(reset_request(STRANGER)).await;
         let link = self.reset_token().await;
         let page = format!("/api/password_reset/confirm/?token={link}");
         for asked in [
@@ -187,22 +186,22 @@ impl Run {
         self.knows_hash().await;
         let last = self.sign_in(THIRD).await;
         for header in [format!("Token {last}"), format!("Bearer {session}")] {
-            self.door.authorize(json!({ "version": "2.0", "headers": { "authorization": header } })).await;
+            self.app.authorize(json!({ "version": "2.0", "headers": { "authorization": header } })).await;
         }
         self.send(request("POST", "/api/logout_all/").token(&last)).await;
         // An imported hash that cannot be verified is told to the log, and one that can is replaced.
         for hash in ["md5$salt$hash-of-somewhere-else", "pbkdf2_sha256$1000$saltsaltsalt$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="] {
-            self.door.operator.set_password_hash("ann", hash).await;
+            self.app.operator.set_password_hash("ann", hash).await;
             self.kept.push(Secret::text("imported hash", hash));
             self.send(login("ann", WRONG)).await;
         }
-        self.door.deliver().await;
+        self.app.deliver().await;
         for (kind, list, recipients) in [("Bounce", "bounce", "bouncedRecipients"), ("Complaint", "complaint", "complainedRecipients")] {
             for email in [EMAIL, STRANGER] {
                 let recipient = json!([{ "emailAddress": email, "diagnosticCode": format!("550 no such user {email}") }]);
                 let detail = json!({ "eventType": kind, "mail": { "timestamp": "2026-02-01T00:00:00Z", "destination": [email] },
                     list: { "bounceType": "Permanent", recipients: recipient } });
-                self.door.feed_back(json!({ "detail": detail })).await.expect("the store answers");
+                self.app.feed_back(json!({ "detail": detail })).await.expect("the store answers");
             }
         }
     }
@@ -210,11 +209,11 @@ impl Run {
     /// The same, while the store and the mail service fail and say in their messages whatever they were sent.
     async fn everything_amid_faults(&mut self) {
         let session = {
-            self.door.register_as("eve", &address_of("eve")).await;
-            self.door.pass(1);
-            self.door.sign_in("eve", doorward_kit::deeds::PASSWORD).await
+            self.app.register("eve", &address_of("eve")).await;
+            self.app.advance(1);
+            self.app.login("eve", doorward_kit::requests::PASSWORD).await
         };
-        let link = self.door.reset_token(&address_of("eve")).await;
+        let link = self.app.reset_link(&address_of("eve")).await;
         self.knows_token("session", &session);
         self.knows_token("reset link", &link);
         for number in 0..6 {
@@ -222,9 +221,9 @@ impl Run {
             let codes = ["ValidationException", "AccessDeniedException", "InternalServerError"];
             for code in codes.into_iter().take(if number == 0 { 3 } else { 2 }) {
                 // Something for the mailer to fail at.
-                self.door.pass(60);
-                self.send(reset(EMAIL)).await;
-                let records = self.door.stream().await;
+                self.app.advance(60);
+                self.send(reset_request(EMAIL)).await;
+                let records = self.app.stream().await;
                 self.keep_calls();
                 self.observer.store.fail(move |call| {
                     let told = json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": call.request.to_string() });
@@ -233,9 +232,9 @@ impl Run {
                 for asked in [
                     post("/api/register/", &json!({ "username": "bob", "email": STRANGER, "password": FIRST })),
                     login(EMAIL, WRONG),
-                    post("/api/change_password/", &json!({ "old_password": doorward_kit::deeds::PASSWORD, "new_password": SECOND }))
+                    post("/api/change_password/", &json!({ "old_password": doorward_kit::requests::PASSWORD, "new_password": SECOND }))
                         .token(&session),
-                    reset(EMAIL),
+                    reset_request(EMAIL),
                     post("/api/password_reset/confirm/", &json!({ "token": link, "password": TOO_SHORT })),
                     request("GET", &format!("/api/password_reset/confirm/?token={link}")),
                     request("POST", "/api/logout/").token(&link),
@@ -243,19 +242,19 @@ impl Run {
                     self.send(asked).await;
                 }
                 let calls_before = self.observer.store.calls().len();
-                self.door.mailer.deliver(records).await;
+                self.app.mailer.deliver(records).await;
                 assert!(self.observer.store.calls().len() > calls_before);
                 self.keep_calls();
             }
         }
         for refusal in [Refuse(400, "MessageRejected"), Refuse(500, "InternalFailure"), Refuse(429, "TooManyRequestsException")] {
-            self.door.pass(16 * 60);
-            self.door.mailbox.refuse_next(refusal);
-            self.send(reset(&address_of("eve"))).await;
-            self.door.deliver().await;
+            self.app.advance(16 * 60);
+            self.app.mailbox.refuse_next(refusal);
+            self.send(reset_request(&address_of("eve"))).await;
+            self.app.deliver().await;
         }
-        self.door.pass(16 * 60);
-        let link = self.door.reset_token(&address_of("eve")).await;
+        self.app.advance(16 * 60);
+        let link = self.app.reset_link(&address_of("eve")).await;
         self.knows_token("reset link", &link);
         self.keep_calls();
         let quoted = FIRST.to_owned();
@@ -264,7 +263,7 @@ impl Run {
 
     /// Log lines and metric lines: on Lambda they stand in one log.
     fn lines(&self) -> String {
-        let metrics = self.door.metric_lines.lock().expect("no test panicked while counting").clone();
+        let metrics = self.app.metric_lines.lock().expect("no test panicked while counting").clone();
         self.log.text() + &String::from_utf8(metrics).expect("text")
     }
 
@@ -280,7 +279,7 @@ impl Run {
             look(&format!("log line {line}"), line, &[&self.passwords, &self.tokens, &self.personal, &self.kept]);
         }
         for table in ["accounts", "limits", "outbox"] {
-            for item in lines_of(&self.door.operator.client, table).await {
+            for item in lines(&self.app.snapshot(table).await) {
                 look(&format!("item {item}"), &item, &[&self.passwords, &self.tokens]);
                 for attribute in item.split('\u{1f}') {
                     let own =
@@ -298,7 +297,7 @@ impl Run {
         for asked in &self.asked {
             look(&format!("call {asked}"), asked, &[&self.passwords, &self.tokens]);
         }
-        for mail in self.door.mailbox.all() {
+        for mail in self.app.mailbox.all() {
             let text = format!("{mail:?}");
             look(&format!("mail {text}"), &text, &[&self.passwords, &self.kept]);
             let links: Vec<&Secret> =
@@ -330,7 +329,7 @@ async fn after_a_full_run_no_secret_is_in_an_item_a_log_line_a_mail_or_an_answer
             && run.answers.len() > 100
             && run.tokens.len() >= 5
             && run.kept.len() >= 10
-            && run.door.mailbox.all().len() >= 4
+            && run.app.mailbox.all().len() >= 4
     );
     let lines = run.lines();
     for said in [
@@ -354,7 +353,7 @@ async fn after_a_full_run_no_secret_is_in_an_item_a_log_line_a_mail_or_an_answer
         }
     }
     let secret = &run.tokens[0].forms[0];
-    let item = run.door.operator.client.put_item().table_name("outbox");
+    let item = run.app.operator.client.put_item().table_name("outbox");
     let text = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
     item.item("pk", text("x")).item("sk", text("x")).item("note", text(secret)).send().await.expect("the store answers");
     assert_eq!(run.leaks().await.len(), 1, "in an item");

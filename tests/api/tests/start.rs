@@ -11,8 +11,8 @@ use std::{
     },
 };
 
-use doorward::{config::Settings, entropy::Entropy};
-use doorward_kit::start::every_function;
+use doorward::{config::Settings, entropy::Entropy, telemetry};
+use doorward_functions::FUNCTIONS;
 
 #[test]
 fn a_function_that_starts_calls_nobody_hashes_nothing_and_reads_little() {
@@ -64,8 +64,10 @@ async fn every_function_starts() {
         bytes.fill(7);
     });
     let before = bytes_read();
-    for (function, said) in every_function(Settings::from_environment, &entropy) {
-        assert!(said.is_ok(), "{function}: {said:?}");
+    telemetry::start(telemetry::level(&mut Settings::from_environment()));
+    for function in &FUNCTIONS {
+        let started = function.check(Settings::from_environment(), entropy.clone());
+        assert!(started.is_ok(), "{}: {started:?}", function.name);
     }
     let read = bytes_read() - before;
     assert!(read < LITTLE, "{read} bytes were read");

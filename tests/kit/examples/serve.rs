@@ -2,9 +2,7 @@
 //!
 //! The settings are the tests', with those named after the address besides. `GET /mails` shows what was mailed.
 
-use std::sync::Arc;
-
-use doorward_kit::{Deployment, front};
+use doorward_kit::{App, front};
 
 #[tokio::main]
 async fn main() {
@@ -12,8 +10,8 @@ async fn main() {
     let address = arguments.next().unwrap_or_else(|| "127.0.0.1:8088".to_owned());
     let settings: Vec<String> = arguments.collect();
     let settings: Vec<(&str, &str)> = settings.iter().filter_map(|setting| setting.split_once('=')).collect();
-    let deployment = Arc::new(Deployment::configured(&settings).await);
-    let address = front::serve(deployment, address.parse().expect("an address such as 127.0.0.1:8088")).await;
+    let app = App::configured(&settings).await;
+    let address = front::serve(app, address.parse().expect("an address such as 127.0.0.1:8088")).await;
     println!("http://{address}");
     std::future::pending::<()>().await;
 }

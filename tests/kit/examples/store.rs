@@ -8,7 +8,7 @@
 //! | `/accounts` | `{"until": N}` | there are accounts 1 to N; how many bytes one takes |
 //! | `/sessions` | `{"accounts": [n, …], "each": M}` | tokens of M new sessions of each |
 //! | `/links` | `{"accounts": [n, …]}` | tokens of a new reset link of each |
-//! | `/wishes` | `{"accounts": [n, …]}` | each asked for a reset link; the stream's events for the mailer |
+//! | `/reset_requests` | `{"accounts": [n, …]}` | each asked for a reset link; the stream's events for the mailer |
 //! | `/forget` | | counting begins anew |
 //! | `/calls` | | what was called since, what it cost in units, how long the services were at work |
 //!
@@ -28,12 +28,13 @@ use doorward::{
     entropy::Entropy,
     token::{Purpose, Reset, Session, Token},
 };
+use doorward_functions::mailer::Record;
 use doorward_kit::{
-    Deployment,
-    deeds::{PASSWORD, address_of, reset},
-    deployment::fresh_store,
+    App,
+    app::fresh_store,
     mailbox::Mailbox,
     proxy::Proxy,
+    requests::{PASSWORD, address_of, reset_request},
 };
 use dynoxide::{AttributeValue, Database, ImportOptions, Item};
 use serde_json::{Value, json};
@@ -44,7 +45,7 @@ const BATCH: usize = 10_000;
 
 struct Service {
     database: Database,
-    deployment: Deployment,
+    app: App,
     calls: Proxy,
     mails: Proxy,
     original: Original,
@@ -65,27 +66,27 @@ async fn main() {
     let (database, url) = fresh_store().await;
     let calls = Proxy::before(&url).await;
     let mails = Proxy::before(&Mailbox::open().await.1).await;
-    let deployment = Deployment::over(database.clone(), &url, &[]).await;
-    let original = Original::made(&deployment, &database).await;
+    let app = App::over(database.clone(), &url, &[]).await;
+    let original = Original::made(&app, &database).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let control = format!("http://{}", listener.local_addr().expect("an address"));
     println!("{}", json!({ "store": url, "counted": calls.url(), "mail": mails.url(), "control": control, "password": PASSWORD }));
-    let service = Arc::new(Service { database, deployment, calls, mails, original, accounts: Mutex::new(0) });
+    let service = Arc::new(Service { database, app, calls, mails, original, accounts: Mutex::new(0) });
     axum::serve(listener, Router::new().fallback(order).with_state(service)).await.expect("it serves");
 }
 
 async fn order(State(service): State<Arc<Service>>, OriginalUri(uri): OriginalUri, body: Bytes) -> String {
-    let wish: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let accounts = || wish["accounts"].as_array().into_iter().flatten().filter_map(Value::as_u64);
-    set_clock(&service.deployment);
+    let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let accounts = || asked["accounts"].as_array().into_iter().flatten().filter_map(Value::as_u64);
+    set_clock(&service.app);
     match uri.path() {
-        "/accounts" => service.fill(wish["until"].as_u64().and_then(|until| until.try_into().ok()).expect("a number")).await,
+        "/accounts" => service.fill(asked["until"].as_u64().and_then(|until| until.try_into().ok()).expect("a number")).await,
         "/sessions" => {
-            let each = wish["each"].as_u64().unwrap_or(1);
+            let each = asked["each"].as_u64().unwrap_or(1);
             service.copies::<Session>(accounts().flat_map(|account| (0..each).map(move |_| account)), &service.original.session)
         }
         "/links" => service.copies::<Reset>(accounts(), &service.original.link),
-        "/wishes" => service.wishes(accounts()).await,
+        "/reset_requests" => service.reset_requests(accounts()).await,
         "/forget" => {
             service.calls.forget();
             service.mails.forget();
@@ -98,9 +99,9 @@ async fn order(State(service): State<Arc<Service>>, OriginalUri(uri): OriginalUr
 }
 
 /// The functions measured live in the present.
-fn set_clock(deployment: &Deployment) {
-    let behind = Clock::system().now().as_millisecond() - deployment.hand.now().as_millisecond();
-    deployment.hand.turn(Duration::from_millis(behind.try_into().unwrap_or(0)));
+fn set_clock(app: &App) {
+    let behind = Clock::system().now().as_millisecond() - app.clock.now().as_millisecond();
+    app.clock.advance(Duration::from_millis(behind.try_into().unwrap_or(0)));
 }
 
 fn name_of(account: u64) -> String {
@@ -108,11 +109,11 @@ fn name_of(account: u64) -> String {
 }
 
 impl Original {
-    async fn made(deployment: &Deployment, database: &Database) -> Self {
-        set_clock(deployment);
+    async fn made(app: &App, database: &Database) -> Self {
+        set_clock(app);
         let name = name_of(0);
-        deployment.newcomer(&name).await;
-        deployment.reset_token(&address_of(&name)).await;
+        app.sign_up(&name).await.login().await;
+        app.reset_link(&address_of(&name)).await;
         let all = database.scan(serde_json::from_value(json!({ "TableName": "accounts" })).expect("a request")).expect("the store answers");
         let (mut account, mut session, mut link, mut id) = (Vec::new(), None, None, None);
         for item in all.items.expect("items") {
@@ -189,14 +190,14 @@ impl Service {
         json!({ "tokens": tokens, "bytes_each": self.write(items) / count.max(1) })
     }
 
-    async fn wishes(&self, accounts: impl Iterator<Item = u64>) -> Value {
+    async fn reset_requests(&self, accounts: impl Iterator<Item = u64>) -> Value {
         // What others have asked for meanwhile is not ours.
-        while !self.deployment.stream().await.records.is_empty() {}
+        while !self.app.stream().await.records.is_empty() {}
         let mut events = Vec::new();
         for account in accounts {
-            self.deployment.send(reset(&address_of(&name_of(account)))).await;
-            let records = self.deployment.stream().await.records;
-            let record = |record: mailer::Record| {
+            self.app.send(reset_request(&address_of(&name_of(account)))).await;
+            let records = self.app.stream().await.records;
+            let record = |record: Record| {
                 let keys = record.dynamodb.keys;
                 json!({
                     "eventName": record.event_name,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::operator::Facts;
+use crate::store::Facts;
 
 /// The kind of an item, by its key: `account`, `session`, `reset`, `username claim`, `notice` …
 fn kind((partition, sort): &(String, String)) -> String {
@@ -10,7 +10,7 @@ fn kind((partition, sort): &(String, String)) -> String {
     match start(partition).as_str() {
         "account" => start(sort),
         name if sort == "claim" => format!("{name} claim"),
-        "reset" => "wish".to_owned(),
+        "reset" => "request".to_owned(),
         other => other.to_owned(),
     }
 }

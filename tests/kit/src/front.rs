@@ -1,6 +1,6 @@
 //! HTTP in front of the functions in process, as the gateway stands in front of them: for clients that speak HTTP and nothing else.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use axum::{
     Router,
@@ -9,52 +9,41 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::Response as Answered,
 };
+use doorward_functions::paths;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use crate::{Deployment, Response, event::request};
-
-/// The routes there are, without their trailing slash.
-pub const ROUTES: [&str; 9] = [
-    "/api/register",
-    "/api/login",
-    "/api/logout",
-    "/api/logout_all",
-    "/api/change_password",
-    "/api/password_reset",
-    "/api/password_reset/validate_token",
-    "/api/password_reset/confirm",
-    "/api/password_reset/disavow",
-];
+use crate::{App, Response, requests::request};
 
 /// Largest body that the gateway takes, bytes.
 const LARGEST_BODY: usize = 10 * 1024 * 1024;
 
-/// Serves the deployment at this address until the returned task is dropped with its runtime. Mail is delivered as it comes, and time goes by.
-pub async fn serve(deployment: Arc<Deployment>, address: SocketAddr) -> SocketAddr {
+/// Serves the app at this address until the returned task is dropped with its runtime. Mail is delivered as it comes, and time goes by.
+pub async fn serve(app: App, address: SocketAddr) -> SocketAddr {
     let listener = TcpListener::bind(address).await.expect("the port is free");
     let address = listener.local_addr().expect("an address");
-    let router = Router::new().fallback(pass).with_state(Arc::clone(&deployment));
+    let router = Router::new().fallback(pass).with_state(app.clone());
     tokio::spawn(async move { axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await });
     tokio::spawn(async move {
         loop {
             const TICK: Duration = Duration::from_millis(100);
             tokio::time::sleep(TICK).await;
-            deployment.hand.turn(TICK);
-            deployment.deliver().await;
+            app.clock.advance(TICK);
+            app.deliver().await;
         }
     });
     address
 }
 
 /// A request through its event to the function, and the answer back.
-async fn pass(State(deployment): State<Arc<Deployment>>, ConnectInfo(peer): ConnectInfo<SocketAddr>, asked: Asked) -> Answered {
+async fn pass(State(app): State<App>, ConnectInfo(peer): ConnectInfo<SocketAddr>, asked: Asked) -> Answered {
     let (parts, body) = asked.into_parts();
     let path = parts.uri.path();
     if path == "/mails" {
-        return answered(mails(&deployment));
+        return answered(mails(&app));
     }
-    if !ROUTES.contains(&path.strip_suffix('/').unwrap_or(path)) {
+    let route = path.strip_suffix('/').unwrap_or(path);
+    if !paths().any(|path| path.trim_end_matches('/') == route) {
         return answered(with_json(404, &json!({ "detail": "Not found." })));
     }
     let Ok(body) = axum::body::to_bytes(body, LARGEST_BODY).await else {
@@ -65,12 +54,12 @@ async fn pass(State(deployment): State<Arc<Deployment>>, ConnectInfo(peer): Conn
         event = event.header(name.as_str(), &String::from_utf8_lossy(value.as_bytes()));
     }
     event.body = (!body.is_empty()).then(|| body.to_vec());
-    answered(deployment.send(event.from(&peer.ip().to_string())).await)
+    answered(app.send(event.from(&peer.ip().to_string())).await)
 }
 
 /// What the mailbox holds, oldest first: for tests that must follow a mailed link.
-fn mails(deployment: &Deployment) -> Response {
-    let mails = deployment.mailbox.all().into_iter();
+fn mails(app: &App) -> Response {
+    let mails = app.mailbox.all().into_iter();
     let mails = mails.map(|mail| json!({ "to": mail.to, "subject": mail.subject, "text": mail.text, "html": mail.html }));
     with_json(200, &mails.collect())
 }

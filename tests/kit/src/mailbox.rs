@@ -9,7 +9,7 @@ use aws_sdk_sesv2::config::{BehaviorVersion, Region, retry::RetryConfig};
 use axum::{Router, body::Bytes, extract::State, http::StatusCode, routing::post};
 use serde_json::Value;
 
-use crate::deployment::credentials;
+use crate::app::credentials;
 
 /// The path of a link that resets a password.
 pub const RESET_LINK: &str = "/api/password_reset/confirm/?token=";
@@ -61,7 +61,7 @@ pub fn client_of(url: &str) -> aws_sdk_sesv2::Client {
         .credentials_provider(credentials())
         .endpoint_url(url)
         .retry_config(RetryConfig::disabled())
-        .timeout_config(doorward::store::time_outs())
+        .timeout_config(doorward::aws::time_outs())
         .build();
     aws_sdk_sesv2::Client::from_conf(config)
 }

@@ -1,6 +1,9 @@
 //! The OpenAPI document, asked whether it says of an answer what the answer is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 use jsonschema::Validator;
 use serde_json::{Value, json};
@@ -25,8 +28,13 @@ struct Described {
 }
 
 impl Document {
-    /// The document, every schema in it compiled.
-    pub fn read() -> Self {
+    /// The document, every schema in it compiled, once for all tests of a process.
+    pub fn shared() -> &'static Self {
+        static SHARED: LazyLock<Document> = LazyLock::new(Document::read);
+        &SHARED
+    }
+
+    fn read() -> Self {
         let value: Value = serde_json::from_str(DOCUMENT).expect("JSON");
         let mut answers = BTreeMap::new();
         for (path, methods) in value["paths"].as_object().expect("paths") {
@@ -52,6 +60,13 @@ impl Document {
     pub fn example(&self, path: &str) -> Option<Value> {
         let example = &self.value["paths"][path]["post"]["requestBody"]["content"]["application/json"]["example"];
         (!example.is_null()).then(|| example.clone())
+    }
+
+    /// The fields of an operation's body, and the schema of each; none where it takes no body.
+    pub fn fields(&self, path: &str) -> Vec<(String, Value)> {
+        let schema = &self.value["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"];
+        let fields = schema["properties"].as_object().into_iter().flatten();
+        fields.map(|(name, schema)| (name.clone(), schema.clone())).collect()
     }
 
     /// What an answer is that the document does not say it can be. A method that the document does not name is answered as POST would be.

@@ -1,6 +1,6 @@
 //! What an operator does to the store by hand: the op steps of recorded scenarios.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use doorward::text::fold;
@@ -14,21 +14,7 @@ pub struct Operator {
     pub accounts: String,
 }
 
-/// A table's items as text, by partition and sort key: what two moments are compared by.
-pub type Facts = BTreeMap<(String, String), BTreeMap<String, String>>;
-
 type Item = HashMap<String, AttributeValue>;
-
-/// An attribute as text, the same for equal ones.
-fn written(value: AttributeValue) -> String {
-    match value {
-        AttributeValue::S(text) | AttributeValue::N(text) => text,
-        AttributeValue::M(entries) => {
-            format!("{:?}", entries.into_iter().map(|(name, value)| (name, written(value))).collect::<BTreeMap<_, _>>())
-        }
-        other => format!("{other:?}"),
-    }
-}
 
 /// A string attribute.
 fn text(value: &str) -> AttributeValue {
@@ -44,18 +30,6 @@ impl Operator {
     pub async fn partition(&self, username: &str) -> String {
         let claim = self.item(&format!("username#{}", fold(username)), "claim").await.expect("the username is claimed");
         format!("account#{}", claim["account_id"].as_s().expect("an id"))
-    }
-
-    /// Everything in a table.
-    pub async fn facts(&self, table: &str) -> Facts {
-        let mut facts = Facts::new();
-        let mut pages = self.client.scan().table_name(table).consistent_read(true).into_paginator().items().send();
-        while let Some(item) = pages.next().await {
-            let item: BTreeMap<String, String> =
-                item.expect("the store answers").into_iter().map(|(name, value)| (name, written(value))).collect();
-            facts.insert((item["pk"].clone(), item["sk"].clone()), item);
-        }
-        facts
     }
 
     /// An item.
@@ -113,7 +87,7 @@ impl Operator {
         self.set(&partition, "reset", "valid_until", older).await;
     }
 
-    /// Deletes an account with everything of its.
+    /// Deletes an account and all its items.
     pub async fn delete_user(&self, username: &str) {
         let account = self.account(username).await;
         let folded = |name: &str| account[name].as_s().expect("a name").clone();

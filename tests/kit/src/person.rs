@@ -1,16 +1,21 @@
-//! Somebody with an account, and what they ask of the functions.
+//! Somebody with an account, and what people do with accounts, in one line each.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
+
+use doorward::config::span;
+use serde_json::Value;
 
 use crate::{
-    Deployment, Response,
-    deeds::{self, PASSWORD, address_of},
-    event::Request,
+    App, Response,
+    mailbox::Mail,
+    requests::{self, PASSWORD, address_of, post},
 };
 
 /// Somebody with an account.
 #[derive(Clone)]
 pub struct Person {
+    /// Where the account is.
+    pub app: App,
     /// The username.
     pub username: String,
     /// The address.
@@ -18,67 +23,108 @@ pub struct Person {
 }
 
 impl Person {
-    /// Somebody of this name, whose address begins with it.
-    pub fn named(name: &str) -> Self {
-        Self { username: name.to_owned(), email: address_of(name) }
+    /// Logs in with the usual password: a session's token.
+    pub async fn login(&self) -> String {
+        self.login_with(PASSWORD).await
     }
 
-    /// Somebody of this name who has just made an account. A second goes by.
-    pub async fn registered(deployment: &Deployment, name: &str) -> Self {
-        let person = Self::named(name);
-        let answer = deployment.send(person.registration()).await;
-        assert_eq!(answer.status, 201, "{answer:?}");
-        deployment.hand.turn(Duration::from_secs(1));
-        person
-    }
-
-    /// Makes the account.
-    pub fn registration(&self) -> Request {
-        deeds::registration(&self.username, &self.email)
-    }
-
-    /// Logs in with this password.
-    pub fn login(&self, password: &str) -> Request {
-        deeds::login(&self.username, password)
-    }
-
-    /// Asks for a reset link.
-    pub fn wish(&self) -> Request {
-        deeds::reset(&self.email)
-    }
-
-    /// Opens a session.
-    pub async fn session(&self, deployment: &Deployment) -> String {
-        deployment.send(self.login(PASSWORD)).await.text("token")
-    }
-
-    /// Asks for a reset link and finds it in the mailbox.
-    pub async fn link(&self, deployment: &Deployment) -> String {
-        deployment.reset_token(&self.email).await
+    /// Logs in with this password: a session's token.
+    pub async fn login_with(&self, password: &str) -> String {
+        self.app.login(&self.username, password).await
     }
 
     /// Whether this password logs in. A wrong one says nothing else.
-    pub async fn logs_in(&self, deployment: &Deployment, password: &str) -> bool {
+    pub async fn logs_in(&self, password: &str) -> bool {
         // Minutes go by, so that no window of a limit is in the way.
-        deployment.hand.turn(Duration::from_secs(20 * 60));
-        let answer = deployment.send(self.login(password)).await;
+        self.app.clock.advance(span::minutes(20));
+        let answer = self.app.send(requests::login(&self.username, password)).await;
         assert!(answer.status == 200 || answer.body == r#"{"error":"Invalid credentials"}"#, "{answer:?}");
         answer.status == 200
     }
+
+    /// Changes the password.
+    pub async fn change_password(&self, session: &str, old: &str, new: &str) -> Response {
+        self.app.change_password(session, old, new).await
+    }
+
+    /// Asks for a reset link and has the mailer send what there is: the newest link's token.
+    pub async fn reset_link(&self) -> String {
+        self.app.reset_link(&self.email).await
+    }
 }
 
-impl Deployment {
-    /// The answers to these requests, all asked at once. They wait for each other's hashes, which functions on Lambda do not, so each has ten minutes.
-    pub async fn at_once(self: &Arc<Self>, requests: impl IntoIterator<Item = Request>) -> Vec<Response> {
-        let ask = |request| {
-            let deployment = Arc::clone(self);
-            tokio::spawn(async move { deployment.send_within(request, Duration::from_secs(600)).await })
-        };
-        let asked: Vec<_> = requests.into_iter().map(ask).collect();
-        let mut answers = Vec::new();
-        for asked in asked {
-            answers.push(asked.await.expect("no function panics"));
-        }
-        answers
+impl App {
+    /// Makes an account with the usual address and password. A second goes by.
+    pub async fn sign_up(&self, username: &str) -> Person {
+        let person = Person { app: self.clone(), username: username.to_owned(), email: address_of(username) };
+        let answer = self.register(username, &person.email).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        self.advance(1);
+        person
+    }
+
+    /// Registers, whether it works or not.
+    pub async fn register(&self, username: &str, email: &str) -> Response {
+        self.send(requests::register(username, email)).await
+    }
+
+    /// Logs in: a session's token.
+    pub async fn login(&self, name: &str, password: &str) -> String {
+        let answer = self.send(requests::login(name, password)).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.text("token")
+    }
+
+    /// Posts JSON, with this session unless it is empty.
+    pub async fn post(&self, path: &str, body: &Value, session: &str) -> Response {
+        let request = post(path, body);
+        self.send(if session.is_empty() { request } else { request.token(session) }).await
+    }
+
+    /// Changes a password.
+    pub async fn change_password(&self, session: &str, old: &str, new: &str) -> Response {
+        self.send(requests::change_password(session, old, new)).await
+    }
+
+    /// Ends a session.
+    pub async fn logout(&self, session: &str) -> Response {
+        self.send(requests::logout(session)).await
+    }
+
+    /// Ends every session of whoever holds this one.
+    pub async fn logout_all(&self, session: &str) -> Response {
+        self.send(requests::logout_all(session)).await
+    }
+
+    /// Asks for a reset link and has the mailer send what there is: the newest link's token.
+    pub async fn reset_link(&self, email: &str) -> String {
+        assert_eq!(self.send(requests::reset_request(email)).await.status, 200);
+        self.deliver().await;
+        self.newest_reset_link(email).expect("a reset mail")
+    }
+
+    /// The token in the newest reset mail to this address.
+    pub fn newest_reset_link(&self, email: &str) -> Option<String> {
+        self.mailbox.to(email).iter().rev().find_map(Mail::reset_token)
+    }
+
+    /// How many reset mails have reached this address.
+    pub fn reset_mails(&self, email: &str) -> usize {
+        self.mailbox.to(email).iter().filter(|mail| mail.reset_token().is_some()).count()
+    }
+
+    /// Asks whether a reset link works.
+    pub async fn validate(&self, link: &str) -> Response {
+        self.send(requests::validate(link)).await
+    }
+
+    /// Spends a reset link.
+    pub async fn confirm_reset(&self, link: &str, password: &str) -> Response {
+        self.send(requests::confirm_reset(link, password)).await
+    }
+
+    /// Lets so many seconds go by.
+    pub fn advance(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
     }
 }

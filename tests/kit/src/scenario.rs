@@ -10,9 +10,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    event::{Request, Response, request},
+    Response,
     mailbox::Mail,
     operator::Operator,
+    requests::{Request, request},
 };
 
 /// A scenario.

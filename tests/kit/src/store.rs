@@ -1,29 +1,28 @@
 //! What the tables hold, as text to compare and to search.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
-use crate::{Deployment, deployment::tables};
+use crate::{App, app::tables};
 
-/// Every item of a table, one line each, attributes sorted by name.
-pub async fn lines_of(client: &Client, table: &str) -> Vec<String> {
-    let mut lines = Vec::new();
+/// A table's items by partition and sort key, their attributes as text: what two moments are compared by.
+pub type Facts = BTreeMap<(String, String), BTreeMap<String, String>>;
+
+/// Everything in a table.
+pub async fn snapshot(client: &Client, table: &str) -> Facts {
+    let mut facts = Facts::new();
     let mut pages = client.scan().table_name(table).consistent_read(true).into_paginator().items().send();
     while let Some(item) = pages.next().await {
-        let item = item.expect("the store answers");
-        let mut attributes: Vec<String> = item.iter().map(|(name, value)| format!("{name}={}", shown(value))).collect();
-        attributes.sort();
-        lines.push(format!("{table}\u{1f}{}", attributes.join("\u{1f}")));
+        let item: BTreeMap<String, String> =
+            item.expect("the store answers").into_iter().map(|(name, value)| (name, shown(&value))).collect();
+        facts.insert((item["pk"].clone(), item["sk"].clone()), item);
     }
-    lines.sort();
-    lines
+    facts
 }
 
-/// The names of an item's attributes, in a line of it.
-pub fn attribute_names(line: &str) -> Vec<String> {
-    line.split('\u{1f}').map(|attribute| attribute.split('=').next().unwrap_or_default().to_owned()).collect()
-}
-
+/// An attribute as text, the same for equal ones.
 fn shown(value: &AttributeValue) -> String {
     match value {
         AttributeValue::S(text) | AttributeValue::N(text) => text.clone(),
@@ -37,23 +36,34 @@ fn shown(value: &AttributeValue) -> String {
     }
 }
 
+/// One line for each item, to search for what should not be there.
+pub fn lines(facts: &Facts) -> Vec<String> {
+    let line = |item: &BTreeMap<String, String>| item.iter().map(|(name, value)| format!("{name}={value}\u{1f}")).collect();
+    facts.values().map(line).collect()
+}
+
 /// The bytes that a token spells, whatever its purpose.
 pub fn token_bytes(token: &str) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(&token[4..]).expect("a token")
 }
 
-impl Deployment {
-    /// Every item of every table.
-    pub async fn everything(&self) -> Vec<String> {
-        let mut lines = self.everything_but_limits().await;
-        lines.extend(lines_of(&self.operator.client, &tables().limits).await);
-        lines
+impl App {
+    /// Everything in a table.
+    pub async fn snapshot(&self, table: &str) -> Facts {
+        snapshot(&self.operator.client, table).await
     }
 
-    /// Every item of Accounts and Outbox: what a refusal leaves as it was, while its attempt is counted.
-    pub async fn everything_but_limits(&self) -> Vec<String> {
-        let mut lines = lines_of(&self.operator.client, &tables().accounts).await;
-        lines.extend(lines_of(&self.operator.client, &tables().outbox).await);
-        lines
+    /// Everything in every table.
+    pub async fn everything(&self) -> Facts {
+        let mut facts = self.everything_but_limits().await;
+        facts.extend(self.snapshot(&tables().limits).await);
+        facts
+    }
+
+    /// Everything in Accounts and Outbox: what a refusal leaves as it was, while its attempt is counted.
+    pub async fn everything_but_limits(&self) -> Facts {
+        let mut facts = self.snapshot(&tables().accounts).await;
+        facts.extend(self.snapshot(&tables().outbox).await);
+        facts
     }
 }

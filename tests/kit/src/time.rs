@@ -1,4 +1,4 @@
-//! A clock to turn.
+//! A clock that tests advance.
 
 use std::{
     sync::{
@@ -10,11 +10,11 @@ use std::{
 
 use doorward::clock::{Clock, Timestamp, after};
 
-/// A clock that stands still until it is turned.
+/// A clock that stands still until it is advanced.
 #[derive(Clone)]
-pub struct Hand(Arc<Mutex<Timestamp>>);
+pub struct TestClock(Arc<Mutex<Timestamp>>);
 
-impl Hand {
+impl TestClock {
     /// A clock at this instant.
     pub fn at(instant: &str) -> Self {
         Self(Arc::new(Mutex::new(instant.parse().expect("an instant"))))
@@ -22,18 +22,18 @@ impl Hand {
 
     /// The clock, for what is tested.
     pub fn clock(&self) -> Clock {
-        let hand = self.clone();
-        Clock::reading(move || hand.now())
+        let clock = self.clone();
+        Clock::reading(move || clock.now())
     }
 
     /// What it shows.
     pub fn now(&self) -> Timestamp {
-        *self.0.lock().expect("no test panicked while turning the clock")
+        *self.0.lock().expect("no test panicked while advancing the clock")
     }
 
-    /// Turns it on.
-    pub fn turn(&self, by: Duration) {
-        let mut instant = self.0.lock().expect("no test panicked while turning the clock");
+    /// Lets time go by.
+    pub fn advance(&self, by: Duration) {
+        let mut instant = self.0.lock().expect("no test panicked while advancing the clock");
         *instant = after(*instant, by);
     }
 }

@@ -10,12 +10,7 @@ use axum::{
     body::{Body, to_bytes},
     http::{self, HeaderValue},
 };
-use doorward_kit::{
-    event::{Request, Response},
-    mailbox::Mail,
-    operator::Operator,
-    scenario::Stage,
-};
+use doorward_kit::{Response, mailbox::Mail, operator::Operator, requests::Request, scenario::Stage};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,

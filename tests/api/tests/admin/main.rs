@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 mod accounts;
+mod forms;
 mod import;
 mod mail;
 
@@ -11,11 +12,11 @@ use std::io;
 use clap::Parser as _;
 use doorward::{config::Settings, entropy::Entropy};
 use doorward_admin::{Admin, Arguments, Failure, Terminal};
-use doorward_kit::Deployment;
+use doorward_kit::App;
 
 /// Types a command and, should it ask, this answer; what it wrote and whether it was content.
-pub async fn types(door: &Deployment, command: &[&str], answer: Option<&str>) -> (String, Result<(), Failure>) {
-    let admin = Admin::new(&mut Settings::from_pairs([]), door.store.clone(), door.hand.clock(), Entropy::system());
+pub async fn types(app: &App, command: &[&str], answer: Option<&str>) -> (String, Result<(), Failure>) {
+    let admin = Admin::new(&mut Settings::from_pairs([]), app.store.clone(), app.clock.clock(), Entropy::system());
     let arguments = Arguments::try_parse_from([&["doorward-admin"], command].concat()).expect("a command");
     let mut out = Vec::new();
     let mut ask = |_: &str| answer.map(str::to_owned).ok_or_else(|| io::Error::other("no terminal"));
@@ -24,15 +25,15 @@ pub async fn types(door: &Deployment, command: &[&str], answer: Option<&str>) ->
 }
 
 /// Types a command that is done; what it wrote.
-pub async fn done(door: &Deployment, command: &[&str]) -> String {
-    let (written, done) = types(door, command, None).await;
+pub async fn done(app: &App, command: &[&str]) -> String {
+    let (written, done) = types(app, command, None).await;
     done.unwrap_or_else(|failure| panic!("{command:?}: {failure}\n{written}"));
     written
 }
 
 /// Types a command that is refused; what it wrote, and why.
-pub async fn refused(door: &Deployment, command: &[&str]) -> (String, String) {
-    let (written, done) = types(door, command, None).await;
+pub async fn refused(app: &App, command: &[&str]) -> (String, String) {
+    let (written, done) = types(app, command, None).await;
     (written, done.err().unwrap_or_else(|| panic!("{command:?} was done")).to_string())
 }
 

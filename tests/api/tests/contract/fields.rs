@@ -1,8 +1,10 @@
 //! Fields: every wrong kind of value in every field of every endpoint.
 
+use doorward_functions::paths;
+use doorward_kit::openapi::Document;
 use serde_json::{Value, json};
 
-use crate::{CHANGE, CONFIRM, LOGIN, OTHER, PASSWORD, REGISTER, RESET, Stand, VALIDATE, complaint};
+use crate::{CHANGE, CONFIRM, OTHER, PASSWORD, REGISTER, RESET, complaint, generous, good, link, reading};
 
 const REQUIRED: &str = "This field is required.";
 const NULL: &str = "This field may not be null.";
@@ -27,18 +29,17 @@ enum Kind {
     New,
 }
 
-const FIELDS: [(&str, &str, Kind); 10] = [
-    (REGISTER, "username", Kind::Username),
-    (REGISTER, "email", Kind::Email),
-    (REGISTER, "password", Kind::New),
-    (LOGIN, "username", Kind::Text),
-    (LOGIN, "password", Kind::Old),
-    (CHANGE, "old_password", Kind::Old),
-    (CHANGE, "new_password", Kind::New),
-    (RESET, "email", Kind::Email),
-    (VALIDATE, "token", Kind::Text),
-    (CONFIRM, "token", Kind::Text),
-];
+/// Every field of every route, and its kind, by the schema that the OpenAPI document gives it.
+fn fields() -> impl Iterator<Item = (&'static str, String, Kind)> {
+    let kind = |schema: &Value| match schema["$ref"].as_str().and_then(|schema| schema.rsplit('/').next()) {
+        Some("Username") => Kind::Username,
+        Some("Email") => Kind::Email,
+        Some("Password") => Kind::Old,
+        Some("NewPassword") => Kind::New,
+        _ => Kind::Text,
+    };
+    paths().flat_map(move |path| Document::shared().fields(path).into_iter().map(move |(name, schema)| (path, name, kind(&schema))))
+}
 
 /// What the field is told of this value, as JSON text; nothing where the field has nothing to say.
 fn messages(path: &str, kind: Kind, value: &str) -> Vec<&'static str> {
@@ -128,14 +129,17 @@ fn with(good: &Value, field: &str, value: Option<&str>) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_field_is_told_what_is_wrong_with_it() {
-    let stand = Stand::start().await;
-    stand.register("ann").await;
-    let token = stand.login("ann", PASSWORD).await;
-    for (path, field, kind) in FIELDS {
-        let good = Stand::good(path, "no-such-token");
+    let mut asked = 0;
+    for (path, field, kind) in fields() {
+        let field = field.as_str();
+        asked += 1;
+        // Of its own, as a value that is well-formed may be set.
+        let app = generous().await;
+        let token = app.sign_up("ann").await.login().await;
+        let good = good(path, "no-such-token");
         let posted = async |body: String| {
             let request = doorward_kit::request("POST", path).header("Content-Type", "application/json").token(&token);
-            stand.send(request.body(body)).await
+            app.send(request.body(body)).await
         };
         let answer = posted(with(&good, field, None)).await;
         assert_eq!((answer.status, answer.json()), (400, complaint(field, &[REQUIRED])), "{path}");
@@ -153,20 +157,21 @@ async fn every_field_is_told_what_is_wrong_with_it() {
             }
         }
     }
+    assert!(asked >= 12, "{asked} fields were found");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_failing_fields_are_reported_together() {
-    let stand = Stand::start().await;
-    stand.register("ann").await;
-    let token = stand.login("ann", PASSWORD).await;
-    for path in crate::READING {
-        let fields: Vec<String> = Stand::good(path, "x").as_object().expect("an object").keys().cloned().collect();
+    let app = generous().await;
+    app.sign_up("ann").await;
+    let token = app.login("ann", PASSWORD).await;
+    for path in reading() {
+        let fields: Vec<String> = good(path, "x").as_object().expect("an object").keys().cloned().collect();
         for (value, message) in [(Some(Value::Null), NULL), (Some(json!("")), BLANK), (None, REQUIRED)] {
             let body: Value =
                 fields.iter().filter_map(|field| Some((field.clone(), value.clone()?))).collect::<serde_json::Map<_, _>>().into();
             let expected: Value = fields.iter().map(|field| (field.clone(), json!([message]))).collect::<serde_json::Map<_, _>>().into();
-            let answer = stand.post(path, &body, &token).await;
+            let answer = app.post(path, &body, &token).await;
             assert_eq!((answer.status, answer.json()), (400, expected), "{path}");
         }
     }
@@ -174,8 +179,8 @@ async fn all_failing_fields_are_reported_together() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_validators_messages_come_with_the_other_fields_errors() {
-    let stand = Stand::start().await;
-    let answer = stand.post(REGISTER, &json!({ "username": "a b", "email": "nobody", "password": "123" }), "").await;
+    let app = generous().await;
+    let answer = app.post(REGISTER, &json!({ "username": "a b", "email": "nobody", "password": "123" }), "").await;
     let expected = json!({
         "username": [CHARSET],
         "email": [NO_ADDRESS],
@@ -190,35 +195,35 @@ async fn the_validators_messages_come_with_the_other_fields_errors() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_is_too_long_then_null_then_malformed() {
-    let stand = Stand::start().await;
+    let app = generous().await;
     let address = |email: String| json!({ "username": "ann", "email": email, "password": PASSWORD });
     let of_length = |length: usize| {
         let labels = format!("{}.", "b".repeat(60)).repeat(3);
         format!("a@{labels}{}.com", "c".repeat(length - 2 - labels.len() - 4))
     };
     const TOO_LONG: &str = "Ensure this field has no more than 254 characters.";
-    let answer = stand.post(REGISTER, &address(format!("{}\0", "x".repeat(254))), "").await;
+    let answer = app.post(REGISTER, &address(format!("{}\0", "x".repeat(254))), "").await;
     assert_eq!(answer.json(), complaint("email", &[TOO_LONG, NO_NULL_CHARACTERS, NO_ADDRESS]));
-    let answer = stand.post(REGISTER, &address("é".repeat(255)), "").await;
+    let answer = app.post(REGISTER, &address("é".repeat(255)), "").await;
     assert_eq!(answer.json(), complaint("email", &[TOO_LONG, NO_ADDRESS]));
-    let answer = stand.post(REGISTER, &address("é".repeat(254)), "").await;
+    let answer = app.post(REGISTER, &address("é".repeat(254)), "").await;
     assert_eq!(answer.json(), complaint("email", &[NO_ADDRESS]));
     // A label has 63 characters at most, so a long address has many.
     let longest = format!("{}.{}", of_length(246), "com.org");
     assert_eq!(longest.len(), 254);
-    assert_eq!(stand.post(REGISTER, &address(format!("b{longest}")), "").await.json(), complaint("email", &[TOO_LONG]));
-    assert_eq!(stand.post(REGISTER, &address(longest.clone()), "").await.status, 201);
+    assert_eq!(app.post(REGISTER, &address(format!("b{longest}")), "").await.json(), complaint("email", &[TOO_LONG]));
+    assert_eq!(app.post(REGISTER, &address(longest.clone()), "").await.status, 201);
     // A request for a link says nothing of length.
-    assert_eq!(stand.post(RESET, &json!({ "email": format!("b{longest}") }), "").await.status, 200);
+    assert_eq!(app.post(RESET, &json!({ "email": format!("b{longest}") }), "").await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn in_confirm_a_missing_field_beats_the_token_and_the_token_beats_the_password() {
-    let stand = Stand::start().await;
-    stand.register("ann").await;
-    let link = stand.link("ann").await;
+    let app = generous().await;
+    app.sign_up("ann").await;
+    let link = link(&app, "ann").await;
     let confirm = async |body: Value| {
-        let answer = stand.post(CONFIRM, &body, "").await;
+        let answer = app.post(CONFIRM, &body, "").await;
         (answer.status, answer.json())
     };
     let no_link = json!({ "detail": "The OTP password entered is not valid. Please check and try again." });
@@ -235,10 +240,10 @@ async fn in_confirm_a_missing_field_beats_the_token_and_the_token_beats_the_pass
 
 #[tokio::test(flavor = "multi_thread")]
 async fn in_change_fields_beat_the_old_password_and_that_beats_the_validators() {
-    let stand = Stand::start().await;
-    stand.register("ann").await;
-    let token = stand.login("ann", PASSWORD).await;
-    let change = async |body: Value| stand.post(CHANGE, &body, &token).await.json();
+    let app = generous().await;
+    app.sign_up("ann").await;
+    let token = app.login("ann", PASSWORD).await;
+    let change = async |body: Value| app.post(CHANGE, &body, &token).await.json();
     let wrong = json!({ "error": "Incorrect old password." });
     assert_eq!(change(json!({ "old_password": "wrong" })).await, complaint("new_password", &[REQUIRED]));
     assert_eq!(change(json!({ "old_password": "wrong", "new_password": "1" })).await, wrong);

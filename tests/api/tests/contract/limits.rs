@@ -1,35 +1,23 @@
 //! Limits: 429, and how long to wait.
 
-use std::time::Duration;
-
-use doorward_kit::event::post;
+use doorward_kit::{App, requests::post};
 use serde_json::json;
 
-use crate::{CHANGE, LOGIN, OTHER, PASSWORD, READING, REGISTER, RESET, Stand, VALIDATE};
+use crate::{CHANGE, LOGIN, OTHER, PASSWORD, good, reading};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_asks_too_often_is_told_when_to_come_back() {
     let limits = ["REGISTER", "LOGIN", "CHANGE", "RESET", "VALIDATE", "CONFIRM"].map(|name| (format!("{name}_CLIENT_LIMIT"), "3/1m"));
     let settings: Vec<(&str, &str)> = limits.iter().map(|(name, limit)| (name.as_str(), *limit)).collect();
-    for path in READING {
-        let stand = Stand::with(&settings).await;
-        stand.register("ann").await;
-        let token = stand.login("ann", PASSWORD).await;
-        stand.deployment.hand.turn(Duration::from_secs(60 + 18));
-        let ask = async |client: &str| {
-            let body = match path {
-                REGISTER => json!({ "username": "ann", "email": "ann@example.com", "password": PASSWORD }),
-                LOGIN => json!({ "username": "nobody", "password": "wrong" }),
-                CHANGE => json!({ "old_password": "wrong", "new_password": OTHER }),
-                RESET => json!({ "email": "nobody@example.com" }),
-                VALIDATE => json!({ "token": "x" }),
-                _ => json!({ "token": "x", "password": OTHER }),
-            };
-            stand.send(post(path, &body).token(&token).from(client)).await
-        };
+    for path in reading() {
+        let app = App::configured(&settings).await;
+        app.sign_up("ann").await;
+        let token = app.login("ann", PASSWORD).await;
+        app.advance(60 + 17);
+        let ask = async |client: &str| app.send(post(path, &good(path, "x")).token(&token).from(client)).await;
         // What is refused before the limit is not counted by it.
         for _ in 0..5 {
-            assert_eq!(stand.send(post(path, &json!({})).token(&token)).await.status, 400);
+            assert_eq!(app.send(post(path, &json!({})).token(&token)).await.status, 400);
         }
         for _ in 0..3 {
             assert_ne!(ask("203.0.113.7").await.status, 429, "{path}");
@@ -42,20 +30,20 @@ async fn a_client_that_asks_too_often_is_told_when_to_come_back() {
         );
         assert_eq!(answer.headers["retry-after"], "42");
         // A wrong field is still told first, another client is not meant, and time heals.
-        assert_eq!(stand.send(post(path, &json!({})).token(&token)).await.status, 400);
+        assert_eq!(app.send(post(path, &json!({})).token(&token)).await.status, 400);
         assert_ne!(ask("203.0.113.8").await.status, 429, "{path}");
-        stand.deployment.hand.turn(Duration::from_secs(41));
+        app.advance(41);
         assert_eq!(ask("203.0.113.7").await.json()["detail"], "Request was throttled. Expected available in 1 second.");
-        stand.deployment.hand.turn(Duration::from_secs(1));
+        app.advance(1);
         assert_ne!(ask("203.0.113.7").await.status, 429, "{path}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_passwords_beyond_an_accounts_limit_answer_like_wrong_ones() {
-    let stand = Stand::with(&[("LOGIN_ACCOUNT_LIMIT", "3/1m")]).await;
-    stand.register("ann").await;
-    let login = async |name: &str, password: &str| stand.post(LOGIN, &json!({ "username": name, "password": password }), "").await;
+    let app = App::configured(&[("LOGIN_ACCOUNT_LIMIT", "3/1m")]).await;
+    app.sign_up("ann").await;
+    let login = async |name: &str, password: &str| app.post(LOGIN, &json!({ "username": name, "password": password }), "").await;
     let known = login("ann", "wrong").await;
     let unknown = login("nobody", "wrong").await;
     assert_eq!((known.status, known.json()), (401, json!({ "error": "Invalid credentials" })));
@@ -69,12 +57,12 @@ async fn wrong_passwords_beyond_an_accounts_limit_answer_like_wrong_ones() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_holds_a_session_may_not_guess_its_password_without_bound() {
-    let stand = Stand::with(&[("CHANGE_ACCOUNT_LIMIT", "2/1m")]).await;
-    stand.register("ann").await;
-    let token = stand.login("ann", PASSWORD).await;
-    let change = async |old: &str| stand.post(CHANGE, &json!({ "old_password": old, "new_password": OTHER }), &token).await;
+    let app = App::configured(&[("CHANGE_ACCOUNT_LIMIT", "2/1m")]).await;
+    app.sign_up("ann").await;
+    let token = app.login("ann", PASSWORD).await;
+    let change = async |old: &str| app.post(CHANGE, &json!({ "old_password": old, "new_password": OTHER }), &token).await;
     assert_eq!(change("wrong").await.json(), json!({ "error": "Incorrect old password." }));
     assert_eq!(change("wrong").await.status, 400);
     let answer = change(PASSWORD).await;
-    assert_eq!((answer.status, answer.headers["retry-after"].as_str()), (429, "60"));
+    assert_eq!((answer.status, answer.headers["retry-after"].as_str()), (429, "59"));
 }

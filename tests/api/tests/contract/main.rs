@@ -1,5 +1,5 @@
 //! The contract's rules, as tables over every endpoint: what no recording holds, because Doorward differs on purpose there, and what the recordings
-//! hold a sample of. Every answer is also held against the OpenAPI document.
+//! hold a sample of. The routes come from the registry and their bodies from the OpenAPI document, so a new route is asked by every table.
 
 mod authorization;
 mod bodies;
@@ -9,13 +9,8 @@ mod methods;
 mod names;
 mod passwords;
 
-use std::time::Duration;
-
-use doorward_kit::{
-    Deployment, Response,
-    event::{Request, post},
-    openapi::Document,
-};
+use doorward_functions::{paths, routes};
+use doorward_kit::{App, openapi::Document};
 use serde_json::{Value, json};
 
 /// A password that every validator likes.
@@ -32,76 +27,34 @@ const RESET: &str = "/api/password_reset/";
 const VALIDATE: &str = "/api/password_reset/validate_token/";
 const CONFIRM: &str = "/api/password_reset/confirm/";
 
-/// Every route.
-const ROUTES: [&str; 8] = [REGISTER, LOGIN, LOGOUT, LOGOUT_ALL, CHANGE, RESET, VALIDATE, CONFIRM];
 /// The routes that ask for a token.
-const PROTECTED: [&str; 3] = [LOGOUT, LOGOUT_ALL, CHANGE];
-/// The routes that read a body.
-const READING: [&str; 6] = [REGISTER, LOGIN, CHANGE, RESET, VALIDATE, CONFIRM];
-
-/// A deployment, and the document its answers are held against.
-struct Stand {
-    deployment: Deployment,
-    document: Document,
+fn protected() -> impl Iterator<Item = &'static str> {
+    routes().filter(|routes| routes.protected).flat_map(|routes| routes.paths.iter().copied())
 }
 
-impl Stand {
-    async fn start() -> Self {
-        // Every table asks one account for more than its limits allow.
-        Self::with(&[("LOGIN_ACCOUNT_LIMIT", "100000/1m"), ("CHANGE_ACCOUNT_LIMIT", "100000/1m")]).await
-    }
+/// The routes that read a body.
+fn reading() -> impl Iterator<Item = &'static str> {
+    paths().filter(|path| Document::shared().example(path).is_some())
+}
 
-    async fn with(settings: &[(&str, &str)]) -> Self {
-        Self { deployment: Deployment::configured(settings).await, document: Document::read() }
-    }
+/// An app whose accounts may be asked for more than their limits allow otherwise.
+async fn generous() -> App {
+    App::configured(&[("LOGIN_ACCOUNT_LIMIT", "100000/1m"), ("CHANGE_ACCOUNT_LIMIT", "100000/1m")]).await
+}
 
-    async fn send(&self, request: Request) -> Response {
-        let (method, path) = (request.method.clone(), request.path.clone());
-        let answer = self.deployment.send(request).await;
-        assert_eq!(self.document.check(&method, &path, &answer), Ok(()), "the OpenAPI document");
-        answer
-    }
+/// Has a link mailed past every cool-down, and takes its token.
+async fn link(app: &App, name: &str) -> String {
+    app.advance(20 * 60);
+    app.reset_link(&format!("{name}@example.com")).await
+}
 
-    /// Posts JSON, with this session where the route asks for one.
-    async fn post(&self, path: &str, body: &Value, token: &str) -> Response {
-        let request = post(path, body);
-        self.send(if PROTECTED.contains(&path) { request.token(token) } else { request }).await
+/// The document's example of a body, for the account `ann`, with this token where it has one.
+fn good(path: &str, link: &str) -> Value {
+    let mut body = Document::shared().example(path).unwrap_or_else(|| json!({}));
+    if let Some(token) = body.get_mut("token") {
+        *token = json!(link);
     }
-
-    /// Makes an account `<name>@example.com`.
-    async fn register(&self, name: &str) {
-        let body = json!({ "username": name, "email": format!("{name}@example.com"), "password": PASSWORD });
-        assert_eq!(self.send(post(REGISTER, &body)).await.status, 201);
-    }
-
-    /// Opens a session.
-    async fn login(&self, name: &str, password: &str) -> String {
-        self.send(post(LOGIN, &json!({ "username": name, "password": password }))).await.text("token")
-    }
-
-    /// Has a link mailed, and takes its token.
-    async fn link(&self, name: &str) -> String {
-        let address = format!("{name}@example.com");
-        // Past every cool-down.
-        self.deployment.hand.turn(Duration::from_secs(20 * 60));
-        assert_eq!(self.send(post(RESET, &json!({ "email": address }))).await.status, 200);
-        self.deployment.deliver().await;
-        let mails = self.deployment.mailbox.to(&address);
-        mails.iter().rev().find_map(|mail| mail.reset_token()).expect("a reset mail")
-    }
-
-    /// A body that the route accepts, for the account `ann`.
-    fn good(path: &str, link: &str) -> Value {
-        match path {
-            REGISTER => json!({ "username": "new", "email": "new@example.com", "password": PASSWORD }),
-            LOGIN => json!({ "username": "ann", "password": PASSWORD }),
-            CHANGE => json!({ "old_password": PASSWORD, "new_password": OTHER }),
-            RESET => json!({ "email": "ann@example.com" }),
-            VALIDATE => json!({ "token": link }),
-            CONFIRM => json!({ "password": OTHER, "token": link }),
-            _ => json!({}),
-        }
-    }
+    body
 }
 
 /// `{field: [message, …]}`.

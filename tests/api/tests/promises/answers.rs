@@ -1,10 +1,9 @@
 //! Promise 10: what every answer carries, and whose pages may ask.
 
 use doorward_kit::{
-    Deployment, Response,
-    deeds::{NEW_PASSWORD, PASSWORD, login, reset},
-    event::{Request, post, request},
+    App, Response,
     proxy::{Failure, When},
+    requests::{NEW_PASSWORD, PASSWORD, Request, login, post, request, reset_request},
 };
 use serde_json::{Value, json};
 
@@ -13,21 +12,23 @@ const APP: &str = "https://app.example.com";
 
 /// What is missing of the headers that every answer carries.
 fn lacks(answer: &Response) -> Vec<&'static str> {
-    const ALWAYS: [(&str, &str); 5] = [
+    // A page is referred to by its origin, so that browsers say whose form they send; its address, which holds the token, stays out either way.
+    let is_page = answer.headers.get("content-type").is_some_and(|content_type| content_type.starts_with("text/html"));
+    let always = [
         ("cache-control", "no-store"),
         ("x-content-type-options", "nosniff"),
-        ("referrer-policy", "no-referrer"),
+        ("referrer-policy", if is_page { "strict-origin" } else { "no-referrer" }),
         ("x-frame-options", "DENY"),
         ("strict-transport-security", "max-age=63072000; includeSubDomains"),
     ];
-    ALWAYS.iter().filter(|(name, value)| answer.headers.get(*name).is_none_or(|is| is != value)).map(|(name, _)| *name).collect()
+    always.iter().filter(|(name, value)| answer.headers.get(*name).is_none_or(|is| is != value)).map(|(name, _)| *name).collect()
 }
 
 #[tokio::test]
 async fn every_answer_forbids_keeping_sniffing_framing_and_referring() {
-    let (door, observer) = Deployment::observed(&[("VALIDATE_CLIENT_LIMIT", "1/5m")]).await;
-    let session = door.newcomer("ann").await;
-    let token = door.reset_token("ann@example.com").await;
+    let (app, observer) = App::observed(&[("VALIDATE_CLIENT_LIMIT", "1/5m")]).await;
+    let session = app.sign_up("ann").await.login().await;
+    let token = app.reset_link("ann@example.com").await;
     let page = format!("/api/password_reset/confirm/?token={token}");
     let validate = || post("/api/password_reset/validate_token/", &json!({ "token": "x" }));
     let requests: Vec<(u16, Request)> = vec![
@@ -42,7 +43,7 @@ async fn every_answer_forbids_keeping_sniffing_framing_and_referring() {
         (204, request("OPTIONS", "/api/login/")),
         (403, login("ann", PASSWORD).header("Origin", "https://evil.example")),
         (401, request("POST", "/api/logout/")),
-        (200, reset("ann@example.com")),
+        (200, reset_request("ann@example.com")),
         (404, validate()),
         (429, validate()),
         (200, request("GET", &page)),
@@ -54,33 +55,33 @@ async fn every_answer_forbids_keeping_sniffing_framing_and_referring() {
     ];
     for (status, asked) in requests {
         let shown = format!("{} {}", asked.method, asked.path);
-        let answer = door.send(asked).await;
+        let answer = app.send(asked).await;
         assert_eq!(answer.status, status, "{shown} {answer:?}");
         assert_eq!(lacks(&answer), [""; 0], "{shown} {status}");
     }
     // The store is out of order: refused for good, and out of reach.
     for failure in [Failure::code(400, "AccessDeniedException"), Failure::Drops] {
         observer.store.fail(move |_| Some((When::Before, failure.clone())));
-        let answer = door.send(login("ann", PASSWORD)).await;
+        let answer = app.send(login("ann", PASSWORD)).await;
         assert_eq!((answer.status, lacks(&answer)), (503, vec![]), "{answer:?}");
     }
 }
 
 #[tokio::test]
 async fn an_event_that_no_gateway_sends_is_answered_like_any_other() {
-    let door = Deployment::start().await;
+    let app = App::start().await;
     for event in [json!({}), json!({ "httpMethod": 7 }), json!([])] {
-        let answer = Response::of(&door.answer("/api/login/", event).await);
+        let answer = Response::of(&app.answer("/api/login/", event).await);
         assert_eq!((answer.status, lacks(&answer)), (400, vec![]), "{answer:?}");
     }
 }
 
 #[tokio::test]
 async fn pages_are_html_that_loads_nothing_runs_only_its_own_and_keeps_its_token_from_the_next_address() {
-    let door = Deployment::start().await;
-    door.sign_up("ann").await;
-    let token = door.reset_token("ann@example.com").await;
-    let page = door.send(request("GET", &format!("/api/password_reset/confirm/?token={token}"))).await;
+    let app = App::start().await;
+    app.sign_up("ann").await;
+    let token = app.reset_link("ann@example.com").await;
+    let page = app.send(request("GET", &format!("/api/password_reset/confirm/?token={token}"))).await;
     // Styles and scripts are named by their digests: nothing that somebody brought in runs, and nothing is fetched.
     let policy = &page.headers["content-security-policy"];
     for directive in ["default-src 'none'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'", "script-src 'sha256-"] {
@@ -91,30 +92,37 @@ async fn pages_are_html_that_loads_nothing_runs_only_its_own_and_keeps_its_token
     let fetched = ["src=\"http", "href=\"http", "src=\"//", "@import", "action=\"http"];
     assert!(page.body.contains("action=\"?language=en\"") && !fetched.iter().any(|fetch| page.body.contains(fetch)), "{}", page.body);
     let odd = request("GET", "/api/password_reset/confirm/?token=%22%3E%3Cscript%3Ealert(1)%3C/script%3E").header("Accept", "text/html");
-    let odd = door.send(odd).await;
+    let odd = app.send(odd).await;
     assert!(odd.status == 404 && !odd.body.contains("alert(1)"), "{}", odd.body);
 }
 
-async fn posted(door: &Deployment, headers: &[(&str, &str)]) -> Response {
+async fn posted(app: &App, headers: &[(&str, &str)]) -> Response {
     let asked = headers.iter().fold(login("ann", PASSWORD), |asked, (name, value)| asked.header(name, value));
-    door.send(asked).await
+    app.send(asked).await
 }
 
 #[tokio::test]
 async fn a_post_from_a_page_that_is_neither_ours_nor_listed_is_refused() {
-    let door = Deployment::configured(&[("ALLOWED_ORIGINS", "https://app.example.com, http://localhost:3000")]).await;
-    door.sign_up("ann").await;
+    let app = App::configured(&[(
+        "ALLOWED_ORIGINS",
+        "HTTPS://App.example.com:443, http://localhost:3000, capacitor://localhost, chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+    )])
+    .await;
+    app.sign_up("ann").await;
     for headers in [
         &[][..],
         &[("Origin", OURS)],
         &[("Origin", APP)],
         &[("Origin", "http://localhost:3000")],
-        // A form of ours, which sends no referrer, and says so by the browser's own word.
+        &[("Origin", "capacitor://localhost")],
+        &[("Origin", "chrome-extension://abcdefghijklmnopabcdefghijklmnop")],
+        // A form of ours behind a proxy, under whatever name: the browser says so itself.
+        &[("Origin", "https://accounts.example.net"), ("Sec-Fetch-Site", "same-origin")],
         &[("Origin", "null"), ("Sec-Fetch-Site", "same-origin")],
     ] {
-        assert_eq!(posted(&door, headers).await.status, 200, "{headers:?}");
+        assert_eq!(posted(&app, headers).await.status, 200, "{headers:?}");
     }
-    let logins = door.login.hasher().evaluations();
+    let logins = app.hasher.evaluations();
     for headers in [
         &[("Origin", "https://evil.example")][..],
         &[("Origin", "null")],
@@ -126,53 +134,99 @@ async fn a_post_from_a_page_that_is_neither_ours_nor_listed_is_refused() {
         &[("Origin", "https://app.example.com:8443")],
         &[("Origin", "http://app.example.com")],
         &[("Origin", "HTTPS://APP.EXAMPLE.COM")],
+        &[("Origin", "https://localhost")],
+        &[("Origin", "capacitor://localhost:1")],
+        &[("Origin", "ionic://localhost")],
+        &[("Origin", "http://App.example.com")],
         &[("Origin", "https://accounts.example.com"), ("Host", "accounts.example.com")],
         &[("Origin", "https://evil.example"), ("X-Forwarded-Host", "evil.example")],
     ] {
-        let refused = posted(&door, headers).await;
+        let refused = posted(&app, headers).await;
         assert_eq!((refused.status, refused.json()), (403, json!({ "detail": "Origin not allowed." })), "{headers:?}");
         assert!(!refused.headers.contains_key("access-control-allow-origin"));
     }
-    assert_eq!(door.login.hasher().evaluations(), logins, "refused before anything is looked at");
+    assert_eq!(app.hasher.evaluations(), logins, "refused before anything is looked at");
 }
 
 #[tokio::test]
 async fn only_a_listed_page_may_read_answers_refusals_included() {
-    let door = Deployment::configured(&[("ALLOWED_ORIGINS", APP)]).await;
+    let app = App::configured(&[("ALLOWED_ORIGINS", APP)]).await;
     let read_by = |answer: &Response| answer.headers.get("access-control-allow-origin").cloned();
-    let refused = posted(&door, &[("Origin", APP)]).await;
+    let refused = posted(&app, &[("Origin", APP)]).await;
     assert_eq!((refused.status, read_by(&refused)), (401, Some(APP.to_owned())));
     assert_eq!(refused.headers["vary"], "Origin");
-    assert!(!refused.headers.contains_key("access-control-allow-credentials"), "nothing here lives in a cookie");
-    assert_eq!(posted(&door, &[]).await.headers["vary"], "Origin");
+    assert_eq!(refused.headers["access-control-allow-credentials"], "true");
+    for header in ["Retry-After", "WWW-Authenticate", "x-amzn-Remapped-WWW-Authenticate"] {
+        assert!(refused.headers["access-control-expose-headers"].split(", ").any(|exposed| exposed == header), "{header}");
+    }
+    assert_eq!(posted(&app, &[]).await.headers["vary"], "Origin");
 
     let asks = |origin: &str| {
         request("OPTIONS", "/api/login/")
             .header("Origin", origin)
             .header("Access-Control-Request-Method", "POST")
-            .header("Access-Control-Request-Headers", "content-type")
+            .header("Access-Control-Request-Headers", "authorization,content-type,x-csrftoken,sentry-trace,baggage")
     };
-    let leave = door.send(asks(APP)).await;
-    assert_eq!(leave.headers["access-control-allow-headers"], "Authorization, Content-Type");
+    let leave = app.send(asks(APP)).await;
+    assert_eq!(leave.headers["access-control-allow-headers"], "authorization,content-type,x-csrftoken,sentry-trace,baggage");
+    assert_eq!(leave.headers["access-control-allow-methods"], "POST, OPTIONS");
+    assert_eq!(leave.headers["access-control-allow-credentials"], "true");
+    assert_eq!(leave.headers["vary"], "Origin, Access-Control-Request-Headers");
     assert_eq!((leave.status, read_by(&leave)), (204, Some(APP.to_owned())));
-    let no_leave = door.send(asks("https://evil.example")).await;
+    let odd = request("OPTIONS", "/api/login/").header("Origin", APP).header("Access-Control-Request-Headers", "x y, <b>");
+    assert_eq!(app.send(odd).await.headers["access-control-allow-headers"], "Authorization, Content-Type");
+    let no_leave = app.send(asks("https://evil.example")).await;
     assert!(!no_leave.headers.keys().any(|name| name.starts_with("access-control-")));
 
-    let closed = Deployment::start().await;
+    let closed = App::start().await;
     assert_eq!(read_by(&posted(&closed, &[("Origin", OURS)]).await), None, "with no list nobody else reads");
 }
 
 #[tokio::test]
+async fn a_page_of_ours_may_post_under_the_name_that_a_proxy_gives_it() {
+    let named = App::configured(&[("PUBLIC_URL", "https://Accounts.example.net:443/v1")]).await;
+    named.sign_up("ann").await;
+    assert_eq!(posted(&named, &[("Origin", "https://accounts.example.net")]).await.status, 200);
+    assert_eq!(posted(&named, &[("Origin", OURS)]).await.status, 200);
+    for foreign in ["https://accounts.example.net:8443", "http://accounts.example.net", "https://accounts.example.net.evil.example", "null"]
+    {
+        assert_eq!(posted(&named, &[("Origin", foreign)]).await.status, 403, "{foreign}");
+    }
+    // It is one of our own pages: there is nobody else to let read.
+    assert!(!posted(&named, &[("Origin", "https://accounts.example.net")]).await.headers.contains_key("access-control-allow-origin"));
+}
+
+#[tokio::test]
+async fn a_foreign_page_cannot_use_up_what_its_visitor_may_open() {
+    let app = App::configured(&[("ALLOWED_ORIGINS", APP), ("CONFIRM_CLIENT_LIMIT", "3/5m")]).await;
+    let open = |destination: &str, site: &str| {
+        let asked = request("GET", "/api/password_reset/confirm/?token=x").header("Accept", "image/avif,image/webp,*/*;q=0.8");
+        asked.header("Sec-Fetch-Site", site).header("Sec-Fetch-Dest", destination)
+    };
+    for destination in ["image", "iframe", "empty", "script", "object", ""] {
+        for _ in 0..2 {
+            let refused = app.send(open(destination, "cross-site")).await;
+            assert_eq!((refused.status, refused.json()), (403, json!({ "detail": "Origin not allowed." })), "{destination}");
+        }
+    }
+    // A person may come from another site, as from a mailbox; a listed page may ask.
+    assert_eq!(app.send(open("document", "cross-site")).await.status, 404);
+    assert_eq!(app.send(open("empty", "cross-site").header("Origin", APP)).await.status, 404);
+    assert_eq!(app.send(open("image", "none")).await.status, 404);
+    assert_eq!(app.send(open("document", "cross-site")).await.status, 429);
+}
+
+#[tokio::test]
 async fn registration_can_be_closed_and_nothing_else_closes_with_it() {
-    let (database, url) = doorward_kit::deployment::fresh_store().await;
-    let open = Deployment::over(database.clone(), &url, &[]).await;
+    let (database, url) = doorward_kit::app::fresh_store().await;
+    let open = App::over(database.clone(), &url, &[]).await;
     open.sign_up("ann").await;
-    let closed = Deployment::over(database, &url, &[("REGISTRATION", "closed")]).await;
+    let closed = App::over(database, &url, &[("REGISTRATION", "closed")]).await;
     let before = closed.everything().await;
     for body in [json!({ "username": "bob", "email": "bob@example.com", "password": PASSWORD }), json!({}), Value::Null] {
         let refused = closed.send(post("/api/register/", &body)).await;
         assert_eq!((refused.status, refused.json()), (403, json!({ "detail": "Registration is closed." })));
     }
     assert_eq!(closed.everything().await, before);
-    closed.sign_in("ann", PASSWORD).await;
+    closed.login("ann", PASSWORD).await;
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use doorward_kit::{
-    Deployment,
-    deeds::{NEW_PASSWORD, PASSWORD, address_of, login, reset},
-    event::{post, request},
+    App,
+    requests::{NEW_PASSWORD, PASSWORD, address_of, login, post, request, reset_request},
+    store::{lines, token_bytes},
 };
 use serde_json::json;
 
@@ -15,76 +15,76 @@ const THIEF: &str = "198.51.100.66";
 
 #[tokio::test]
 async fn whoever_stole_a_session_can_act_as_its_owner_and_end_sessions() {
-    let door = Deployment::start().await;
-    let stolen = door.newcomer("ann").await;
-    let owners = door.sign_in("ann", PASSWORD).await;
-    assert!(door.lets_pass(&stolen).await);
-    assert_eq!(door.log_out_everywhere(&stolen).await.status, 200);
-    assert!(!door.lets_pass(&stolen).await && !door.lets_pass(&owners).await);
+    let app = App::start().await;
+    let stolen = app.sign_up("ann").await.login().await;
+    let owners = app.login("ann", PASSWORD).await;
+    assert!(app.lets_pass(&stolen).await);
+    assert_eq!(app.logout_all(&stolen).await.status, 200);
+    assert!(!app.lets_pass(&stolen).await && !app.lets_pass(&owners).await);
 }
 
 #[tokio::test]
 async fn whoever_stole_a_session_cannot_set_a_password_without_knowing_the_old_one() {
-    let door = Deployment::start().await;
-    let stolen = door.newcomer("ann").await;
-    let before = door.everything_but_limits().await;
+    let app = App::start().await;
+    let stolen = app.sign_up("ann").await.login().await;
+    let before = app.everything_but_limits().await;
     for guess in ["Wrong-Horse-42", "", NEW_PASSWORD] {
-        assert_eq!(door.change(&stolen, guess, NEW_PASSWORD).await.status, 400);
+        assert_eq!(app.change_password(&stolen, guess, NEW_PASSWORD).await.status, 400);
     }
     let without = post("/api/change_password/", &json!({ "new_password": NEW_PASSWORD })).token(&stolen);
-    assert_eq!(door.send(without).await.status, 400);
-    assert_eq!(door.everything_but_limits().await, before);
+    assert_eq!(app.send(without).await.status, 400);
+    assert_eq!(app.everything_but_limits().await, before);
 }
 
 #[tokio::test]
 async fn whoever_stole_a_session_cannot_guess_the_password_with_it_beyond_ten_tries_a_quarter_of_an_hour() {
-    let door = Deployment::start().await;
-    let stolen = door.newcomer("ann").await;
+    let app = App::start().await;
+    let stolen = app.sign_up("ann").await.login().await;
     let mut evaluated = 0;
     for number in 0..30 {
         let guess = json!({ "old_password": "Wrong-Horse-42", "new_password": NEW_PASSWORD });
-        let answer = door.send(post("/api/change_password/", &guess).token(&stolen).from(&format!("198.51.100.{number}"))).await;
+        let answer = app.send(post("/api/change_password/", &guess).token(&stolen).from(&format!("198.51.100.{number}"))).await;
         evaluated += usize::from(answer.status == 400);
     }
     assert_eq!(evaluated, 10);
     // While it lasts the owner cannot change it either, but can log in and can reset.
-    let owners = door.sign_in("ann", PASSWORD).await;
-    assert_eq!(door.change(&owners, PASSWORD, NEW_PASSWORD).await.status, 429);
-    let link = door.reset_token(&address_of("ann")).await;
-    assert_eq!(door.confirm(&link, NEW_PASSWORD).await.status, 200);
-    assert!(!door.lets_pass(&stolen).await);
+    let owners = app.login("ann", PASSWORD).await;
+    assert_eq!(app.change_password(&owners, PASSWORD, NEW_PASSWORD).await.status, 429);
+    let link = app.reset_link(&address_of("ann")).await;
+    assert_eq!(app.confirm_reset(&link, NEW_PASSWORD).await.status, 200);
+    assert!(!app.lets_pass(&stolen).await);
 }
 
 #[tokio::test]
 async fn whoever_stole_a_session_cannot_keep_it_past_a_change_a_reset_a_logout_everywhere_or_its_thirty_days() {
-    type End = fn(&Deployment, String) -> std::pin::Pin<Box<dyn Future<Output = ()> + '_>>;
+    type End = fn(&App, String) -> std::pin::Pin<Box<dyn Future<Output = ()> + '_>>;
     let ends: [End; 4] = [
-        |door, owners| Box::pin(async move { assert_eq!(door.change(&owners, PASSWORD, NEW_PASSWORD).await.status, 200) }),
-        |door, _| {
+        |app, owners| Box::pin(async move { assert_eq!(app.change_password(&owners, PASSWORD, NEW_PASSWORD).await.status, 200) }),
+        |app, _| {
             Box::pin(async move {
-                let link = door.reset_token(&address_of("ann")).await;
-                assert_eq!(door.confirm(&link, NEW_PASSWORD).await.status, 200);
+                let link = app.reset_link(&address_of("ann")).await;
+                assert_eq!(app.confirm_reset(&link, NEW_PASSWORD).await.status, 200);
             })
         },
-        |door, owners| Box::pin(async move { assert_eq!(door.log_out_everywhere(&owners).await.status, 200) }),
-        |door, _| Box::pin(async move { door.pass(30 * 24 * 60 * 60) }),
+        |app, owners| Box::pin(async move { assert_eq!(app.logout_all(&owners).await.status, 200) }),
+        |app, _| Box::pin(async move { app.advance(30 * 24 * 60 * 60) }),
     ];
     for (number, end) in ends.into_iter().enumerate() {
-        let door = Deployment::start().await;
-        let stolen = door.newcomer("ann").await;
-        let owners = door.sign_in("ann", PASSWORD).await;
-        assert!(door.lets_pass(&stolen).await);
-        end(&door, owners).await;
-        assert!(!door.lets_pass(&stolen).await, "{number}");
-        assert_eq!(door.change(&stolen, PASSWORD, NEW_PASSWORD).await.status, 401, "{number}");
+        let app = App::start().await;
+        let stolen = app.sign_up("ann").await.login().await;
+        let owners = app.login("ann", PASSWORD).await;
+        assert!(app.lets_pass(&stolen).await);
+        end(&app, owners).await;
+        assert!(!app.lets_pass(&stolen).await, "{number}");
+        assert_eq!(app.change_password(&stolen, PASSWORD, NEW_PASSWORD).await.status, 401, "{number}");
     }
 }
 
 #[tokio::test]
 async fn whoever_stole_a_session_cannot_make_another_one_or_a_link_or_learn_the_address() {
-    let door = Deployment::start().await;
-    let stolen = door.newcomer("ann").await;
-    let before = door.everything_but_limits().await;
+    let app = App::start().await;
+    let stolen = app.sign_up("ann").await.login().await;
+    let before = app.everything_but_limits().await;
     for path in [
         "/api/register/",
         "/api/login/",
@@ -96,65 +96,65 @@ async fn whoever_stole_a_session_cannot_make_another_one_or_a_link_or_learn_the_
         for method in ["GET", "POST", "PUT", "DELETE"] {
             let body = json!({ "username": "ann", "token": stolen, "password": NEW_PASSWORD });
             let asked = request(method, path).token(&stolen).header("Content-Type", "application/json").body(body.to_string()).from(THIEF);
-            let answer = door.send(asked).await;
+            let answer = app.send(asked).await;
             assert!(answer.status >= 400 && !answer.body.contains("example.com"), "{method} {path} {answer:?}");
         }
     }
-    assert_eq!(door.everything_but_limits().await, before);
-    let context = door.authorize(json!({ "version": "2.0", "headers": { "authorization": format!("Token {stolen}") } })).await;
+    assert_eq!(app.everything_but_limits().await, before);
+    let context = app.authorize(json!({ "version": "2.0", "headers": { "authorization": format!("Token {stolen}") } })).await;
     let told: Vec<&String> = context["context"].as_object().expect("a context").keys().collect();
     assert_eq!(told, ["account_id", "username"]);
 }
 
 #[tokio::test]
 async fn whoever_has_the_mailbox_can_take_the_account_and_the_owner_sees_it_and_takes_it_back() {
-    let door = Deployment::start().await;
-    let owners = door.newcomer("ann").await;
-    let link = door.reset_token(&address_of("ann")).await;
-    assert_eq!(door.confirm(&link, NEW_PASSWORD).await.status, 200);
-    let thiefs = door.sign_in("ann", NEW_PASSWORD).await;
+    let app = App::start().await;
+    let owners = app.sign_up("ann").await.login().await;
+    let link = app.reset_link(&address_of("ann")).await;
+    assert_eq!(app.confirm_reset(&link, NEW_PASSWORD).await.status, 200);
+    let thiefs = app.login("ann", NEW_PASSWORD).await;
     // The owner's sessions end, the old password does not work, a notice is in the mailbox.
-    assert!(!door.lets_pass(&owners).await && door.send(login("ann", PASSWORD)).await.status == 401);
-    door.deliver().await;
-    assert!(door.mailbox.to(&address_of("ann")).last().is_some_and(|mail| mail.subject.contains("was changed")));
+    assert!(!app.lets_pass(&owners).await && app.send(login("ann", PASSWORD)).await.status == 401);
+    app.deliver().await;
+    assert!(app.mailbox.to(&address_of("ann")).last().is_some_and(|mail| mail.subject.contains("was changed")));
     // With the mailbox back, one reset ends all of it.
-    door.pass(60 * 60);
-    let link = door.reset_token(&address_of("ann")).await;
-    assert_eq!(door.confirm(&link, "Owners-Again-45").await.status, 200);
-    assert!(!door.lets_pass(&thiefs).await && door.send(login("ann", NEW_PASSWORD)).await.status == 401);
-    door.sign_in("ann", "Owners-Again-45").await;
+    app.advance(60 * 60);
+    let link = app.reset_link(&address_of("ann")).await;
+    assert_eq!(app.confirm_reset(&link, "Owners-Again-45").await.status, 200);
+    assert!(!app.lets_pass(&thiefs).await && app.send(login("ann", NEW_PASSWORD)).await.status == 401);
+    app.login("ann", "Owners-Again-45").await;
 }
 
 #[tokio::test]
 async fn whoever_had_the_mailbox_for_an_hour_cannot_use_its_links_after_it_or_after_the_owners_change() {
-    let door = Deployment::start().await;
-    let owners = door.newcomer("ann").await;
-    let kept_for_later = door.reset_token(&address_of("ann")).await;
-    assert_eq!(door.change(&owners, PASSWORD, NEW_PASSWORD).await.status, 200);
-    assert_eq!(door.confirm(&kept_for_later, "Thiefs-Own-46").await.status, 404, "the owner's change kills it at once");
-    door.pass(60);
-    let kept_for_later = door.reset_token(&address_of("ann")).await;
-    door.pass(60 * 60);
-    assert_eq!(door.confirm(&kept_for_later, "Thiefs-Own-46").await.status, 404, "and an hour kills it anyway");
-    assert!(door.lets_pass(&owners).await);
+    let app = App::start().await;
+    let owners = app.sign_up("ann").await.login().await;
+    let kept_for_later = app.reset_link(&address_of("ann")).await;
+    assert_eq!(app.change_password(&owners, PASSWORD, NEW_PASSWORD).await.status, 200);
+    assert_eq!(app.confirm_reset(&kept_for_later, "Thiefs-Own-46").await.status, 404, "the owner's change kills it at once");
+    app.advance(60);
+    let kept_for_later = app.reset_link(&address_of("ann")).await;
+    app.advance(60 * 60);
+    assert_eq!(app.confirm_reset(&kept_for_later, "Thiefs-Own-46").await.status, 404, "and an hour kills it anyway");
+    assert!(app.lets_pass(&owners).await);
 }
 
 #[tokio::test]
 async fn whoever_has_the_mailbox_cannot_read_a_password_in_it_or_use_an_old_mail() {
-    let door = Deployment::start().await;
-    door.sign_up("ann").await;
+    let app = App::start().await;
+    app.sign_up("ann").await;
     let mut old = Vec::new();
     for _ in 0..3 {
-        old.push(door.reset_token(&address_of("ann")).await);
-        door.pass(16 * 60);
+        old.push(app.reset_link(&address_of("ann")).await);
+        app.advance(16 * 60);
     }
     let newest = old.pop().expect("a link");
-    door.confirm(&newest, NEW_PASSWORD).await;
-    door.deliver().await;
+    app.confirm_reset(&newest, NEW_PASSWORD).await;
+    app.deliver().await;
     for link in old.iter().chain([&newest]) {
-        assert_eq!(door.confirm(link, "Thiefs-Own-46").await.status, 404);
+        assert_eq!(app.confirm_reset(link, "Thiefs-Own-46").await.status, 404);
     }
-    for mail in door.mailbox.all() {
+    for mail in app.mailbox.all() {
         let text = format!("{mail:?}");
         assert!(!text.contains(PASSWORD) && !text.contains(NEW_PASSWORD) && !text.contains("$argon2"));
     }
@@ -162,28 +162,28 @@ async fn whoever_has_the_mailbox_cannot_read_a_password_in_it_or_use_an_old_mail
 
 #[tokio::test]
 async fn whoever_has_the_mailbox_cannot_keep_the_owner_from_a_link_of_their_own() {
-    let door = Deployment::start().await;
-    door.sign_up("ann").await;
+    let app = App::start().await;
+    app.sign_up("ann").await;
     for _ in 0..30 {
-        door.send(reset(&address_of("ann")).from(THIEF)).await;
-        door.deliver().await;
-        door.pass(60);
+        app.send(reset_request(&address_of("ann")).from(THIEF)).await;
+        app.deliver().await;
+        app.advance(60);
     }
     // At most the longest cool-down later, a fresh one comes.
-    let before = door.reset_mails(&address_of("ann"));
-    door.pass(15 * 60);
-    let link = door.reset_token(&address_of("ann")).await;
-    assert_eq!(door.reset_mails(&address_of("ann")), before + 1);
-    assert_eq!(door.confirm(&link, NEW_PASSWORD).await.status, 200);
+    let before = app.reset_mails(&address_of("ann"));
+    app.advance(15 * 60);
+    let link = app.reset_link(&address_of("ann")).await;
+    assert_eq!(app.reset_mails(&address_of("ann")), before + 1);
+    assert_eq!(app.confirm_reset(&link, NEW_PASSWORD).await.status, 200);
 }
 
 #[tokio::test]
 async fn whoever_copied_the_tables_cannot_make_a_session_or_a_link_of_anything_in_them() {
-    let door = Deployment::start().await;
-    let session = door.newcomer("ann").await;
-    let link = door.reset_token(&address_of("ann")).await;
-    let id = &doorward_kit::store::token_bytes(&session)[..16];
-    let copy = door.everything().await;
+    let app = App::start().await;
+    let session = app.sign_up("ann").await.login().await;
+    let link = app.reset_link(&address_of("ann")).await;
+    let id = &token_bytes(&session)[..16];
+    let copy = lines(&app.everything().await);
     let mut pieces = BTreeSet::new();
     for text in
         copy.iter().flat_map(|item| item.split('\u{1f}')).flat_map(|attribute| [attribute, attribute.split('=').nth(1).unwrap_or("")])
@@ -202,28 +202,28 @@ async fn whoever_copied_the_tables_cannot_make_a_session_or_a_link_of_anything_i
         }
     }
     for text in tried.iter().filter(|text| text.is_ascii()) {
-        assert!(!door.lets_pass(text).await, "{text}");
-        assert!(matches!(door.validate(text).await.status, 400 | 404), "{text}");
+        assert!(!app.lets_pass(text).await, "{text}");
+        assert!(matches!(app.validate(text).await.status, 400 | 404), "{text}");
     }
-    assert!(door.lets_pass(&session).await && door.validate(&link).await.status == 200, "while the real ones work");
+    assert!(app.lets_pass(&session).await && app.validate(&link).await.status == 200, "while the real ones work");
 }
 
 #[tokio::test]
 async fn whoever_copied_the_tables_cannot_log_in_with_a_hash_and_has_argon2id_to_guess_against() {
-    let door = Deployment::start().await;
-    door.sign_up("ann").await;
-    let hash = door.operator.account("ann").await["password"].as_s().expect("a hash").clone();
-    assert_eq!(door.send(login("ann", &hash)).await.status, 401);
+    let app = App::start().await;
+    app.sign_up("ann").await;
+    let hash = app.operator.account("ann").await["password"].as_s().expect("a hash").clone();
+    assert_eq!(app.send(login("ann", &hash)).await.status, 401);
     assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
 }
 
 #[tokio::test]
 async fn whoever_copied_the_tables_can_read_names_addresses_and_networks_and_no_password_or_token() {
-    let door = Deployment::start().await;
-    let session = door.newcomer("ann").await;
-    let link = door.reset_token(&address_of("ann")).await;
-    door.deliver().await;
-    let copy = door.everything().await.join("\n");
+    let app = App::start().await;
+    let session = app.sign_up("ann").await.login().await;
+    let link = app.reset_link(&address_of("ann")).await;
+    app.deliver().await;
+    let copy = lines(&app.everything().await).join("\n");
     assert!(copy.contains("username=ann") && copy.contains("email=ann@example.com") && copy.contains("203.0.113.0/24"));
     for secret in [PASSWORD, &session, &link] {
         assert!(!copy.contains(secret) && !copy.contains(&secret[4..]));

@@ -1,4 +1,4 @@
-//! Promises 2 and 6: unknown costs what wrong costs; and what every operation costs at all (DESIGN, "Data").
+//! Promises 2 and 6: unknown costs what wrong costs; and what every operation may cost at most.
 
 use std::time::Instant;
 
@@ -7,10 +7,9 @@ use doorward::{
     password::{Cost, Hasher, StoredPassword, TypedPassword, Verdict},
 };
 use doorward_kit::{
-    Deployment, Response,
-    deeds::{NEW_PASSWORD, PASSWORD, login, reset},
-    deployment::Observer,
-    event::{Request, request},
+    App, Response,
+    app::Observer,
+    requests::{NEW_PASSWORD, PASSWORD, Request, login, request, reset_request},
 };
 use serde_json::{Value, json};
 
@@ -48,58 +47,58 @@ fn shape(call: &doorward_kit::proxy::Call) -> String {
     format!("{} try {} {} {}", call.operation, call.attempt, call.status, names_only(&call.request))
 }
 
-async fn seen(door: &Deployment, observer: &Observer, asked: Request) -> Seen {
-    let hashes = door.login.hasher().evaluations();
+async fn seen(app: &App, observer: &Observer, asked: Request) -> Seen {
+    let hashes = app.hasher.evaluations();
     observer.store.forget();
-    let answer = door.send(asked).await;
+    let answer = app.send(asked).await;
     let (write_units, read_units) = observer.store.units();
     let calls = observer.store.calls().iter().map(shape).collect();
-    Seen { answer, calls, write_units, read_units, hashes: door.login.hasher().evaluations() - hashes }
+    Seen { answer, calls, write_units, read_units, hashes: app.hasher.evaluations() - hashes }
 }
 
 /// The names of accounts of every kind that must not be told apart, and one that nobody has. All are equally long.
-async fn everybody(door: &Deployment) -> [&'static str; 6] {
+async fn everybody(app: &App) -> [&'static str; 6] {
     for name in ["anna", "ivan", "none", "dead", "alan"] {
-        door.sign_up(name).await;
+        app.sign_up(name).await;
     }
-    door.operator.set_active("ivan", false).await;
-    door.operator.set_password_hash("dead", "!unusable").await;
-    door.operator.remove("none", "password").await;
-    door.operator.set_password_hash("alan", IMPORTED).await;
+    app.operator.set_active("ivan", false).await;
+    app.operator.set_password_hash("dead", "!unusable").await;
+    app.operator.remove("none", "password").await;
+    app.operator.set_password_hash("alan", IMPORTED).await;
     ["nobo", "anna", "ivan", "none", "dead", "alan"]
 }
 
 #[tokio::test]
 async fn a_failed_login_looks_and_costs_the_same_whoever_is_meant() {
-    let (door, observer) = Deployment::observed(&[]).await;
-    let everybody = everybody(&door).await;
+    let (app, observer) = App::observed(&[]).await;
+    let everybody = everybody(&app).await;
     for by_address in [false, true] {
         let named = |name: &str| if by_address { format!("{name}@example.com") } else { name.to_owned() };
-        let unknown = seen(&door, &observer, login(&named(everybody[0]), "Wrong-Horse-42")).await;
+        let unknown = seen(&app, &observer, login(&named(everybody[0]), "Wrong-Horse-42")).await;
         assert_eq!((unknown.answer.status, unknown.calls.len(), unknown.hashes), (401, 4, 1), "{unknown:#?}");
         for name in everybody {
-            let one = seen(&door, &observer, login(&named(name), "Wrong-Horse-42")).await;
+            let one = seen(&app, &observer, login(&named(name), "Wrong-Horse-42")).await;
             assert_eq!(one, unknown, "{name}");
         }
         // The right password of an account that cannot log in is as wrong as any.
         for name in ["ivan", "none", "dead"] {
-            assert_eq!(seen(&door, &observer, login(&named(name), PASSWORD)).await, unknown, "{name}");
+            assert_eq!(seen(&app, &observer, login(&named(name), PASSWORD)).await, unknown, "{name}");
         }
     }
 }
 
 #[tokio::test]
 async fn over_the_limit_a_login_looks_and_costs_the_same_whoever_is_meant_and_whatever_the_password() {
-    let (door, observer) = Deployment::observed(&[]).await;
-    let everybody = everybody(&door).await;
-    let within = seen(&door, &observer, login(everybody[0], "Wrong-Horse-42")).await;
+    let (app, observer) = App::observed(&[]).await;
+    let everybody = everybody(&app).await;
+    let within = seen(&app, &observer, login(everybody[0], "Wrong-Horse-42")).await;
     let mut over = Vec::new();
     for name in everybody {
         for _ in 0..10 {
-            door.send(login(name, "Wrong-Horse-42")).await;
+            app.send(login(name, "Wrong-Horse-42")).await;
         }
         for password in ["Wrong-Horse-42", PASSWORD] {
-            over.push(seen(&door, &observer, login(name, password)).await);
+            over.push(seen(&app, &observer, login(name, password)).await);
         }
     }
     assert!(over.iter().all(|one| *one == over[0]), "{over:#?}");
@@ -109,14 +108,14 @@ async fn over_the_limit_a_login_looks_and_costs_the_same_whoever_is_meant_and_wh
 
 #[tokio::test]
 async fn a_decoy_is_one_hash_at_the_configured_cost_and_an_imported_one_at_its_own() {
-    let door = Deployment::configured(&[("ARGON2_ITERATIONS", "3")]).await;
-    let everybody = everybody(&door).await;
-    assert_eq!((door.login.hasher().cost().memory_kib(), door.login.hasher().cost().iterations()), (19_456, 3));
+    let app = App::configured(&[("ARGON2_ITERATIONS", "3")]).await;
+    let everybody = everybody(&app).await;
+    assert_eq!((app.hasher.cost().memory_kib(), app.hasher.cost().iterations()), (19_456, 3));
     let mut counted = Vec::new();
     for name in everybody {
-        let (hashes, decoys) = (door.login.hasher().evaluations(), door.login.hasher().decoys());
-        door.send(login(name, "Wrong-Horse-42")).await;
-        counted.push((door.login.hasher().evaluations() - hashes, door.login.hasher().decoys() - decoys));
+        let (hashes, decoys) = (app.hasher.evaluations(), app.hasher.decoys());
+        app.send(login(name, "Wrong-Horse-42")).await;
+        counted.push((app.hasher.evaluations() - hashes, app.hasher.decoys() - decoys));
     }
     assert_eq!(counted, [(1, 1), (1, 0), (1, 1), (1, 1), (1, 1), (1, 0)]);
 }
@@ -144,47 +143,47 @@ fn a_decoy_takes_as_long_as_a_wrong_password_whatever_cost_is_configured() {
 
 #[tokio::test]
 async fn a_reset_request_looks_and_costs_the_same_whoever_is_meant() {
-    let (door, observer) = Deployment::observed(&[]).await;
-    let everybody = everybody(&door).await;
+    let (app, observer) = App::observed(&[]).await;
+    let everybody = everybody(&app).await;
     let mut first = Vec::new();
     let mut again = Vec::new();
     for name in everybody {
         let address = format!("{name}@example.com");
-        first.push(seen(&door, &observer, reset(&address)).await);
+        first.push(seen(&app, &observer, reset_request(&address)).await);
         // The cool-down is silent.
-        again.push(seen(&door, &observer, reset(&address)).await);
+        again.push(seen(&app, &observer, reset_request(&address)).await);
     }
     for seen in [&first, &again] {
         assert!(seen.iter().all(|one| *one == seen[0]), "{seen:#?}");
         assert_eq!((seen[0].answer.status, seen[0].answer.json()), (200, json!({ "status": "OK" })));
         assert_eq!(seen[0].calls.len(), 2);
     }
-    door.deliver().await;
-    door.pass(60);
+    app.deliver().await;
+    app.advance(60);
     // And after the mailer has sent to some of them and not to others.
     for name in everybody {
-        assert_eq!(seen(&door, &observer, reset(&format!("{name}@example.com"))).await, first[0], "{name}");
+        assert_eq!(seen(&app, &observer, reset_request(&format!("{name}@example.com"))).await, first[0], "{name}");
     }
 }
 
 #[tokio::test]
 async fn a_client_over_its_limit_is_told_the_same_whoever_is_meant() {
-    let (door, observer) = Deployment::observed(&[("LOGIN_CLIENT_LIMIT", "1/5m"), ("RESET_CLIENT_LIMIT", "1/5m")]).await;
-    let everybody = everybody(&door).await;
-    door.send(login("x", "y")).await;
-    door.send(reset("x@example.com")).await;
-    for asked in [|name: &str| login(name, PASSWORD), |name: &str| reset(&format!("{name}@example.com"))] {
-        let unknown = seen(&door, &observer, asked(everybody[0])).await;
+    let (app, observer) = App::observed(&[("LOGIN_CLIENT_LIMIT", "1/5m"), ("RESET_CLIENT_LIMIT", "1/5m")]).await;
+    let everybody = everybody(&app).await;
+    app.send(login("x", "y")).await;
+    app.send(reset_request("x@example.com")).await;
+    for asked in [|name: &str| login(name, PASSWORD), |name: &str| reset_request(&format!("{name}@example.com"))] {
+        let unknown = seen(&app, &observer, asked(everybody[0])).await;
         assert_eq!((unknown.answer.status, unknown.calls.len(), unknown.hashes), (429, 1, 0));
         for name in everybody {
-            assert_eq!(seen(&door, &observer, asked(name)).await, unknown, "{name}");
+            assert_eq!(seen(&app, &observer, asked(name)).await, unknown, "{name}");
         }
     }
 }
 
 #[tokio::test]
 async fn every_operation_keeps_within_its_budget() {
-    let (door, observer) = Deployment::observed(&[]).await;
+    let (app, observer) = App::observed(&[]).await;
     let mut lines = Vec::new();
     let mut spent = |what: &str, seen: &Seen| {
         assert!(seen.answer.status < 300, "{what}: {:?}", seen.answer);
@@ -193,39 +192,39 @@ async fn every_operation_keeps_within_its_budget() {
         (seen.calls.len(), seen.write_units)
     };
     let register =
-        doorward_kit::event::post("/api/register/", &json!({ "username": "ann", "email": "ann@example.com", "password": PASSWORD }));
-    spent("register", &seen(&door, &observer, register).await);
-    door.operator.set_password_hash("ann", IMPORTED).await;
-    door.pass(1);
-    let first = seen(&door, &observer, login("ann", PASSWORD)).await;
+        doorward_kit::requests::post("/api/register/", &json!({ "username": "ann", "email": "ann@example.com", "password": PASSWORD }));
+    spent("register", &seen(&app, &observer, register).await);
+    app.operator.set_password_hash("ann", IMPORTED).await;
+    app.advance(1);
+    let first = seen(&app, &observer, login("ann", PASSWORD)).await;
     // The dearest login: a network to note and a hash to replace.
     let (calls, units) = spent("first login from a network", &first);
     assert!(calls <= 6 && units <= 6.0, "{first:?}");
-    let usual = seen(&door, &observer, login("ann", PASSWORD)).await;
+    let usual = seen(&app, &observer, login("ann", PASSWORD)).await;
     assert!(spent("login", &usual) <= (6, 6.0));
     let session = usual.answer.text("token");
 
     observer.store.forget();
-    assert!(door.lets_pass(&session).await);
+    assert!(app.lets_pass(&session).await);
     assert_eq!((observer.store.calls().len(), observer.store.units().0), (1, 0.0), "the authorizer");
-    let asked = seen(&door, &observer, reset("ann@example.com")).await;
+    let asked = seen(&app, &observer, reset_request("ann@example.com")).await;
     assert_eq!(spent("reset request", &asked).0, 2);
-    door.deliver().await;
-    let token = door.newest_reset_token("ann@example.com").expect("a link");
-    let validate = doorward_kit::event::post("/api/password_reset/validate_token/", &json!({ "token": token }));
-    assert_eq!(spent("validate", &seen(&door, &observer, validate).await).0, 2);
+    app.deliver().await;
+    let token = app.newest_reset_link("ann@example.com").expect("a link");
+    let validate = doorward_kit::requests::post("/api/password_reset/validate_token/", &json!({ "token": token }));
+    assert_eq!(spent("validate", &seen(&app, &observer, validate).await).0, 2);
     let page = request("GET", &format!("/api/password_reset/confirm/?token={token}"));
-    assert_eq!(spent("open the link", &seen(&door, &observer, page).await).0, 2);
-    let confirm = doorward_kit::event::post("/api/password_reset/confirm/", &json!({ "token": token, "password": NEW_PASSWORD }));
-    assert!(spent("confirm", &seen(&door, &observer, confirm).await).0 <= 5);
+    assert_eq!(spent("open the link", &seen(&app, &observer, page).await).0, 2);
+    let confirm = doorward_kit::requests::post("/api/password_reset/confirm/", &json!({ "token": token, "password": NEW_PASSWORD }));
+    assert!(spent("confirm", &seen(&app, &observer, confirm).await).0 <= 5);
 
-    let session = door.sign_in("ann", NEW_PASSWORD).await;
+    let session = app.login("ann", NEW_PASSWORD).await;
     let change = json!({ "old_password": NEW_PASSWORD, "new_password": PASSWORD });
-    let change = doorward_kit::event::post("/api/change_password/", &change).token(&session);
-    spent("change", &seen(&door, &observer, change).await);
+    let change = doorward_kit::requests::post("/api/change_password/", &change).token(&session);
+    spent("change", &seen(&app, &observer, change).await);
     for path in ["/api/logout/", "/api/logout_all/"] {
-        let session = door.sign_in("ann", PASSWORD).await;
-        assert_eq!(spent(path, &seen(&door, &observer, request("POST", path).token(&session)).await).0, 2);
+        let session = app.login("ann", PASSWORD).await;
+        assert_eq!(spent(path, &seen(&app, &observer, request("POST", path).token(&session)).await).0, 2);
     }
     insta::assert_snapshot!(lines.join("\n"), @r"
     register: 7 written, 0 read: UpdateItem, TransactWriteItems
@@ -243,17 +242,17 @@ async fn every_operation_keeps_within_its_budget() {
 
 #[tokio::test]
 async fn no_transaction_contains_a_limit_and_every_deciding_read_is_consistent() {
-    let (door, observer) = Deployment::observed(&[]).await;
-    let session = door.newcomer("ann").await;
-    door.change(&session, PASSWORD, NEW_PASSWORD).await;
-    door.pass(1);
-    let token = door.reset_token("ann@example.com").await;
-    door.validate(&token).await;
-    door.confirm(&token, PASSWORD).await;
-    door.deliver().await;
-    let session = door.sign_in("ann", PASSWORD).await;
-    door.lets_pass(&session).await;
-    door.log_out_everywhere(&session).await;
+    let (app, observer) = App::observed(&[]).await;
+    let session = app.sign_up("ann").await.login().await;
+    app.change_password(&session, PASSWORD, NEW_PASSWORD).await;
+    app.advance(1);
+    let token = app.reset_link("ann@example.com").await;
+    app.validate(&token).await;
+    app.confirm_reset(&token, PASSWORD).await;
+    app.deliver().await;
+    let session = app.login("ann", PASSWORD).await;
+    app.lets_pass(&session).await;
+    app.logout_all(&session).await;
     let calls = observer.store.calls();
     let transactions: Vec<String> =
         calls.iter().filter(|call| call.operation == "TransactWriteItems").map(|call| call.request.to_string()).collect();

@@ -1,9 +1,8 @@
 //! Promise 7: guessing is bounded before it is paid for, and shuts nobody out.
 
 use doorward_kit::{
-    Deployment, Response,
-    deeds::{NEW_PASSWORD, PASSWORD, address_of, login},
-    event::Request,
+    App, Response,
+    requests::{NEW_PASSWORD, PASSWORD, Request, address_of, login, register, request},
 };
 use serde_json::json;
 
@@ -11,121 +10,123 @@ const OWNERS_NETWORK: &str = "192.0.2.10";
 const ELSEWHERE: &str = "198.51.100.1";
 
 /// Guesses once more than the limit of an account allows.
-async fn exhaust(door: &Deployment, name: &str, client: &str) {
+async fn exhaust(app: &App, name: &str, client: &str) {
     for _ in 0..=10 {
-        assert_eq!(door.send(login(name, "Wrong-Horse-42").from(client)).await.status, 401);
+        assert_eq!(app.send(login(name, "Wrong-Horse-42").from(client)).await.status, 401);
     }
 }
 
-async fn may_log_in(door: &Deployment, client: &str) -> bool {
-    door.send(login("ann", PASSWORD).from(client)).await.status == 200
+async fn may_log_in(app: &App, client: &str) -> bool {
+    app.send(login("ann", PASSWORD).from(client)).await.status == 200
 }
 
 #[tokio::test]
 async fn the_eleventh_guess_in_a_quarter_of_an_hour_is_not_evaluated_and_nobody_is_told() {
-    let door = Deployment::start().await;
-    door.sign_up("ann").await;
-    let evaluated = || door.login.hasher().evaluations() - door.login.hasher().decoys();
-    exhaust(&door, "ann", ELSEWHERE).await;
+    let app = App::start().await;
+    app.sign_up("ann").await;
+    let registered = app.hasher.evaluations();
+    let evaluated = || app.hasher.evaluations() - app.hasher.decoys() - registered;
+    exhaust(&app, "ann", ELSEWHERE).await;
     assert_eq!(evaluated(), 10);
-    let right = door.send(login("ann", PASSWORD).from(ELSEWHERE)).await;
+    let right = app.send(login("ann", PASSWORD).from(ELSEWHERE)).await;
     assert_eq!((right.status, right.json()), (401, json!({ "error": "Invalid credentials" })));
     // Another address, another spelling and the other name are the same account.
     for name in ["ANN", "ann@example.com", "Ann@EXAMPLE.com"] {
-        assert_eq!(door.send(login(name, PASSWORD).from("203.0.113.99")).await.status, 401, "{name}");
+        assert_eq!(app.send(login(name, PASSWORD).from("203.0.113.99")).await.status, 401, "{name}");
     }
     assert_eq!(evaluated(), 10);
-    assert_eq!(door.login.hasher().decoys(), 5, "a refused guess costs what an evaluated one costs");
-    door.pass(15 * 60);
-    assert!(may_log_in(&door, ELSEWHERE).await);
+    assert_eq!(app.hasher.decoys(), 5, "a refused guess costs what an evaluated one costs");
+    app.advance(15 * 60);
+    assert!(may_log_in(&app, ELSEWHERE).await);
 }
 
 #[tokio::test]
 async fn a_day_of_guessing_at_an_account_is_bounded_by_its_windows() {
     // 2 per hour instead of 10 per quarter of an hour, so that a day of it is soon over: a day touches 24 windows and a piece.
-    let door = Deployment::configured(&[("LOGIN_ACCOUNT_LIMIT", "2/1h")]).await;
-    door.sign_up("ann").await;
-    door.pass(30 * 60);
+    let app = App::configured(&[("LOGIN_ACCOUNT_LIMIT", "2/1h")]).await;
+    app.sign_up("ann").await;
+    let registered = app.hasher.evaluations();
+    app.advance(30 * 60);
     let mut clients = (0..).map(|number: u32| format!("198.51.{}.{}", number / 250, number % 250));
     for _ in 0..=24 {
         for _ in 0..4 {
             let client = clients.next().expect("another address");
-            door.send(login("ann", "Wrong-Horse-42").from(&client)).await;
+            app.send(login("ann", "Wrong-Horse-42").from(&client)).await;
         }
-        door.pass(60 * 60);
+        app.advance(60 * 60);
     }
-    let evaluated = door.login.hasher().evaluations() - door.login.hasher().decoys();
+    let evaluated = app.hasher.evaluations() - app.hasher.decoys() - registered;
     assert_eq!(evaluated, 2 * (24 + 1));
 }
 
 #[tokio::test]
 async fn a_reset_or_a_change_opens_a_new_window() {
-    let door = Deployment::start().await;
-    door.sign_up("ann").await;
-    exhaust(&door, "ann", ELSEWHERE).await;
-    let token = door.reset_token(&address_of("ann")).await;
-    assert_eq!(door.confirm(&token, NEW_PASSWORD).await.status, 200, "an exhausted window is no obstacle to a reset");
-    assert_eq!(door.send(login("ann", NEW_PASSWORD).from(ELSEWHERE)).await.status, 200);
+    let app = App::start().await;
+    app.sign_up("ann").await;
+    exhaust(&app, "ann", ELSEWHERE).await;
+    let token = app.reset_link(&address_of("ann")).await;
+    assert_eq!(app.confirm_reset(&token, NEW_PASSWORD).await.status, 200, "an exhausted window is no obstacle to a reset");
+    assert_eq!(app.send(login("ann", NEW_PASSWORD).from(ELSEWHERE)).await.status, 200);
 }
 
 #[tokio::test]
 async fn a_success_clears_the_accounts_window_and_never_the_clients() {
-    let door = Deployment::configured(&[("LOGIN_CLIENT_LIMIT", "25/5m")]).await;
-    door.sign_up("ann").await;
+    let app = App::configured(&[("LOGIN_CLIENT_LIMIT", "25/5m")]).await;
+    app.sign_up("ann").await;
     for _ in 0..2 {
         for _ in 0..9 {
-            door.send(login("ann", "Wrong-Horse-42").from(ELSEWHERE)).await;
+            app.send(login("ann", "Wrong-Horse-42").from(ELSEWHERE)).await;
         }
-        assert!(may_log_in(&door, ELSEWHERE).await);
+        assert!(may_log_in(&app, ELSEWHERE).await);
     }
     let mut answers = Vec::new();
     for _ in 0..6 {
-        answers.push(door.send(login("ann", PASSWORD).from(ELSEWHERE)).await.status);
+        answers.push(app.send(login("ann", PASSWORD).from(ELSEWHERE)).await.status);
     }
     assert_eq!(answers, [200, 200, 200, 200, 200, 429]);
 }
 
 #[tokio::test]
 async fn the_owner_logs_in_from_a_known_network_while_an_attacker_exhausts_the_window() {
-    let door = Deployment::start().await;
-    door.sign_up("ann").await;
-    assert!(may_log_in(&door, OWNERS_NETWORK).await);
-    exhaust(&door, "ann", ELSEWHERE).await;
-    assert!(!may_log_in(&door, ELSEWHERE).await && !may_log_in(&door, "203.0.113.1").await);
-    assert!(may_log_in(&door, OWNERS_NETWORK).await && may_log_in(&door, "192.0.2.250").await, "a /24 is one network");
+    let app = App::start().await;
+    app.sign_up("ann").await;
+    assert!(may_log_in(&app, OWNERS_NETWORK).await);
+    exhaust(&app, "ann", ELSEWHERE).await;
+    assert!(!may_log_in(&app, ELSEWHERE).await && !may_log_in(&app, "203.0.113.1").await);
+    assert!(may_log_in(&app, OWNERS_NETWORK).await && may_log_in(&app, "192.0.2.250").await, "a /24 is one network");
     // And a guesser in that network finds a window of its own, which the owner's other networks do not share.
-    door.send(login("ann", PASSWORD).from("2001:db8:1:2::3")).await;
-    exhaust(&door, "ann", OWNERS_NETWORK).await;
-    assert!(!may_log_in(&door, OWNERS_NETWORK).await);
+    app.send(login("ann", PASSWORD).from("2001:db8:1:2::3")).await;
+    exhaust(&app, "ann", OWNERS_NETWORK).await;
+    assert!(!may_log_in(&app, OWNERS_NETWORK).await);
 }
 
 #[tokio::test]
 async fn an_account_knows_at_most_eight_networks_each_for_thirty_days() {
-    let door = Deployment::start().await;
-    door.sign_up("ann").await;
+    let app = App::start().await;
+    app.sign_up("ann").await;
     for network in 0..10 {
-        assert!(may_log_in(&door, &format!("10.0.{network}.1")).await);
-        door.pass(1);
+        assert!(may_log_in(&app, &format!("10.0.{network}.1")).await);
+        app.advance(1);
     }
-    let known: Vec<String> = door.operator.account("ann").await["networks"].as_m().expect("networks").keys().cloned().collect();
+    let known: Vec<String> = app.operator.account("ann").await["networks"].as_m().expect("networks").keys().cloned().collect();
     assert_eq!(known.len(), 8);
     assert!(!known.contains(&"10.0.0.0/24".to_owned()) && known.contains(&"10.0.9.0/24".to_owned()));
-    exhaust(&door, "ann", ELSEWHERE).await;
-    assert!(!may_log_in(&door, "10.0.0.1").await && may_log_in(&door, "10.0.2.1").await);
+    exhaust(&app, "ann", ELSEWHERE).await;
+    assert!(!may_log_in(&app, "10.0.0.1").await && may_log_in(&app, "10.0.2.1").await);
 
-    door.pass(30 * 24 * 60 * 60 + 60);
-    exhaust(&door, "ann", ELSEWHERE).await;
-    assert!(!may_log_in(&door, "10.0.9.1").await, "what was not seen for thirty days is nobody's");
-    door.pass(15 * 60);
-    assert!(may_log_in(&door, "2001:db8:1:2::3").await);
-    let known: Vec<String> = door.operator.account("ann").await["networks"].as_m().expect("networks").keys().cloned().collect();
+    app.advance(30 * 24 * 60 * 60 + 60);
+    exhaust(&app, "ann", ELSEWHERE).await;
+    assert!(!may_log_in(&app, "10.0.9.1").await, "what was not seen for thirty days is nobody's");
+    app.advance(15 * 60);
+    assert!(may_log_in(&app, "2001:db8:1:2::3").await);
+    let known: Vec<String> = app.operator.account("ann").await["networks"].as_m().expect("networks").keys().cloned().collect();
     assert_eq!(known, ["2001:db8:1::/48"]);
 }
 
 #[tokio::test]
 async fn a_client_is_an_ipv4_address_or_a_64_of_ipv6() {
-    let door = Deployment::configured(&[("LOGIN_CLIENT_LIMIT", "2/5m")]).await;
-    let knocks = async |client: &str| door.send(login("nobody", "Wrong-Horse-42").from(client)).await.status;
+    let app = App::configured(&[("LOGIN_CLIENT_LIMIT", "2/5m")]).await;
+    let knocks = async |client: &str| app.send(login("nobody", "Wrong-Horse-42").from(client)).await.status;
     for (clients, statuses) in [
         (["2001:db8:1:2::1", "2001:db8:1:2:ffff::2", "2001:db8:1:2:0:1::3", "2001:db8:1:3::1"], [401, 401, 429, 401]),
         (["192.0.2.1", "192.0.2.1", "::ffff:192.0.2.1", "192.0.2.2"], [401, 401, 429, 401]),
@@ -140,10 +141,10 @@ async fn a_client_is_an_ipv4_address_or_a_64_of_ipv6() {
 async fn forwarded_addresses_are_believed_as_far_as_configured_and_no_further() {
     let knock = |forwarded: &str| login("nobody", "Wrong-Horse-42").from("198.51.100.9").header("X-Forwarded-For", forwarded);
     let statuses = async |hops: &str, forwarded: [&str; 3]| {
-        let door = Deployment::configured(&[("LOGIN_CLIENT_LIMIT", "2/5m"), ("TRUSTED_PROXY_HOPS", hops)]).await;
+        let app = App::configured(&[("LOGIN_CLIENT_LIMIT", "2/5m"), ("TRUSTED_PROXY_HOPS", hops)]).await;
         let mut statuses = Vec::new();
         for forwarded in forwarded {
-            statuses.push(door.send(knock(forwarded)).await.status);
+            statuses.push(app.send(knock(forwarded)).await.status);
         }
         statuses
     };
@@ -155,16 +156,36 @@ async fn forwarded_addresses_are_believed_as_far_as_configured_and_no_further() 
 }
 
 #[tokio::test]
+async fn a_request_that_came_past_the_proxy_is_refused_before_it_counts() {
+    const SECRET: &str = "0123456789abcdef0123456789abcdef";
+    let settings = [("LOGIN_CLIENT_LIMIT", "1/5m"), ("TRUSTED_PROXY_HOPS", "1"), ("PROXY_SECRET", SECRET)];
+    let app = App::configured(&settings).await;
+    let forwarded = "203.0.113.1, 198.51.100.9";
+    for path in doorward_functions::paths() {
+        for method in ["GET", "HEAD", "POST", "PUT", "OPTIONS"] {
+            for headers in [&[][..], &[""], &[&SECRET[1..]], &["0123456789abcdef0123456789abcdeF"]] {
+                let past = headers.iter().fold(request(method, path), |past, sent| past.header("X-Doorward-Proxy-Secret", sent));
+                let refused = app.send(past.header("X-Forwarded-For", forwarded)).await;
+                assert_eq!(refused.status, 403, "{method} {path}");
+                assert!(method == "HEAD" || refused.json() == json!({ "detail": "Request was refused." }), "{method} {path}: {}", refused.body);
+            }
+        }
+    }
+    let knock = || login("nobody", "Wrong-Horse-42").header("X-Forwarded-For", forwarded).header("X-Doorward-Proxy-Secret", SECRET);
+    assert_eq!([app.send(knock()).await.status, app.send(knock()).await.status], [401, 429]);
+}
+
+#[tokio::test]
 async fn a_client_over_its_limit_is_told_and_costs_no_hash() {
-    let door = Deployment::configured(&[("LOGIN_CLIENT_LIMIT", "1/5m")]).await;
-    door.sign_up("ann").await;
-    door.pass(17);
-    door.send(login("ann", "Wrong-Horse-42")).await;
-    let refused: Response = door.send(login("ann", PASSWORD)).await;
+    let app = App::configured(&[("LOGIN_CLIENT_LIMIT", "1/5m")]).await;
+    app.sign_up("ann").await;
+    app.advance(17);
+    app.send(login("ann", "Wrong-Horse-42")).await;
+    let refused: Response = app.send(login("ann", PASSWORD)).await;
     assert_eq!(refused.status, 429);
     assert_eq!(refused.json(), json!({ "detail": "Request was throttled. Expected available in 282 seconds." }));
     assert_eq!(refused.headers["retry-after"], "282");
-    assert_eq!(door.login.hasher().evaluations(), 1);
+    assert_eq!(app.hasher.evaluations(), 2, "the registration and the first login");
 }
 
 #[tokio::test]
@@ -177,38 +198,43 @@ async fn every_endpoint_that_anyone_can_reach_has_a_limit_per_client() {
         ("CONFIRM_CLIENT_LIMIT", "/api/password_reset/confirm/"),
         ("CHANGE_CLIENT_LIMIT", "/api/change_password/"),
     ] {
-        let door = Deployment::configured(&[(variable, "1/5m")]).await;
-        let session = door.newcomer_from("ann", "192.0.2.77").await;
+        let app = App::configured(&[(variable, "1/5m")]).await;
+        let owner = "192.0.2.77";
+        app.send(register("ann", &address_of("ann")).from(owner)).await;
+        let session = app.send(login("ann", PASSWORD).from(owner)).await.text("token");
         let body = json!({ "username": "bob", "email": "bob@example.com", "password": PASSWORD, "token": "x", "old_password": "x", "new_password": NEW_PASSWORD });
-        let asked = |client: &str| -> Request { doorward_kit::event::post(path, &body).token(&session).from(client) };
-        assert_ne!(door.send(asked(ELSEWHERE)).await.status, 429, "{path}");
-        assert_eq!(door.send(asked(ELSEWHERE)).await.status, 429, "{path}");
-        assert_ne!(door.send(asked("203.0.113.5")).await.status, 429, "{path}");
+        let asked = |client: &str| -> Request { doorward_kit::requests::post(path, &body).token(&session).from(client) };
+        assert_ne!(app.send(asked(ELSEWHERE)).await.status, 429, "{path}");
+        assert_eq!(app.send(asked(ELSEWHERE)).await.status, 429, "{path}");
+        assert_ne!(app.send(asked("203.0.113.5")).await.status, 429, "{path}");
     }
 }
 
 #[tokio::test]
 async fn guessing_the_old_password_with_a_session_is_bounded_too() {
-    let door = Deployment::start().await;
-    let session = door.newcomer("ann").await;
+    let app = App::start().await;
+    let session = app.sign_up("ann").await.login().await;
     for _ in 0..10 {
-        assert_eq!(door.change(&session, "Wrong-Horse-42", NEW_PASSWORD).await.json(), json!({ "error": "Incorrect old password." }));
+        assert_eq!(
+            app.change_password(&session, "Wrong-Horse-42", NEW_PASSWORD).await.json(),
+            json!({ "error": "Incorrect old password." })
+        );
     }
-    let refused = door.change(&session, PASSWORD, NEW_PASSWORD).await;
+    let refused = app.change_password(&session, PASSWORD, NEW_PASSWORD).await;
     assert_eq!(refused.status, 429);
-    assert!(door.lets_pass(&session).await);
-    door.pass(15 * 60);
-    assert_eq!(door.change(&session, PASSWORD, NEW_PASSWORD).await.status, 200);
+    assert!(app.lets_pass(&session).await);
+    app.advance(15 * 60);
+    assert_eq!(app.change_password(&session, PASSWORD, NEW_PASSWORD).await.status, 200);
 }
 
 #[tokio::test]
 async fn every_limit_is_configuration() {
-    let door = Deployment::configured(&[("LOGIN_ACCOUNT_LIMIT", "1/1m"), ("CHANGE_ACCOUNT_LIMIT", "1/1m")]).await;
-    let session = door.newcomer("ann").await;
-    assert_eq!(door.send(login("ann", "Wrong-Horse-42").from(ELSEWHERE)).await.status, 401);
-    assert!(!may_log_in(&door, ELSEWHERE).await);
-    assert_eq!(door.change(&session, "Wrong-Horse-42", NEW_PASSWORD).await.status, 400);
-    assert_eq!(door.change(&session, PASSWORD, NEW_PASSWORD).await.status, 429);
-    door.pass(60);
-    assert!(may_log_in(&door, ELSEWHERE).await);
+    let app = App::configured(&[("LOGIN_ACCOUNT_LIMIT", "1/1m"), ("CHANGE_ACCOUNT_LIMIT", "1/1m")]).await;
+    let session = app.sign_up("ann").await.login().await;
+    assert_eq!(app.send(login("ann", "Wrong-Horse-42").from(ELSEWHERE)).await.status, 401);
+    assert!(!may_log_in(&app, ELSEWHERE).await);
+    assert_eq!(app.change_password(&session, "Wrong-Horse-42", NEW_PASSWORD).await.status, 400);
+    assert_eq!(app.change_password(&session, PASSWORD, NEW_PASSWORD).await.status, 429);
+    app.advance(60);
+    assert!(may_log_in(&app, ELSEWHERE).await);
 }

@@ -1,134 +1,133 @@
 //! Promises 4 and 5: a changed password ends sessions at once; sessions are their holders' alone, and expire.
 
 use doorward_kit::{
-    Deployment, Response,
-    deeds::{NEW_PASSWORD, PASSWORD, address_of},
-    event::{post, request},
+    App, Response,
+    requests::{NEW_PASSWORD, PASSWORD, address_of, post, request},
 };
 use serde_json::json;
 
-async fn three_sessions(door: &Deployment) -> [String; 3] {
-    door.sign_up("ann").await;
-    [door.sign_in("ann", PASSWORD).await, door.sign_in("ann", PASSWORD).await, door.sign_in("ann", PASSWORD).await]
+async fn three_sessions(app: &App) -> [String; 3] {
+    app.sign_up("ann").await;
+    [app.login("ann", PASSWORD).await, app.login("ann", PASSWORD).await, app.login("ann", PASSWORD).await]
 }
 
-async fn alive(door: &Deployment, sessions: &[String; 3]) -> [bool; 3] {
-    [door.lets_pass(&sessions[0]).await, door.lets_pass(&sessions[1]).await, door.lets_pass(&sessions[2]).await]
+async fn alive(app: &App, sessions: &[String; 3]) -> [bool; 3] {
+    [app.lets_pass(&sessions[0]).await, app.lets_pass(&sessions[1]).await, app.lets_pass(&sessions[2]).await]
 }
 
 /// What a protected endpoint says to a token, without changing anything if it is good.
-async fn asks(door: &Deployment, authorization: &str) -> Response {
-    door.send(post("/api/change_password/", &json!({})).header("Authorization", authorization)).await
+async fn asks(app: &App, authorization: &str) -> Response {
+    app.send(post("/api/change_password/", &json!({})).header("Authorization", authorization)).await
 }
 
 #[tokio::test]
 async fn a_change_ends_all_sessions_but_the_one_that_made_it() {
-    let door = Deployment::start().await;
-    let sessions = three_sessions(&door).await;
-    assert_eq!(alive(&door, &sessions).await, [true; 3]);
-    assert_eq!(door.change(&sessions[1], PASSWORD, NEW_PASSWORD).await.status, 200);
-    assert_eq!(alive(&door, &sessions).await, [false, true, false]);
-    let refused = asks(&door, &format!("Token {}", sessions[0])).await;
+    let app = App::start().await;
+    let sessions = three_sessions(&app).await;
+    assert_eq!(alive(&app, &sessions).await, [true; 3]);
+    assert_eq!(app.change_password(&sessions[1], PASSWORD, NEW_PASSWORD).await.status, 200);
+    assert_eq!(alive(&app, &sessions).await, [false, true, false]);
+    let refused = asks(&app, &format!("Token {}", sessions[0])).await;
     assert_eq!((refused.status, refused.json()), (401, json!({ "detail": "Invalid token." })));
-    assert_eq!(asks(&door, &format!("Token {}", sessions[1])).await.status, 400);
+    assert_eq!(asks(&app, &format!("Token {}", sessions[1])).await.status, 400);
 }
 
 #[tokio::test]
 async fn a_reset_ends_every_session() {
-    let door = Deployment::start().await;
-    let sessions = three_sessions(&door).await;
-    let token = door.reset_token(&address_of("ann")).await;
-    assert_eq!(alive(&door, &sessions).await, [true; 3], "asking for a link ends nothing");
-    assert_eq!(door.confirm(&token, NEW_PASSWORD).await.status, 200);
-    assert_eq!(alive(&door, &sessions).await, [false; 3]);
+    let app = App::start().await;
+    let sessions = three_sessions(&app).await;
+    let token = app.reset_link(&address_of("ann")).await;
+    assert_eq!(alive(&app, &sessions).await, [true; 3], "asking for a link ends nothing");
+    assert_eq!(app.confirm_reset(&token, NEW_PASSWORD).await.status, 200);
+    assert_eq!(alive(&app, &sessions).await, [false; 3]);
 }
 
 #[tokio::test]
 async fn logout_ends_one_session_and_logout_all_ends_all() {
-    let door = Deployment::start().await;
-    let sessions = three_sessions(&door).await;
-    assert_eq!(door.log_out(&sessions[0]).await.status, 200);
-    assert_eq!(alive(&door, &sessions).await, [false, true, true]);
-    assert_eq!(door.log_out(&sessions[0]).await.status, 401, "ended is ended");
-    assert_eq!(door.log_out_everywhere(&sessions[1]).await.status, 200);
-    assert_eq!(alive(&door, &sessions).await, [false; 3]);
-    let fresh = door.sign_in("ann", PASSWORD).await;
-    assert!(door.lets_pass(&fresh).await);
+    let app = App::start().await;
+    let sessions = three_sessions(&app).await;
+    assert_eq!(app.logout(&sessions[0]).await.status, 200);
+    assert_eq!(alive(&app, &sessions).await, [false, true, true]);
+    assert_eq!(app.logout(&sessions[0]).await.status, 401, "ended is ended");
+    assert_eq!(app.logout_all(&sessions[1]).await.status, 200);
+    assert_eq!(alive(&app, &sessions).await, [false; 3]);
+    let fresh = app.login("ann", PASSWORD).await;
+    assert!(app.lets_pass(&fresh).await);
 }
 
 #[tokio::test]
 async fn ending_ones_sessions_ends_nobody_elses() {
-    let door = Deployment::start().await;
-    let (ann, bob) = (door.newcomer("ann").await, door.newcomer("bob").await);
-    door.change(&ann, PASSWORD, NEW_PASSWORD).await;
-    door.log_out_everywhere(&ann).await;
-    assert!(!door.lets_pass(&ann).await && door.lets_pass(&bob).await);
+    let app = App::start().await;
+    let (ann, bob) = (app.sign_up("ann").await.login().await, app.sign_up("bob").await.login().await);
+    app.change_password(&ann, PASSWORD, NEW_PASSWORD).await;
+    app.logout_all(&ann).await;
+    assert!(!app.lets_pass(&ann).await && app.lets_pass(&bob).await);
 }
 
 #[tokio::test]
 async fn a_session_expires_thirty_days_after_its_login_however_much_it_is_used() {
-    let door = Deployment::start().await;
-    let session = door.newcomer("ann").await;
+    let app = App::start().await;
+    let session = app.sign_up("ann").await.login().await;
     let day = 24 * 60 * 60;
     for _ in 0..29 {
-        door.pass(day);
-        assert!(door.lets_pass(&session).await);
+        app.advance(day);
+        assert!(app.lets_pass(&session).await);
     }
-    let before = door.everything().await;
-    door.pass(day - 1);
-    assert!(door.lets_pass(&session).await);
-    assert_eq!(door.everything().await, before, "a check writes nothing");
-    door.pass(1);
-    assert!(!door.lets_pass(&session).await);
-    assert_eq!(asks(&door, &format!("Token {session}")).await.json(), json!({ "detail": "Invalid token." }));
+    let before = app.everything().await;
+    app.advance(day - 1);
+    assert!(app.lets_pass(&session).await);
+    assert_eq!(app.everything().await, before, "a check writes nothing");
+    app.advance(1);
+    assert!(!app.lets_pass(&session).await);
+    assert_eq!(asks(&app, &format!("Token {session}")).await.json(), json!({ "detail": "Invalid token." }));
 }
 
 #[tokio::test]
 async fn the_answer_says_when_the_session_expires() {
-    let door = Deployment::configured(&[("SESSION_LIFETIME", "1h")]).await;
-    door.sign_up("ann").await;
-    let answer = door.send(doorward_kit::deeds::login("ann", PASSWORD)).await;
+    let app = App::configured(&[("SESSION_LIFETIME", "1h")]).await;
+    app.sign_up("ann").await;
+    let answer = app.send(doorward_kit::requests::login("ann", PASSWORD)).await;
     assert_eq!(answer.text("expires_at"), "2026-01-01T13:00:01Z");
-    door.pass(3600);
-    assert!(!door.lets_pass(&answer.text("token")).await);
+    app.advance(3600);
+    assert!(!app.lets_pass(&answer.text("token")).await);
 }
 
 #[tokio::test]
 async fn the_emergency_lever_ends_sessions_and_links_older_than_it() {
-    let (database, url) = doorward_kit::deployment::fresh_store().await;
-    let before = Deployment::over(database.clone(), &url, &[]).await;
-    let session = before.newcomer("ann").await;
-    let link = before.reset_token(&address_of("ann")).await;
-    let pulled = Deployment::over(database, &url, &[("SESSIONS_NOT_BEFORE", "2026-01-01T12:10:00Z")]).await;
-    pulled.pass(10);
+    let (database, url) = doorward_kit::app::fresh_store().await;
+    let before = App::over(database.clone(), &url, &[]).await;
+    let session = before.sign_up("ann").await.login().await;
+    let link = before.reset_link(&address_of("ann")).await;
+    let pulled = App::over(database, &url, &[("SESSIONS_NOT_BEFORE", "2026-01-01T12:10:00Z")]).await;
+    pulled.advance(10);
     assert!(before.lets_pass(&session).await && before.validate(&link).await.status == 200);
     assert!(!pulled.lets_pass(&session).await);
     assert_eq!(asks(&pulled, &format!("Token {session}")).await.status, 401);
-    assert_eq!((pulled.validate(&link).await.status, pulled.confirm(&link, NEW_PASSWORD).await.status), (404, 404));
-    pulled.pass(600);
-    let fresh = pulled.sign_in("ann", PASSWORD).await;
+    assert_eq!((pulled.validate(&link).await.status, pulled.confirm_reset(&link, NEW_PASSWORD).await.status), (404, 404));
+    pulled.advance(600);
+    let fresh = pulled.login("ann", PASSWORD).await;
     assert!(pulled.lets_pass(&fresh).await);
 }
 
 #[tokio::test]
 async fn token_and_bearer_are_the_same_in_any_case() {
-    let door = Deployment::start().await;
-    let session = door.newcomer("ann").await;
+    let app = App::start().await;
+    let session = app.sign_up("ann").await.login().await;
     let answers = [format!("Token {session}"), format!("Bearer {session}"), format!("bEaReR \t {session} ")];
     for header in &answers {
-        assert_eq!(asks(&door, header).await, asks(&door, &answers[0]).await);
+        assert_eq!(asks(&app, header).await, asks(&app, &answers[0]).await);
         let question = json!({ "version": "2.0", "headers": { "Authorization": header } });
-        assert_eq!(door.authorize(question).await["isAuthorized"], true);
+        assert_eq!(app.authorize(question).await["isAuthorized"], true);
     }
-    assert_eq!(asks(&door, &answers[0]).await.status, 400, "signed in, and told which fields are missing");
+    assert_eq!(asks(&app, &answers[0]).await.status, 400, "signed in, and told which fields are missing");
     let mangled: String = session.chars().map(|char| if char.is_lowercase() { char.to_ascii_uppercase() } else { char }).collect();
-    assert_eq!(asks(&door, &format!("Token {mangled}")).await.status, 401, "the token itself has a case");
+    assert_eq!(asks(&app, &format!("Token {mangled}")).await.status, 401, "the token itself has a case");
 }
 
 #[tokio::test]
 async fn every_login_has_a_session_of_its_own_with_256_random_bits() {
-    let door = Deployment::start().await;
-    let sessions = three_sessions(&door).await;
+    let app = App::start().await;
+    let sessions = three_sessions(&app).await;
     let mut secrets: Vec<Vec<u8>> = sessions.iter().map(|session| doorward_kit::store::token_bytes(session)[16..].to_vec()).collect();
     assert!(secrets.iter().all(|secret| secret.len() == 32));
     secrets.dedup();
@@ -138,21 +137,21 @@ async fn every_login_has_a_session_of_its_own_with_256_random_bits() {
 #[tokio::test]
 async fn a_session_read_under_an_older_epoch_opens_nothing_though_its_item_is_there() {
     // What a login that raced a change leaves behind: a session of the epoch before.
-    let door = Deployment::start().await;
-    let sessions = three_sessions(&door).await;
-    door.change(&sessions[0], PASSWORD, NEW_PASSWORD).await;
-    let items = door.operator.items_of("ann").await;
+    let app = App::start().await;
+    let sessions = three_sessions(&app).await;
+    app.change_password(&sessions[0], PASSWORD, NEW_PASSWORD).await;
+    let items = app.operator.items_of("ann").await;
     let left = items.iter().filter(|item| item["sk"].as_s().is_ok_and(|key| key.starts_with("session#"))).count();
     assert_eq!(left, 3, "nothing has cleared them away");
-    assert_eq!(alive(&door, &sessions).await, [true, false, false]);
+    assert_eq!(alive(&app, &sessions).await, [true, false, false]);
 }
 
 #[tokio::test]
 async fn an_account_switched_off_signs_nobody_in() {
-    let door = Deployment::start().await;
-    let session = door.newcomer("ann").await;
-    door.operator.set_active("ann", false).await;
-    assert!(!door.lets_pass(&session).await);
-    assert_eq!(asks(&door, &format!("Token {session}")).await.json(), json!({ "detail": "User inactive or deleted." }));
-    assert_eq!(door.send(request("POST", "/api/logout_all/").token(&session)).await.status, 401);
+    let app = App::start().await;
+    let session = app.sign_up("ann").await.login().await;
+    app.operator.set_active("ann", false).await;
+    assert!(!app.lets_pass(&session).await);
+    assert_eq!(asks(&app, &format!("Token {session}")).await.json(), json!({ "detail": "User inactive or deleted." }));
+    assert_eq!(app.send(request("POST", "/api/logout_all/").token(&session)).await.status, 401);
 }

@@ -1,0 +1,30 @@
+//! `check-settings`: whether functions would start with these environments. It makes no call and is not deployed.
+//!
+//! Standard input is JSON, an object of variables for each function: `{"login": {"SESSION_LIFETIME": "400d", …}, …}`. Every complaint is a line
+//! `function: complaint`, which names a variable and what it must be, never its value. The exit code is 1 where there is a complaint, and 2 where
+//! the input is not such an object.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Read as _, Write as _},
+    process::ExitCode,
+};
+
+fn main() -> io::Result<ExitCode> {
+    let mut input = String::new();
+    io::stdin().read_to_string(&mut input)?;
+    let environments: BTreeMap<String, BTreeMap<String, String>> = match serde_json::from_str(&input) {
+        Ok(environments) => environments,
+        // What serde says may quote a value.
+        Err(error) => {
+            let (line, column) = (error.line(), error.column());
+            writeln!(io::stderr(), "check-settings: line {line} column {column}: not an object of variables for each function")?;
+            return Ok(ExitCode::from(2));
+        }
+    };
+    let complaints = doorward_functions::complaints(environments);
+    for complaint in &complaints {
+        writeln!(io::stdout(), "{complaint}")?;
+    }
+    Ok(if complaints.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

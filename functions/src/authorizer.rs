@@ -1,0 +1,108 @@
+//! A Lambda authorizer for the user's own APIs: REST (token and request) and HTTP (format 2.0, simple answers).
+//!
+//! A request with a valid session passes, and the API behind gets `account_id` and `username` as context. One consistent read a call: with the
+//! authorizer's result cache off (`AuthorizerResultTtlInSeconds: 0`) a session ends here the moment it ends anywhere.
+
+use std::{collections::HashMap, time::Duration};
+
+use doorward::{
+    clock::Clock,
+    fault::Fault,
+    http::credentials_of,
+    session::{Checked, Sessions, SignedIn},
+    store::{Store, Table},
+    token::Token,
+};
+use lambda_runtime::Error;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{Function, Handler, Wiring};
+
+pub struct Authorizer {
+    store: Store,
+    sessions: Sessions,
+    clock: Clock,
+}
+
+/// What an API asks, in any of the three formats.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Question {
+    version: Option<String>,
+    #[serde(default)]
+    headers: Option<HashMap<String, Option<String>>>,
+    authorization_token: Option<String>,
+    method_arn: Option<String>,
+}
+
+impl Question {
+    fn header(&self) -> Option<&str> {
+        let named = self.headers.iter().flatten().find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+        named.and_then(|(_, value)| value.as_deref()).or(self.authorization_token.as_deref())
+    }
+}
+
+impl Function for Authorizer {
+    const NAME: &str = "authorizer";
+    const TABLES: &[Table] = &[Table::Accounts];
+
+    fn new(wiring: &mut Wiring) -> Self {
+        Self { sessions: wiring.sessions(), store: wiring.store.clone(), clock: wiring.clock.clone() }
+    }
+}
+
+impl Handler for Authorizer {
+    type Event = Question;
+    type Answer = Value;
+
+    async fn handle(&self, question: Question, _: Duration) -> Result<Value, Error> {
+        Ok(self.decide(&question).await?)
+    }
+}
+
+impl Authorizer {
+    /// Decides whether a request passes. A fault is an error, to which the API answers 500.
+    pub async fn decide(&self, question: &Question) -> Result<Value, Fault> {
+        let signed_in = match question.header().and_then(|header| credentials_of(header.as_bytes()).ok()) {
+            Some(token) => match self.sessions.check(&self.store, Token::parse(token), self.clock.now()).await? {
+                Checked::SignedIn(signed_in) => Some(*signed_in),
+                Checked::Not(_) => None,
+            },
+            None => None,
+        };
+        tracing::info!(outcome = if signed_in.is_some() { "ok" } else { "unauthenticated" }, "answered");
+        let simple = question.version.as_deref() == Some("2.0");
+        Ok(if simple { simple_answer(signed_in.as_ref()) } else { policy_answer(question, signed_in.as_ref()) })
+    }
+}
+
+fn context(signed_in: &SignedIn) -> Value {
+    json!({ "account_id": signed_in.account.id.to_string(), "username": signed_in.account.username.as_str() })
+}
+
+fn simple_answer(signed_in: Option<&SignedIn>) -> Value {
+    match signed_in {
+        Some(signed_in) => json!({ "isAuthorized": true, "context": context(signed_in) }),
+        None => json!({ "isAuthorized": false }),
+    }
+}
+
+/// The policy speaks of every method of the API's stage: API Gateway may apply a cached one to another method than the one that asked.
+fn policy_answer(question: &Question, signed_in: Option<&SignedIn>) -> Value {
+    let arn = question.method_arn.as_deref().unwrap_or_default();
+    let stage: Vec<&str> = arn.splitn(3, '/').take(2).collect();
+    let resource = if stage.len() == 2 { format!("{}/*", stage.join("/")) } else { "*".to_owned() };
+    let effect = if signed_in.is_some() { "Allow" } else { "Deny" };
+    let mut answer = json!({
+        "principalId": signed_in.map_or_else(|| "nobody".to_owned(), |signed_in| signed_in.account.id.to_string()),
+        "policyDocument": {
+            "Version": "2012-10-17",
+            "Statement": [{ "Action": "execute-api:Invoke", "Effect": effect, "Resource": resource }],
+        },
+    });
+    if let (Some(signed_in), Some(answer)) = (signed_in, answer.as_object_mut()) {
+        answer.insert("context".to_owned(), context(signed_in));
+    }
+    answer
+}

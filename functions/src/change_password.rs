@@ -1,0 +1,139 @@
+//! POST `/api/change_password/`: replaces a password that is known.
+
+use std::sync::Arc;
+
+use doorward::{
+    account::Account,
+    change::Changed,
+    clock::{Clock, Timestamp},
+    config::span,
+    entropy::Entropy,
+    http::{self, Answer, Field, Fields, Form, Refusal, Request},
+    limit::{Attempt, CHANGE_ACCOUNT, ClientLimit, Limit, change_subject},
+    metric::Metric,
+    outbox::{ChangeKind, Notice},
+    password::{AcceptedPassword, Hasher, Policy, TypedPassword, Verdict},
+    session::{NotSignedIn, Sessions},
+    store::{Store, Table},
+};
+use serde::Serialize;
+
+use crate::{Endpoint, Function, Wiring};
+
+pub struct ChangePassword {
+    store: Store,
+    hasher: Arc<Hasher>,
+    policy: Policy,
+    sessions: Sessions,
+    client_limit: ClientLimit,
+    account_limit: Limit,
+    clock: Clock,
+    entropy: Entropy,
+}
+
+struct ChangeBody {
+    old_password: TypedPassword,
+    new_password: TypedPassword,
+}
+
+#[derive(Serialize)]
+struct ChangeAnswer {
+    message: &'static str,
+}
+
+impl ChangePassword {
+    /// Counts an attempt, so that the holder of a session cannot guess its password without bound. They are told of the limit, as the account
+    /// is no secret to them.
+    async fn admit(&self, account: &Account, now: Timestamp) -> Result<(), Refusal> {
+        let window = self.account_limit.window(CHANGE_ACCOUNT, &change_subject(account), now);
+        match self.store.count(&window).await? {
+            Attempt::Granted => Ok(()),
+            Attempt::Refused => {
+                Metric::CHANGES_LIMITED.count();
+                Err(Refusal::Throttled { retry_after: window.ends_in(now) })
+            }
+        }
+    }
+}
+
+impl Function for ChangePassword {
+    const NAME: &str = "change-password";
+    const TABLES: &[Table] = &[Table::Accounts, Table::Limits, Table::Outbox];
+
+    fn new(wiring: &mut Wiring) -> Self {
+        Self {
+            hasher: wiring.hasher(),
+            policy: Policy::configured(&mut wiring.settings),
+            sessions: wiring.sessions(),
+            client_limit: ClientLimit::configured(
+                &mut wiring.settings,
+                "change-client",
+                "CHANGE_CLIENT_LIMIT",
+                Limit::new(60, span::minutes(5)),
+                Metric::CHANGES_LIMITED,
+            ),
+            account_limit: Limit::configured(&mut wiring.settings, "CHANGE_ACCOUNT_LIMIT", Limit::new(10, span::minutes(15))),
+            store: wiring.store.clone(),
+            clock: wiring.clock.clone(),
+            entropy: wiring.entropy.clone(),
+        }
+    }
+}
+
+impl Endpoint for ChangePassword {
+    const ROUTES: &[&str] = &["/api/change_password/"];
+    const PROTECTED: bool = true;
+
+    async fn authenticate(&self, request: &Request) -> Result<(), Refusal> {
+        self.sessions.authenticate(&self.store, request, self.clock.now()).await.map(drop)
+    }
+
+    async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
+        let now = self.clock.now();
+        let signed_in = self.sessions.authenticate(&self.store, &request, now).await?;
+        let body = ChangeBody::read(request.form()?, &self.policy)?;
+        self.client_limit.admit(&self.store, request.client, now).await?;
+        let account = &signed_in.account;
+        self.admit(account, now).await?;
+
+        match self.hasher.verify(body.old_password, account.login_password().cloned()).await? {
+            Verdict::Right { .. } => {}
+            refused => {
+                if let Verdict::Refused(reason) = refused {
+                    tracing::warn!(account = %account.id, reason = reason.name(), "stored hash refused");
+                }
+                Metric::CHANGES_REFUSED.count();
+                return Err(Refusal::OldPassword);
+            }
+        }
+        let accepted = AcceptedPassword::new(body.new_password, &self.policy, account.username.as_str(), account.email.as_str())
+            .map_err(|violations| Refusal::violations("new_password", &violations))?;
+        let password = self.hasher.hash(accepted).await?;
+        let notice = Notice {
+            id: self.entropy.uuid(now),
+            account: account.id,
+            email: account.email.clone(),
+            kind: ChangeKind::Changed,
+            changed_at: now,
+            caller: request.caller().in_language(account.language()),
+        };
+        match self.store.change_password(account, &signed_in.token.digest(), &password, &notice, now).await? {
+            Changed::Now => {
+                Metric::PASSWORDS_CHANGED.count();
+                Ok(http::ok(&ChangeAnswer { message: "Password changed successfully." }))
+            }
+            // Something ended this session meanwhile. The client is told what is true now.
+            Changed::Overtaken => Err(NotSignedIn::Invalid.into()),
+        }
+    }
+}
+
+impl ChangeBody {
+    fn read(form: Form, policy: &Policy) -> Result<Self, Refusal> {
+        let mut fields = Fields::of(form);
+        let old_password = fields.take_checked("old_password", Field::Verbatim, None);
+        let new_password = fields.take_checked("new_password", Field::Verbatim, Some(policy.max_length));
+        let (old_password, new_password) = fields.finish(old_password.zip(new_password))?;
+        Ok(Self { old_password: TypedPassword::from(old_password), new_password: TypedPassword::from(new_password) })
+    }
+}

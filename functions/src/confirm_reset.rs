@@ -1,0 +1,186 @@
+//! GET and POST `/api/password_reset/confirm/`: replaces a password that was forgotten.
+//!
+//! GET shows a page with a form and spends nothing, however often a mail scanner opens it. POST spends the link, and answers JSON to programs and
+//! a page to the form.
+
+use std::sync::Arc;
+
+use doorward::{
+    clock::Clock,
+    config::span,
+    entropy::Entropy,
+    http::{self, Answer, Field, FieldErrors, Fields, Form, Method, Reader, Refusal, Request},
+    limit::{ClientLimit, Limit},
+    metric::Metric,
+    outbox::{ChangeKind, Notice},
+    page::{Page, Pages},
+    password::{AcceptedPassword, Hasher, Policy, TypedPassword},
+    reset::{ResetLinks, Spent},
+    store::{Store, Table},
+    token::{Reset, Token},
+};
+use serde::Serialize;
+
+use crate::{Endpoint, Function, PageRole, Wiring};
+
+pub struct ConfirmReset {
+    store: Store,
+    hasher: Arc<Hasher>,
+    policy: Policy,
+    links: ResetLinks,
+    client_limit: ClientLimit,
+    page_limit: ClientLimit,
+    pages: Pages,
+    clock: Clock,
+    entropy: Entropy,
+}
+
+struct ConfirmBody {
+    password: TypedPassword,
+    token: Option<Token<Reset>>,
+}
+
+#[derive(Serialize)]
+struct ConfirmAnswer {
+    status: &'static str,
+}
+
+impl ConfirmReset {
+    async fn api(&self, request: &Request) -> Result<Answer, Refusal> {
+        if request.method != Method::POST {
+            return self.show(request).await;
+        }
+        self.confirm(request).await?;
+        Ok(http::ok(&ConfirmAnswer { status: "OK" }))
+    }
+
+    async fn page(&self, reader: &Reader, request: &Request) -> Result<Answer, Refusal> {
+        let answer = if request.follows_form() {
+            Ok(self.pages.show(reader, &Page::Done)?)
+        } else if request.method == Method::POST {
+            self.confirm(request).await.map(|()| self.pages.send_on(reader))
+        } else {
+            self.show(request).await
+        };
+        match answer {
+            Err(Refusal::Token) => Ok(self.pages.show(reader, &Page::Dead)?),
+            Err(Refusal::Fields(errors)) => self.show_again(reader, request, &errors),
+            answer => answer,
+        }
+    }
+
+    /// Spends the link, and counts what came of it.
+    async fn confirm(&self, request: &Request) -> Result<(), Refusal> {
+        let confirmed = self.spend(request).await;
+        match &confirmed {
+            Ok(()) => Metric::RESETS_CONFIRMED.count(),
+            Err(Refusal::Token) => Metric::RESETS_REFUSED.count(),
+            Err(_) => {}
+        }
+        confirmed
+    }
+
+    async fn spend(&self, request: &Request) -> Result<(), Refusal> {
+        let body = ConfirmBody::read(request.form()?, &self.policy, request.wants_page())?;
+        let now = self.clock.now();
+        self.client_limit.admit(&self.store, request.client, now).await?;
+
+        let token = body.token.ok_or(Refusal::Token)?;
+        let link = self.links.check(&self.store, &token, now).await?.ok_or(Refusal::Token)?;
+        let account = &link.account;
+        let accepted = AcceptedPassword::new(body.password, &self.policy, account.username.as_str(), account.email.as_str())
+            .map_err(|violations| Refusal::violations("password", &violations))?;
+        let password = self.hasher.hash(accepted).await?;
+        let notice = Notice {
+            id: self.entropy.uuid(now),
+            account: account.id,
+            email: account.email.clone(),
+            kind: ChangeKind::Reset,
+            changed_at: now,
+            caller: request.caller().in_language(account.language()),
+        };
+        match self.store.spend_reset(account.id, &link.digest, &password, &notice, self.clock.now()).await? {
+            Spent::Now => Ok(()),
+            Spent::NotValid => Err(Refusal::Token),
+        }
+    }
+
+    /// The form, in the account's language if it has one.
+    async fn show(&self, request: &Request) -> Result<Answer, Refusal> {
+        let now = self.clock.now();
+        self.page_limit.admit(&self.store, request.client, now).await?;
+        let token = request.mailed_token().ok_or(Refusal::Token)?;
+        let link = self.links.check(&self.store, &token, now).await?.ok_or(Refusal::Token)?;
+        let reader = request.reader_in(link.account.language());
+        let (token, username) = (token.reveal(), link.account.username.as_str());
+        let form = Page::Reset { token: &token, username, least: self.policy.min_length, errors: &FieldErrors::default() };
+        Ok(self.pages.show(&reader, &form)?)
+    }
+
+    /// The form that was sent, with what was wrong with the password; never the password.
+    fn show_again(&self, reader: &Reader, request: &Request, errors: &FieldErrors) -> Result<Answer, Refusal> {
+        let mut fields = Fields::of(request.form()?);
+        let mut text = |name| fields.take(name, Field::Text).unwrap_or_default();
+        let (token, username) = (text("token"), text("username"));
+        let form = Page::Reset { token: &token, username: &username, least: self.policy.min_length, errors };
+        Ok(self.pages.show(reader, &form)?)
+    }
+}
+
+impl Function for ConfirmReset {
+    const NAME: &str = "confirm-reset";
+    const TABLES: &[Table] = &[Table::Accounts, Table::Limits, Table::Outbox];
+
+    fn new(wiring: &mut Wiring) -> Self {
+        let hasher = wiring.hasher();
+        let settings = &mut wiring.settings;
+        let mut limit = |rule| {
+            let default = Limit::new(30, span::minutes(5));
+            ClientLimit::configured(settings, rule, "CONFIRM_CLIENT_LIMIT", default, Metric::RESETS_LIMITED)
+        };
+        // Opening the page is counted by itself, so that a mail scanner cannot use up its reader's tries.
+        let (client_limit, page_limit) = (limit("confirm-client"), limit("confirm-page"));
+        Self {
+            hasher,
+            policy: Policy::configured(settings),
+            links: ResetLinks::configured(settings),
+            client_limit,
+            page_limit,
+            pages: Pages::configured(settings),
+            store: wiring.store.clone(),
+            clock: wiring.clock.clone(),
+            entropy: wiring.entropy.clone(),
+        }
+    }
+}
+
+impl Endpoint for ConfirmReset {
+    const ROUTES: &[&str] = &["/api/password_reset/confirm/"];
+    const METHODS: &[Method] = &[Method::GET, Method::HEAD, Method::POST];
+    const PAGE: PageRole = PageRole::MailedLink;
+
+    fn pages(&self) -> Option<&Pages> {
+        Some(&self.pages)
+    }
+
+    async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
+        match request.reader() {
+            Some(reader) => self.page(&reader, &request).await,
+            None => self.api(&request).await,
+        }
+    }
+}
+
+impl ConfirmBody {
+    /// A page has a second field for the password; to the API that is an unknown name.
+    fn read(form: Form, policy: &Policy, from_page: bool) -> Result<Self, Refusal> {
+        let mut fields = Fields::of(form);
+        let password = fields.take_checked("password", Field::Verbatim, Some(policy.max_length));
+        if from_page {
+            fields.check_repeated("again", password.as_deref().map(String::as_str));
+        }
+        let token = fields.take_checked("token", Field::Text, None);
+        let (password, token) = fields.finish(password.zip(token))?;
+        Ok(Self { password: TypedPassword::from(password), token: Token::parse(&token) })
+    }
+}

@@ -1,0 +1,136 @@
+//! GET and POST `/api/password_reset/disavow/`: "this wasn't me", the link of a notice.
+//!
+//! GET shows a page with a form and spends nothing, however often a mail scanner opens it. POST spends the link: it ends every session, takes the
+//! password out of use and starts a reset, once. This function cannot set a password, as it has no permission to.
+
+use doorward::{
+    clock::{Clock, Timestamp},
+    config::span,
+    disavow::Disavowed,
+    http::{self, Answer, Field, FieldErrors, Fields, Method, Reader, Refusal, Request},
+    limit::{ClientLimit, Limit},
+    link::LiveLink,
+    metric::Metric,
+    outbox::ResetRequest,
+    page::{Page, Pages},
+    store::{Store, Table},
+    token::{self, Token},
+};
+use serde::Serialize;
+
+use crate::{Endpoint, Function, PageRole, Wiring};
+
+pub struct Disavow {
+    store: Store,
+    client_limit: ClientLimit,
+    page_limit: ClientLimit,
+    pages: Pages,
+    clock: Clock,
+}
+
+#[derive(Serialize)]
+struct DisavowAnswer {
+    status: &'static str,
+}
+
+impl Disavow {
+    async fn api(&self, request: &Request) -> Result<Answer, Refusal> {
+        if request.method != Method::POST {
+            return self.show(request).await;
+        }
+        self.disavow(request).await?;
+        Ok(http::ok(&DisavowAnswer { status: "OK" }))
+    }
+
+    async fn page(&self, reader: &Reader, request: &Request) -> Result<Answer, Refusal> {
+        let answer = if request.follows_form() {
+            Ok(self.pages.show(reader, &Page::Disavowed)?)
+        } else if request.method == Method::POST {
+            self.disavow(request).await.map(|()| self.pages.send_on(reader))
+        } else {
+            self.show(request).await
+        };
+        match answer {
+            Err(Refusal::Token) => Ok(self.pages.show(reader, &Page::DeadDisavowal)?),
+            Err(Refusal::Fields(errors)) => {
+                let token = Fields::of(request.form()?).take("token", Field::Text).unwrap_or_default();
+                Ok(self.pages.show(reader, &Page::Disavow { token: &token, errors: &errors })?)
+            }
+            answer => answer,
+        }
+    }
+
+    /// The page with the button, in the account's language if it has one.
+    async fn show(&self, request: &Request) -> Result<Answer, Refusal> {
+        let now = self.clock.now();
+        self.page_limit.admit(&self.store, request.client, now).await?;
+        let token = request.mailed_token().ok_or(Refusal::Token)?;
+        let link = self.disavowal(Some(&token), now).await?;
+        let form = Page::Disavow { token: &token.reveal(), errors: &FieldErrors::default() };
+        Ok(self.pages.show(&request.reader_in(link.account.language()), &form)?)
+    }
+
+    /// The press of the button.
+    ///
+    /// Robots that look for dangerous links open those of a mail and send the forms behind them. A form therefore counts only with a box that a person has
+    /// ticked. A program that sends JSON has read no page.
+    async fn disavow(&self, request: &Request) -> Result<(), Refusal> {
+        let mut fields = Fields::of(request.form()?);
+        let token = fields.take_checked("token", Field::Text, None);
+        if token.is_some() && request.is_form() {
+            fields.check_ticked("not_me");
+        }
+        let token = Token::parse(&fields.finish(token)?);
+        let now = self.clock.now();
+        self.client_limit.admit(&self.store, request.client, now).await?;
+        let LiveLink { account, digest, .. } = self.disavowal(token.as_ref(), now).await?;
+        // To the present address: a person who has changed it since could as well ask for a link there.
+        let caller = request.caller().in_language(account.language());
+        let reset = ResetRequest { email: account.email.clone(), requested_at: now, caller };
+        match self.store.disavow(account.id, &digest, &reset).await? {
+            Disavowed::Now => {
+                Metric::PASSWORDS_DISAVOWED.count();
+                tracing::info!(account = %account.id, "password disavowed");
+                Ok(())
+            }
+            Disavowed::NotValid => Err(Refusal::Token),
+        }
+    }
+
+    async fn disavowal(&self, token: Option<&Token<token::Disavow>>, now: Timestamp) -> Result<LiveLink<token::Disavow>, Refusal> {
+        self.store.disavowal(token.ok_or(Refusal::Token)?, now).await?.ok_or(Refusal::Token)
+    }
+}
+
+impl Function for Disavow {
+    const NAME: &str = "disavow";
+    const TABLES: &[Table] = &[Table::Accounts, Table::Limits, Table::Outbox];
+
+    fn new(wiring: &mut Wiring) -> Self {
+        let settings = &mut wiring.settings;
+        let mut limit = |rule| {
+            let default = Limit::new(30, span::minutes(5));
+            ClientLimit::configured(settings, rule, "CONFIRM_CLIENT_LIMIT", default, Metric::RESETS_LIMITED)
+        };
+        // Opening the page is counted by itself, so that a mail scanner cannot use up its reader's tries. Reset links count under the same rule.
+        let (client_limit, page_limit) = (limit("disavow-client"), limit("confirm-page"));
+        Self { client_limit, page_limit, pages: Pages::configured(settings), store: wiring.store.clone(), clock: wiring.clock.clone() }
+    }
+}
+
+impl Endpoint for Disavow {
+    const ROUTES: &[&str] = &["/api/password_reset/disavow/"];
+    const METHODS: &[Method] = &[Method::GET, Method::HEAD, Method::POST];
+    const PAGE: PageRole = PageRole::MailedLink;
+
+    fn pages(&self) -> Option<&Pages> {
+        Some(&self.pages)
+    }
+
+    async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
+        match request.reader() {
+            Some(reader) => self.page(&reader, &request).await,
+            None => self.api(&request).await,
+        }
+    }
+}

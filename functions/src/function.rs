@@ -1,0 +1,74 @@
+//! The traits of functions: every function, endpoints of the API, and handlers of other events.
+
+use std::{
+    future::{Future, ready},
+    time::Duration,
+};
+
+use doorward::{
+    http::{Answer, Method, Refusal, Request},
+    page::Pages,
+    store::Table,
+};
+use lambda_runtime::Error;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::Wiring;
+
+/// A Lambda function.
+pub trait Function: Sized + Send + Sync + 'static {
+    /// The name of its binary and of its zip, and the end of its name in a deployment.
+    const NAME: &'static str;
+    /// The tables whose names it is told.
+    const TABLES: &'static [Table];
+
+    /// The function as configured. No call is made.
+    fn new(wiring: &mut Wiring) -> Self;
+}
+
+/// A function that answers requests of the API.
+pub trait Endpoint: Function {
+    /// Its routes, with the trailing slash that each may also be asked without.
+    const ROUTES: &'static [&'static str];
+    /// The methods of its routes, without OPTIONS, which the edge answers.
+    const METHODS: &'static [Method] = &[Method::POST];
+    /// Whether only holders of a session may ask. Such an endpoint has its own [`Endpoint::authenticate`].
+    const PROTECTED: bool = false;
+    /// What its routes show in a browser.
+    const PAGE: PageRole = PageRole::None;
+
+    /// Answers or refuses a request of one of the methods.
+    fn handle(&self, request: Request) -> impl Future<Output = Result<Answer, Refusal>> + Send;
+
+    /// Refuses a request without a session. The edge asks this before it refuses a method, because 401 goes before 405.
+    fn authenticate(&self, _request: &Request) -> impl Future<Output = Result<(), Refusal>> + Send {
+        ready(Ok(()))
+    }
+
+    /// The pages that tell a browser of refusals that any endpoint may give, where this one has pages.
+    fn pages(&self) -> Option<&Pages> {
+        None
+    }
+}
+
+/// A function that something else than the API calls.
+pub trait Handler: Function {
+    /// What it is called with.
+    type Event: DeserializeOwned + Send;
+    /// What it returns.
+    type Answer: Serialize + Send;
+
+    /// Handles an event within this time. An error is the caller's to handle, which may call again.
+    fn handle(&self, event: Self::Event, time: Duration) -> impl Future<Output = Result<Self::Answer, Error>> + Send;
+}
+
+/// What the routes of an endpoint show in a browser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageRole {
+    /// Nothing: they answer JSON alone.
+    None,
+    /// A form, when a browser opens them. GET is none of their methods and refused to programs.
+    Form,
+    /// The page that a mailed link opens. GET is one of their methods, for browsers and programs alike.
+    MailedLink,
+}

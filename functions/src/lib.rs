@@ -1,0 +1,41 @@
+//! The Lambda functions: what each is called, what it is built of, and what it answers.
+//!
+//! A function is whole in a file of its own; its binary in `bin/` only serves it. [`FUNCTIONS`] lists them all: code that has to know every
+//! function or every route reads it there.
+
+#![expect(missing_docs, reason = "a library for its binaries and for tests; the first lines of a file tell what its function is")]
+
+mod authorizer;
+mod change_password;
+mod confirm_reset;
+mod disavow;
+mod edge;
+mod function;
+mod login;
+mod logout;
+mod mail_feedback;
+pub mod mailer;
+mod password_reset;
+mod register;
+mod registry;
+mod serve;
+mod validate_token;
+mod wiring;
+
+pub use authorizer::{Authorizer, Question};
+pub use change_password::ChangePassword;
+pub use confirm_reset::ConfirmReset;
+pub use disavow::Disavow;
+pub use edge::Edge;
+pub use function::{Endpoint, Function, Handler, PageRole};
+pub use lambda_runtime::Error;
+pub use login::Login;
+pub use logout::Logout;
+pub use mail_feedback::MailFeedback;
+pub use mailer::Mailer;
+pub use password_reset::PasswordReset;
+pub use register::Register;
+pub use registry::{Answering, FUNCTIONS, Listed, Routes, complaints, function, paths, routes};
+pub use serve::{listen, serve};
+pub use validate_token::ValidateToken;
+pub use wiring::Wiring;

@@ -1,0 +1,51 @@
+//! POST `/api/logout/` and `/api/logout_all/`: ends one session, or all.
+
+use doorward::{
+    clock::Clock,
+    http::{self, Answer, Refusal, Request},
+    session::Sessions,
+    store::{Store, Table},
+};
+use serde::Serialize;
+
+use crate::{Endpoint, Function, Wiring};
+
+pub struct Logout {
+    store: Store,
+    sessions: Sessions,
+    clock: Clock,
+}
+
+#[derive(Serialize)]
+struct LogoutAnswer {
+    message: &'static str,
+}
+
+impl Function for Logout {
+    const NAME: &str = "logout";
+    const TABLES: &[Table] = &[Table::Accounts];
+
+    fn new(wiring: &mut Wiring) -> Self {
+        Self { sessions: wiring.sessions(), store: wiring.store.clone(), clock: wiring.clock.clone() }
+    }
+}
+
+impl Endpoint for Logout {
+    const ROUTES: &[&str] = &["/api/logout/", "/api/logout_all/"];
+    const PROTECTED: bool = true;
+
+    async fn authenticate(&self, request: &Request) -> Result<(), Refusal> {
+        self.sessions.authenticate(&self.store, request, self.clock.now()).await.map(drop)
+    }
+
+    /// The body is ignored, even a malformed one.
+    async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
+        let signed_in = self.sessions.authenticate(&self.store, &request, self.clock.now()).await?;
+        if request.path.trim_end_matches('/').ends_with("/logout_all") {
+            self.store.end_sessions(signed_in.account.id).await?;
+        } else {
+            self.store.end_session(signed_in.account.id, &signed_in.token.digest()).await?;
+        }
+        Ok(http::ok(&LogoutAnswer { message: "Successfully logged out." }))
+    }
+}

@@ -1,0 +1,165 @@
+//! Sends what the Outbox holds.
+//!
+//! The stream says that there is an entry; the entry itself is the truth. Each is taken under a lease, sent, and marked. What fails for now is
+//! reported, so that the stream brings it again; what fails for good is marked and stays for an operator to see.
+
+mod deliver;
+
+use std::time::Duration;
+
+use doorward::{
+    brand::Product,
+    clock::Clock,
+    config::span,
+    entropy::Entropy,
+    mail::{LinkUrls, Sender},
+    metric::Metrics,
+    outbox::EntryKey,
+    store::{Store, Table},
+};
+use lambda_runtime::Error;
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, timeout_at};
+
+use crate::{Function, Handler, Wiring};
+
+pub struct Mailer {
+    store: Store,
+    sender: Sender,
+    product: Product,
+    links: LinkUrls,
+    link_lifetime: Duration,
+    cool_down: Vec<Duration>,
+    metrics: Metrics,
+    clock: Clock,
+    entropy: Entropy,
+}
+
+/// A batch of the Outbox stream, as far as it is looked at. Unknown or missing parts are no error: the item is the truth.
+#[derive(Clone, Default, Deserialize)]
+pub struct Records {
+    /// One record per change of an item.
+    #[serde(rename = "Records", default)]
+    pub records: Vec<Record>,
+}
+
+/// A change of an item.
+#[derive(Clone, Default, Deserialize)]
+pub struct Record {
+    /// INSERT, MODIFY or REMOVE.
+    #[serde(rename = "eventName", default)]
+    pub event_name: String,
+    /// Which item.
+    #[serde(default)]
+    pub dynamodb: Change,
+}
+
+/// Which item changed.
+#[derive(Clone, Default, Deserialize)]
+pub struct Change {
+    /// The item's key.
+    #[serde(rename = "Keys", default)]
+    pub keys: Keys,
+    /// What a failure is reported by.
+    #[serde(rename = "SequenceNumber", default)]
+    pub sequence_number: String,
+}
+
+/// A key of the Outbox.
+#[derive(Clone, Default, Deserialize)]
+pub struct Keys {
+    /// The partition key.
+    #[serde(default)]
+    pub pk: Text,
+    /// The sort key.
+    #[serde(default)]
+    pub sk: Text,
+}
+
+/// A string attribute.
+#[derive(Clone, Default, Deserialize)]
+pub struct Text {
+    /// Its value.
+    #[serde(rename = "S", default)]
+    pub value: String,
+}
+
+/// Which records are to come again (`ReportBatchItemFailures`).
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// One entry per record.
+    #[serde(rename = "batchItemFailures")]
+    pub failures: Vec<Failure>,
+}
+
+/// A record that is to come again.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// Its sequence number.
+    #[serde(rename = "itemIdentifier")]
+    pub sequence_number: String,
+}
+
+impl Function for Mailer {
+    const NAME: &str = "mailer";
+    const TABLES: &[Table] = &[Table::Accounts, Table::Outbox];
+
+    fn new(wiring: &mut Wiring) -> Self {
+        let sender = Sender::connect(&mut wiring.settings);
+        Self::over(wiring, sender)
+    }
+}
+
+impl Handler for Mailer {
+    type Event = Records;
+    type Answer = Report;
+
+    async fn handle(&self, records: Records, time: Duration) -> Result<Report, Error> {
+        Ok(self.metrics.counted(self.deliver_within(records, time)).await)
+    }
+}
+
+impl Mailer {
+    /// A mailer that sends by this sender.
+    pub fn over(wiring: &mut Wiring, sender: Sender) -> Self {
+        let metrics = wiring.metrics();
+        let settings = &mut wiring.settings;
+        Self {
+            sender,
+            product: Product::configured(settings),
+            links: LinkUrls::configured(settings),
+            link_lifetime: settings.span("RESET_LIFETIME", span::hours(1), span::minutes(10), span::hours(24)),
+            cool_down: doorward::reset::cool_down(settings),
+            metrics,
+            store: wiring.store.clone(),
+            clock: wiring.clock.clone(),
+            entropy: wiring.entropy.clone(),
+        }
+    }
+
+    /// Sends what the records speak of, within a minute. A failure does not stop the others.
+    pub async fn deliver(&self, records: Records) -> Report {
+        self.deliver_within(records, span::minutes(1)).await
+    }
+
+    /// Sends what the records speak of. Records that `time` does not suffice for are reported and come again: a function that Lambda ends would
+    /// report nothing.
+    pub async fn deliver_within(&self, records: Records, time: Duration) -> Report {
+        let until = Instant::now() + time;
+        let mut report = Report::default();
+        for record in records.records.iter().filter(|record| record.event_name == "INSERT") {
+            let Keys { pk, sk } = &record.dynamodb.keys;
+            if pk.value.is_empty() || sk.value.is_empty() {
+                // No item has such a key, however often the record comes.
+                tracing::error!(outcome = "unreadable", "record without a key");
+                continue;
+            }
+            // An entry for which no time is left is not begun, because its lease would only delay the next try.
+            let in_time = Instant::now() < until;
+            if !in_time || !matches!(timeout_at(until, self.deliver_entry(&EntryKey::new(&pk.value, &sk.value))).await, Ok(Ok(()))) {
+                report.failures.push(Failure { sequence_number: record.dynamodb.sequence_number.clone() });
+            }
+        }
+        report
+    }
+}

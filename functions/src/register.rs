@@ -1,0 +1,177 @@
+//! POST `/api/register/`: makes an account.
+
+use std::sync::Arc;
+
+use doorward::{
+    account::{Account, AccountId, EmailAddress, LONGEST_EMAIL, Registered, Taken, Username},
+    clock::Clock,
+    config::{Settings, span},
+    entropy::Entropy,
+    http::{self, Answer, Complaint, Field, FieldErrors, Fields, Form, Refusal, Request, StatusCode},
+    limit::{ClientLimit, Limit},
+    metric::Metric,
+    password::{AcceptedPassword, Hasher, Policy, TypedPassword},
+    store::{Store, Table},
+    text::LONGEST_NORMALIZED,
+};
+use serde::Serialize;
+
+use crate::{Endpoint, Function, Wiring};
+
+/// The message for a username that is taken.
+const USERNAME_TAKEN: &str = "A user with that username already exists.";
+/// The message for an address that is taken.
+const EMAIL_TAKEN: &str = "user with this email already exists.";
+/// The message for a username that is another account's address.
+const NOT_OWN_ADDRESS: &str = "A username that is an e-mail address must be this account's own.";
+
+pub struct Register {
+    store: Store,
+    hasher: Arc<Hasher>,
+    policy: Policy,
+    registration: Registration,
+    client_limit: ClientLimit,
+    clock: Clock,
+    entropy: Entropy,
+}
+
+struct RegisterBody {
+    username: Username,
+    email: EmailAddress,
+    password: AcceptedPassword,
+}
+
+#[derive(Serialize)]
+struct RegisterAnswer<'a> {
+    username: &'a str,
+    email: &'a str,
+}
+
+/// Whether strangers may make accounts: an emergency switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Registration {
+    Open,
+    Closed,
+}
+
+impl Registration {
+    /// `REGISTRATION`: `open` (default) or `closed`.
+    fn configured(settings: &mut Settings) -> Self {
+        settings.parsed("REGISTRATION", Self::Open, |text| match text {
+            "open" => Ok(Self::Open),
+            "closed" => Ok(Self::Closed),
+            _ => Err("must be open or closed".to_owned()),
+        })
+    }
+}
+
+impl Function for Register {
+    const NAME: &str = "register";
+    const TABLES: &[Table] = &[Table::Accounts, Table::Limits];
+
+    fn new(wiring: &mut Wiring) -> Self {
+        Self {
+            hasher: wiring.hasher(),
+            policy: Policy::configured(&mut wiring.settings),
+            registration: Registration::configured(&mut wiring.settings),
+            client_limit: ClientLimit::configured(
+                &mut wiring.settings,
+                "register-client",
+                "REGISTER_CLIENT_LIMIT",
+                Limit::new(20, span::hours(1)),
+                Metric::REGISTRATIONS_LIMITED,
+            ),
+            store: wiring.store.clone(),
+            clock: wiring.clock.clone(),
+            entropy: wiring.entropy.clone(),
+        }
+    }
+}
+
+impl Endpoint for Register {
+    const ROUTES: &[&str] = &["/api/register/"];
+
+    async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
+        if self.registration == Registration::Closed {
+            return Err(Refusal::RegistrationClosed);
+        }
+        let body = RegisterBody::read(request.form()?, &self.policy)?;
+        let now = self.clock.now();
+        self.client_limit.admit(&self.store, request.client, now).await?;
+
+        let password = self.hasher.hash(body.password).await?;
+        let id = AccountId::from(self.entropy.uuid(now));
+        let language = request.language().map(|language| language.tag().to_owned());
+        let account = Account { language, ..Account::new(id, body.username, body.email, password, now) };
+        match self.store.register(&account).await? {
+            Registered::Now => {
+                Metric::REGISTRATIONS.count();
+                tracing::info!(account = %account.id, "registered");
+                Ok(http::with_status(
+                    StatusCode::CREATED,
+                    &RegisterAnswer { username: account.username.as_str(), email: account.email.as_str() },
+                ))
+            }
+            Registered::Taken(taken) => Err(refuse_taken(taken)),
+        }
+    }
+}
+
+impl RegisterBody {
+    fn read(form: Form, policy: &Policy) -> Result<Self, Refusal> {
+        let mut fields = Fields::of(form);
+        let typed_username = fields.take("username", Field::Text);
+        let username = typed_username.as_deref().and_then(|text| match Username::parse(text) {
+            Ok(username) => Some(username),
+            Err(rules) => {
+                for rule in &rules {
+                    fields.complain::<()>("username", rule.message());
+                }
+                None
+            }
+        });
+        let typed_email = fields.take_checked("email", Field::Email, Some(LONGEST_EMAIL));
+        let email = typed_email.as_deref().and_then(|text| match EmailAddress::parse(text) {
+            Ok(email) => Some(email),
+            Err(_) => fields.complain("email", Complaint::Email),
+        });
+        if let (Some(username), Some(email)) = (&username, &email)
+            && username.is_another_address_than(email)
+        {
+            fields.complain::<()>("username", NOT_OWN_ADDRESS);
+        }
+        let password = fields.take_checked("password", Field::Verbatim, Some(policy.max_length));
+        // The validators speak about any password that is one, whatever is wrong with the other fields. They compare it with every word of both names; what is
+        // as long as a body is no name, and is not looked at before the client is counted.
+        let password = password.filter(|_| !fields.has_complaint("password")).and_then(|password| {
+            let (username, email) = (comparable(typed_username.as_deref()), comparable(typed_email.as_deref()));
+            match AcceptedPassword::new(TypedPassword::from(password), policy, username, email) {
+                Ok(accepted) => Some(accepted),
+                Err(violations) => {
+                    for violation in &violations {
+                        fields.complain::<()>("password", *violation);
+                    }
+                    None
+                }
+            }
+        });
+        let ((username, email), password) = fields.finish(username.zip(email).zip(password))?;
+        Ok(Self { username, email, password })
+    }
+}
+
+/// A name as it was typed, unless it is too long to be one.
+fn comparable(typed: Option<&String>) -> &str {
+    typed.map(String::as_str).filter(|name| name.len() <= LONGEST_NORMALIZED).unwrap_or_default()
+}
+
+fn refuse_taken(taken: Taken) -> Refusal {
+    let mut errors = FieldErrors::default();
+    if taken.username() {
+        errors.add("username", USERNAME_TAKEN);
+    }
+    if taken.email() {
+        errors.add("email", EMAIL_TAKEN);
+    }
+    Refusal::Fields(errors)
+}

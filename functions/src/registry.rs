@@ -1,0 +1,142 @@
+//! The registry: every function, and what the others need to know of it.
+
+use std::{pin::Pin, sync::Arc};
+
+use doorward::{
+    config::{ConfigError, Settings},
+    entropy::Entropy,
+    http::{HeaderValue, Method},
+    store::Table,
+    telemetry,
+};
+use lambda_runtime::{Error, LambdaEvent};
+use serde_json::value::RawValue;
+
+use crate::{
+    Authorizer, ChangePassword, ConfirmReset, Disavow, Edge, Endpoint, Function, Login, Logout, MailFeedback, Mailer, PageRole,
+    PasswordReset, Register, ValidateToken, Wiring,
+};
+
+/// Every function. A new one is listed here and has a binary; tests hold the list against `bin/`, the template, `events/` and `docs/openapi.json`.
+pub static FUNCTIONS: [Listed; 11] = [
+    endpoint::<Register>(),
+    endpoint::<Login>(),
+    endpoint::<Logout>(),
+    endpoint::<ChangePassword>(),
+    endpoint::<PasswordReset>(),
+    endpoint::<ValidateToken>(),
+    endpoint::<ConfirmReset>(),
+    endpoint::<Disavow>(),
+    handler::<Authorizer>(),
+    handler::<Mailer>(),
+    handler::<MailFeedback>(),
+];
+
+/// The function of this name.
+#[must_use]
+pub fn function(name: &str) -> Option<&'static Listed> {
+    FUNCTIONS.iter().find(|function| function.name == name)
+}
+
+/// Checks an environment for each function that is named, and returns every complaint as `function: complaint`. No call is made.
+pub fn complaints<V>(environments: impl IntoIterator<Item = (String, V)>) -> Vec<String>
+where
+    V: IntoIterator<Item = (String, String)>,
+{
+    let mut complaints = Vec::new();
+    for (name, variables) in environments {
+        match function(&name).map(|function| function.check(Settings::from_pairs(variables), Entropy::system())) {
+            Some(Ok(())) => {}
+            Some(Err(error)) => complaints.extend(error.complaints().iter().map(|complaint| format!("{name}: {complaint}"))),
+            None => complaints.push(format!("{name}: there is no such function")),
+        }
+    }
+    complaints
+}
+
+/// The routes of every endpoint.
+pub fn routes() -> impl Iterator<Item = &'static Routes> {
+    FUNCTIONS.iter().filter_map(|function| function.routes.as_ref())
+}
+
+/// The path of every route, with its trailing slash.
+pub fn paths() -> impl Iterator<Item = &'static str> {
+    routes().flat_map(|routes| routes.paths.iter().copied())
+}
+
+/// A function, as the registry lists it.
+pub struct Listed {
+    /// [`Function::NAME`].
+    pub name: &'static str,
+    /// [`Function::TABLES`].
+    pub tables: &'static [Table],
+    /// What it answers; nothing where it is no endpoint.
+    pub routes: Option<Routes>,
+    build: fn(&mut Wiring),
+}
+
+/// What an endpoint answers.
+pub struct Routes {
+    /// [`Endpoint::ROUTES`].
+    pub paths: &'static [&'static str],
+    /// [`Endpoint::METHODS`].
+    pub methods: &'static [Method],
+    /// [`Endpoint::PROTECTED`].
+    pub protected: bool,
+    /// [`Endpoint::PAGE`].
+    pub page: PageRole,
+    start: fn(&mut Wiring) -> Answering,
+}
+
+/// An endpoint that was started, behind an edge: an event in, an answer out.
+pub type Answering = Arc<dyn Fn(Arc<Edge>, LambdaEvent<Box<RawValue>>) -> Answered + Send + Sync>;
+type Answered = Pin<Box<dyn Future<Output = Result<Box<RawValue>, Error>> + Send>>;
+
+const fn endpoint<E: Endpoint>() -> Listed {
+    let routes = Routes { paths: E::ROUTES, methods: E::METHODS, protected: E::PROTECTED, page: E::PAGE, start: start::<E> };
+    Listed { name: E::NAME, tables: E::TABLES, routes: Some(routes), build: build_endpoint::<E> }
+}
+
+const fn handler<F: Function>() -> Listed {
+    Listed { name: F::NAME, tables: F::TABLES, routes: None, build: build::<F> }
+}
+
+fn start<E: Endpoint>(wiring: &mut Wiring) -> Answering {
+    let endpoint = Arc::new(E::new(wiring));
+    Arc::new(move |edge, event| Box::pin(edge.answer(Arc::clone(&endpoint), event)))
+}
+
+fn build_endpoint<E: Endpoint>(wiring: &mut Wiring) {
+    Edge::configured(wiring);
+    build::<E>(wiring);
+}
+
+fn build<F: Function>(wiring: &mut Wiring) {
+    F::new(wiring);
+}
+
+impl Listed {
+    /// Starts the function with these settings as its binary does, up to the first event and without logging.
+    ///
+    /// No call is made. The error lists every complaint about the settings.
+    pub fn check(&self, mut settings: Settings, entropy: Entropy) -> Result<(), ConfigError> {
+        telemetry::level(&mut settings);
+        let mut wiring = Wiring::connected(settings, self.tables, entropy);
+        (self.build)(&mut wiring);
+        wiring.finish()
+    }
+}
+
+impl Routes {
+    /// Starts the endpoint.
+    #[must_use]
+    pub fn start(&self, wiring: &mut Wiring) -> Answering {
+        (self.start)(wiring)
+    }
+
+    /// The methods as `Allow` lists them.
+    #[must_use]
+    pub fn allow(&self) -> HeaderValue {
+        Edge::allow(self.methods)
+    }
+}

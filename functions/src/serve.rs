@@ -1,0 +1,43 @@
+//! Serving a function until Lambda ends the process.
+
+use std::{future::Future, sync::Arc};
+
+use doorward::http::time_left;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::value::RawValue;
+use tracing::Instrument as _;
+
+use crate::{Edge, Endpoint, Handler, Wiring};
+
+/// Serves an endpoint. Bad configuration stops the function here, with every complaint at once.
+pub fn serve<E: Endpoint>() -> Result<(), Error> {
+    block_on(async {
+        let mut wiring = Wiring::of_environment(E::TABLES);
+        let (edge, endpoint) = (Arc::new(Edge::configured(&mut wiring)), Arc::new(E::new(&mut wiring)));
+        wiring.finish()?;
+        lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
+            let span = tracing::info_span!("request", request_id = %event.context.request_id);
+            Arc::clone(&edge).answer(Arc::clone(&endpoint), event).instrument(span)
+        }))
+        .await
+    })
+}
+
+/// Serves a handler. Bad configuration stops the function here, with every complaint at once.
+pub fn listen<H: Handler>() -> Result<(), Error> {
+    block_on(async {
+        let mut wiring = Wiring::of_environment(H::TABLES);
+        let handler = Arc::new(H::new(&mut wiring));
+        wiring.finish()?;
+        lambda_runtime::run(service_fn(move |event: LambdaEvent<H::Event>| {
+            let (handler, time) = (Arc::clone(&handler), time_left(&event.context));
+            async move { handler.handle(event.payload, time).await }
+        }))
+        .await
+    })
+}
+
+/// A function serves one event at a time, so one thread does.
+fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}

@@ -1,0 +1,65 @@
+//! POST `/api/password_reset/validate_token/`: says whether a reset link works. It spends nothing.
+
+use doorward::{
+    clock::Clock,
+    config::span,
+    http::{self, Answer, Field, Fields, Form, Refusal, Request},
+    limit::{ClientLimit, Limit},
+    metric::Metric,
+    reset::ResetLinks,
+    store::{Store, Table},
+    token::{Reset, Token},
+};
+use serde::Serialize;
+
+use crate::{Endpoint, Function, Wiring};
+
+pub struct ValidateToken {
+    store: Store,
+    links: ResetLinks,
+    client_limit: ClientLimit,
+    clock: Clock,
+}
+
+#[derive(Serialize)]
+struct ValidateAnswer {
+    status: &'static str,
+}
+
+impl Function for ValidateToken {
+    const NAME: &str = "validate-token";
+    const TABLES: &[Table] = &[Table::Accounts, Table::Limits];
+
+    fn new(wiring: &mut Wiring) -> Self {
+        Self {
+            links: ResetLinks::configured(&mut wiring.settings),
+            client_limit: ClientLimit::configured(
+                &mut wiring.settings,
+                "validate-client",
+                "VALIDATE_CLIENT_LIMIT",
+                Limit::new(60, span::minutes(5)),
+                Metric::RESETS_LIMITED,
+            ),
+            store: wiring.store.clone(),
+            clock: wiring.clock.clone(),
+        }
+    }
+}
+
+impl Endpoint for ValidateToken {
+    const ROUTES: &[&str] = &["/api/password_reset/validate_token/"];
+
+    async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
+        let token = read(request.form()?)?;
+        let now = self.clock.now();
+        self.client_limit.admit(&self.store, request.client, now).await?;
+        self.links.check(&self.store, &token.ok_or(Refusal::Token)?, now).await?.ok_or(Refusal::Token)?;
+        Ok(http::ok(&ValidateAnswer { status: "OK" }))
+    }
+}
+
+fn read(form: Form) -> Result<Option<Token<Reset>>, Refusal> {
+    let mut fields = Fields::of(form);
+    let token = fields.take_checked("token", Field::Text, None);
+    Ok(Token::parse(&fields.finish(token)?))
+}

@@ -1,0 +1,72 @@
+"""The template as a deployment needs to know it: its parameters, what they may be, and its functions."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stack import ROOT
+from typed import Failure
+
+FILE = ROOT / "infra" / "template.yaml"
+# Where the template finds the zips that `make build` makes.
+ZIPS = "../target/lambda/"
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads the template without caring for !Ref, !Sub and their like."""
+
+
+_Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
+
+
+@dataclass(frozen=True)
+class Template:
+    """The template of this checkout."""
+
+    parameters: dict[str, dict[str, Any]]
+    functions: list[str]
+
+    @classmethod
+    def read(cls) -> "Template":
+        document = yaml.load(FILE.read_text(), _Loader)
+        functions = [r["Properties"] for r in document["Resources"].values() if isinstance(r, dict) and r["Type"] == "AWS::Serverless::Function"]
+        return cls(document["Parameters"], [str(f["CodeUri"]).split("/")[-2] for f in functions])
+
+    def defaults(self) -> dict[str, str]:
+        """Of every parameter that has one."""
+        return {name: str(about["Default"]) for name, about in self.parameters.items() if "Default" in about}
+
+    def secrets(self) -> set[str]:
+        """Parameters whose value AWS does not tell again, and that no file keeps."""
+        return {name for name, about in self.parameters.items() if about.get("NoEcho")}
+
+    def complaints(self, given: dict[str, str]) -> list[str]:
+        """What CloudFormation would refuse, in its own order and without its stack trace."""
+        found = []
+        for name, value in given.items():
+            about = self.parameters[name]
+            allowed = [str(one) for one in about.get("AllowedValues", [])]
+            if allowed and value not in allowed:
+                found.append(f"{name} is one of {', '.join(allowed)}")
+            elif about["Type"] == "Number" and not re.fullmatch(r"-?\d+(\.\d+)?", value):
+                found.append(f"{name} is a number")
+            elif "MinValue" in about and float(value) < float(about["MinValue"]):
+                found.append(f"{name} is at least {about['MinValue']}")
+            elif "AllowedPattern" in about and not re.search(about["AllowedPattern"], value):
+                found.append(f"{name} {about.get('ConstraintDescription') or 'has to match ' + about['AllowedPattern']}")
+        return found
+
+
+def from_directory(zips: str) -> Path:
+    """The template with its zips taken from this directory, as a file beside the target directory's own."""
+    directory = Path(zips).resolve()
+    missing = [name for name in Template.read().functions if not (directory / name / "bootstrap.zip").is_file()]
+    if missing:
+        raise Failure(f"LAMBDA_DIR={zips} has no {missing[0]}/bootstrap.zip: `make build` makes it in target/lambda.")
+    target = ROOT / "target" / "template.yaml"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(FILE.read_text().replace(f"CodeUri: {ZIPS}", f"CodeUri: {directory}/"))
+    return target

@@ -1,0 +1,76 @@
+"""Builds with cargo, which never sees credentials: a build runs the scripts of hundreds of crates."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from stack import ROOT
+from typed import Failure
+
+
+def environment() -> dict[str, str]:
+    """This shell's variables without AWS's and without what was typed for the program that is built. AWS_LC_… are settings of a crate."""
+    typed = ("ARGS", "EVENT", "PARAMS", "STACK", "URL")
+    return {name: value for name, value in os.environ.items() if name not in typed and (not name.startswith("AWS_") or name.startswith("AWS_LC_"))}
+
+
+def run(command: list[str], **options: Any) -> int:
+    """Runs a program and waits for it; its exit code. When we are told to end it ends with all that it has started."""
+    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True, **options)
+    try:
+        return process.wait()
+    except BaseException:
+        end(process)
+        raise
+
+
+def end(process: "subprocess.Popen[Any]") -> None:
+    """Ends a program that leads a process group, and the group: politely, then not."""
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, how)
+            process.wait(timeout=5)
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            continue
+
+
+def built(binary: str, *options: str) -> Path:
+    """Builds a program of the workspace and says where it is."""
+    return all_built([binary], *options)[binary]
+
+
+def all_built(binaries: Iterable[str], *options: str) -> dict[str, Path]:
+    """Builds programs of the workspace and says where each is. What cargo compiles it says; when there is nothing to compile it is silent."""
+    if not shutil.which("cargo"):
+        raise Failure("cargo is not installed; Rust comes from rustup.rs.")
+    wanted = list(binaries)
+    # Of the whole workspace, so that all programs have their dependencies in common with each other and with the tests.
+    command = ["cargo", "build", "--locked", "--message-format=json-render-diagnostics", *options, *(word for name in wanted for word in ("--bin", name))]
+    color = {"CARGO_TERM_COLOR": "always"} if sys.stderr.isatty() else {}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment() | color, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stdout and process.stderr
+    messages: list[str] = []
+    reader = threading.Thread(target=messages.extend, args=(process.stdout,))
+    reader.start()
+    try:
+        for line in process.stderr:
+            if "Finished" not in line and "Blocking" not in line:
+                sys.stderr.write(line)
+        code = process.wait()
+    except BaseException:
+        end(process)
+        raise
+    finally:
+        reader.join()
+    if code != 0:
+        raise Failure(f"{' and '.join(wanted) if len(wanted) < 3 else 'the functions'} do not build; cargo says why above.")
+    artifacts = [json.loads(message) for message in messages if '"executable":"' in message]
+    there = {artifact["target"]["name"]: Path(artifact["executable"]) for artifact in artifacts}
+    return {name: there[name] for name in wanted}

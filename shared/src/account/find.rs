@@ -1,0 +1,66 @@
+//! Finding accounts: by id, by name, by who holds a name.
+
+use super::{
+    Account, EmailAddress, Username,
+    email::{email_key, reads_as_email},
+    item::{email_claim, holder, key, read, username_claim},
+};
+use crate::{
+    fault::Fault,
+    id::AccountId,
+    store::{Store, Table},
+    text::LONGEST_NORMALIZED,
+    token::subject_digest,
+};
+
+/// The form in which a text that can be the name of an account is looked up.
+fn name_key(name: &str) -> Option<String> {
+    // Folding 256 KiB can take 0.2 s, and no account has such a name.
+    let key = (name.len() <= LONGEST_NORMALIZED).then(|| email_key(name))?;
+    let is_name = reads_as_email(name).is_none() || EmailAddress::parse(name).is_ok() || Username::parse(name).is_ok();
+    is_name.then_some(key)
+}
+
+/// Who holds two names that somebody wants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holders {
+    /// The account with this username.
+    pub username: Option<AccountId>,
+    /// The account with this e-mail address.
+    pub email: Option<AccountId>,
+}
+
+impl Store {
+    /// The account with this id. One read.
+    pub async fn account(&self, id: AccountId) -> Result<Option<Account>, Fault> {
+        self.read(&key(id)).await?.as_ref().map(read).transpose()
+    }
+
+    /// The account with this login name: its username or its e-mail address, in any case. Two calls, whatever the name.
+    ///
+    /// Where different accounts hold the name as a username and as an e-mail address, the username wins. A text that only reads as an address, as with a
+    /// full-width `＠`, is no name: nobody could ask for a reset link with it either.
+    pub async fn account_by_login_name(&self, name: &str) -> Result<Option<Account>, Fault> {
+        // What is no name still costs its look-up.
+        let folded = name_key(name).unwrap_or_else(|| subject_digest(name));
+        let [username, email] = self.read_all(Table::Accounts, [username_claim(&folded), email_claim(&folded)]).await?;
+        // An unknown name is looked up under an id that no account has, so that it costs the same calls.
+        let id = match username.or(email) {
+            Some(claim) => holder(&claim)?,
+            None => AccountId::from(uuid::Uuid::from_bytes(self.entropy().bytes())),
+        };
+        self.account(id).await
+    }
+
+    /// The account with this e-mail address.
+    pub async fn account_by_email(&self, email: &EmailAddress) -> Result<Option<Account>, Fault> {
+        let Some(claim) = self.read(&email_claim(email.folded())).await? else { return Ok(None) };
+        self.account(holder(&claim)?).await
+    }
+
+    /// Who holds these names. One call.
+    pub async fn holders(&self, username: &Username, email: &EmailAddress) -> Result<Holders, Fault> {
+        let [username, email] = self.read_all(Table::Accounts, [username_claim(username.folded()), email_claim(email.folded())]).await?;
+        Ok(Holders { username: username.as_ref().map(holder).transpose()?, email: email.as_ref().map(holder).transpose()? })
+    }
+}

@@ -1,0 +1,182 @@
+//! The items of an account, itself and the claims on its two names: how they are read, and the writes that make, change and remove them. Features
+//! put those writes together into transactions.
+
+use super::{Account, EmailAddress, KnownNetwork, Undeliverable, Username};
+use crate::{
+    client::Network,
+    clock::Timestamp,
+    fault::Fault,
+    id::AccountId,
+    password::{StoredPassword, UNUSABLE},
+    store::{Item, Key, Table, Value, Write, millis, number, numbers_by_name, text, truth},
+    token::subject_digest,
+};
+
+/// The sort key of an account.
+pub(crate) const SORT: &str = "account";
+/// The longest folded name that stands in a key as it is, in bytes. A partition key holds 2,048. A longer name (150 characters can fold to more)
+/// is digested.
+const MAX_PLAIN_NAME: usize = 1024;
+
+/// The partition of an account and of all that belongs to it.
+pub(crate) fn partition(id: AccountId) -> String {
+    format!("account#{id}")
+}
+
+/// The key of an account.
+pub(crate) fn key(id: AccountId) -> Key {
+    Key::new(Table::Accounts, "account", partition(id), SORT)
+}
+
+/// The key of the claim on a username, folded.
+pub(super) fn username_claim(folded: &str) -> Key {
+    claim("username", folded)
+}
+
+/// The key of the claim on an e-mail address, folded.
+pub(super) fn email_claim(folded: &str) -> Key {
+    claim("email", folded)
+}
+
+fn claim(name: &str, folded: &str) -> Key {
+    // A folded name never holds a colon, so a digest is never mistaken for a name.
+    let partition =
+        if folded.len() <= MAX_PLAIN_NAME { format!("{name}#{folded}") } else { format!("{name}#sha256:{}", subject_digest(folded)) };
+    Key::new(Table::Accounts, "claim", partition, "claim")
+}
+
+/// The account that holds a claim.
+pub(super) fn holder(claim: &Item) -> Result<AccountId, Fault> {
+    claim.parsed("account_id")
+}
+
+/// The writes that make an account and claim its names, each on condition that there is none yet: the account, its username, its e-mail address.
+pub(super) fn creation(account: &Account) -> [Write; 3] {
+    let claim = |key: Key| Write::put(key, [("account_id", text(account.id.to_string()))]);
+    let account = [put(account), claim(username_claim(account.username.folded())), claim(email_claim(account.email.folded()))];
+    account.map(|write| write.when("attribute_not_exists(pk)"))
+}
+
+fn put(account: &Account) -> Write {
+    let mut attributes = vec![
+        ("username", text(account.username.as_str())),
+        ("username_folded", text(account.username.folded())),
+        ("email", text(account.email.as_str())),
+        ("email_folded", text(account.email.folded())),
+        ("epoch", number(account.epoch)),
+        ("active", truth(account.active)),
+        ("created_at", millis(account.created_at)),
+        ("password_changed_at", millis(account.password_changed_at)),
+        ("networks", networks(&account.networks)),
+    ];
+    attributes.extend(account.password.as_ref().map(|password| ("password", text(password.as_str()))));
+    attributes.extend(account.language.as_ref().map(|language| ("language", text(language))));
+    Write::put(key(account.id), attributes)
+}
+
+/// The attribute that holds an account's networks.
+pub(super) fn networks(networks: &[KnownNetwork]) -> Value {
+    numbers_by_name(networks.iter().map(|known| (known.network.to_string(), known.seen_at.as_second())))
+}
+
+/// The account that an item holds.
+pub(crate) fn read(item: &Item) -> Result<Account, Fault> {
+    let id: Option<AccountId> = item.text("pk")?.strip_prefix("account#").and_then(|id| id.parse().ok());
+    let known = |(network, seen)| Some(KnownNetwork { network: Network::stored(network), seen_at: Timestamp::from_second(seen).ok()? });
+    let mut networks: Vec<KnownNetwork> = item.numbers_by_name("networks").into_iter().filter_map(known).collect();
+    networks.sort_by_key(|known| std::cmp::Reverse(known.seen_at));
+    let undeliverable = item.optional_text("undeliverable").and_then(Undeliverable::stored);
+    Ok(Account {
+        id: id.ok_or(item.unreadable("pk"))?,
+        username: Username::stored(item.text("username")?, item.text("username_folded")?),
+        email: EmailAddress::stored(item.text("email")?, item.text("email_folded")?),
+        password: item.optional_text("password").map(|password| StoredPassword::stored(password.to_owned())),
+        epoch: item.number("epoch")?,
+        active: item.truth("active")?,
+        created_at: item.instant("created_at")?,
+        password_changed_at: item.instant("password_changed_at")?,
+        disavowed: item.optional_instant("disavowed_at").is_some(),
+        language: item.optional_text("language").map(str::to_owned),
+        networks,
+        undeliverable: undeliverable.zip(item.optional_instant("undeliverable_at")),
+    })
+}
+
+/// The account can be opened, or its password replaced by mail: what [`Account::usable_password`] says of an account that was read.
+const OPENABLE: &str = "active = :true AND attribute_exists(password) AND NOT begins_with(password, :unusable)";
+
+/// The write, on condition that its account can be opened.
+fn when_openable(write: Write) -> Write {
+    write.when(OPENABLE).with(":true", truth(true)).with(":unusable", text(UNUSABLE))
+}
+
+/// Checks that the account can be opened and that its password is older than `instant`.
+pub(crate) fn resettable(id: AccountId, instant: Timestamp) -> Write {
+    when_openable(Write::check(key(id))).when("password_changed_at < :requested").with(":requested", millis(instant))
+}
+
+/// Sets a new password and ends every session, if the account can be opened.
+///
+/// It also clears the mark that mail does not reach the address: a person who holds a reset link has read a mail.
+pub(crate) fn password_reset(id: AccountId, password: &StoredPassword, now: Timestamp) -> Write {
+    when_openable(set_password(id, password, now, "disavowed_at, undeliverable, undeliverable_at"))
+}
+
+/// Sets a new password and ends every session, if the account is as it was read.
+pub(crate) fn password_changed(account: &Account, password: &StoredPassword, now: Timestamp) -> Write {
+    let write = set_password(account.id, password, now, "disavowed_at");
+    write.when("epoch = :epoch AND active = :true").with(":epoch", number(account.epoch)).with(":true", truth(true))
+}
+
+fn set_password(id: AccountId, password: &StoredPassword, now: Timestamp, removed: &str) -> Write {
+    Write::update(key(id), format!("SET password = :password, password_changed_at = :now REMOVE {removed} ADD epoch :one"))
+        .with(":password", text(password.as_str()))
+        .with(":now", millis(now))
+        .with(":one", number(1))
+}
+
+/// Takes the password out of use and ends every session, if the account is active.
+///
+/// The password is not named here, though an account without one has nothing to take out of use (which whoever looked up the link has seen): IAM
+/// decides by the names of attributes, those in conditions included, and the function that does this has no right to write a password.
+pub(crate) fn password_disavowed(id: AccountId, now: Timestamp) -> Write {
+    let write = Write::update(key(id), "SET disavowed_at = :now ADD epoch :one").when("active = :true");
+    write.with(":now", millis(now)).with(":one", number(1)).with(":true", truth(true))
+}
+
+/// Sets a password that nobody knows, if the account is active and has no usable one.
+pub(crate) fn first_password(id: AccountId, unknowable: &StoredPassword) -> Write {
+    Write::update(key(id), "SET password = :password")
+        .when("active = :true AND (attribute_not_exists(password) OR begins_with(password, :unusable))")
+        .with(":password", text(unknowable.as_str()))
+        .with(":unusable", text(UNUSABLE))
+        .with(":true", truth(true))
+}
+
+/// Ends every session of an account, if there is one.
+pub(crate) fn end_sessions(id: AccountId) -> Write {
+    Write::update(key(id), "ADD epoch :one").when("attribute_exists(pk)").with(":one", number(1))
+}
+
+/// Makes an account active or inactive, if there is one. Inactive also ends its sessions.
+pub(crate) fn switched(id: AccountId, active: bool) -> Write {
+    let write = if active {
+        Write::update(key(id), "SET active = :active")
+    } else {
+        Write::update(key(id), "SET active = :active ADD epoch :one").with(":one", number(1))
+    };
+    write.when("attribute_exists(pk)").with(":active", truth(active))
+}
+
+/// Deletes an account and its claims, if there is such an account and no other has its names.
+pub(crate) fn removed(account: &Account) -> [Write; 3] {
+    let release = |claim: Key| {
+        let write = Write::delete(claim).when("attribute_not_exists(pk) OR account_id = :account");
+        write.with(":account", text(account.id.to_string()))
+    };
+    [
+        Write::delete(key(account.id)).when("attribute_exists(pk)"),
+        release(username_claim(account.username.folded())),
+        release(email_claim(account.email.folded())),
+    ]
+}

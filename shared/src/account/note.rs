@@ -1,0 +1,52 @@
+//! What is noted on an account besides: how its owner logged in, and that mail does not reach it.
+
+use super::{
+    Account, KnownNetwork, Undeliverable,
+    item::{email_claim, holder, key, networks},
+};
+use crate::{
+    clock::Timestamp,
+    fault::Fault,
+    password::StoredPassword,
+    store::{Store, Write, Written, millis, number, text},
+};
+
+/// The outcome of marking an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Marked {
+    /// Its account is marked.
+    Now,
+    /// No account has this address, or a reset has proven since that mail reaches it. Nothing was written.
+    Nobody,
+}
+
+impl Store {
+    /// Notes the networks after a login and, where the stored hash is of another algorithm or cost than configured, the new one.
+    ///
+    /// It loses to a password change: a hash of the old password never replaces the new one.
+    pub async fn note_login(&self, account: &Account, known: &[KnownNetwork], rehashed: Option<&StoredPassword>) -> Result<(), Fault> {
+        let Some(password) = &account.password else { return Ok(()) };
+        let note = Write::update(key(account.id), "SET networks = :networks, password = :new")
+            .when("epoch = :epoch AND password = :old")
+            .with(":networks", networks(known))
+            .with(":new", text(rehashed.unwrap_or(password).as_str()))
+            .with(":old", text(password.as_str()))
+            .with(":epoch", number(account.epoch));
+        self.write(note).await.map(drop)
+    }
+
+    /// Marks the account with this e-mail address, folded, as one that mail does not reach. A mail that was sent before the password was last
+    /// set says nothing about today.
+    pub async fn mark_undeliverable(&self, folded: &str, why: Undeliverable, sent_at: Timestamp) -> Result<Marked, Fault> {
+        let Some(claim) = self.read(&email_claim(folded)).await? else { return Ok(Marked::Nobody) };
+        let mark = Write::update(key(holder(&claim)?), "SET undeliverable_at = :sent, undeliverable = :why")
+            .when("email_folded = :folded AND password_changed_at <= :sent")
+            .with(":sent", millis(sent_at))
+            .with(":why", text(why.as_str()))
+            .with(":folded", text(folded));
+        Ok(match self.write(mark).await? {
+            Written::Done(_) => Marked::Now,
+            Written::Refused(_) => Marked::Nobody,
+        })
+    }
+}

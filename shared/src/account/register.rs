@@ -1,0 +1,75 @@
+//! Making accounts.
+
+use super::{Account, find::Holders, item::creation};
+use crate::{
+    fault::Fault,
+    store::{Store, Write},
+};
+
+/// The outcome of registering.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Registered {
+    /// The account exists now.
+    Now,
+    /// Another account has one of the names or both. Nothing was written.
+    Taken(Taken),
+}
+
+/// Which names are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// The username.
+    Username,
+    /// The e-mail address.
+    Email,
+    /// Both, by one account or by two.
+    Both,
+}
+
+impl Taken {
+    fn of(username: bool, email: bool) -> Option<Self> {
+        match (username, email) {
+            (true, true) => Some(Self::Both),
+            (true, false) => Some(Self::Username),
+            (false, true) => Some(Self::Email),
+            (false, false) => None,
+        }
+    }
+
+    /// Whether the username is.
+    #[must_use]
+    pub fn username(self) -> bool {
+        self != Self::Email
+    }
+
+    /// Whether the e-mail address is.
+    #[must_use]
+    pub fn email(self) -> bool {
+        self != Self::Username
+    }
+}
+
+impl Holders {
+    /// Which of the names are taken, if any.
+    #[must_use]
+    pub fn taken(&self) -> Option<Taken> {
+        Taken::of(self.username.is_some(), self.email.is_some())
+    }
+}
+
+impl Store {
+    /// Writes a new account and both claims on its names, or nothing.
+    pub async fn register(&self, account: &Account) -> Result<Registered, Fault> {
+        self.register_with(account, None).await
+    }
+
+    /// The same, with another write in the same transaction.
+    pub(crate) async fn register_with(&self, account: &Account, also: Option<Write>) -> Result<Registered, Fault> {
+        let outcome = self.transact("register", creation(account).into_iter().chain(also).collect()).await?;
+        match Taken::of(outcome.refused_at(1), outcome.refused_at(2)) {
+            Some(taken) => Ok(Registered::Taken(taken)),
+            // Neither name refused: the account's id did, and no other account is made with a random id that is new.
+            None => outcome.or(Ok(Registered::Now), Err(Fault::Internal("making an account id"))),
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Changing a password that is known.
+
+use crate::{
+    account::{self, Account},
+    clock::Timestamp,
+    fault::Fault,
+    outbox::{self, Notice},
+    password::StoredPassword,
+    reset, session,
+    store::Store,
+    token::{Digest, Session},
+};
+
+/// The outcome of changing a password.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// The new password is in force.
+    Now,
+    /// The account or the session changed since they were read. Nothing was written.
+    Overtaken,
+}
+
+impl Store {
+    /// Sets a new password for the holder of a session: ends every other session and the reset link, and leaves a notice to send.
+    pub async fn change_password(
+        &self,
+        account: &Account,
+        session: &Digest<Session>,
+        password: &StoredPassword,
+        notice: &Notice,
+        now: Timestamp,
+    ) -> Result<Changed, Fault> {
+        let writes = vec![
+            account::password_changed(account, password, now),
+            session::carried_over(account, session),
+            reset::forgotten(account.id),
+            outbox::notice(notice),
+        ];
+        Ok(self.transact("change password", writes).await?.or(Changed::Now, Changed::Overtaken))
+    }
+}

@@ -1,0 +1,38 @@
+//! Failures of a service that we depend on, without anybody's data.
+
+/// A service that we depend on failed, or our own code did. The message holds codes only, never an item, a key or a service's own message.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// The service refused or failed.
+    #[error("{operation} failed: {code} (request {request_id})")]
+    Refused {
+        /// What was asked of the service.
+        operation: &'static str,
+        /// The service's error code.
+        code: String,
+        /// The service's id of the request.
+        request_id: String,
+    },
+    /// The service did not answer.
+    #[error("{operation} got no answer: {kind}")]
+    Unreachable {
+        /// What was asked of the service.
+        operation: &'static str,
+        /// Which part of asking failed.
+        kind: &'static str,
+    },
+    /// The time for the whole request ran out.
+    #[error("the request ran out of time")]
+    OutOfTime,
+    /// Our own code failed where it never should.
+    #[error("{0} failed")]
+    Internal(&'static str),
+    /// An item does not have the form that this version writes and reads.
+    #[error("an item of kind {kind} has no readable {attribute}")]
+    Unreadable {
+        /// Which kind of item.
+        kind: &'static str,
+        /// Which attribute.
+        attribute: &'static str,
+    },
+}

@@ -1,0 +1,60 @@
+//! Mails with made-up data, as previews and snapshots show them.
+
+use super::{ChangedMail, ResetMail};
+use crate::{brand::Product, caller::Caller, clock::Timestamp, config::span, language::Language, outbox::ChangeKind};
+
+/// The instant of samples.
+fn sample_instant() -> Timestamp {
+    Timestamp::from_second(1_767_273_000).unwrap_or_default()
+}
+
+/// A caller at this address with this browser.
+fn sample_caller(address: &str, agent: &str, language: Option<Language>) -> Caller {
+    Caller { address: address.parse().ok(), agent: agent.parse().ok(), language }
+}
+
+impl ResetMail {
+    /// What such mails look like: the usual one, and one of an unknown browser and a product with a difficult name.
+    #[must_use]
+    pub fn samples(language: Language) -> Vec<(&'static str, Self)> {
+        let usual = Self {
+            product: Product::default(),
+            language,
+            link: "https://accounts.example.com/api/password_reset/confirm/?token=dwr_AZsW0t9gcbuyT3Z1bZ5c3nJ1Q0d1vK2xq7f8sVt0n4uYx3JmL9wPzA6hRkDe5GiB".to_owned(),
+            lifetime: span::hours(1),
+            caller: sample_caller("203.0.113.7", "Firefox on Android", Some(language)),
+            requested_at: sample_instant(),
+        };
+        let difficult = Self {
+            product: Product { name: "Tom's <Bits+Bobs>".to_owned(), ..Product::default() },
+            link: "https://app.example.com/welcome/#/reset/dwr_a'b+c?d=<e>&f=\"g\"".to_owned(),
+            lifetime: span::minutes(90),
+            caller: sample_caller("2001:db8:85a3::8a2e:370:7334", "", None),
+            ..usual.clone()
+        };
+        vec![("usual", usual), ("difficult", difficult)]
+    }
+}
+
+impl ChangedMail {
+    /// What such mails look like: after a change, after a reset, and with difficult characters.
+    #[must_use]
+    pub fn samples(language: Language) -> Vec<(&'static str, Self)> {
+        let changed = Self {
+            product: Product::default(),
+            language,
+            kind: ChangeKind::Changed,
+            link: "https://accounts.example.com/api/password_reset/disavow/?token=dwn_AZsW0t9gcbuyT3Z1bZ5c3nJ1Q0d1vK2xq7f8sVt0n4uYx3JmL9wPzA6hRkDe5GiB".to_owned(),
+            lifetime: span::days(7),
+            caller: sample_caller("203.0.113.7", "Safari on iPhone", Some(language)),
+            changed_at: sample_instant(),
+        };
+        let reset = Self { kind: ChangeKind::Reset, ..changed.clone() };
+        let difficult = Self {
+            product: Product { name: "Tom's <Bits+Bobs>".to_owned(), ..Product::default() },
+            caller: sample_caller("2001:db8:85a3::8a2e:370:7334", "", None),
+            ..reset.clone()
+        };
+        vec![("changed", changed), ("reset", reset), ("difficult", difficult)]
+    }
+}

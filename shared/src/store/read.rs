@@ -1,0 +1,71 @@
+//! Reads, all of them consistent.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::KeysAndAttributes;
+
+use super::{
+    Store,
+    error::{NOT_BUILT, fault_of},
+    item::{Item, text},
+    key::{Key, Table},
+};
+use crate::fault::Fault;
+
+impl Store {
+    /// The item with this key.
+    pub(crate) async fn read(&self, key: &Key) -> Result<Option<Item>, Fault> {
+        let table = self.tables.name(key.table);
+        let answer = self.client.get_item().table_name(table).set_key(Some(key.attributes())).consistent_read(true).send().await;
+        let item = answer.map_err(|error| fault_of("GetItem", &error))?.item;
+        Ok(item.map(|attributes| Item::new(key.kind, attributes)))
+    }
+
+    /// The items with these keys of one table, in the order of the keys, read in one call.
+    ///
+    /// DynamoDB leaves keys unread when it is throttled. Those are asked for again after a pause.
+    pub(crate) async fn read_all<const N: usize>(&self, table: Table, keys: [Key; N]) -> Result<[Option<Item>; N], Fault> {
+        let table = self.tables.name(table);
+        let mut items = [const { None }; N];
+        let mut pause = self.pause();
+        let mut wanted: Vec<_> = keys.iter().map(Key::attributes).collect();
+        loop {
+            let request = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true).build().map_err(|_| NOT_BUILT)?;
+            let answer = self.client.batch_get_item().request_items(table, request).send().await;
+            let mut answer = answer.map_err(|error| fault_of("BatchGetItem", &error))?;
+            for attributes in answer.responses.take().into_iter().flat_map(HashMap::into_values).flatten() {
+                let is_under = |key: &Key| key.attributes().iter().all(|(name, value)| attributes.get(name) == Some(value));
+                if let Some(position) = keys.iter().position(is_under) {
+                    items[position] = Some(Item::new(keys[position].kind, attributes));
+                }
+            }
+            wanted = answer.unprocessed_keys.take().and_then(|mut tables| tables.remove(table)).map(|left| left.keys).unwrap_or_default();
+            if wanted.is_empty() {
+                return Ok(items);
+            }
+            pause.take().await;
+        }
+    }
+
+    /// Every item under a partition key.
+    pub(crate) async fn read_partition(&self, table: Table, kind: &'static str, partition: &str) -> Result<Vec<Item>, Fault> {
+        let query = self.client.query().table_name(self.tables.name(table)).key_condition_expression("pk = :pk").consistent_read(true);
+        let mut found = query.expression_attribute_values(":pk", text(partition)).into_paginator().items().send();
+        let mut items = Vec::new();
+        while let Some(attributes) = found.next().await {
+            items.push(Item::new(kind, attributes.map_err(|error| fault_of("Query", &error))?));
+        }
+        Ok(items)
+    }
+
+    /// Every item of a table for which this condition holds. It reads the whole table.
+    pub(crate) async fn scan(&self, table: Table, kind: &'static str, condition: &str) -> Result<Vec<Item>, Fault> {
+        let scan = self.client.scan().table_name(self.tables.name(table)).consistent_read(true).filter_expression(condition);
+        let mut found = scan.into_paginator().items().send();
+        let mut items = Vec::new();
+        while let Some(attributes) = found.next().await {
+            items.push(Item::new(kind, attributes.map_err(|error| fault_of("Scan", &error))?));
+        }
+        Ok(items)
+    }
+}

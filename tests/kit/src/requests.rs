@@ -1,0 +1,179 @@
+//! Requests, and the events that a REST API makes of them (format 1.0).
+
+use std::collections::BTreeMap;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+
+/// The client address of an event that names no other.
+pub const CLIENT: &str = "203.0.113.7";
+
+/// A request to be made.
+#[derive(Clone)]
+pub struct Request {
+    /// The method.
+    pub method: String,
+    /// The path, with a query string or without.
+    pub path: String,
+    /// The headers.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Option<Vec<u8>>,
+    /// The client's address.
+    pub client: String,
+}
+
+/// A request with this method and path.
+pub fn request(method: &str, path: &str) -> Request {
+    Request { method: method.to_owned(), path: path.to_owned(), headers: Vec::new(), body: None, client: CLIENT.to_owned() }
+}
+
+/// A POST of this JSON.
+pub fn post(path: &str, body: &Value) -> Request {
+    request("POST", path).header("Content-Type", "application/json").body(body.to_string())
+}
+
+/// A POST of these fields as a browser's form sends them: from one of our pages, asking for another.
+pub fn submit(path: &str, fields: &[(&str, &str)]) -> Request {
+    let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
+    let body: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
+    request("POST", path)
+        .header("Content-Type", "application/x-www-form-urlencoded")
+        .header("Accept", BROWSER)
+        .header("Origin", "null")
+        .header("Sec-Fetch-Site", "same-origin")
+        .body(body.join("&"))
+}
+
+/// What a browser accepts when it opens a page.
+pub const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+
+/// A page being opened.
+pub fn open(path: &str) -> Request {
+    request("GET", path).header("Accept", BROWSER)
+}
+
+impl Request {
+    /// With this header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With `Authorization: Token …`.
+    #[must_use]
+    pub fn token(self, token: &str) -> Self {
+        self.header("Authorization", &format!("Token {token}"))
+    }
+
+    /// With this body.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = Some(body.into());
+        self
+    }
+
+    /// From this address.
+    #[must_use]
+    pub fn from(mut self, client: &str) -> Self {
+        client.clone_into(&mut self.client);
+        self
+    }
+
+    /// The event. Bodies are base64, as `BinaryMediaTypes: ['*/*']` makes them.
+    pub fn event(&self) -> Value {
+        let (path, query) = self.path.split_once('?').unwrap_or((&self.path, ""));
+        let query: Vec<(String, String)> =
+            query.split('&').filter_map(|pair| pair.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+        let mut headers: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (name, value) in &self.headers {
+            headers.entry(name).or_default().push(value);
+        }
+        let nothing_or = |map: Value| if map.as_object().is_some_and(|map| map.is_empty()) { Value::Null } else { map };
+        json!({
+            "resource": path,
+            "path": path,
+            "httpMethod": self.method,
+            "headers": headers.iter().map(|(name, values)| ((*name).to_owned(), json!(values.last()))).collect::<serde_json::Map<_, _>>(),
+            "multiValueHeaders": headers,
+            "queryStringParameters": nothing_or(query.iter().map(|(name, value)| (name.clone(), json!(value))).collect()),
+            "multiValueQueryStringParameters": nothing_or(query.iter().map(|(name, value)| (name.clone(), json!([value]))).collect()),
+            "pathParameters": null,
+            "stageVariables": null,
+            "requestContext": {
+                "accountId": "123456789012",
+                "apiId": "abcdef1234",
+                "domainName": "abcdef1234.execute-api.eu-central-1.amazonaws.com",
+                "httpMethod": self.method,
+                "identity": { "sourceIp": self.client, "userAgent": null },
+                "path": format!("/v1{path}"),
+                "protocol": "HTTP/1.1",
+                "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+                "requestTimeEpoch": 1_767_225_600_000_i64,
+                "resourceId": "xyz123",
+                "resourcePath": path,
+                "stage": "v1",
+            },
+            "body": self.body.as_ref().map(|body| STANDARD.encode(body)),
+            "isBase64Encoded": self.body.is_some(),
+        })
+    }
+}
+
+// ---- What people ask for ----
+
+/// The password that everybody begins with.
+pub const PASSWORD: &str = "Correct-Horse-42";
+/// The password that everybody changes to.
+pub const NEW_PASSWORD: &str = "Battery+Staple%43";
+
+/// The e-mail address of whoever has this username.
+pub fn address_of(username: &str) -> String {
+    format!("{username}@example.com")
+}
+
+/// Makes an account.
+pub fn register(username: &str, email: &str) -> Request {
+    post("/api/register/", &json!({ "username": username, "email": email, "password": PASSWORD }))
+}
+
+/// A login.
+pub fn login(name: &str, password: &str) -> Request {
+    post("/api/login/", &json!({ "username": name, "password": password }))
+}
+
+/// Asks for a reset link.
+pub fn reset_request(email: &str) -> Request {
+    post("/api/password_reset/", &json!({ "email": email }))
+}
+
+/// Replaces a password.
+pub fn change_password(session: &str, old: &str, new: &str) -> Request {
+    post("/api/change_password/", &json!({ "old_password": old, "new_password": new })).token(session)
+}
+
+/// Spends a reset link.
+pub fn confirm_reset(link: &str, password: &str) -> Request {
+    post("/api/password_reset/confirm/", &json!({ "token": link, "password": password }))
+}
+
+/// Asks whether a reset link works.
+pub fn validate(link: &str) -> Request {
+    post("/api/password_reset/validate_token/", &json!({ "token": link }))
+}
+
+/// Ends a session.
+pub fn logout(session: &str) -> Request {
+    request("POST", "/api/logout/").token(session)
+}
+
+/// Ends every session of whoever holds this one.
+pub fn logout_all(session: &str) -> Request {
+    request("POST", "/api/logout_all/").token(session)
+}
+
+/// Says "this wasn't me".
+pub fn disavow(link: &str) -> Request {
+    post("/api/password_reset/disavow/", &json!({ "token": link }))
+}
