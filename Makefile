@@ -127,13 +127,15 @@ unit: #+ Tests that need no stack: units, and every endpoint from event to respo
 stack-test: stack-test-rust stack-test-browser #+ Tests of the deployed template and, in a browser, of what people see
 
 .PHONY: stack-test-rust stack-test-browser
-stack-test-rust: $(call tool,local)
+# What these tests type for make is read by one that knows nothing of this one.
+stack-test-rust stack-test-browser: alone = env --unset=MAKEFLAGS --unset=MFLAGS --unset=MAKELEVEL
+stack-test-rust: $(call tool,local) $(call tool,aws)
 	$(live)@$(call step,Tests of a stack)
-	@AUTH=true CLOUDTRAIL_RECORDING=1 $(stack) with_stack sh -c '$(stack_tests) && $(operation_tests)'
+	@$(alone) AUTH=true CLOUDTRAIL_RECORDING=1 $(stack) with_stack sh -c '$(stack_tests) && $(operation_tests)'
 
 stack-test-browser: $(call tool,local) $(call tool,schemathesis) $(browser)
 	$(live)@$(call step,Tests in a browser)
-	@AUTH=true $(stack) with_stack sh -c '$(schemathesis) && $(browser_tests)'
+	@$(alone) AUTH=true $(stack) with_stack sh -c '$(schemathesis) && $(browser_tests)'
 
 browser: $(call tool,local) $(browser) #+ The tests in a browser alone
 	$(stack) with_stack $(browser_tests)
