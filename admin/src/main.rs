@@ -4,12 +4,6 @@ use std::{io, process::ExitCode};
 
 use clap::Parser as _;
 use dialoguer::Input;
-use doorward::{
-    clock::Clock,
-    config::Settings,
-    entropy::Entropy,
-    store::{Store, Table},
-};
 use doorward_admin::{Admin, Arguments, Failure, Terminal};
 
 #[tokio::main(flavor = "current_thread")]
@@ -25,11 +19,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let mut settings = Settings::from_environment();
-    settings.text("AWS_REGION");
-    let store = Store::connect(&mut settings, &[Table::Accounts, Table::Limits, Table::Outbox], Entropy::system());
-    let admin = Admin::new(&mut settings, store, Clock::system(), Entropy::system());
-    settings.finish()?;
+    let admin = Admin::of_environment()?;
     let mut ask = |question: &str| Input::new().with_prompt(question).interact_text().map_err(io::Error::other);
     admin.run(arguments.command, Terminal { out: &mut io::stdout(), ask: &mut ask }).await
 }

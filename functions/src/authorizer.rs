@@ -1,6 +1,6 @@
 //! A Lambda authorizer for the user's own APIs: REST (token and request) and HTTP (format 2.0, simple answers).
 //!
-//! Whoever holds a valid session passes, and the API behind gets `account_id` and `username` as context. One consistent read a call: with the
+//! A request with a valid session passes, and the API behind gets `account_id` and `username` as context. One consistent read a call: with the
 //! authorizer's result cache off (`AuthorizerResultTtlInSeconds: 0`) a session ends here the moment it ends anywhere.
 
 use std::{collections::HashMap, time::Duration};
@@ -62,7 +62,7 @@ impl Handler for Authorizer {
 }
 
 impl Authorizer {
-    /// Lets pass or not. A fault is an error: the API answers 500, and nobody passes.
+    /// Decides whether a request passes. A fault is an error, to which the API answers 500.
     pub async fn decide(&self, question: &Question) -> Result<Value, Fault> {
         let signed_in = match question.header().and_then(|header| credentials_of(header.as_bytes()).ok()) {
             Some(token) => match self.sessions.check(&self.store, Token::parse(token), self.clock.now()).await? {

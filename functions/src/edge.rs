@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 
 use crate::{Endpoint, PageRole, Wiring};
 
-/// What stands between the gateway and every endpoint.
+/// The edge: it admits or refuses a request, gives the endpoint its time, and logs the outcome.
 #[derive(Clone, Debug, Default)]
 pub struct Edge {
     /// Whose pages may ask.
@@ -74,7 +74,7 @@ impl Edge {
             return Err(refusal);
         }
         let time_left = request.time_left;
-        // Work that the time cuts off may have happened or not. The client is told that nobody knows, and asks again.
+        // A write that was cut off by the deadline may have happened or not, so the client is asked to try again.
         let asked = AssertUnwindSafe(tokio::time::timeout(time_left, ask(endpoint, request)).in_current_span()).catch_unwind().await;
         match asked.map(|in_time| in_time.unwrap_or(Err(Refusal::Fault(Fault::OutOfTime)))) {
             Ok(Ok(answer)) => {

@@ -1,4 +1,4 @@
-//! What a function is, and what an endpoint is besides.
+//! The traits of functions: every function, endpoints of the API, and handlers of other events.
 
 use std::{
     future::{Future, ready},
@@ -30,7 +30,7 @@ pub trait Function: Sized + Send + Sync + 'static {
 pub trait Endpoint: Function {
     /// Its routes, with the trailing slash that each may also be asked without.
     const ROUTES: &'static [&'static str];
-    /// The methods of its routes. OPTIONS is answered before an endpoint is asked.
+    /// The methods of its routes, without OPTIONS, which the edge answers.
     const METHODS: &'static [Method] = &[Method::POST];
     /// Whether only holders of a session may ask. Such an endpoint has its own [`Endpoint::authenticate`].
     const PROTECTED: bool = false;
@@ -40,7 +40,7 @@ pub trait Endpoint: Function {
     /// Answers or refuses a request of one of the methods.
     fn handle(&self, request: Request) -> impl Future<Output = Result<Answer, Refusal>> + Send;
 
-    /// Refuses a request of nobody. It is asked before a method that the routes do not have is refused: without a session that is 401, not 405.
+    /// Refuses a request without a session. The edge asks this before it refuses a method, because 401 goes before 405.
     fn authenticate(&self, _request: &Request) -> impl Future<Output = Result<(), Refusal>> + Send {
         ready(Ok(()))
     }
@@ -69,6 +69,6 @@ pub enum PageRole {
     None,
     /// A form, when a browser opens them. GET is none of their methods and refused to programs.
     Form,
-    /// The page that a mailed link opens. GET is one of their methods, whoever asks.
+    /// The page that a mailed link opens. GET is one of their methods, for browsers and programs alike.
     MailedLink,
 }

@@ -18,11 +18,11 @@ use serde::Serialize;
 
 use crate::{Endpoint, Function, Wiring};
 
-/// What a taken username is told.
+/// The message for a username that is taken.
 const USERNAME_TAKEN: &str = "A user with that username already exists.";
-/// What a taken address is told.
+/// The message for an address that is taken.
 const EMAIL_TAKEN: &str = "user with this email already exists.";
-/// What a username that is another's address is told.
+/// The message for a username that is another account's address.
 const NOT_OWN_ADDRESS: &str = "A username that is an e-mail address must be this account's own.";
 
 pub struct Register {

@@ -38,7 +38,7 @@ pub fn function(name: &str) -> Option<&'static Listed> {
     FUNCTIONS.iter().find(|function| function.name == name)
 }
 
-/// What is wrong with these environments, one for each function that is named: `function: complaint` each. No call is made.
+/// Checks an environment for each function that is named, and returns every complaint as `function: complaint`. No call is made.
 pub fn complaints<V>(environments: impl IntoIterator<Item = (String, V)>) -> Vec<String>
 where
     V: IntoIterator<Item = (String, String)>,
@@ -118,7 +118,7 @@ fn build<F: Function>(wiring: &mut Wiring) {
 impl Listed {
     /// Starts the function with these settings as its binary does, up to the first event and without logging.
     ///
-    /// No call is made. What is wrong with the settings comes back, every complaint of it.
+    /// No call is made. The error lists every complaint about the settings.
     pub fn check(&self, mut settings: Settings, entropy: Entropy) -> Result<(), ConfigError> {
         telemetry::level(&mut settings);
         let mut wiring = Wiring::connected(settings, self.tables, entropy);

@@ -1,46 +1,5 @@
-//! Any text as an address and as what a mail quotes: what goes into a header is one address or one line, and what goes into HTML adds no markup.
+//! Fuzzes `doorward_fuzz::mail`.
 
 #![no_main]
 
-use std::sync::LazyLock;
-
-use doorward::{
-    account::EmailAddress,
-    brand::Product,
-    language::Language,
-    mail::{Rendered, ResetMail},
-};
-use libfuzzer_sys::fuzz_target;
-
-fn rendered(quoted: &str) -> Rendered {
-    let (_, sample) = ResetMail::samples(Language::default()).swap_remove(0);
-    // The configuration refuses a product whose name holds these.
-    let product = Product { name: quoted.replace(char::is_control, ""), ..sample.product.clone() };
-    ResetMail { product, link: format!("https://accounts.example.com/{quoted}"), ..sample }.render().expect("a mail")
-}
-
-/// How often a mail opens or closes a tag or a quotation.
-fn markup(html: &str) -> [usize; 3] {
-    ['<', '>', '"'].map(|mark| html.matches(mark).count())
-}
-
-static PLAIN: LazyLock<[usize; 3]> = LazyLock::new(|| markup(&rendered("x").html));
-
-fuzz_target!(|text: &str| {
-    if let Ok(address) = EmailAddress::parse(text) {
-        let to = address.deliverable();
-        assert!(!to.contains(|character: char| matches!(character, '\r' | '\n' | '\0')), "{to:?}");
-        let (local, domain) = to.rsplit_once('@').expect("an address");
-        assert!(domain.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'[' | b']' | b':')), "{domain:?}");
-        // RFC 5322, 3.2.3: outside a quoted string these end an address or begin another.
-        let quoted = local.len() > 1 && local.starts_with('"') && local.ends_with('"');
-        assert!(quoted || !local.contains(|character: char| "()<>[]:;@\\,\" ".contains(character)), "{local:?}");
-        let again = EmailAddress::parse(&to).expect("what is sent to is an address");
-        assert_eq!(again.deliverable(), to);
-    }
-    if !text.is_empty() && text.len() <= 200 {
-        let mail = rendered(text);
-        assert!(!mail.subject.contains(char::is_control), "{:?}", mail.subject);
-        assert_eq!(markup(&mail.html), *PLAIN);
-    }
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| doorward_fuzz::mail::check(data));

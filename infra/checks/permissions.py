@@ -17,6 +17,13 @@ INFRA = Path(__file__).resolve().parents[1]
 TEMPLATE = INFRA / "template.yaml"
 SNAPSHOT = INFRA / "permissions.txt"
 HEADER = "# role, action, resource, condition: what the template allows. `make permissions` rewrites this file; `make lint` checks it.\n"
+# Writes that may give back what they wrote over, each with its reason. Every other one has `dynamodb:ReturnValues` at NONE, because a write that
+# answers with the item reads it (DynamoDB developer guide, "Using IAM policy conditions for fine-grained access control").
+RETURNING = {
+    ("*", "dynamodb:UpdateItem", "Limits.Arn"): "a count that is refused gives its item back, so that an answer that was lost is not counted twice; it holds counters",
+    ("Mailer", "dynamodb:UpdateItem", "Outbox.Arn"): "the lease gives the entry to be sent",
+}
+WRITES = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate", "dynamodb:PartiQLDelete")
 POLICIES = ("AWS::IAM::Role", "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
 
 
@@ -60,7 +67,8 @@ def statements(template: dict[str, Any]) -> Iterator[tuple[str, Mapping]]:
         documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])] + listed(properties.get("PolicyDocument", []))
         for document in documents:
             for statement in listed(document["Statement"]):
-                yield name.removesuffix("Role"), statement
+                # `!If [Condition, statement, AWS::NoValue]`: what the role has at most.
+                yield name.removesuffix("Role"), statement[1] if isinstance(statement, list) else statement
 
 
 def lines(template: dict[str, Any]) -> list[str]:
@@ -87,6 +95,17 @@ def complaints(template: dict[str, Any], source: list[str]) -> Iterator[str]:
             yield f"{name} has no Role of its own; SAM would make one with permissions that nobody sees here."
         if "ManagedPolicyArns" in resource.get("Properties", {}):
             yield f"{name} takes permissions from a managed policy; list them, so that they can be seen."
+    used = set()
+    for name, statement in statements(template):
+        nothing = {values for operator, keys in statement.get("Condition", {}).items() if operator in ("StringEquals", "StringEqualsIfExists")
+                   for key, values in keys.items() if key == "dynamodb:ReturnValues"} == {"NONE"}
+        for action in listed(statement["Action"]):
+            allowed = {(role, action, resource) for role in ("*", name) for resource in listed(statement["Resource"])} & RETURNING.keys()
+            used |= allowed
+            if (action in WRITES or action in ("*", "dynamodb:*")) and not nothing and not allowed:
+                yield f"{name}, line {statement.line + 1}: {action} may give back what it writes over; add StringEqualsIfExists dynamodb:ReturnValues NONE."
+    for unused in sorted(RETURNING.keys() - used):
+        yield f"{' '.join(unused)} is allowed to give back what it writes over, and the template has no such statement."
     for name, statement in statements(template):
         wild = [text for part in ("Action", "Resource") for text in listed(statement.get(part, "*")) if "*" in text]
         if wild and not source[statement.line - 1].lstrip().startswith("#"):

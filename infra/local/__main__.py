@@ -1,21 +1,34 @@
 """The local stack: the template and the binaries that go to AWS, on an emulator on this machine.
 
-Called by the Makefile: `python infra/local up|down|dev|mail|logs|replay|build`.
+Called by the Makefile: `python infra/local COMMAND`.
 """
 
 import os
+import signal
 import sys
+from pathlib import Path
 
-from failure import Failure
+sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
+from typed import Failure, leave, nearest
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def main(command: str, *arguments: str) -> int:
     """Runs one command; what goes wrong is one sentence on standard error and a non-zero exit."""
+    # As for Ctrl-C: what was started is stopped. Not by raising SIGINT, which nohup's cousins (a shell's background job, CI) have ignored.
+    for end in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(end) != signal.SIG_IGN:
+            signal.signal(end, interrupt)
     try:
         # Imported here, so that a missing module is a sentence as well.
-        import commands
+        from commands import COMMANDS
 
-        getattr(commands, command)(*arguments)
+        if command not in COMMANDS:
+            raise Failure(f"there is no such command{nearest(command, COMMANDS)}")
+        COMMANDS[command](*arguments)
     except Failure as failure:
         print(f"{command}: {failure}", file=sys.stderr)
         return 1
@@ -29,4 +42,6 @@ def main(command: str, *arguments: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    code = main(*sys.argv[1:])
+    # Make is told of what a person typed; a step of `make test` fails as any other.
+    sys.exit(code) if sys.argv[1:2] == ["with_stack"] else leave(code)

@@ -1,22 +1,22 @@
 """Builds the functions as Lambda wants them."""
 
 import hashlib
-import os
 import shutil
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
-from failure import Failure
-from settings import ROOT, Settings
+import cargo
+from settings import Settings
+from typed import Failure
 
 TOOLS = Path(sys.prefix) / "bin"
 
 
 def environment() -> dict[str, str]:
     """Where cargo finds `cargo lambda`."""
-    return {**os.environ, "PATH": f"{TOOLS}{os.pathsep}{os.environ['PATH']}"}
+    variables = cargo.environment()
+    return variables | {"PATH": f"{TOOLS}:{variables['PATH']}"}
 
 
 def binaries(settings: Settings) -> dict[str, Path]:
@@ -24,14 +24,12 @@ def binaries(settings: Settings) -> dict[str, Path]:
     functions = list(settings.template.zips)
     if not shutil.which("cargo"):
         raise Failure("cargo is not installed; Rust comes from rustup.rs.")
-    missing = [name for name in functions if not (ROOT / "functions" / "src" / "bin" / f"{name}.rs").exists()]
-    if missing:
-        raise Failure(f"functions/src/bin/{missing[0]}.rs does not exist, but the template names it.")
     out = settings.directory / "lambda"
     command = ["cargo", "lambda", "build", "--compiler", "cargo", "--lambda-dir", str(out)]
-    command += ["--package", "doorward-functions"]
+    # Some programs of the whole workspace: dependencies then have the features that they have for the tests, and are compiled once for both.
+    command += ["--workspace"] + [argument for name in functions for argument in ("--bin", name)]
     # Standard output to standard error: progress belongs there, and `make up | cat` keeps cargo's bar.
-    if subprocess.run(command, cwd=ROOT, env=environment(), stdout=sys.stderr).returncode != 0:
+    if cargo.run(command, env=environment(), stdout=sys.stderr) != 0:
         raise Failure("the functions do not build; cargo says why above.")
     return {name: out / name / "bootstrap" for name in functions}
 

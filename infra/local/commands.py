@@ -1,44 +1,57 @@
 """What the Makefile calls."""
 
-import json
 import os
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import time
-import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import build
+import cargo
+import check
 import deploy
 import emulator
+import keep
 import watch
-from failure import Failure
-from settings import CREDENTIALS, REGION, ROOT, STACK, Settings
+from replay import replay as run_event
+from settings import CREDENTIALS, REGION, Settings
+from stack import ROOT, local_variables, remember
+from typed import Failure
 
 
 def up() -> None:
     """Brings the stack up in the background, or brings the running one up to date."""
-    settings = Settings()
+    settings = _settings()
     with emulator.exclusive(settings.directory):
         _bring_up(settings)
     print(f"\n{_what_to_try(settings)}\nmake mail, make logs, make down")
 
 
 def down() -> None:
-    """Stops the stack."""
+    """Stops the stack; its accounts come back with the next `make up`."""
     directory = Settings().directory
     with emulator.exclusive(directory):
-        print("Stopped." if emulator.stop(directory) else "No stack was running.")
+        print("Stopped; `make up` brings its accounts back, `make reset` forgets them." if emulator.stop(directory) else "No stack was running.")
+
+
+def reset() -> None:
+    """Stops the stack and forgets what it kept: accounts and parameters."""
+    directory = Settings().directory
+    with emulator.exclusive(directory):
+        emulator.stop(directory, keeping=False)
+        keep.forget(directory)
+        remember(directory, {})
+    print("The local stack is stopped, and its accounts and parameters are forgotten.")
 
 
 def dev() -> None:
     """The stack in the foreground: shows the functions' logs, builds and deploys again on change."""
-    settings = Settings()
-    for end in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(end, lambda *_: signal.raise_signal(signal.SIGINT))
+    settings = _settings()
     with emulator.exclusive(settings.directory):
         try:
             _bring_up(settings)
@@ -55,34 +68,37 @@ def dev() -> None:
         except KeyboardInterrupt:
             pass
         finally:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C must not leave it running
+            _undisturbed()
             emulator.stop(settings.directory)
-            print("\nStopped.", flush=True)
+            with suppress(OSError):  # the terminal may be gone
+                print("\nStopped; its accounts come back the next time.", flush=True)
 
 
 def mail() -> None:
-    """Prints the newest mail as text."""
-    _print_newest_mail(_settings_of_running())
+    """Prints the newest mail as text, also when it was asked for this very moment."""
+    settings = _running()
+    deploy.settle(settings)
+    _print_newest_mail(settings)
 
 
 def logs() -> None:
     """Prints what the functions have logged."""
-    with watch.Logs(_settings_of_running(), from_the_start=True) as lines:
+    with watch.Logs(_running(), from_the_start=True) as lines:
         lines.show()
 
 
-def replay(event: str = "") -> None:
-    """Runs one event of events/ through `cargo lambda` against the deployed function."""
-    file = ROOT / event
-    if not event or not file.is_file():
-        known = ", ".join(sorted(str(path.relative_to(ROOT)) for path in (ROOT / "events").glob("*.json")))
-        raise Failure(f"say which event: make replay EVENT=… ({known}).")
-    settings = _settings_of_running()
-    function = f"{STACK}-{file.name.split('.')[0]}"
-    command = ["cargo", "lambda", "invoke", "--remote", "--endpoint-url", settings.endpoint, "--region", REGION]
-    command += ["--data-file", str(file), "--output-format", "json", function]
-    if subprocess.run(command, cwd=ROOT, env={**build.environment(), **CREDENTIALS}, check=False).returncode != 0:
-        raise Failure(f"{function} did not answer.")
+def replay() -> None:
+    """Runs the event that EVENT names against the deployed function."""
+    run_event(_running(), local_variables(), os.environ.get("EVENT", ""), raw=bool(os.environ.get("RAW")))
+
+
+def calibrate() -> None:
+    """Prints the cost of a hash that this machine affords, as parameters of the template. QUICK=1 takes the tests' build of it."""
+    program = cargo.built("calibrate", *([] if os.environ.get("QUICK") else ["--release"]))
+    limits = {"--memory-kib": os.environ.get("MEMORY_KIB"), "--budget-ms": os.environ.get("BUDGET_MS")}
+    arguments = [word for name, value in limits.items() if value for word in (name, value)]
+    if cargo.run([str(program), *arguments]) != 0:
+        raise Failure("nothing was measured.")
 
 
 def with_stack(*command: str) -> None:
@@ -91,45 +107,66 @@ def with_stack(*command: str) -> None:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     settings = Settings(directory=ROOT / ".local" / f"test-{os.getpid()}", wished_port=port)
-    for end in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(end, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
-        variables = _bring_up(settings)
-        if subprocess.run(command, cwd=ROOT, env={**os.environ, **variables}, check=False).returncode != 0:
+        # STATE leads whatever the command calls of `make` to this stack. PARAMS was for this stack, not for what is called.
+        variables = {name: value for name, value in os.environ.items() if name not in ("PORT", "PARAMS")}
+        variables |= _bring_up(settings) | {"STATE": str(settings.directory)}
+        if cargo.run(list(command), env=variables) != 0:
             with watch.Logs(settings, from_the_start=True) as lines:
                 lines.show(last=50)
             raise Failure(f"`{' '.join(command)}` failed; above are the last lines of the functions' logs.")
     finally:
-        emulator.stop(settings.directory)
+        _undisturbed()
+        emulator.stop(settings.directory, keeping=False)
         shutil.rmtree(settings.directory, ignore_errors=True)
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "dev": dev, "up": up, "down": down, "reset": reset, "mail": mail, "logs": logs, "replay": replay,
+    "calibrate": calibrate, "with_stack": with_stack,
+}
 
 
 def _bring_up(settings: Settings) -> dict[str, str]:
     """Builds, starts, deploys; returns the variables of stack.env when every function answers."""
     began = time.monotonic()
     settings.parameters()  # complains before anything takes long
+    if settings.wishes and settings.said is None:
+        wishes = " ".join(f"{name}={value}" for name, value in settings.wishes.items())
+        _say(f"Parameters as the last time: {wishes}; `make up PARAMS=` puts them back")
     found = emulator.running(settings)
     if not found:
         emulator.require_free(settings)
     _say("Building the functions")
     binaries = build.binaries(settings)
+    if complaints := check.complaints(settings.template.zips, settings.parameters(wishes={}), settings.parameters()):
+        raise Failure(f"PARAMS: {'; '.join(complaints)}")
     try:
         try:
             outputs = _deploy(settings, binaries, start=not found)
         except deploy.RoutesChanged:
-            _say("The API's routes changed, which the emulator cannot do in place: starting afresh, accounts are gone")
+            _say("The API's routes changed, which the emulator cannot do in place: starting it afresh")
             emulator.stop(settings.directory)
             found = None
             outputs = _deploy(settings, binaries, start=True)
         variables = _variables(settings, outputs)
-        lines = [f"{name}={value}" for name, value in variables.items()] + [f"export {' '.join(variables)}"]
-        (settings.directory / "stack.env").write_text("\n".join(lines) + "\n")
+        _write_variables(settings, variables)
     except BaseException:
         if not found:
             emulator.stop(settings.directory)
         raise
+    if settings.said is not None:
+        remember(settings.directory, settings.wishes)
     _say(f"Up after {time.monotonic() - began:.0f} s")
     return variables
+
+
+def _write_variables(settings: Settings, variables: dict[str, str]) -> None:
+    lines = [f"{name}={value}" for name, value in variables.items()] + [f"export {' '.join(variables)}"]
+    (settings.directory / "stack.env").write_text("\n".join(lines) + "\n")
+    # For `cargo lambda watch`, whose functions all get the same: a variable means the same to each.
+    of_functions = deploy.function_variables(settings) | {name: value for name, value in variables.items() if name.startswith("AWS_")}
+    (settings.directory / "functions.env").write_text("".join(f"{name}={value}\n" for name, value in of_functions.items()))
 
 
 def _deploy(settings: Settings, binaries: dict[str, Any], *, start: bool) -> dict[str, str]:
@@ -137,7 +174,10 @@ def _deploy(settings: Settings, binaries: dict[str, Any], *, start: bool) -> dic
         _say("Starting the emulator")
         emulator.start(settings)
     _say("Deploying")
-    return deploy.deploy(settings, binaries)
+    outputs = deploy.deploy(settings, binaries)
+    if start and (accounts := keep.load(settings, outputs)):
+        _say(f"{accounts} accounts of the last time are there again; `make reset` forgets them")
+    return outputs
 
 
 def _variables(settings: Settings, outputs: dict[str, str]) -> dict[str, str]:
@@ -156,7 +196,14 @@ def _variables(settings: Settings, outputs: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _settings_of_running() -> Settings:
+def _settings() -> Settings:
+    """What is asked for. A stack that runs stays where it is unless PORT says otherwise."""
+    settings = Settings()
+    found = emulator.remembered(settings.directory)
+    return replace(settings, wished_port=settings.wished_port or (str(found.port) if found else ""))
+
+
+def _running() -> Settings:
     """The settings that fit the stack that runs, whatever its port."""
     found = emulator.remembered(Settings().directory)
     if not found:
@@ -164,13 +211,14 @@ def _settings_of_running() -> Settings:
     return Settings(wished_port=str(found.port))
 
 
+def _undisturbed() -> None:
+    """An impatient second Ctrl-C must not leave the emulator running."""
+    for end in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(end, signal.SIG_IGN)
+
+
 def _print_newest_mail(settings: Settings) -> None:
-    try:
-        with urllib.request.urlopen(settings.mail_url, timeout=10) as response:
-            accounts = json.load(response)["messages"].values()
-    except OSError as error:
-        raise Failure(f"{settings.mail_url} does not answer: {error}") from error
-    messages = [message for account in accounts for message in account]
+    messages = deploy.mails(settings)
     if not messages:
         raise Failure("no mail was sent yet.")
     newest = max(messages, key=lambda message: message["Timestamp"])
@@ -181,15 +229,17 @@ def _what_to_try(settings: Settings) -> str:
     variables = settings.directory / "stack.env"
     shown = os.path.relpath(variables) if not os.path.relpath(variables).startswith("..") else variables
     api = settings.api_url(settings.parameters()["StageName"])
+    # README has an ada; whom somebody made by an earlier one of these lines is there no more than once either.
+    name = deploy.free_name(settings, "grace")
     return f"""API    {api}
 Mail   {settings.inbox_url}
 Logs   make logs; the emulator's own: {variables.with_name('emulator.log')}
 
 Try it:
   . {shown}
-  curl $API_URL/api/register/ -d username=ada -d email=ada@example.org -d password='correct horse battery'
-  curl $API_URL/api/login/ -d username=ada -d password='correct horse battery'
-  curl $API_URL/api/password_reset/ -d email=ada@example.org
+  curl $API_URL/api/register/ -d username={name} -d email={name}@example.org -d password='correct horse battery'
+  curl $API_URL/api/login/ -d username={name} -d password='correct horse battery'
+  curl $API_URL/api/password_reset/ -d email={name}@example.org
   make mail
 
 In a browser: {api}/api/password_reset/

@@ -12,27 +12,27 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+import gateway
 from build import zipped
-from failure import Failure
-from settings import API_ID, API_ID_TAG, CREDENTIALS, REGION, ROOT, STACK, TEMPLATE, Settings
+from settings import API_ID, API_ID_TAG, CREDENTIALS, REGION, TEMPLATE, Settings
+from stack import STACK, cause, start_complaints
+from typed import Failure
 
 BUCKET = "doorward-zips"
 INBOX = Path(__file__).with_name("inbox")
-# What the functions without a route are called with, to see that they start: harmless events.
-EVENTS = {"mailer": b'{"Records":[]}', "mail-feedback": b"{}", "authorizer": (ROOT / "events" / "authorizer.json").read_bytes()}
 
 
 class RoutesChanged(Exception):
     """The emulator cannot change the routes of an API in place; AWS can."""
 
 
-def client(settings: Settings, service: str) -> Any:
-    """A client for the emulator that never looks at this machine's own AWS settings."""
+def client(settings: Settings, service: str, *, patience: int = 60) -> Any:
+    """A client for the emulator that never looks at this machine's own AWS settings. It waits so many seconds for an answer."""
     return boto3.session.Session(
         aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
         region_name=REGION,
-    ).client(service, endpoint_url=settings.endpoint, config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}))
+    ).client(service, endpoint_url=settings.endpoint, config=Config(retries={"max_attempts": 1}, read_timeout=patience, s3={"addressing_style": "path"}))
 
 
 def deploy(settings: Settings, binaries: dict[str, Path]) -> dict[str, str]:
@@ -54,13 +54,53 @@ def deploy(settings: Settings, binaries: dict[str, Path]) -> dict[str, str]:
         raise Failure(f"the deployment was refused: {error.response['Error']['Message']}") from error
     processed = cloudformation.get_template(StackName=STACK, TemplateStage="Processed")["TemplateBody"]
     definition = processed["Resources"]["Api"]["Properties"]["Body"]
-    _answer_unknown_paths(settings, definition, parameters["StageName"])
-    paths = sorted(definition["paths"])
-    complaints = [_complaint(settings, path, parameters["StageName"]) for path in paths]
-    complaints += [_start_complaint(settings, function, event) for function, event in EVENTS.items()]
-    if any(complaints):
-        raise Failure("; ".join(filter(None, complaints)))
+    origins = bool(parameters.get("AllowedOrigins"))
+    gateway.complete(client(settings, "apigateway"), API_ID, parameters["StageName"], definition, _functions(settings, cloudformation), pages_may_ask=origins)
+    complaints = [complaint for path in sorted(definition["paths"]) if (complaint := _complaint(settings, path, parameters["StageName"]))]
+    complaints += start_complaints(client(settings, "lambda"), {program: f"{STACK}-{program}" for program in binaries})
+    if complaints:
+        raise Failure("; ".join(dict.fromkeys(complaints)))
     return {output["OutputKey"]: output["OutputValue"] for output in _stack(cloudformation)["Outputs"]}
+
+
+def function_variables(settings: Settings) -> dict[str, str]:
+    """The variables of all functions."""
+    functions = client(settings, "lambda")
+    configurations = (functions.get_function_configuration(FunctionName=f"{STACK}-{program}") for program in settings.template.zips)
+    return {name: value for each in configurations for name, value in each["Environment"]["Variables"].items()}
+
+
+def mails(settings: Settings) -> list[dict[str, Any]]:
+    """Every mail that was sent."""
+    try:
+        with urllib.request.urlopen(settings.mail_url, timeout=10) as response:
+            accounts = json.load(response)["messages"].values()
+    except OSError as error:
+        raise Failure(f"{settings.mail_url} does not answer: {error}") from error
+    return [message for account in accounts for message in account]
+
+
+def settle(settings: Settings, patience: float = 5) -> None:
+    """Waits until the mailer is done with what was asked for; not forever, as some mail fails."""
+    database = client(settings, "dynamodb")
+    table = function_variables(settings)["OUTBOX_TABLE"]
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        pages = database.get_paginator("scan").paginate(TableName=table, FilterExpression="attribute_not_exists(done_at)", ConsistentRead=True)
+        if not any(page["Items"] for page in pages):
+            return
+        time.sleep(0.1)
+
+
+def free_name(settings: Settings, name: str) -> str:
+    """The name, or with a number behind it, that no account has."""
+    database = client(settings, "dynamodb")
+    table = function_variables(settings)["ACCOUNTS_TABLE"]
+    for candidate in [name] + [f"{name}{number}" for number in range(2, 100)]:
+        claim = {"pk": {"S": f"username#{candidate}"}, "sk": {"S": "claim"}}
+        if "Item" not in database.get_item(TableName=table, Key=claim):
+            return candidate
+    return name
 
 
 def _complaint(settings: Settings, path: str, stage: str) -> str | None:
@@ -70,26 +110,9 @@ def _complaint(settings: Settings, path: str, stage: str) -> str | None:
         with urllib.request.urlopen(request, timeout=30):
             return None
     except urllib.error.HTTPError as error:
-        return f"{path} answers {error.code}: {_cause(error.read())}" if error.code >= 500 else None
+        return f"{path} answers {error.code}: {cause(error.read())}" if error.code >= 500 else None
     except OSError as error:
         return f"{path} does not answer: {error}"
-
-
-def _start_complaint(settings: Settings, function: str, event: bytes) -> str | None:
-    """What is wrong with a function that has no route, when it fails."""
-    answer = client(settings, "lambda").invoke(FunctionName=f"{STACK}-{function}", Payload=event)
-    return f"{function} fails: {_cause(answer['Payload'].read())}" if "FunctionError" in answer else None
-
-
-def _cause(answer: bytes) -> str:
-    """The function's own words in what the emulator wraps around them."""
-    text = answer.decode(errors="replace")
-    for key in ("message", "errorMessage"):
-        try:
-            text = json.loads(text)[key]
-        except (ValueError, KeyError, TypeError):
-            pass
-    return text.strip()
 
 
 def _verify_sender(settings: Settings, sender: str) -> None:
@@ -171,15 +194,9 @@ def _events(cloudformation: Any) -> list[dict[str, Any]]:
     return [event for page in pages for event in page["StackEvents"]][::-1]
 
 
-def _answer_unknown_paths(settings: Settings, definition: dict[str, Any], stage: str) -> None:
-    """Hands the emulator the gateway's own answers, which it overlooks in the API's definition."""
-    gateway = client(settings, "apigateway")
-    for kind, answer in definition["x-amazon-apigateway-gateway-responses"].items():
-        gateway.put_gateway_response(
-            restApiId=API_ID,
-            responseType=kind,
-            responseParameters=answer["responseParameters"],
-            responseTemplates=answer["responseTemplates"],
-            **({"statusCode": str(answer["statusCode"])} if "statusCode" in answer else {}),
-        )
-    gateway.create_deployment(restApiId=API_ID, stageName=stage)
+def _functions(settings: Settings, cloudformation: Any) -> dict[str, str]:
+    """The ARN of every function by its logical name."""
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=STACK)
+    names = {r["LogicalResourceId"]: r["PhysicalResourceId"] for page in pages for r in page["StackResourceSummaries"] if r["ResourceType"] == "AWS::Lambda::Function"}
+    functions = client(settings, "lambda")
+    return {logical: functions.get_function(FunctionName=name)["Configuration"]["FunctionArn"] for logical, name in names.items()}

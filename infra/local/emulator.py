@@ -15,8 +15,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from failure import Failure
+import keep
 from settings import CREDENTIALS, REGION, SHELL_VARIABLES, Settings
+from typed import Failure
+
+GUARDED = Path(__file__).with_name("guarded.py")
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Emulator:
     def alive(self) -> bool:
         """Whether the process is still there and still what we started: process ids are used again."""
         try:
-            return b"ministack" in Path(f"/proc/{self.pid}/cmdline").read_bytes()
+            return os.fsencode(GUARDED) in Path(f"/proc/{self.pid}/cmdline").read_bytes()
         except OSError:
             return False
 
@@ -63,7 +66,7 @@ def running(settings: Settings) -> Emulator | None:
         return None
     if emulator.port == settings.port and emulator.variables == settings.emulator_variables():
         return emulator
-    print("The running stack has another port or other settings: it is stopped, its accounts are gone.", flush=True)
+    print("==> The running stack has another port or other settings: starting it afresh", flush=True)
     stop(settings.directory)
     return None
 
@@ -88,6 +91,9 @@ def start(settings: Settings) -> Emulator:
     environment.update(settings.emulator_variables())
     environment.update(
         CREDENTIALS,
+        # Of its two listeners beside the gateway's none is needed, and one would take every interface.
+        IOT_MTLS_ENABLED="0",
+        SFTP_ENABLED="0",
         AWS_ENDPOINT_URL=settings.endpoint,
         AWS_DEFAULT_REGION=REGION,
         MINISTACK_REGION=REGION,
@@ -95,11 +101,10 @@ def start(settings: Settings) -> Emulator:
         BIND_HOST=bind_host(),
         TMPDIR=str(temporary),
         S3_DATA_DIR=str(temporary / "s3"),
-        PYTHONUNBUFFERED="1",
     )
     with (directory / "emulator.log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "ministack"],
+            [sys.executable, "-I", "-u", str(GUARDED)],
             env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
         )
     emulator = Emulator(process.pid, settings.port, settings.emulator_variables())
@@ -113,11 +118,16 @@ def start(settings: Settings) -> Emulator:
     return emulator
 
 
-def stop(directory: Path) -> bool:
-    """Ends the emulator and the functions it started. False when none ran."""
+def stop(directory: Path, *, keeping: bool = True) -> bool:
+    """Ends the emulator and the functions it started; what the tables hold is kept. False when none ran."""
     emulator = remembered(directory)
+    if emulator and keeping and (file := directory / "stack.env").exists():
+        variables = dict(line.split("=", 1) for line in file.read_text().splitlines() if not line.startswith("export "))
+        if not keep.save(Settings(directory=directory, wished_port=str(emulator.port)), variables):
+            print("==> The running stack does not answer: accounts made since it was started are lost", flush=True)
     (directory / "emulator.json").unlink(missing_ok=True)
     (directory / "stack.env").unlink(missing_ok=True)
+    (directory / "functions.env").unlink(missing_ok=True)
     if emulator is None:
         return False
     os.killpg(emulator.pid, signal.SIGTERM)

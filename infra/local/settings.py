@@ -3,17 +3,15 @@
 import os
 import platform
 import re
-import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
 
-from failure import Failure
+from stack import ROOT, remembered, state_directory
+from typed import Failure, nearest, pairs
 
-ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "infra" / "template.yaml"
-STACK = "doorward"
 REGION = "us-east-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
@@ -21,8 +19,8 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 API_ID = "doorward"
 API_ID_TAG = {"Key": "ms-custom-id", "Value": API_ID}
 
-# MiniStack's own variables, which pass through (AUTH=true enforces IAM; the rest is in its documentation).
-EMULATOR_VARIABLES = re.compile(r"AUTH|BIND_HOST|LOG_LEVEL|PERSIST_STATE|STATE_DIR|SMTP_\w+|LAMBDA_\w+|MINISTACK_\w+|CLOUDTRAIL_\w+")
+# Of MiniStack's own variables these pass through (AUTH=true enforces IAM; the rest is in its documentation).
+EMULATOR_VARIABLES = re.compile(r"AUTH|BIND_HOST|LOG_LEVEL|SMTP_\w+|LAMBDA_\w+|MINISTACK_\w+|CLOUDTRAIL_\w+")
 # What it needs of this shell besides. A function inherits its environment, so nothing else may get in.
 SHELL_VARIABLES = re.compile(r"PATH|HOME|LANG|LC_\w+|TZ|SSL_CERT_\w+")
 
@@ -56,9 +54,10 @@ _Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
 class Settings:
     """One invocation's wishes."""
 
-    directory: Path = ROOT / (os.environ.get("STATE") or ".local")
-    wished_port: str = os.environ.get("PORT", "")
-    overrides: str = os.environ.get("PARAMS", "")
+    directory: Path = field(default_factory=state_directory)
+    wished_port: str = field(default_factory=lambda: os.environ.get("PORT", ""))
+    # Nothing where PARAMS was not said: then those of the last time are in force.
+    said: str | None = field(default_factory=lambda: os.environ.get("PARAMS"))
     template: Template = field(default_factory=Template.read)
 
     @property
@@ -68,25 +67,33 @@ class Settings:
             raise Failure(f"PORT={port} is no port number.")
         return int(port)
 
-    def parameters(self) -> dict[str, str]:
-        """The template's parameters: infra/local/parameters, then PARAMS, then what only this machine knows."""
+    @property
+    def wishes(self) -> dict[str, str]:
+        """Template parameters that somebody asked for, now or the last time."""
+        if self.said is not None:
+            return self._read(pairs(self.said), "PARAMS")
+        # A template of another day may lack some of them, which is no reason to refuse today's.
+        return {name: value for name, value in remembered(self.directory).items() if name in self.template.parameters}
+
+    def parameters(self, wishes: dict[str, str] | None = None) -> dict[str, str]:
+        """The template's parameters: infra/local/parameters, then PARAMS (or these wishes), then what only this machine knows."""
         file = Path(__file__).with_name("parameters")
         lines = [line for line in file.read_text().splitlines() if line and not line.startswith("#")]
-        try:
-            wishes = shlex.split(self.overrides)
-        except ValueError as error:
-            raise Failure(f"PARAMS cannot be read ({error}); write PARAMS=\"Name=value Other='two words'\".") from error
-        given = {}
-        for pair in lines + wishes:
-            name, equals, value = pair.partition("=")
-            if not equals:
-                raise Failure(f"PARAMS: {pair!r} is not Name=value.")
-            if name not in self.template.parameters:
-                raise Failure(f"PARAMS: the template has no parameter {name}; it has {', '.join(sorted(self.template.parameters))}.")
-            given[name] = value
+        given = self._read(lines, str(file.relative_to(ROOT))) | (self.wishes if wishes is None else wishes)
         stage = given.setdefault("StageName", "v1")
         given.setdefault("LinkBase", self.api_url(stage))
         given.setdefault("Architecture", architecture())
+        return given
+
+    def _read(self, pairs: list[str], where: str) -> dict[str, str]:
+        given = {}
+        for pair in pairs:
+            name, equals, value = pair.partition("=")
+            if not equals:
+                raise Failure(f"{where}: {pair!r} is not Name=value.")
+            if name not in self.template.parameters:
+                raise Failure(f"{where}: the template has no parameter {name}{nearest(name, self.template.parameters) or '; README lists them'}")
+            given[name] = value
         return given
 
     @property

@@ -1,44 +1,62 @@
 """What `make dev` looks at: the sources, the keyboard, the functions' logs."""
 
 import os
+import re
 import select
+import stat
 import sys
 import termios
 import time
 import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from botocore.exceptions import ClientError
 
 import deploy
-from settings import ROOT, STACK, Settings
+from settings import Settings
+from stack import ROOT, STACK
 
-SOURCES = ["Cargo.toml", "Cargo.lock", "shared", "functions", "templates", "infra/template.yaml", "infra/local/parameters"]
+# Whatever is compiled into a function or deployed with it lies in here; `test_watch.py` asks cargo whether that is so.
+SOURCES = [
+    ".cargo", "Cargo.lock", "Cargo.toml", "functions", "infra/local/inbox", "infra/local/parameters", "infra/template.yaml",
+    "rust-toolchain.toml", "shared", "templates",
+]
+# What editors leave beside a file while it is edited or written: vim, emacs, JetBrains, kate, gedit, joe.
+TEMPORARY = re.compile(r"\.#.*|#.*#|.*~|\.?.*\.sw[a-z]|4913|.*___jb_(old|tmp)___|\.goutputstream-.*|.*\.kate-swp|.*\.(tmp|bak|orig|rej)|\.DS_Store")
 TICK_SECONDS = 0.5
 
 
 class Sources:
     """Notices that a source file changed, appeared or went."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: Path = ROOT) -> None:
+        self._root = root
         self._seen = self._look()
+        self._is_settling = False
 
     def changed(self) -> bool:
+        """Whether something changed and is quiet again: an editor that saves ten files is waited for."""
         before, self._seen = self._seen, self._look()
-        return before != self._seen
+        was_settling, self._is_settling = self._is_settling, before != self._seen
+        return was_settling and not self._is_settling
 
-    @staticmethod
-    def _look() -> dict[str, int]:
-        files = [ROOT / name for name in SOURCES if (ROOT / name).is_file()]
-        files += [path for name in SOURCES if (ROOT / name).is_dir() for path in (ROOT / name).rglob("*") if path.suffix in (".rs", ".toml", ".j2", ".fst", ".txt")]
-        times = {}
-        for file in files:
-            try:
-                times[str(file)] = file.stat().st_mtime_ns
-            except FileNotFoundError:  # an editor is just replacing it
-                pass
-        return times
+    def _look(self) -> dict[str, tuple[int, int]]:
+        there = {}
+        for path in (self._root / name for name in SOURCES):
+            files = path.rglob("*") if path.is_dir() else [path]
+            there.update({str(file): stamp for file in files if not TEMPORARY.fullmatch(file.name) and (stamp := _stamp(file))})
+        return there
+
+
+def _stamp(file: Path) -> tuple[int, int] | None:
+    """What differs once a file was written; nothing for what is no file, or no longer."""
+    try:
+        state = file.stat()
+    except OSError:  # an editor is just replacing it, or a link leads nowhere
+        return None
+    return (state.st_mtime_ns, state.st_size) if stat.S_ISREG(state.st_mode) else None
 
 
 @contextmanager

@@ -1,28 +1,35 @@
-"""What an operator does to a deployment, here or in AWS: `make doctor`, `make set`.
+"""What an operator does to a deployment, here or in AWS: `make doctor`, `set`, `admin`, `probe`.
 
 With STACK=name it is a stack in AWS, reached with the credentials and the Region that any AWS program takes; without, the one of `make up`.
 """
 
-import os
+import signal
 import sys
+from pathlib import Path
 
-from doctor import doctor
-from environment import Environment, Unreachable, use_local_stack
-from parameters import set_parameters
+sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
+from typed import Failure, leave, nearest
 
-COMMANDS = {"doctor": doctor, "set": set_parameters}
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def main(command: str) -> int:
-    stack = os.environ.get("STACK", "")
+    signal.signal(signal.SIGTERM, interrupt)
     try:
-        if not stack and "AWS_ENDPOINT_URL" not in os.environ:
-            use_local_stack()
-        return 0 if COMMANDS[command](Environment(stack or "doorward")) else 1
-    except Unreachable as nothing:
-        print(f"wrong {nothing}")
+        from commands import COMMANDS
+
+        if command not in COMMANDS:
+            raise Failure(f"there is no such command{nearest(command, COMMANDS)}")
+        return COMMANDS[command]()
+    except Failure as failure:
+        print(f"{command}: {failure}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(f"\n{command}: stopped.", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    leave(main(*sys.argv[1:]))

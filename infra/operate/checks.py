@@ -1,5 +1,6 @@
 """Every check: a question, and a function that yields what is wrong. They only read."""
 
+import os
 import re
 import urllib.error
 import urllib.request
@@ -9,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from environment import Environment, Finding, note
+from stack import Environment, Finding, note
 
 Check = Callable[[Environment], Iterator[Finding]]
 CHECKS: list[tuple[str, Check]] = []
@@ -55,8 +56,8 @@ def parameters(env: Environment) -> Iterator[Finding]:
         variables = configuration.get("Environment", {}).get("Variables", {})
         for name, value in given.items():
             variable = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper()
-            # Empty stands for a default that the template fills in.
-            if value and variables.get(variable, value) != value:
+            # Empty stands for a default that the template fills in; a secret is told as asterisks.
+            if value.strip("*") and variables.get(variable, value) != value:
                 yield Finding(f"{function} has another {variable} than the stack's {name}: somebody changed it by hand; deploy again.")
 
 
@@ -65,7 +66,7 @@ def api(env: Environment) -> Iterator[Finding]:
     for name, configuration in env.functions.items():
         if configuration.get("State", "Active") != "Active" or configuration.get("LastUpdateStatus", "Successful") != "Successful":
             yield Finding(f"The function {name} is {configuration.get('State')} ({configuration.get('StateReason', 'no reason given')}): deploy again.")
-    base = env.mailer["LINK_BASE"] if env.is_local else env.outputs["ApiUrl"]
+    base = os.environ.get("API_URL", env.mailer["LINK_BASE"]) if env.is_local else env.outputs["ApiUrl"]
     for path in sorted(env.template["Resources"]["Api"]["Properties"]["Body"]["paths"]):
         status, _ = _ask(base + path, "OPTIONS")
         if status is None or status >= 500:
@@ -74,6 +75,21 @@ def api(env: Environment) -> Iterator[Finding]:
     for method, settings in stage.get("methodSettings", {}).items():
         if settings.get("dataTraceEnabled") or settings.get("loggingLevel", "OFF") != "OFF":
             yield Finding(f"The API's stage logs executions of {method}, tokens and passwords included: turn it off, or deploy again.")
+
+
+@check("nobody gets past the proxies that are trusted")
+def proxies(env: Environment) -> Iterator[Finding]:
+    hops = env.parameters.get("TrustedProxyHops", "0")
+    if hops == "0":
+        return
+    suffix = env.client("apigateway").meta.endpoint_url.partition(f"{env.session.region_name}.")[2]  # amazonaws.com, and others in other partitions
+    direct = env.mailer["LINK_BASE"] if env.is_local else f"https://{env.outputs['ApiId']}.execute-api.{env.session.region_name}.{suffix}/{env.outputs['StageName']}"
+    status, _ = _ask(f"{direct}/api/login/", "OPTIONS")
+    unguarded = not env.parameters.get("ProxySecret") and not env.parameters.get("WebAclArn")
+    if status not in (None, 403):
+        yield Finding(f"TrustedProxyHops is {hops}, and {direct} answers whoever comes past your proxies and writes any address into X-Forwarded-For: deploy with ProxySecret, and DefaultEndpoint=off.")
+    elif env.parameters.get("DomainName") and unguarded:
+        yield Finding(f"TrustedProxyHops is {hops}, and the endpoint behind {env.parameters['DomainName']} asks nobody for ProxySecret: deploy with one, or with a web ACL that does.")
 
 
 @check("links in mails lead to the API, over https")
@@ -177,7 +193,7 @@ def mail(env: Environment) -> Iterator[Finding]:
     for queue, url in env.names("AWS::SQS::Queue").items():
         attributes = env.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])["Attributes"]
         if count := int(attributes["ApproximateNumberOfMessages"]):
-            yield Finding(f"{count} messages lie in {queue}, given up on after an hour of tries: OPERATIONS.md says what to do, then purge the queue.")
+            yield Finding(f"{count} messages lie in {queue}, given up on: OPERATIONS.md says what to do, then purge the queue.")
     failed, waiting, is_whole = _outbox(env)
     if failed:
         outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(failed.items()))

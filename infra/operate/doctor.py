@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from botocore.exceptions import BotoCoreError, ClientError
 
 from checks import CHECKS, Check
-from environment import Environment, Finding
+from stack import Environment, Finding
 
 
-def doctor(env: Environment) -> bool:
-    """Prints what it finds; whether nothing is wrong."""
+def doctor(env: Environment) -> int:
+    """Prints what it finds; 0 when nothing is wrong."""
     print(env.place)
     wrong = 0
     for question, check in CHECKS:
@@ -20,7 +20,7 @@ def doctor(env: Environment) -> bool:
         for finding in findings:
             print(f"{'note ' if finding.is_note else 'wrong'} {finding.text}")
     print(f"{wrong} wrong." if wrong else "Nothing is wrong.")
-    return not wrong
+    return 1 if wrong else 0
 
 
 def _findings(env: Environment, check: Check) -> Iterator[Finding]:

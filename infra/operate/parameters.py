@@ -3,16 +3,105 @@
 import json
 import os
 import re
-import shlex
 import time
 from datetime import datetime, timezone
+from typing import Any
 
 from botocore.exceptions import ClientError
 
-from environment import Environment, Unreachable
+import check
+from stack import Environment, reason, remember, remembered, start_complaints, state_directory, variable
+from typed import Failure, nearest, pairs
 
 
-def template_url(env: Environment) -> str:
+# What `now` stands for, to the second and for this run.
+_NOW = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def set_parameters(env: Environment) -> int:
+    """Sets what PARAMS says, `Name=value …`: checks it, waits for it, asks every function, and puts the old values back when one does not start."""
+    given = _given(env)
+    print(env.place)
+    for name, value in given.items():
+        print(f"{name}: {env.parameters[name] or '(empty)'} → {value or '(empty)'}")
+    # The parser may have to be built first. A lever that CloudFormation judges, or that no function reads, does not wait for it.
+    if _is_judged_by_functions(env, given) and (wrong := check.complaints(_programs(env), env.parameters, env.parameters | given)):
+        raise Failure(f"{'; '.join(wrong)}. Nothing was changed.")
+    if not _update(env, given):
+        print("It was so already.")
+        return 0
+    try:
+        wrong = start_complaints(env.client("lambda"), _programs(env))
+    except ClientError as error:
+        print(f"note  The functions could not be asked whether they start ({reason(error)}): `make doctor` asks the API.")
+        wrong = []
+    if wrong:
+        print("The old values are put back.", flush=True)
+        _update(env, {name: env.parameters[name] for name in given})
+        raise Failure(f"{'; '.join(wrong)}. It is as it was before.")
+    if env.is_local:
+        remember(state_directory(), remembered(state_directory()) | given)
+        print("Done. The next `make up` keeps it; `make up PARAMS=` puts every parameter back.")
+    else:
+        print("Done. The next `make deploy` keeps it, and asks which counts where infra/samconfig.toml says another.")
+    return 0
+
+
+def _given(env: Environment) -> dict[str, str]:
+    """What PARAMS says. `now` is this second."""
+    given = {}
+    for pair in pairs(os.environ.get("PARAMS", "")):
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise Failure(f"PARAMS: {pair!r} is not Name=value.")
+        if name not in env.parameters:
+            raise Failure(f"The stack has no parameter {name}{nearest(name, env.parameters) or '; README lists them'}")
+        given[name] = _NOW if value == "now" else value
+    if not given:
+        raise Failure("Say which: make set PARAMS='Registration=closed SessionsNotBefore=now'. README lists the parameters.")
+    return given
+
+
+def _is_judged_by_functions(env: Environment, given: dict[str, str]) -> bool:
+    """Whether a value may be one that the template takes and a function refuses. Empty, the template's own default and this very second are none."""
+    read = {name for function in env.functions.values() for name in function.get("Environment", {}).get("Variables", {})}
+    declared = env.template["Parameters"]
+    return any(value and variable(name) in read and not declared[name].get("AllowedValues") and value != _NOW for name, value in given.items())
+
+
+def _programs(env: Environment) -> dict[str, str]:
+    """The name of every function, by that of its program."""
+    names = env.names("AWS::Lambda::Function").values()
+    return {name.removeprefix(f"{env.name}-"): name for name in names}
+
+
+def _update(env: Environment, given: dict[str, str]) -> bool:
+    """Deploys what is deployed with other parameters, and waits. False when that changes nothing."""
+    cloudformation = env.client("cloudformation")
+    try:
+        cloudformation.update_stack(
+            StackName=env.name,
+            TemplateURL=_template_url(env),
+            Parameters=[{"ParameterKey": n, "ParameterValue": given[n]} if n in given else {"ParameterKey": n, "UsePreviousValue": True} for n in env.parameters],
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+            Tags=env.stack.get("Tags", []),
+        )
+    except ClientError as error:
+        if "No updates are to be performed" in reason(error):
+            return False
+        raise Failure(reason(error)) from None
+    while (status := _status(cloudformation, env)).endswith("IN_PROGRESS"):
+        time.sleep(0.1 if env.is_local else 5)
+    if status != "UPDATE_COMPLETE":
+        raise Failure(f"The stack is {status}, as it was before: its events in CloudFormation say why.")
+    return True
+
+
+def _status(cloudformation: Any, env: Environment) -> str:
+    return str(cloudformation.describe_stacks(StackName=env.name)["Stacks"][0]["StackStatus"])
+
+
+def _template_url(env: Environment) -> str:
     """Where the deployed template lies, as it was before its transforms: beside the functions' code, where the deployment put that.
 
     `UsePreviousTemplate` would take it after AWS::LanguageExtensions, with the parameters of then filled in: nothing would change.
@@ -21,39 +110,7 @@ def template_url(env: Environment) -> str:
     body = original if isinstance(original, str) else json.dumps(original, default=str)
     bucket = re.search(r"s3://([^/\s]+)/", body)
     if not bucket:
-        raise Unreachable("The template does not say where its code lies, so it was not deployed by `make deploy`: set the parameter as it was deployed.")
+        raise Failure("The template does not say where its code lies, so it was not deployed by `make deploy`: set the parameter as it was deployed.")
     storage, key = env.client("s3"), f"{env.name}-set.template"
     storage.put_object(Bucket=bucket[1], Key=key, Body=body.encode())
     return f"{storage.meta.endpoint_url}/{bucket[1]}/{key}"
-
-
-def set_parameters(env: Environment) -> bool:
-    """Sets what PARAMS says, `Name=value …`, and waits for it; whether it was done. `now` is this second."""
-    given = dict(pair.partition("=")[::2] for pair in shlex.split(os.environ.get("PARAMS", "")))
-    if not given or given.keys() - env.parameters.keys():
-        print(f"wrong Say which: make set PARAMS='Registration=closed SessionsNotBefore=now'. The stack has {', '.join(sorted(env.parameters))}.")
-        return False
-    given = {name: datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") if value == "now" else value for name, value in given.items()}
-    print(env.place)
-    for name, value in given.items():
-        print(f"{name}: {env.parameters[name] or '(empty)'} → {value or '(empty)'}")
-    cloudformation = env.client("cloudformation")
-    try:
-        cloudformation.update_stack(
-            StackName=env.name,
-            TemplateURL=template_url(env),
-            Parameters=[{"ParameterKey": n, "ParameterValue": given[n]} if n in given else {"ParameterKey": n, "UsePreviousValue": True} for n in env.parameters],
-            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-            Tags=env.stack.get("Tags", []),
-        )
-    except ClientError as error:
-        nothing_to_do = "No updates are to be performed" in error.response["Error"]["Message"]
-        print("It was so already." if nothing_to_do else f"wrong {error.response['Error']['Message']}")
-        return nothing_to_do
-    while (status := cloudformation.describe_stacks(StackName=env.name)["Stacks"][0]["StackStatus"]).endswith("IN_PROGRESS"):
-        time.sleep(0.1 if env.is_local else 5)
-    if status != "UPDATE_COMPLETE":
-        print(f"wrong The stack is {status}, as it was before: its events in CloudFormation say why.")
-        return False
-    print("Done. The next `make deploy` sets what infra/samconfig.toml says: write it there as well if it is to stay.")
-    return True

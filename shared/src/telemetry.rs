@@ -1,4 +1,4 @@
-//! Log lines: JSON, one per event, ids and codes and durations, nobody's data.
+//! Log lines: JSON, one per event, with ids, codes and durations and without anybody's data.
 
 use tracing::{Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{
@@ -28,7 +28,7 @@ pub fn level(settings: &mut Settings) -> LevelFilter {
 pub fn start(level: LevelFilter) {
     // A second start, as tests make, keeps the first.
     let _ = lines_to(std::io::stdout, level).try_init();
-    // What a panic says may quote anything; where it happened never does.
+    // The message of a panic may quote anything, so only the place is logged.
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, "panicked");

@@ -1,6 +1,6 @@
-//! Text as the recorded stack reads it, and as names are compared.
+//! Text as the DRF API reads it, and as names are compared.
 //!
-//! Properties come from ICU4X's data (Unicode 18). The recorded stack's Python knows an older Unicode: the two differ only
+//! Properties come from ICU4X's data (Unicode 18). The DRF API's Python knows an older Unicode: the two differ only
 //! in characters that were unassigned then.
 
 use std::borrow::Cow;

@@ -7,13 +7,13 @@
   const again = part("again");
   const words = form.dataset;
 
-  // Show what is typed, in both fields.
+  // Shows or hides the passwords in both fields.
   part("show-row").hidden = false;
   part("show").addEventListener("change", (event) => {
     for (const field of [password, again]) field.type = event.target.checked ? "text" : "password";
   });
 
-  // A hint, no more: the server judges.
+  // Only a hint; the server decides.
   const level = (text) => {
     const characters = [...text];
     const distinct = new Set(characters).size;
@@ -24,7 +24,7 @@
     return score < 12 ? 1 : score < 16 ? 2 : score < 22 ? 3 : 4;
   };
   const say = (element, text) => {
-    // What did not change is not announced again.
+    // An unchanged hint is not announced again.
     if (element.textContent !== text) element.textContent = text;
   };
   const judge = () => {
@@ -36,7 +36,7 @@
   };
   const compare = () => {
     const same = again.value === password.value;
-    // Whoever is still typing is not told that something is missing.
+    // While somebody is typing, nothing is reported as missing.
     const typing = password.value.startsWith(again.value);
     say(part("match"), again.value === "" ? "" : same ? words.match : typing ? "" : words.differ);
     part("match").dataset.same = same;
@@ -45,7 +45,7 @@
   password.addEventListener("input", () => { judge(); compare(); });
   again.addEventListener("input", compare);
 
-  // Once is enough.
+  // Submits only once.
   const button = form.querySelector("button");
   form.addEventListener("submit", () => { button.disabled = true; });
   window.addEventListener("pageshow", () => { button.disabled = false; });

@@ -1,7 +1,8 @@
-"""`python tests/bench [PART …]`: measures, keeps what was seen in results.json, and writes the report from it.
+"""`python tests/bench [PART …]`: measures, keeps the measurements in results.json, and writes the report from them.
 
-Without parts it measures all of them. `rest` stands for those that this commit was not measured for: it goes on with a run that was broken off. `report`
-alone measures nothing. What is not measured now stays as it was. With QUICK=1 everything is asked only often enough to see that it works, and goes to target/bench/quick.
+Without parts it measures all of them. `rest` measures the parts that have no measurement of this commit, to resume an interrupted run. `report`
+measures nothing. Parts that are not measured keep their last measurement. QUICK=1 makes only enough requests to see that the bench works, and
+writes to target/bench/quick.
 """
 
 import json
@@ -39,7 +40,7 @@ def main(*wishes: str) -> int:
 
 
 def measured(name: str, results: dict, file: Path) -> None:
-    """Measures a part and keeps what it saw."""
+    """Measures a part and keeps its measurements."""
     part, usual, quick = measure.PARTS[name]
     count = quick if QUICK else usual
     where, started = machine.here(), time.monotonic()
@@ -58,7 +59,7 @@ def measured(name: str, results: dict, file: Path) -> None:
 
 
 def rounded(data: object) -> object:
-    """Microseconds are enough."""
+    """Rounds to microseconds."""
     if isinstance(data, dict):
         return {str(key): rounded(value) for key, value in data.items()}
     if isinstance(data, list):

@@ -1,4 +1,4 @@
-"""What it costs: measured work, times published prices, times a stated use."""
+"""Computes costs: measured work, multiplied by published prices and an assumed use."""
 
 import json
 import math
@@ -12,7 +12,7 @@ from operations import OPERATIONS, Operation
 
 PRICES = json.loads(Path(__file__).with_name("prices.json").read_text())
 GB = 1e9
-# What Lambda itself writes to the log about a request: START, END, REPORT; and CloudWatch counts 26 bytes more for every event.
+# Bytes that Lambda itself logs per request (START, END, REPORT), and 26 more that CloudWatch counts per event.
 PLATFORM_LINES = [
     "START RequestId: 00000000-0000-0000-0000-000000000000 Version: $LATEST\n",
     "END RequestId: 00000000-0000-0000-0000-000000000000\n",
@@ -30,14 +30,14 @@ def assumed(name: str) -> float:
 
 
 def billed_ms(operation: Operation, seen: dict[str, Any]) -> int:
-    """What Lambda bills for a warm request: computing at the share of a processor that the memory buys, and waiting for services."""
+    """The milliseconds that Lambda bills for a warm request: computing with the share of a processor that comes with the memory, and waiting for services."""
     memory = template.functions()[operation.function].memory_mb
     computing = median(own + hash_ for own, hash_ in zip(seen["own_ms"], seen["hash_ms"])) * max(1.0, assumed("one_processor_mb") / memory)
     return math.ceil(computing + median(seen["calls"]) * assumed("store_call_ms") + seen["mails"] * assumed("mail_call_ms"))
 
 
 def per_million(operation: Operation, warm: dict[str, Any], cold: dict[str, Any]) -> dict[str, float]:
-    """Dollars for a million of an operation, by what they are paid for."""
+    """US dollars for a million of an operation, by service."""
     seen = warm[operation.name]
     memory = template.functions()[operation.function].memory_mb
     init_ms = median(cold[operation.function]["init_cpu_ms"]) * max(1.0, assumed("one_processor_mb") / memory)
@@ -55,7 +55,7 @@ def per_million(operation: Operation, warm: dict[str, Any], cold: dict[str, Any]
 
 
 def month(active: int, results: dict[str, Any], *, without: tuple[str, ...] = ()) -> float:
-    """Dollars a month for so many active accounts. What AWS gives for nothing is not taken off."""
+    """US dollars per month for this many active accounts, without AWS's free tier."""
     warm, cold, growth = (results[part]["data"] for part in ("warm", "cold", "growth"))
     asked = sum(
         PRICES["usage"][operation.name] * active / 1e6 * sum(per_million(operation, warm, cold).values())
@@ -68,13 +68,13 @@ def month(active: int, results: dict[str, Any], *, without: tuple[str, ...] = ()
 
 
 def metrics() -> int:
-    """How many metrics there are when each counts something in every hour."""
+    """The number of metrics, each of which is assumed to count something in every hour."""
     source = (template.ROOT / "shared/src/metric.rs").read_text()
     return len(re.findall(r"const \w+: Self = Self\(", source)) + len(re.findall(r"histogram!\((\w+)\)", source))
 
 
 def cognito(plan: str, active: int) -> float:
-    """Dollars a month for so many active users who sign in directly, what AWS gives for nothing taken off."""
+    """US dollars per month for this many active users who sign in directly, with the free tier."""
     dollars, below = 0.0, 0
     for upto, each in PRICES["cognito"]["plans"][plan]:
         upto = active if upto is None else min(upto, active)
@@ -84,5 +84,5 @@ def cognito(plan: str, active: int) -> float:
 
 
 def cognito_mails(active: int) -> float:
-    """Cognito sends through SES too."""
+    """US dollars for mail, which Cognito sends through SES too."""
     return active * PRICES["usage"]["send a mail"] / 1000 * price("mail_thousand")

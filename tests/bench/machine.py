@@ -1,4 +1,4 @@
-"""Where and when something was measured."""
+"""The machine, time and commit of a measurement."""
 
 import datetime
 import os
@@ -10,10 +10,10 @@ from template import ROOT
 
 
 def here() -> dict[str, str]:
-    """This machine, this moment, this commit."""
+    """Describes this machine at this moment, and the commit."""
     cpu = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), platform.machine())
     memory = next(int(line.split()[1]) for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemTotal"))
-    # The report itself is being written.
+    # The report itself is being written, so it does not count as a change.
     changed = _said("git", "status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs/bench")
     return {
         "at": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),

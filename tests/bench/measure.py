@@ -1,4 +1,4 @@
-"""The parts of the bench. Each returns what it saw; what to make of it is the report's business."""
+"""The parts of the bench. Each returns its measurements; the report interprets them."""
 
 import json
 import random
@@ -19,13 +19,13 @@ from store import Store
 Data = dict[str, Any]
 
 WARM_UP = 5
-# Requests in a row before it is another operation's turn: many, so that a function is as warm as one that is busy, or few, where nothing but the machine's
-# mood may differ.
+# Requests in a row before the next operation: many, so that a function is as warm as a busy one, or few, so that changes of the machine's speed affect
+# all operations alike.
 LONG_TURN, SHORT_TURN = 10, 2
 
 
 def cold(store: Store, count: int, say: Callable[[str], None]) -> Data:
-    """From spawn to the first poll, and on to the first answer. All functions in turn, in another order each time."""
+    """Times from spawn to the first poll and to the first answer. All functions take turns, in a new order each round."""
     first = {operation.function: operation for operation in [*reversed(OPERATIONS), EMPTY]}
     store.fill(count * len(first))
     accounts = iter(range(1, store.accounts + 1))
@@ -38,7 +38,7 @@ def cold(store: Store, count: int, say: Callable[[str], None]) -> Data:
                 polled = instance.polled()
                 time.sleep(runtime.SETTLE_SECONDS)
                 init_cpu = instance.spent_ns()[0]
-                # The clock starts anew: what was waited for is not the function's.
+                # Restart the clock, because the waiting so far is not the function's.
                 answered = instance.answer(events[name][round_])
                 _must_succeed(first[name], answered)
                 seen[name]["poll_ms"].append((polled - instance.started_ns) / 1e6)
@@ -48,7 +48,7 @@ def cold(store: Store, count: int, say: Callable[[str], None]) -> Data:
 
 
 def warm(store: Store, count: int, say: Callable[[str], None]) -> Data:
-    """A request to a function that runs: time, processor time, calls, units, memory, log."""
+    """Measures requests to a running function: time, processor time, calls, capacity units, memory, log."""
     operations = [*BASELINE, *OPERATIONS]
     number = count + WARM_UP
     store.fill(number * len(operations))
@@ -61,7 +61,7 @@ def warm(store: Store, count: int, say: Callable[[str], None]) -> Data:
 
 
 def argon2(_: Store, count: int, say: Callable[[str], None]) -> Data:
-    """Our Argon2id and the reference implementation's, in turn, at the configured cost, each after a hash that is not counted."""
+    """Times our Argon2id and the reference implementation alternately, at the configured cost, each after one uncounted hash."""
     import argon2 as reference
     from argon2.low_level import Type, hash_secret_raw
 
@@ -84,7 +84,7 @@ def argon2(_: Store, count: int, say: Callable[[str], None]) -> Data:
 
 
 def load(store: Store, count: int, say: Callable[[str], None]) -> Data:
-    """As many instances at once as there are requests at once, which is how Lambda does it."""
+    """Runs one instance per simultaneous request, as Lambda does."""
     seen: Data = {}
     for name, share in (("login", 1), ("check a token", 10)):
         operation, function = named(name), template.functions()[named(name).function]
@@ -99,7 +99,7 @@ def load(store: Store, count: int, say: Callable[[str], None]) -> Data:
 
 
 def sizes(_: Store, __: int, say: Callable[[str], None]) -> Data:
-    """What goes to Lambda: zips, the sections of the binaries, and the files of this repository that are in them word for word."""
+    """Sizes of the zips, of the sections of the binaries, and of the files of this repository that are embedded in them."""
     seen = {}
     for name in [*template.functions(), EMPTY.function]:
         say(name)
@@ -112,7 +112,7 @@ def sizes(_: Store, __: int, say: Callable[[str], None]) -> Data:
 
 
 def growth(_: Store, count: int, say: Callable[[str], None]) -> Data:
-    """The same requests with more accounts in the store, and with more sessions of the account they are about."""
+    """Measures the same requests with more accounts in the store, and with more sessions of the account."""
     kept = [named(name) for name in ("register", "login", "check a token", "logout", "reset request", "validate", "confirm")]
     seen: Data = {"accounts": {}, "sessions": {}}
     with ExitStack() as running:
@@ -121,7 +121,7 @@ def growth(_: Store, count: int, say: Callable[[str], None]) -> Data:
             say(f"{accounts} accounts")
             store = running.enter_context(Store())
             seen["bytes_per_account"] = store.fill(accounts)
-            # Those that are spoilt are nobody else's.
+            # Operations that change an account get accounts of their own.
             number = min(count + WARM_UP, accounts // 2)
             spoilt, others = range(1, number + 1), range(number + 1, accounts + 1)
             levels[str(accounts)] = [
@@ -138,7 +138,7 @@ def growth(_: Store, count: int, say: Callable[[str], None]) -> Data:
             say(f"{sessions} sessions")
             accounts = range(place * number + 1, (place + 1) * number + 1)
             seen["bytes_per_session"] = store.order("/sessions", accounts=list(accounts), each=sessions)["bytes_each"]
-            # What spoils comes last, when the others have been asked.
+            # Operations that change the account come last, after all others.
             levels[str(sessions)] = [Asking(store, named(name), accounts, running) for name in ("check a token", "login", "logout", "change password")]
         for spoiling in (False, True):
             _ask_in_turn([asking for level in levels.values() for asking in level if asking.operation.spoils == spoiling], SHORT_TURN, say)
@@ -156,7 +156,7 @@ def _must_succeed(operation: Operation, answered: runtime.Answered) -> None:
 
 
 class Asking:
-    """An operation, a function that runs, and what was seen of them: asked once for each account. The first few requests only warm it up."""
+    """An operation, a running function, and their measurements: one request per account. The first few requests only warm up."""
 
     def __init__(self, store: Store, operation: Operation, accounts: Iterable[int], running: ExitStack) -> None:
         self.operation = operation
@@ -167,7 +167,7 @@ class Asking:
         self._events.reverse()
 
     def ask(self, times: int, *, counted: bool = True) -> bool:
-        """Asks so often; whether there is more to ask."""
+        """Makes this many requests; returns whether more are left."""
         for _ in range(min(times, len(self._events))):
             self._instance.polled()
             self._store.order("/forget")
@@ -190,7 +190,7 @@ SEEN = ("wall_ms", "own_ms", "hash_ms", "answer_bytes", "logged_bytes", "logged_
 
 
 def _ask_in_turn(askings: list[Asking], turns_of: int, say: Callable[[str], None]) -> None:
-    """Some requests of one, some of the next, in another order each time: whatever else the machine does meanwhile strikes all alike."""
+    """Interleaves the requests of all, in a new order each round, so that other load on the machine affects them alike."""
     for asking in askings:
         asking.ask(asking.warm_up, counted=False)
     left, turn = askings, 0
@@ -242,7 +242,7 @@ def _at_once(store: Store, operation: Operation, function: template.Function, sh
 
 
 def _embeddable() -> Iterable[tuple[Path, bytes]]:
-    """What may be in a binary: templates, languages, and the list of common passwords as it is compiled."""
+    """Files that may be embedded in a binary: templates, languages, and the compiled list of common passwords."""
     for path in sorted((template.ROOT / "templates").rglob("*")):
         if path.is_file() and path.stat().st_size > 16:
             yield path.relative_to(template.ROOT), path.read_bytes()
@@ -252,7 +252,7 @@ def _embeddable() -> Iterable[tuple[Path, bytes]]:
 
 
 def _sections(code: bytes) -> dict[str, int]:
-    """Sizes of a 64-bit ELF file's sections that take room in the file (System V ABI, chapter 4)."""
+    """Sizes of the sections of a 64-bit ELF file that occupy space in the file (System V ABI, chapter 4)."""
     table, entry_bytes, count, names_index = struct.unpack_from("<Q", code, 40) + struct.unpack_from("<HHH", code, 58)
     entries = [struct.unpack_from("<IIQQQQ", code, table + entry_bytes * index) for index in range(count)]
     names = entries[names_index][4]
@@ -264,7 +264,7 @@ def _sections(code: bytes) -> dict[str, int]:
     return {name(entry[0]): entry[5] for entry in entries if entry[1] not in (0, no_bits)}
 
 
-# In this order; how often each asks, usually and when it only has to be seen to work.
+# The parts in order, each with its number of requests: normally, and with QUICK=1.
 PARTS: dict[str, tuple[Callable[[Store, int, Callable[[str], None]], Data], int, int]] = {
     "sizes": (sizes, 0, 0),
     "cold": (cold, 100, 2),

@@ -1,4 +1,4 @@
-"""What is asked of the functions: gateway events, each of an account of its own and right in every way but where its name says otherwise."""
+"""The operations that are measured: gateway events, each for an account of its own, and valid unless the name says otherwise."""
 
 import base64
 import datetime
@@ -20,14 +20,14 @@ Events = Callable[[Store, list[int]], list[Any]]
 
 @dataclass(frozen=True)
 class Operation:
-    """Something to ask of a function, once for each account."""
+    """A request to a function, made once per account."""
 
     name: str
     function: str
     events: Events
     succeeds: Callable[[Any], bool]
-    gateway: bool = True  # API Gateway stands before it, and is paid for
-    spoils: bool = False  # the account is another one afterwards
+    gateway: bool = True  # whether it passes API Gateway, which is paid for
+    spoils: bool = False  # whether it changes the account
 
 
 def username(account: int) -> str:
@@ -79,8 +79,8 @@ def _with_link(file: str, **body: str) -> Events:
     return events
 
 
-def _wishes(store: Store, accounts: list[int]) -> list[Any]:
-    return store.order("/wishes", accounts=accounts)["events"]
+def _reset_requests(store: Store, accounts: list[int]) -> list[Any]:
+    return store.order("/reset_requests", accounts=accounts)["events"]
 
 
 def _bounces(_: Store, accounts: list[int]) -> list[Any]:
@@ -112,14 +112,14 @@ OPERATIONS = [
     Operation("logout everywhere", "logout", _with_session("logout.all"), _status(200), spoils=True),
     Operation("change password", "change-password", _change, _status(200), spoils=True),
     Operation("reset request", "password-reset", _reset, _status(200)),
-    Operation("send a mail", "mailer", _wishes, lambda answer: answer == {"batchItemFailures": []}, gateway=False, spoils=True),
+    Operation("send a mail", "mailer", _reset_requests, lambda answer: answer == {"batchItemFailures": []}, gateway=False, spoils=True),
     Operation("note a bounce", "mail-feedback", _bounces, lambda answer: answer is None, gateway=False, spoils=True),
     Operation("validate", "validate-token", _with_link("validate-token"), _status(200)),
     Operation("open the link", "confirm-reset", _with_link("confirm-reset.page"), _status(200)),
     Operation("confirm", "confirm-reset", _with_link("confirm-reset", password=NEW_PASSWORD), _status(200), spoils=True),
 ]
 
-# What is nobody's own work: a gateway's event answered with nothing; so many calls of the store and nothing else; a hash before the last of them.
+# Baselines: a gateway event answered with nothing, a number of calls to the store and nothing else, and the same with a hash before the last call.
 EMPTY = Operation("empty", "empty", _calls(0, 0), _status(200))
 FEW, MANY = 1, 5
 CALLS_FEW = Operation(f"{FEW} call, nothing else", "calls", _calls(FEW, 0), _status(200))
@@ -134,5 +134,5 @@ def named(name: str) -> Operation:
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Names of operations as they are listed here, however they were kept."""
+    """Names of operations in the order of this file."""
     return sorted(names, key=[operation.name for operation in OPERATIONS].index)

@@ -23,7 +23,7 @@ def save(figure: Any, directory: Path, name: str) -> None:
 
 
 def cold(data: dict[str, Any], directory: Path) -> None:
-    """From spawn to poll and to answer, each start a dot."""
+    """Times from spawn to poll and to answer, one dot per start."""
     names = sorted(data, key=lambda name: (name != "empty", median(data[name]["poll_ms"])))
     figure, axis = plt.subplots(figsize=(7, 4))
     for place, name in enumerate(names):
@@ -39,7 +39,7 @@ def cold(data: dict[str, Any], directory: Path) -> None:
 
 
 def warm(data: dict[str, Any], directory: Path) -> None:
-    """Where the time of a warm request goes."""
+    """The parts of the time of a warm request."""
     names = [operation.name for operation in OPERATIONS][::-1]
     figure, axis = plt.subplots(figsize=(7, 4))
     left = [0.0] * len(names)
@@ -68,7 +68,7 @@ def growth(data: dict[str, Any], directory: Path) -> None:
 
 
 def load(data: dict[str, Any], directory: Path) -> None:
-    """Requests a second of one core over instances."""
+    """Requests per second and core over the number of instances."""
     figure, axes = plt.subplots(1, len(data), figsize=(8, 3.2))
     for axis, name in zip(axes, in_order(data)):
         levels = data[name]
@@ -84,7 +84,7 @@ def load(data: dict[str, Any], directory: Path) -> None:
 
 
 def cost(results: dict[str, Any], directory: Path) -> None:
-    """Dollars a month over active accounts."""
+    """US dollars per month over active accounts."""
     active = [10_000, 30_000, 100_000, 300_000, 1_000_000]
     figure, axis = plt.subplots(figsize=(7, 3.6))
     axis.plot(active, [month(count, results) for count in active], "o-", color=OWN, label="Doorward")

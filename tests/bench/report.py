@@ -1,4 +1,4 @@
-"""The report, from what was measured. No figure in it was typed."""
+"""Writes the report. Every figure in it comes from a measurement."""
 
 import math
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from operations import BASELINE, CALLS_AND_HASH, CALLS_FEW, CALLS_MANY, EMPTY, F
 MIB = 2**20
 ARCHIVE_BYTES = 3_000_000
 HASHING = ("register", "login", "login, wrong password", "change password", "confirm")
-# Growth that is told apart from noise.
+# The smallest growth that can be told from noise.
 FLAT = 1.10
 
 Rows = list[list[str]]
@@ -36,7 +36,7 @@ kernel's count for the function's process. The runtime has one thread and hashes
 
 
 def _table(head: list[str], rows: Rows, *, texts: tuple[int, ...] = ()) -> str:
-    """A table whose first column, and those in `texts`, hold words; the others hold figures."""
+    """A table. Its first column and those in `texts` contain words, the others figures."""
     align = ["---" if column in (0, *texts) else "---:" for column in range(len(head))]
     return "\n".join("| " + " | ".join(row) + " |" for row in [head, align, *rows]) + "\n"
 
@@ -54,7 +54,7 @@ def _spread(values: list[float], shown: Callable[[float], str] = _ms) -> str:
 
 
 def _whole(values: list[float]) -> str:
-    """A count that is the same every time, or its range."""
+    """A count, or its range if it varies."""
     least, most = min(values), max(values)
     return f"{least:g}" if least == most else f"{least:g} to {most:g}"
 
@@ -104,7 +104,7 @@ def _where(results: dict[str, Any], data: dict[str, Any], directory: Path) -> st
 
 
 def _growth_factor(levels: dict[str, Any]) -> tuple[float, str]:
-    """How much the dearest level's processor time, hashing apart, is above the smallest level's; the worst operation."""
+    """By how much the highest processor time of any level, without hashing, exceeds that of the smallest level; of the worst operation."""
     counts = sorted(levels, key=int)
     first, last = levels[counts[0]], levels[counts[-1]]
     return max((median(last[name]["own_ms"]) / median(first[name]["own_ms"]), name) for name in first)
@@ -135,7 +135,7 @@ def _cold(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str
 
 
 def _shares(warm: dict[str, Any], name: str) -> tuple[float, float, float, float]:
-    """An operation's processor time but for hashing, in parts: the runtime's, that of calling services, that which a hash makes all after it cost more, the rest."""
+    """An operation's processor time without hashing, in parts: the runtime, calls to services, what later work costs more after a hash, and the rest."""
     own = {operation: median(seen["own_ms"]) for operation, seen in warm.items()}
     runtime, few, many = (own[operation.name] for operation in (EMPTY, CALLS_FEW, CALLS_MANY))
     asked = median(warm[name]["calls"]) + warm[name]["mails"]

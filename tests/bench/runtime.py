@@ -1,4 +1,4 @@
-"""Lambda's runtime API on this machine, for one process at a time that polls it, and what that process spends."""
+"""Lambda's runtime API on this machine, for one process at a time, and the resources that the process uses."""
 
 import json
 import os
@@ -16,22 +16,22 @@ from typing import Any
 from template import ROOT, Function, lambda_directory
 
 PATIENCE_SECONDS = 30.0
-# After its answer a function polls again; what it does then still belongs to the request before.
+# A function polls again after its answer. Its work until then belongs to the request before.
 SETTLE_SECONDS = 0.0005
 
 
 class Broken(Exception):
-    """A function that does not do what it should, and what it said."""
+    """A function did not behave as expected; with the end of its log."""
 
 
 @dataclass
 class Answered:
-    """A request as it was answered."""
+    """An answered request."""
 
     body: Any
     wall_ms: float
-    own_ms: float  # processor time of the function's first thread: all but hashes
-    hash_ms: float  # processor time of its other threads: hashes alone
+    own_ms: float  # processor time of the function's first thread, which does everything but hashing
+    hash_ms: float  # processor time of its other threads, which only hash
     answer_bytes: int
     logged_bytes: int
     logged_lines: int
@@ -55,7 +55,7 @@ class _Connection:
     buffer: bytes = b""
 
     def request(self) -> _Request | None:
-        """The request that has come in whole, if one has."""
+        """The next request that has arrived completely, if any."""
         head, found, rest = self.buffer.partition(b"\r\n\r\n")
         if not found:
             return None
@@ -95,7 +95,7 @@ def _unchunked(data: bytes) -> tuple[bytes | None, bytes]:
 
 @dataclass
 class Instance:
-    """A function that runs: started, polling, answering one event after the other, as Lambda has it."""
+    """A running function, which polls and answers one event at a time, as in Lambda."""
 
     binary: Path
     environment: dict[str, str]
@@ -126,7 +126,7 @@ class Instance:
         self._log.close()
 
     def polled(self) -> int:
-        """Waits until the function asks for an event: when it did, on the clock of `started_ns`."""
+        """Waits until the function asks for an event, and returns when it did, on the clock of `started_ns`."""
         if self._poll is None:
             request = self._receive()
             at = time.perf_counter_ns()
@@ -137,18 +137,18 @@ class Instance:
         return time.perf_counter_ns()
 
     def spent_ns(self) -> tuple[int, int]:
-        """Processor time so far: of the whole process, threads that ended included (its CPU clock), and of its first thread."""
+        """Processor time so far: of the whole process including ended threads (its CPU clock), and of its first thread."""
         process_clock = ~self.process.pid << 3 | 2
         return time.clock_gettime_ns(process_clock), int(os.pread(self._schedstat, 64, 0).split()[0])
 
     def resident_kib(self) -> dict[str, int]:
-        """Memory that it holds (VmRSS) and the most it has held (VmHWM)."""
+        """Resident memory now (VmRSS) and at its peak (VmHWM)."""
         lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
         found = {name: value for name, _, value in (line.partition(":") for line in lines)}
         return {name: int(found[name].split()[0]) for name in ("VmRSS", "VmHWM")}
 
     def answer(self, event: Any) -> Answered:
-        """Gives the function an event and waits for its answer, and then until it polls again."""
+        """Gives the function an event, and waits for its answer and its next poll."""
         self.polled()
         identity, payload = str(uuid.uuid4()), json.dumps(event).encode()
         headers = {
@@ -210,7 +210,7 @@ class Instance:
 
 
 def binary(name: str) -> Path:
-    """A function's binary, out of the zip that goes to Lambda."""
+    """A function's binary, taken from the zip that goes to Lambda."""
     archive = lambda_directory() / name / "bootstrap.zip"
     target = ROOT / "target/bench/bin" / name / "bootstrap"
     if not archive.exists():
@@ -226,7 +226,7 @@ def binary(name: str) -> Path:
 
 
 def start(function: Function, store_url: str, mail_url: str) -> Instance:
-    """Starts a function as Lambda does: with the template's variables and Lambda's own."""
+    """Starts a function as Lambda does, with the template's environment variables and Lambda's own."""
     environment = {
         **function.environment,
         "PATH": "/usr/local/bin:/usr/bin/:/bin",

@@ -1,4 +1,4 @@
-"""The store that the functions are measured against: tests/kit/examples/store.rs, in a process of its own."""
+"""The store that the functions use while they are measured: tests/kit/examples/store.rs, in a process of its own."""
 
 import http.client
 import json
@@ -12,7 +12,7 @@ PROGRAM = ROOT / "target/debug/examples/store"
 
 
 class Store:
-    """A running store. What it can do is written in its program."""
+    """A running store. Its program documents the orders that it takes."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen([PROGRAM], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
@@ -32,12 +32,12 @@ class Store:
         self._process.wait()
 
     def order(self, path: str, **body: Any) -> Any:
-        """Has an order carried out."""
+        """Sends an order and waits until it is done."""
         self._control.request("POST", path, json.dumps(body))
         answer = self._control.getresponse().read()
         return json.loads(answer)
 
     def fill(self, until: int) -> int:
-        """There are accounts 1 to `until`: how many bytes one takes, if any was made."""
+        """Makes sure that accounts 1 to `until` exist; returns the bytes of one, if any was made."""
         self.accounts = until
         return self.order("/accounts", until=until)["bytes_each"]

@@ -1,4 +1,4 @@
-"""What the template gives a function: memory and environment. Written once, there."""
+"""Reads from the template what a function gets: memory and environment."""
 
 import os
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ LINK_BASE = "https://accounts.example.com"
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads `!Ref Name` as ("Ref", "Name"), and its like."""
+    """Reads `!Ref Name` as ("Ref", "Name"), and other tags likewise."""
 
 
 _Loader.add_multi_constructor("!", lambda loader, suffix, node: (suffix, getattr(node, "value", None)))
@@ -30,7 +30,7 @@ class Function:
 
 @cache
 def parameters() -> dict[str, str]:
-    """The parameters' defaults, and what a laptop's stack says instead: limits per client are out of the way, nothing else is."""
+    """The parameters' defaults, overridden as for the local stack, so that the limits per client do not interfere."""
     given = {name: str(parameter.get("Default", "")) for name, parameter in _document()["Parameters"].items()}
     lines = (ROOT / "infra/local/parameters").read_text().splitlines()
     given.update(line.split("=", 1) for line in lines if line and not line.startswith("#"))
@@ -39,7 +39,7 @@ def parameters() -> dict[str, str]:
 
 @cache
 def functions() -> dict[str, Function]:
-    """Every function by its name. The tables are called as the store calls them: in lower case."""
+    """Every function by its name. Tables have the names of the store, in lower case."""
     document, values = _document(), parameters()
     common = document["Globals"]["Function"]["Environment"]["Variables"]
 
@@ -61,13 +61,13 @@ def functions() -> dict[str, Function]:
 
 
 def function(name: str) -> Function:
-    """A function of the template, or one of the bench's own, which get what most of those have."""
+    """A function of the template, or one of the bench's own, which get what most functions get."""
     common = {"ACCOUNTS_TABLE": "accounts"} if name == "calls" else {}
     return functions().get(name) or Function(name, 256, common)
 
 
 def alarms() -> int:
-    """How many alarms there are with an AlarmTopic, loops written out."""
+    """The number of alarms with an AlarmTopic, loops expanded."""
 
     def count(of: Any) -> int:
         if not isinstance(of, dict):
@@ -79,7 +79,7 @@ def alarms() -> int:
 
 
 def lambda_directory() -> Path:
-    """Where the zips are: target/lambda, unless LAMBDA_DIR says otherwise."""
+    """The folder of the zips: LAMBDA_DIR, or target/lambda."""
     return Path(os.environ.get("LAMBDA_DIR") or ROOT / "target/lambda").resolve()
 
 

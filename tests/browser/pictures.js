@@ -1,4 +1,5 @@
-// Pictures of what `make preview` wrote: 320 and 1280 pixels wide, light and dark. Arguments pick the names that contain one of them.
+// Takes pictures of the pages and mails that `make preview` wrote: 320 and 1280 pixels wide, light and dark. With arguments, only of names that contain
+// one of them.
 
 import { readdirSync } from 'node:fs';
 

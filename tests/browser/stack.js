@@ -1,4 +1,4 @@
-// The stack that the tests run against: its API, its mail, its words. `make browser` passes the variables of stack.env.
+// The stack under test: its API, its mail and its texts. `make browser` passes the variables of stack.env.
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
@@ -21,7 +21,7 @@ export const DISAVOW = `${API}/api/password_reset/disavow/`;
 export const FIRST = 'Correct-Horse-42';
 export const SECOND = 'seven quiet lighthouses';
 
-// What a language says: its messages by name, values filled in as pages do (UAX 9 isolates around them where it runs right to left).
+// The messages of a language by name, with values filled in as pages do it (within UAX 9 isolates if it is written right to left).
 export function words(language) {
   const messages = JSON.parse(readFileSync(new URL(`../../templates/language/${language}.json`, import.meta.url), 'utf8'));
   return (id, values = {}) => {
@@ -35,7 +35,7 @@ export async function post(path, body, headers = {}) {
   return { status: answer.status, body: await answer.json() };
 }
 
-// A fresh account that speaks this language.
+// Registers an account whose owner speaks this language.
 export async function register(language = 'en') {
   const username = `mara.${randomUUID().slice(0, 13)}`;
   const account = { username, email: `${username}@example.com`, password: FIRST, language };
@@ -50,7 +50,7 @@ export async function login(account, password) {
   return { status: answer.status, token: answer.body.token };
 }
 
-// Whether a session is alive: asked with a password that is wrong, which ends nothing.
+// Whether a session is valid. It is tried with a wrong password, which ends nothing.
 export async function isSignedIn(token) {
   const wrong = { old_password: 'not this one', new_password: SECOND };
   const answer = await post('/api/change_password/', wrong, { Authorization: `Token ${token}` });
@@ -64,7 +64,7 @@ async function mailsTo(account) {
   return sent.sort((one, other) => one.Timestamp - other.Timestamp);
 }
 
-// The account's only mail whose link is of this kind (`confirm` or `disavow`), as soon as it is there.
+// Waits for the account's only mail with a link of this kind (`confirm` or `disavow`).
 export async function mailWith(kind, account) {
   const address = new RegExp(`\\S+/api/password_reset/${kind}/\\?\\S+`);
   for (const began = Date.now(); Date.now() - began < PATIENCE_MS; await sleep(100)) {
@@ -75,7 +75,7 @@ export async function mailWith(kind, account) {
   throw new Error(`no mail with a ${kind} link in ${PATIENCE_MS} ms`);
 }
 
-// A reset link, asked for as a program does.
+// A reset link, requested as a program does it.
 export async function resetLink(account) {
   assert.equal((await post('/api/password_reset/', { email: account.email })).status, 200);
   return (await mailWith('confirm', account)).link;
@@ -89,7 +89,7 @@ export async function noticeLink(account) {
   return { token, ...(await mailWith('disavow', account)) };
 }
 
-// Any mail, sent past Doorward: subject and text are the same.
+// Sends a mail without Doorward; its subject and text are the same.
 export async function sendMail(to, text, html) {
   const content = { Simple: { Subject: { Data: text }, Body: { Text: { Data: text }, Html: { Data: html } } } };
   const mail = { FromEmailAddress: 'accounts@doorward.internal', Destination: { ToAddresses: [to] }, Content: content };

@@ -102,6 +102,18 @@ class Doctor(unittest.TestCase):
         self.within(variables(MAILER, CONFIGURATION_SET=name), "tracks opens or clicks (clicks)")
         self.within(variables(MAILER, CONFIGURATION_SET="none-such"), "There is no configuration set none-such")
 
+    def test_links_to_nowhere_are_one_finding_and_the_api_is_asked_where_it_is(self) -> None:
+        with variables(MAILER, LINK_BASE="http://127.0.0.1:1/nowhere"):
+            _, wrong = doctor()
+        self.assertEqual([text for text in wrong if "answers nothing: its function's log" in text], [])
+        self.assertEqual(len([text for text in wrong if "links in mails lead nowhere" in text]), 1, wrong)
+
+    def test_a_region_counts_by_either_name(self) -> None:
+        for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+            regions = {"AWS_REGION": "", "AWS_DEFAULT_REGION": ""} | {name: "us-east-1"}
+            self.assertEqual(doctor(**regions), (0, []), name)
+        self.assertEqual(doctor(AWS_REGION="us-east-1", AWS_DEFAULT_REGION="eu-central-1")[0], 0, "AWS_REGION goes first, as everywhere")
+
     def test_links_that_anybody_in_between_can_read_or_that_lead_nowhere(self) -> None:
         self.within(variables(MAILER, LINK_BASE="http://accounts.example.com"), "which is not https")
         self.within(variables(MAILER, LINK_BASE=f"{os.environ['API_URL']}/nowhere"), "not our page: links in mails lead nowhere")
@@ -124,7 +136,8 @@ class Doctor(unittest.TestCase):
     def test_a_stack_that_is_not_there_and_no_region(self) -> None:
         code, wrong = doctor(STACK="none-such")
         self.assertEqual((code, wrong[0].partition(" in ")[0]), (1, "There is no stack none-such"))
-        self.assertEqual(doctor(AWS_REGION="", AWS_DEFAULT_REGION=""), (1, ["No Region is chosen: set AWS_REGION to the stack's."]))
+        wrong = ["No Region is chosen: set AWS_REGION or AWS_DEFAULT_REGION to the stack's, or one in your AWS profile."]
+        self.assertEqual(doctor(AWS_REGION="", AWS_DEFAULT_REGION="", AWS_CONFIG_FILE="/dev/null"), (1, wrong))
 
 
 if __name__ == "__main__":

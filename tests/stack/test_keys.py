@@ -25,17 +25,18 @@ sys.path.insert(0, str(ROOT / "infra" / "checks"))
 from permissions import TEMPLATE, Loader, listed, statements  # noqa: E402
 
 TABLES = {os.environ.get(f"{name.upper()}_TABLE", ""): name for name in ("Accounts", "Limits", "Outbox")}
-KEYS, ATTRIBUTES = "dynamodb:LeadingKeys", "dynamodb:Attributes"
+KEYS, ATTRIBUTES, RETURNS = "dynamodb:LeadingKeys", "dynamodb:Attributes", "dynamodb:ReturnValues"
 
 
 class Asked(NamedTuple):
-    """What IAM decides about: an action on a table, the keys in that table, the keys of the whole call, the attributes named."""
+    """What IAM decides about: an action on a table, the keys in that table, the keys of the whole call, the attributes named, what is to come back."""
 
     action: str
     table: str
     keys: frozenset[str]
     keys_of_call: frozenset[str]
     attributes: frozenset[str]
+    returns: str = "NONE"
 
 
 def asked(event: dict[str, Any]) -> Iterator[Asked]:
@@ -54,20 +55,28 @@ def asked(event: dict[str, Any]) -> Iterator[Asked]:
     keys = [(table, (part.get("Key") or part["Item"])["pk"]["S"]) for _, table, part in parts]
     for action, table, part in parts:
         expressions = f"{part.get('UpdateExpression', '')} {part.get('ConditionExpression', '')}"
-        named = set(re.findall(r"(?<![:\w])[a-z_]+\b(?!\()", expressions)) | {"pk", "sk"}
-        yield Asked(action, TABLES[table], frozenset(k for t, k in keys if t == table), frozenset(k for _, k in keys), frozenset(named))
+        named = set(re.findall(r"(?<![:\w])[a-z_]+\b(?!\()", expressions)) | {"pk", "sk"} | part.get("Item", {}).keys()
+        returns = part.get("ReturnValues", "NONE")
+        yield Asked(action, TABLES[table], frozenset(k for t, k in keys if t == table), frozenset(k for _, k in keys), frozenset(named), returns)
 
 
 def allows(statement: dict[str, Any], what: Asked, keys: frozenset[str]) -> bool:
     condition = statement.get("Condition", {})
     patterns = condition.get("ForAllValues:StringLike", {}).get(KEYS)
     attributes = condition.get("ForAllValues:StringEquals", {}).get(ATTRIBUTES)
+    returns = condition.get("StringEqualsIfExists", {}).get(RETURNS)
     return (
         f"dynamodb:{what.action}" in listed(statement["Action"])
         and f"{what.table}.Arn" in listed(statement["Resource"])
         and (patterns is None or all(any(fnmatchcase(key, pattern) for pattern in patterns) for key in keys))
         and (attributes is None or what.attributes <= set(attributes))
+        and (returns is None or what.returns in listed(returns))
     )
+
+
+def granted() -> list[tuple[str, dict[str, Any]]]:
+    """Every statement that allows something, with its role."""
+    return [(role, s) for role, s in statements(yaml.load(TEMPLATE.read_text(), Loader)) if s["Effect"] == "Allow"]
 
 
 class Keys(unittest.TestCase):
@@ -143,7 +152,7 @@ class Keys(unittest.TestCase):
             self.attribute("Disavow")
         self.do("Disavow", "/api/password_reset/disavow/", token=link)
 
-        allowed = [(role, s) for role, s in statements(yaml.load(TEMPLATE.read_text(), Loader)) if s["Effect"] == "Allow"]
+        allowed = granted()
         for role, what in sorted(self.asked, key=str):
             for keys in (what.keys, what.keys_of_call):  # whichever of the two AWS shows the statement
                 with self.subTest(role=role, what=what):

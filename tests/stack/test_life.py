@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -16,7 +17,8 @@ from typing import Any
 import boto3
 
 ITEMS = Path(__file__).with_name("items-0.1.0.json")
-OPERATE = Path(__file__).resolve().parents[2] / "infra" / "operate"
+ROOT = Path(__file__).resolve().parents[2]
+OPERATE = ROOT / "infra" / "operate"
 PASSWORD = "Correct-Horse-42"
 
 
@@ -67,6 +69,18 @@ def update(**changed: str) -> str:
     return said
 
 
+def restore(**variables: str) -> tuple[int, str]:
+    """`make restore STACK=doorward …`, with nobody at the keyboard. Its exit code, and what it said."""
+    command = ["make", "--no-print-directory", "restore", "STACK=doorward", *(f"{name}={value}" for name, value in variables.items())]
+    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "PARAMS")}
+    result = subprocess.run(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return result.returncode, result.stdout
+
+
+def now() -> str:
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 class Life(unittest.TestCase):
     def test_deploying_again_changes_nothing(self) -> None:
         self.assertIn("It was so already.", update(SessionLifetime="30d"))
@@ -76,7 +90,7 @@ class Life(unittest.TestCase):
             ("DomainName", "accounts.doorward.example", "DomainName needs CertificateArn"),
             ("HostedZoneId", "Z1", "HostedZoneId needs DomainName"),
             ("Sender", "accounts@mail.example.org", "must be one plain address of a domain of yours"),
-            ("Nonsense", "1", "Say which"),
+            ("Nonsense", "1", "The stack has no parameter Nonsense"),
         ]
         for name, value, says in refused:
             with self.subTest(name):
@@ -106,26 +120,67 @@ class Life(unittest.TestCase):
         self.assertEqual(post("/api/password_reset/confirm/", token=stored["reset"], password="Third-Password-9")[0], 200)
         self.assertFalse(is_signed_in(stored["session"]))
 
-    def test_a_restored_table_revives_what_was_ended_and_sessions_not_before_ends_it(self) -> None:
-        database, table = client("dynamodb"), os.environ["ACCOUNTS_TABLE"]
+    def test_a_restore_asks_before_it_deletes_goes_on_where_it_was_and_revives_no_session(self) -> None:
+        self.addCleanup(update, SessionsNotBefore="", Registration="open")
         name = register()
         session = login(name)["token"]
-        backup = database.create_backup(TableName=table, BackupName="before")["BackupDetails"]["BackupArn"]
+        code, said = restore(AT="yesterday")
+        self.assertNotEqual(code, 0)
+        self.assertIn("say the instant to go back to", said)
+
+        # The copy and its backup are made, and nothing more: the live table goes on.
+        code, said = restore(AT=now(), CONFIRM="no")
+        self.assertNotEqual(code, 0, said)
+        self.assertIn("'no' is not doorward: nothing was done", said)
+        self.assertEqual(post("/api/register/", username="x", email="x@example.com", password=PASSWORD)[0], 403, "registration is closed first")
+        self.assertFalse(is_signed_in(session), "and every session ended")
+        update(SessionsNotBefore="", Registration="open")
         self.assertEqual(post("/api/logout/", session)[0], 200)
         late = register()
 
-        database.delete_table(TableName=table)
-        self.assertEqual(post("/api/login/", username=name, password=PASSWORD)[0], 503)
-        database.restore_table_from_backup(TargetTableName=table, BackupArn=backup)
-        database.get_waiter("table_exists").wait(TableName=table, WaiterConfig={"Delay": 1})
-
-        self.assertTrue(is_signed_in(session), "this is the danger")
-        self.addCleanup(update, SessionsNotBefore="")
-        update(SessionsNotBefore="now")
+        code, said = restore(CONFIRM="doorward")
+        self.assertEqual(code, 0, said)
         self.assertFalse(is_signed_in(session))
         time.sleep(1)  # the lever is a whole second
         self.assertTrue(is_signed_in(login(name)["token"]))
-        self.assertEqual(post("/api/login/", username=late, password=PASSWORD)[0], 401, "made after the backup")
+        self.assertEqual(post("/api/login/", username=late, password=PASSWORD)[0], 401, "made after the copy")
+        self.assertEqual([table for table in client("dynamodb").list_tables()["TableNames"] if table.endswith("-restored")], [])
+        update(SessionsNotBefore="")
+        self.assertTrue(is_signed_in(session), "this is the danger that the lever is for")
+
+    def test_a_restore_that_was_interrupted_after_the_deletion_goes_on_without_asking(self) -> None:
+        self.addCleanup(update, SessionsNotBefore="", Registration="open")
+        database, table = client("dynamodb"), os.environ["ACCOUNTS_TABLE"]
+        name = register()
+        self.assertNotEqual(restore(AT=now(), CONFIRM="no")[0], 0)
+        database.delete_table(TableName=table)
+        self.assertEqual(post("/api/login/", username=name, password=PASSWORD)[0], 503)
+        code, said = restore(CONFIRM="")
+        self.assertEqual(code, 0, said)
+        login(name)
+
+    def test_the_live_table_stays_while_the_copy_is_not_whole(self) -> None:
+        unfinished = """
+import sys
+sys.path.insert(0, "infra/aws")
+from place import Failure, Place
+from restore import Restore
+place = Place.found("us-east-1")
+work = Restore(place, "doorward", sys.argv[1], place.client("dynamodb"))
+backup = work.database.create_backup(TableName=work.table, BackupName="unfinished")["BackupDetails"]["BackupArn"]
+described = Restore.described
+for status in ("CREATING", "UPDATING", None):
+    Restore.described = lambda self, table: {"TableStatus": status} if table.endswith("-restored") and status else None if table.endswith("-restored") else described(self, table)
+    try:
+        work.delete_live(backup)
+    except Failure as failure:
+        print(failure)
+work.database.delete_backup(BackupArn=backup)
+"""
+        table = os.environ["ACCOUNTS_TABLE"]
+        result = subprocess.run([".tools/aws/bin/python", "-c", unfinished, table], cwd=ROOT, capture_output=True, text=True, check=True)
+        self.assertEqual(len(re.findall(rf"{table}-restored is (CREATING|UPDATING|gone) and its backup AVAILABLE: {table} stays.", result.stdout)), 3, result.stdout)
+        self.assertEqual(client("dynamodb").describe_table(TableName=table)["Table"]["TableStatus"], "ACTIVE")
 
 
 if __name__ == "__main__":

@@ -141,7 +141,7 @@ impl Mailer {
     }
 
     async fn send_notice(&self, notice: &Notice, now: Timestamp) -> Result<Outcome, Trouble> {
-        // Every try makes a link of its own: should one mail go out twice, both links work.
+        // Every try makes its own link, so that both links work if the mail goes out twice.
         let token = Token::<Disavow>::generate(notice.account, &self.entropy);
         self.store.store_disavowal(notice.account, &token.digest(), now).await?;
         let mail = ChangedMail {

@@ -154,7 +154,7 @@ impl Mailer {
                 tracing::error!(outcome = "unreadable", "record without a key");
                 continue;
             }
-            // What no time is left for is not begun: it would be leased for nothing.
+            // An entry for which no time is left is not begun, because its lease would only delay the next try.
             let in_time = Instant::now() < until;
             if !in_time || !matches!(timeout_at(until, self.deliver_entry(&EntryKey::new(&pk.value, &sk.value))).await, Ok(Ok(()))) {
                 report.failures.push(Failure { sequence_number: record.dynamodb.sequence_number.clone() });

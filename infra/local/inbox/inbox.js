@@ -1,5 +1,5 @@
 "use strict";
-// Mails of the local stack, as they come. What is in a mail is text here; its HTML is shown in a frame that runs nothing and is nobody's origin.
+// Shows the mails of the local stack as they arrive. Their content is inserted as text; HTML is shown in a frame without scripts and with an opaque origin.
 
 const ASK_AGAIN_MS = 1000;
 const part = (id) => document.getElementById(id);
@@ -37,7 +37,7 @@ function show() {
   part("to").textContent = mail.To.join(", ");
   part("sent").textContent = time(mail);
   part("text").textContent = mail.BodyText;
-  // A link in the mail opens beside the inbox.
+  // A link in the mail opens in a new tab.
   part("html").srcdoc = mail.BodyHtml.replace("<head>", '<head><base target="_blank">');
 }
 

@@ -152,7 +152,7 @@ fn is_label(text: &str) -> bool {
 }
 
 /// Whether a label, as written, can be the last one: an A-label, or two or more letters, never digits, so that no IPv4 address is a
-/// domain (RFC 3696, 2). Inner hyphens pass because the recorded stack lets them.
+/// domain (RFC 3696, 2). Inner hyphens pass because the DRF API accepts them.
 fn is_last_label(label: &str) -> bool {
     let is_a_label = label.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("xn--"));
     is_a_label || label.chars().count() >= 2 && !label.contains(char::is_numeric)

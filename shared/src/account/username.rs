@@ -5,7 +5,7 @@ use std::fmt;
 use super::email::{EmailAddress, email_key, reads_as_email};
 use crate::text::is_letter_or_number;
 
-/// Longest username, code points, as in the recorded stack.
+/// Longest username, code points, as in the DRF API.
 const LONGEST: usize = 150;
 
 /// A username: letters and numbers of any script and `@.+-_`.

@@ -34,7 +34,7 @@ pub fn credentials_of(header: &[u8]) -> Result<&str, Refusal> {
 
 /// The token as text, if it is one.
 ///
-/// The recorded stack reads the bytes of a header as UTF-8. A gateway that reads them as ISO-8859-1 (RFC 9110, 5.5) has made two characters of a
+/// The DRF API reads the bytes of a header as UTF-8. A gateway that reads them as ISO-8859-1 (RFC 9110, 5.5) has made two characters of a
 /// byte that is none; both are told the same.
 fn text(token: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(token).ok()?;

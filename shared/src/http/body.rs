@@ -13,7 +13,7 @@ use super::{
 
 /// Largest body that is parsed, in bytes.
 const LARGEST: usize = 256 * 1024;
-/// Most fields of a form, as in the recorded stack (Django's `DATA_UPLOAD_MAX_NUMBER_FIELDS`).
+/// Most fields of a form, as in the DRF API (Django's `DATA_UPLOAD_MAX_NUMBER_FIELDS`).
 const MOST_FIELDS: usize = 1000;
 
 const URLENCODED: &str = "application/x-www-form-urlencoded";
@@ -125,7 +125,7 @@ fn check_strings(raw: &RawValue) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// What the recorded stack calls a JSON value that is no object.
+/// What the DRF API calls a JSON value that is not an object.
 fn kind(raw: &str) -> &'static str {
     match raw.as_bytes() {
         [b'[', ..] => "list",

@@ -23,7 +23,7 @@ where
     F: Future<Output = Answer> + Send,
 {
     let Some(Tamed { event: request, query, domain }) = serde_json::from_str(event.payload.get()).ok().and_then(tamed) else {
-        // No gateway sends such an event; whoever invokes the function by hand gets an answer all the same.
+        // No gateway sends such an event, but a function can be invoked by hand.
         let answer = with_status(StatusCode::BAD_REQUEST, &json!({ "detail": "Malformed request." }));
         return Ok(serde_json::value::to_raw_value(&answer.into_event())?);
     };

@@ -124,13 +124,13 @@ impl Request {
         of_page.or_else(|| self.header(&header::ACCEPT_LANGUAGE).and_then(Language::preferred))
     }
 
-    /// Who reads the page that this asks for; nobody where a program asks for JSON.
+    /// The reader of the page that this asks for; none where a program asks for JSON.
     #[must_use]
     pub fn reader(&self) -> Option<Reader> {
         self.wants_page().then(|| self.reader_in(None))
     }
 
-    /// Who reads a page in answer to this: in the given language if there is one, else in the one that the client prefers.
+    /// The reader of a page in answer to this: in the given language if there is one, else in the one that the client prefers.
     #[must_use]
     pub fn reader_in(&self, language: Option<Language>) -> Reader {
         Reader { language: language.or_else(|| self.language()).unwrap_or_default(), path: self.path.clone() }

@@ -1,4 +1,4 @@
-//! What stands on each page.
+//! The content of each page.
 
 use serde::Serialize;
 
@@ -184,7 +184,7 @@ impl Pages {
     }
 }
 
-/// What is wrong with a field, in a language. What is said of a field that the page does not show is said of its first.
+/// The complaints about a field, in a language. Complaints about fields that the page does not show are listed under its first field.
 fn complaints(errors: &FieldErrors, field: &str, language: Language) -> Result<Vec<String>, MissingMessageError> {
     let here = errors.iter().filter(|(name, _)| *name == field || (field != "again" && *name != "again"));
     let mut said = Vec::new();

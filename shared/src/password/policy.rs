@@ -12,7 +12,7 @@ static COMMON: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/common-password
 /// What a new password must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// Fewest code points. 8 by default, as the recorded stack.
+    /// Fewest code points. 8 by default, as in the DRF API.
     pub min_length: usize,
     /// Most code points. It is a rule for the field and is checked where the field is read; [`Policy::judge`] does not.
     pub max_length: usize,

@@ -56,7 +56,7 @@ static CASES: [Case; 9] = [
         again: 400,
         changes: "+notice,-reset,~account epoch password password_changed_at,~session epoch",
     },
-    Case { name: "wish", ask: |world| reset_request(&world.person.email), done: 200, again: 200, changes: "+wish" },
+    Case { name: "reset request", ask: |world| reset_request(&world.person.email), done: 200, again: 200, changes: "+request" },
     Case { name: "validate", ask: |world| validate(&world.link), done: 200, again: 200, changes: "" },
     Case {
         name: "page",

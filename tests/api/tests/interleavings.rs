@@ -25,9 +25,9 @@ enum Step {
     Logout,
     /// Ends all sessions.
     LogoutAll,
-    /// Delivers the wish for another link.
+    /// Delivers the request for another link.
     Deliver,
-    /// Delivers a wish that came later still.
+    /// Delivers a request that came later still.
     DeliverLater,
 }
 use Step::{Change, Confirm, Deliver, DeliverLater, Login, Logout, LogoutAll};
@@ -59,13 +59,13 @@ const RESET: &str = "Battery-Staple-43";
 /// The hash of PASSWORD by Django, of a kind that a login replaces.
 const IMPORTED: &str = "pbkdf2_sha256$1000$abcdefgh$NV/xnCaTZ36ksDsXc7gM4kB2Eq1TSiwPZMBg1TZej6g=";
 
-/// Somebody with a session, a link, and two wishes for another that nobody has delivered.
+/// Somebody with a session, a link, and two requests for another link that nobody has delivered.
 struct World {
     app: App,
     person: Person,
     session: String,
     link: String,
-    wishes: [Records; 2],
+    requests: [Records; 2],
 }
 
 /// What came of a step.
@@ -80,17 +80,17 @@ impl World {
         let person = app.sign_up(name).await;
         let session = person.login().await;
         let link = person.reset_link().await;
-        let mut wishes = Vec::new();
+        let mut requests = Vec::new();
         for _ in 0..2 {
             app.clock.advance(Duration::from_secs(61));
             assert_eq!(app.send(reset_request(&person.email)).await.status, 200);
-            wishes.push(app.stream().await);
+            requests.push(app.stream().await);
         }
         if imported {
             app.operator.set_password_hash(&person.username, IMPORTED).await;
         }
-        let wishes = wishes.try_into().unwrap_or_else(|_| unreachable!());
-        Self { app: app.clone(), person, session, link, wishes }
+        let requests = requests.try_into().unwrap_or_else(|_| unreachable!());
+        Self { app: app.clone(), person, session, link, requests }
     }
 
     async fn run(&self, step: Step) -> Outcome {
@@ -101,7 +101,7 @@ impl World {
             Logout => logout(&self.session),
             LogoutAll => logout_all(&self.session),
             Deliver | DeliverLater => {
-                let report = self.app.mailer.deliver(self.wishes[usize::from(step == DeliverLater)].clone()).await;
+                let report = self.app.mailer.deliver(self.requests[usize::from(step == DeliverLater)].clone()).await;
                 return Outcome { step, done: report.failures.is_empty(), session: None };
             }
         };
@@ -161,8 +161,8 @@ impl World {
     async fn check_links(&self, set: bool, context: &str) {
         let mut working = Vec::new();
         let mails = self.app.mailbox.to(&self.person.email);
-        // A mail says for which wish it was sent; the newest wish is the one that counts, not the newest mail.
-        let mut links: Vec<(String, String)> = mails.iter().filter_map(|mail| Some((wished_at(mail), mail.reset_token()?))).collect();
+        // A mail says for which request it was sent; the newest request is the one that counts, not the newest mail.
+        let mut links: Vec<(String, String)> = mails.iter().filter_map(|mail| Some((requested_at(mail), mail.reset_token()?))).collect();
         links.sort();
         for (_, link) in &links {
             working.push(self.app.send(validate(link)).await.status == 200);
@@ -173,7 +173,7 @@ impl World {
 }
 
 /// When the link in a mail was asked for, as the mail says.
-fn wished_at(mail: &Mail) -> String {
+fn requested_at(mail: &Mail) -> String {
     let utc = mail.text.find(" UTC").expect("the mail says when");
     mail.text[utc - 16..utc].to_owned()
 }

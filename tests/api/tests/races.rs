@@ -283,9 +283,9 @@ async fn a_record_that_comes_three_times_is_one_mail() {
     let app = App::start().await;
     for round in 0..12 {
         let person = app.sign_up(&format!("anna{round}")).await;
-        let wish =
+        let request =
             if round % 2 == 0 { reset_request(&person.email) } else { change_password(&person.login().await, PASSWORD, NEW_PASSWORD) };
-        assert_eq!(app.send(wish).await.status, 200);
+        assert_eq!(app.send(request).await.status, 200);
         let record = app.stream().await.records.pop().expect("a record");
         let batch = |times| Records { records: vec![record.clone(); times] };
         if round % 4 < 2 {

@@ -1,9 +1,9 @@
-//! SECURITY.md names tests; they are there, and every promise has one.
+//! SECURITY.md names tests: each of them exists, every promise has one, and none of tests/promises is left out.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
 const PAGE: &str = include_str!("../../../SECURITY.md");
-/// Where a file named on the page is looked for, below the root.
+/// The folders in which a test file named on the page may be, relative to the root.
 const PLACES: [&str; 6] =
     ["tests/api/tests", "tests/api/tests/promises", "tests/api/tests/contract", "tests/api/tests/admin", "tests/probe/tests", ""];
 
@@ -13,7 +13,7 @@ fn named(text: &str) -> BTreeSet<(&str, &str)> {
     names.filter(|(file, _)| file.ends_with(".rs")).collect()
 }
 
-/// Whether the source holds this test: a function under `#[test]` or `#[tokio::test…]`, not a helper of that name.
+/// Whether the source contains this test: a function with `#[test]` or `#[tokio::test…]`, not a mere function of that name.
 fn holds(source: &str, test: &str) -> bool {
     let Some(at) = source.find(&format!("fn {test}(")) else { return false };
     let attributes = source[..at].rsplit("\n\n").next().unwrap_or_default();
@@ -38,11 +38,19 @@ fn every_test_named_in_security_md_exists() {
 
 #[test]
 fn every_promise_names_its_tests() {
-    for promise in 1..=11 {
-        let row =
-            PAGE.lines().find(|line| line.starts_with(&format!("| {promise} "))).unwrap_or_else(|| panic!("promise {promise} has no row"));
-        assert!(!named(row).is_empty(), "promise {promise} names no test");
+    let promises: Vec<&str> = PAGE.split("\n### ").filter(|part| part.starts_with(|first: char| first.is_ascii_digit())).collect();
+    assert!(promises.len() >= 11, "{}", promises.len());
+    for (number, promise) in (1..).zip(&promises) {
+        let promise = promise.split("\n## ").next().unwrap_or_default();
+        assert!(promise.starts_with(&format!("{number}. ")), "promises are numbered from 1, in order: {promise}");
+        assert!(!named(promise).is_empty(), "promise {number} names no test");
     }
+}
+
+#[test]
+fn no_line_needs_to_be_scrolled_to_its_end() {
+    let long: Vec<&str> = PAGE.lines().filter(|line| line.chars().count() > 300).collect();
+    assert!(long.is_empty(), "{long:#?}");
 }
 
 #[test]

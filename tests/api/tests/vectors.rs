@@ -1,4 +1,4 @@
-//! What the recorded stack says of names, addresses and passwords, against what Doorward says.
+//! Names, addresses and passwords are judged as the DRF API judged them.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 

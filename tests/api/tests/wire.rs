@@ -54,7 +54,7 @@ async fn multipart_forms_get_the_recorded_answers() {
     assert_eq!(replay(include_str!("../contract-extra/multipart.jsonl"), &[]).await, 121);
 }
 
-/// What else the recorded stack was asked: see `contract-extra/README.md`. `WIRE_SCENARIOS` names another file to play instead.
+/// Further recordings of the DRF API, described in `contract-extra/README.md`. `WIRE_SCENARIOS` names a file to replay instead.
 #[tokio::test(flavor = "multi_thread")]
 async fn scenarios_of_the_same_kinds_get_the_recorded_answers_too() {
     let other = std::env::var("WIRE_SCENARIOS").ok().map(|path| std::fs::read_to_string(path).expect("a file of scenarios"));

@@ -8,7 +8,7 @@
 //! | `/accounts` | `{"until": N}` | there are accounts 1 to N; how many bytes one takes |
 //! | `/sessions` | `{"accounts": [n, …], "each": M}` | tokens of M new sessions of each |
 //! | `/links` | `{"accounts": [n, …]}` | tokens of a new reset link of each |
-//! | `/wishes` | `{"accounts": [n, …]}` | each asked for a reset link; the stream's events for the mailer |
+//! | `/reset_requests` | `{"accounts": [n, …]}` | each asked for a reset link; the stream's events for the mailer |
 //! | `/forget` | | counting begins anew |
 //! | `/calls` | | what was called since, what it cost in units, how long the services were at work |
 //!
@@ -76,17 +76,17 @@ async fn main() {
 }
 
 async fn order(State(service): State<Arc<Service>>, OriginalUri(uri): OriginalUri, body: Bytes) -> String {
-    let wish: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let accounts = || wish["accounts"].as_array().into_iter().flatten().filter_map(Value::as_u64);
+    let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let accounts = || asked["accounts"].as_array().into_iter().flatten().filter_map(Value::as_u64);
     set_clock(&service.app);
     match uri.path() {
-        "/accounts" => service.fill(wish["until"].as_u64().and_then(|until| until.try_into().ok()).expect("a number")).await,
+        "/accounts" => service.fill(asked["until"].as_u64().and_then(|until| until.try_into().ok()).expect("a number")).await,
         "/sessions" => {
-            let each = wish["each"].as_u64().unwrap_or(1);
+            let each = asked["each"].as_u64().unwrap_or(1);
             service.copies::<Session>(accounts().flat_map(|account| (0..each).map(move |_| account)), &service.original.session)
         }
         "/links" => service.copies::<Reset>(accounts(), &service.original.link),
-        "/wishes" => service.wishes(accounts()).await,
+        "/reset_requests" => service.reset_requests(accounts()).await,
         "/forget" => {
             service.calls.forget();
             service.mails.forget();
@@ -190,7 +190,7 @@ impl Service {
         json!({ "tokens": tokens, "bytes_each": self.write(items) / count.max(1) })
     }
 
-    async fn wishes(&self, accounts: impl Iterator<Item = u64>) -> Value {
+    async fn reset_requests(&self, accounts: impl Iterator<Item = u64>) -> Value {
         // What others have asked for meanwhile is not ours.
         while !self.app.stream().await.records.is_empty() {}
         let mut events = Vec::new();

@@ -70,10 +70,26 @@ pub struct Report {
     pub told_apart: Option<String>,
 }
 
+/// How many accounts a question of so many samples takes.
+#[must_use]
+pub fn accounts(samples: usize) -> usize {
+    (samples + WARM_UP).div_ceil(TRIES_PER_NAME)
+}
+
+/// How many requests a question of so many samples takes, registrations apart.
+#[must_use]
+pub fn requests(samples: usize) -> usize {
+    2 * (samples + WARM_UP)
+}
+
 /// A deployment to ask.
 pub struct Probe {
     agent: Agent,
     base: String,
+    /// Is told the name of every account before it is made; what it refuses ends the probe.
+    pub on_account: Box<dyn FnMut(&str) -> Result<(), Trouble>>,
+    /// Is told of how many requests of a question so many are answered.
+    pub on_progress: Box<dyn FnMut(Question, usize, usize)>,
     /// Whether to wait out every limit, however long.
     pub patient: bool,
     random: RandomState,
@@ -83,22 +99,31 @@ pub struct Probe {
 /// Why nothing can be said.
 pub type Trouble = String;
 
+/// An address whose mail arrives nowhere and does no harm: SES's simulator takes it without a bounce ("Using the mailbox simulator",
+/// Amazon SES Developer Guide).
 fn address(name: &str) -> String {
-    format!("{name}@probe.example.com")
+    format!("success+{name}@simulator.amazonses.com")
 }
 
 impl Probe {
     /// A probe of the deployment whose `/api/login/` is below `base`.
     pub fn of(base: &str) -> Self {
         let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(60))).build();
-        Self { agent: config.into(), base: base.trim_end_matches('/').to_owned(), patient: false, random: RandomState::new(), drawn: 0 }
+        Self {
+            agent: config.into(),
+            base: base.trim_end_matches('/').to_owned(),
+            on_account: Box::new(|_| Ok(())),
+            on_progress: Box::new(|_, _, _| ()),
+            patient: false,
+            random: RandomState::new(),
+            drawn: 0,
+        }
     }
 
     /// Takes so many samples of each kind.
     pub fn ask(&mut self, question: Question, samples: usize) -> Result<Report, Trouble> {
-        let names = (samples + WARM_UP).div_ceil(TRIES_PER_NAME);
         let (mut known_names, mut unknown_names) = (Vec::new(), Vec::new());
-        for _ in 0..names {
+        for _ in 0..accounts(samples) {
             known_names.push(self.register()?);
             unknown_names.push(self.name());
         }
@@ -114,6 +139,7 @@ impl Probe {
                     answers[kind].get_or_insert(answer);
                 }
             }
+            (self.on_progress)(question, 2 * (number + 1), requests(samples));
         }
         let told_apart =
             (answers[0] != answers[1]).then(|| format!("{:?} for a known one, {:?} for an unknown one", answers[0], answers[1]));
@@ -133,6 +159,7 @@ impl Probe {
 
     fn register(&mut self) -> Result<String, Trouble> {
         let name = self.name();
+        (self.on_account)(&name)?;
         // In letters that are no hexadecimal digits, because a password may not be like a name.
         let password: String = format!("{:016x}", self.draw()).bytes().map(|digit| char::from(b'G' + digit % 16)).collect();
         let body = json!({ "username": name, "email": address(&name), "password": password });

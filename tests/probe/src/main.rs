@@ -1,15 +1,21 @@
-//! `probe URL [--samples N] [--plot FILE] [--patient]`: whether a deployment's times tell which accounts exist.
+//! `probe URL [--samples N] [--plot FILE] [--patient] [--made FILE]`: whether a deployment's times tell which accounts exist.
 //!
-//! Ends with 0 where no leak was found, 1 where one was, 2 where nothing can be said.
+//! Ends with 0 where no leak was found, 1 where one was, 2 where nothing can be said. It registers accounts of its own and writes their names to
+//! `--made`; `probe --delete FILE` deletes those on the stack whose tables the environment names. `make probe` does both.
 
-use std::process::ExitCode;
+use std::{
+    fs::{self, File},
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
+use doorward_admin::{Admin, Command, Failure, Terminal};
 use doorward_probe::{
-    Probe, Question, Report, Trouble, plot,
+    Probe, Question, Report, Trouble, accounts, plot, requests,
     statistics::{EFFECT_BOUND, Verdict},
 };
 
-const USAGE: &str = "usage: probe URL [--samples N] [--plot FILE] [--patient]
+const USAGE: &str = "usage: probe URL [--samples N] [--plot FILE] [--patient] [--made FILE], or probe --delete FILE
 URL is what /api/login/ hangs on. The probe registers accounts of its own (samples / 8 for each of two questions), so run it where that does no harm.";
 
 struct Wish {
@@ -17,15 +23,17 @@ struct Wish {
     samples: usize,
     plot: String,
     patient: bool,
+    made: Option<String>,
 }
 
 fn wish(mut arguments: impl Iterator<Item = String>) -> Option<Wish> {
-    let mut wish = Wish { url: String::new(), samples: 150, plot: "probe.svg".to_owned(), patient: false };
+    let mut wish = Wish { url: String::new(), samples: 150, plot: "probe.svg".to_owned(), patient: false, made: None };
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--samples" => wish.samples = arguments.next()?.parse().ok().filter(|samples| *samples >= 10)?,
             "--plot" => wish.plot = arguments.next()?,
             "--patient" => wish.patient = true,
+            "--made" => wish.made = Some(arguments.next()?),
             url if url.starts_with("http") && wish.url.is_empty() => url.clone_into(&mut wish.url),
             _ => return None,
         }
@@ -34,29 +42,38 @@ fn wish(mut arguments: impl Iterator<Item = String>) -> Option<Wish> {
 }
 
 fn main() -> ExitCode {
-    let Some(wish) = wish(std::env::args().skip(1)) else {
-        eprintln!("{USAGE}");
-        return ExitCode::from(2);
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match (arguments.as_slice(), wish(arguments.iter().cloned())) {
+        ([delete, file], _) if delete == "--delete" => deleted(file),
+        (_, Some(wish)) => probe(&wish),
+        _ => Err(USAGE.to_owned()),
     };
-    match probe(&wish) {
-        Ok(code) => code,
-        Err(trouble) => {
-            eprintln!("nothing can be said: {trouble}");
-            ExitCode::from(2)
-        }
-    }
+    outcome.unwrap_or_else(|trouble| {
+        eprintln!("{trouble}");
+        ExitCode::from(2)
+    })
 }
 
 fn probe(wish: &Wish) -> Result<ExitCode, Trouble> {
+    eprintln!("{}", plan(wish));
     let mut probe = Probe::of(&wish.url);
     probe.patient = wish.patient;
+    probe.on_progress = Box::new(|question, done, all| {
+        if done * 10 / all > (done - 2) * 10 / all {
+            eprintln!("{}: {done} of {all} requests", question.name());
+        }
+    });
+    if let Some(made) = &wish.made {
+        let mut file = File::create(made).map_err(|error| format!("{made}: {error}"))?;
+        probe.on_account = Box::new(move |name| writeln!(file, "{name}").map_err(|error| format!("noting an account: {error}")));
+    }
     let mut reports = Vec::new();
     for question in [Question::Login, Question::Reset] {
-        let report = probe.ask(question, wish.samples)?;
+        let report = probe.ask(question, wish.samples).map_err(|trouble| format!("nothing can be said: {trouble}"))?;
         println!("{}", told(&report));
         reports.push(report);
     }
-    std::fs::write(&wish.plot, plot::svg(&reports)).map_err(|error| format!("{}: {error}", wish.plot))?;
+    fs::write(&wish.plot, plot::svg(&reports)).map_err(|error| format!("{}: {error}", wish.plot))?;
     println!("plot: {}", wish.plot);
     let verdicts: Vec<Verdict> = reports.iter().map(|report| report.comparison.verdict()).collect();
     Ok(if verdicts.contains(&Verdict::Leak) || reports.iter().any(|report| report.told_apart.is_some()) {
@@ -66,6 +83,41 @@ fn probe(wish: &Wish) -> Result<ExitCode, Trouble> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// What is about to happen, for whoever answers for the deployment.
+fn plan(wish: &Wish) -> String {
+    let (each, asked) = (accounts(wish.samples), requests(wish.samples));
+    let after = if wish.made.is_some() {
+        "The accounts are deleted at the end."
+    } else {
+        "The accounts stay, because this stack's tables are not within reach: delete probe-… there."
+    };
+    format!(
+        "This registers {} accounts named probe-… at {}, tries {asked} logins and asks for {asked} reset links. At least {each} links are mailed, to \
+         success+probe-…@simulator.amazonses.com, which takes mail without a bounce. {after}",
+        2 * each,
+        wish.url,
+    )
+}
+
+/// Deletes the accounts that a probe noted. One that is not there was refused, or is deleted already.
+#[tokio::main(flavor = "current_thread")]
+async fn deleted(file: &str) -> Result<ExitCode, Trouble> {
+    let names = fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
+    let admin = Admin::of_environment().map_err(|wrong| wrong.to_string())?;
+    let (mut gone, mut left) = (0, Vec::new());
+    for name in names.lines() {
+        let command = Command::Delete { account: name.to_owned(), yes: true };
+        let terminal = Terminal { out: &mut io::sink(), ask: &mut |_| Err(io::ErrorKind::Unsupported.into()) };
+        match admin.run(command, terminal).await {
+            Ok(()) => gone += 1,
+            Err(Failure::NoAccount) => {}
+            Err(failure) => left.push(format!("{name}: {failure}")),
+        }
+    }
+    eprintln!("{gone} accounts of the probe are deleted.");
+    if left.is_empty() { Ok(ExitCode::SUCCESS) } else { Err(format!("These are still there:\n{}", left.join("\n"))) }
 }
 
 fn told(report: &Report) -> String {

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use doorward_probe::{Probe, Question, plot, statistics::Verdict};
+use doorward_probe::{Probe, Question, accounts, plot, statistics::Verdict};
 use serde_json::{Value, json};
 
 /// A server that remembers who registered, and answers all others after `usual`, those after `usual` and `longer`.
@@ -46,7 +46,7 @@ fn serve(stream: TcpStream, registered: &Mutex<HashSet<String>>, longer: Duratio
         let mut body = vec![0; length];
         reader.read_exact(&mut body).ok()?;
         let body: Value = serde_json::from_slice(&body).ok()?;
-        let name = body["username"].as_str().or_else(|| body["email"].as_str()?.split('@').next()).unwrap_or_default().to_owned();
+        let name = body["username"].as_str().or_else(|| body["email"].as_str()?.strip_prefix("success+")?.split('@').next()).unwrap_or_default().to_owned();
         let (status, answer) = if first.contains("/register/") {
             registered.lock().ok()?.insert(name);
             (201, json!({}))
@@ -75,6 +75,31 @@ fn a_leak_put_in_on_purpose_is_found_and_none_where_there_is_none() {
         let svg = plot::svg(&reports);
         assert_eq!(svg.matches("<polyline").count(), 4);
     }
+}
+
+#[test]
+fn every_account_is_noted_before_it_is_asked_for_and_only_those_are_made() {
+    let mut probe = Probe::of(&server(Duration::ZERO, |_| json!({ "status": "OK" })));
+    let noted = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&noted);
+    probe.on_account = Box::new(move |name| {
+        seen.lock().expect("a list").push(name.to_owned());
+        Ok(())
+    });
+    probe.ask(Question::Login, 10).expect("answers");
+    assert_eq!(noted.lock().expect("a list").len(), accounts(10));
+
+    let mut gone = Probe::of("http://127.0.0.1:1");
+    let seen = Arc::clone(&noted);
+    gone.on_account = Box::new(move |name| {
+        seen.lock().expect("a list").push(name.to_owned());
+        Ok(())
+    });
+    gone.ask(Question::Login, 10).err().expect("nothing is there");
+    assert_eq!(noted.lock().expect("a list").len(), accounts(10) + 1, "whether it was made is unknown, so it is noted");
+    // One that cannot be noted is not made.
+    probe.on_account = Box::new(|_| Err("no room".to_owned()));
+    assert_eq!(probe.ask(Question::Login, 10).err(), Some("no room".to_owned()));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use doorward::entropy::Entropy;
+use doorward_functions::routes;
 use doorward_kit::{
     mailbox::RESET_LINK,
     requests::{post, request},
@@ -71,6 +72,17 @@ async fn whoever_forgot_a_password_gets_back_in_and_old_tokens_do_not() {
     // Two notices, one for each change, came besides the link.
     let notices = stack.mails(&email, 3).await.into_iter().filter(|mail| mail.reset_token().is_none()).count();
     assert_eq!(notices, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_of_the_registry_is_deployed_and_offers_its_methods() {
+    let stack = Stack::of_environment();
+    for (routes, path) in routes().flat_map(|routes| routes.paths.iter().map(move |path| (routes, *path))) {
+        for path in [path, path.trim_end_matches('/')] {
+            let answer = stack.send(request("OPTIONS", path)).await;
+            assert_eq!((answer.status, answer.headers["allow"].as_str()), (204, routes.allow().to_str().expect("text")), "{path}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! Promises 2 and 6: unknown costs what wrong costs; and what every operation costs at all (DESIGN, "Data").
+//! Promises 2 and 6: unknown costs what wrong costs; and what every operation may cost at most.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! What DESIGN.md promises, a test each: SECURITY.md names them.
+//! The promises of SECURITY.md, each with its tests.
 
 mod answers;
 mod drill;

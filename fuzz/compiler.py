@@ -1,0 +1,52 @@
+"""Makes a C++ compiler for libFuzzer of zig, which is pinned and brought along: `python fuzz/compiler.py DIRECTORY`.
+
+The directory then holds `c++` and the library that it compiles against, where rustc's linker finds it (CXXSTDLIB=c++ LIBRARY_PATH=DIRECTORY). That is
+LLVM's libc++, which zig builds from source for the first program that needs it.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import ziglang
+
+ZIG = Path(ziglang.__file__).parent / "zig"
+# cc-rs names the target as rustc knows it, zig knows other names; without any it compiles for this machine.
+WRAPPER = """#!/bin/sh
+for argument; do
+    shift
+    case "$argument" in --target=*) ;; *) set -- "$@" "$argument" ;; esac
+done
+ZIG_GLOBAL_CACHE_DIR="{cache}" ZIG_LOCAL_CACHE_DIR="{cache}" exec "{zig}" c++ "$@"
+"""
+PROGRAM = "#include <string>\n#include <stdexcept>\nint main(int n, char **) { if (n > 9) throw std::runtime_error(std::to_string(n)); }\n"
+LIBRARIES = ("libc++.a", "libc++abi.a")
+
+
+def main(directory: str) -> None:
+    place = Path(directory).resolve()
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    compiler = place / "partial"
+    compiler.write_text(WRAPPER.format(cache=place / "cache", zig=ZIG))
+    compiler.chmod(0o755)
+    source = place / "program.cpp"
+    source.write_text(PROGRAM)
+    # What it links, it says.
+    linked = subprocess.run([compiler, source, "-o", place / "program", "--verbose-link"], capture_output=True, text=True, check=False)
+    if linked.returncode != 0:
+        sys.exit(f"compiler: zig compiles no C++: {linked.stderr}")
+    for library in LIBRARIES:
+        found = re.search(rf"(\S+/{re.escape(library)})", linked.stderr + linked.stdout)
+        if not found:
+            sys.exit(f"compiler: zig does not say where its {library} is: {linked.stderr}")
+        shutil.copy(found[1], place / f"zig-{library}")
+    # One name for both: rustc asks for libc++ alone.
+    (place / "libc++.so").write_text(f"INPUT({' '.join(f'-l:zig-{library}' for library in LIBRARIES)})\n")
+    compiler.rename(place / "c++")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

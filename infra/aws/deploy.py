@@ -1,0 +1,225 @@
+"""`make deploy`: says what is missing before it builds, shows what would change, deploys, and ends with what to do next."""
+
+import difflib
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import yaml
+from botocore.exceptions import ClientError
+
+import answers
+import template as templates
+from place import ROOT, Failure, Place, is_terminal, outputs, parameters, say
+from template import Template
+
+# Where CloudFormation knows no AWS::SES::ConfigurationSet (its registry's schemas, as cfn-lint 1.58.0 has them).
+WITHOUT_CONFIGURATION_SETS = (
+    "ap-east-1", "ap-east-2", "ap-southeast-4", "ap-southeast-6", "ap-southeast-7", "cn-north-1", "cn-northwest-1", "eu-south-2", "mx-central-1",
+)
+# A stack whose first deployment failed: nothing can be deployed over it.
+NEVER_WORKED = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED")
+
+
+def deploy(stack: str) -> None:
+    region, kept = answers.read(stack)
+    wished = wishes(os.environ.get("PARAMS", ""))
+    template = Template.read()
+    place = Place.found(region)
+    if region and region != place.region:
+        raise Failure(f"{stack} is in {region} by {answers.shown()}, and the Region is {place.region}: set AWS_REGION, or give it another STACK.")
+    running = _running(place, stack)
+    given, notes = decide(template, wished, kept, running and parameters(running), _defaults(place, stack) if running else {})
+    _check(place, template, given, wished)
+    for line in notes:
+        say(line)
+
+    zips = os.environ.get("LAMBDA_DIR", "")
+    file = templates.from_directory(zips) if zips else _build(given.get("Architecture", template.defaults()["Architecture"]))
+    before = running and running.get("LastUpdatedTime", running["CreationTime"])
+    began = datetime.now(timezone.utc)
+    # A secret that is not asked for is in no file: CloudFormation keeps the one that it has.
+    kept_by_aws = template.secrets() - wished.keys()
+    _sam_deploy(place, stack, file, {name: value for name, value in (template.defaults() | given).items() if name not in kept_by_aws})
+    now = place.stack(stack)
+    if not now or now["StackStatus"] == "REVIEW_IN_PROGRESS" or _declined(place, stack, began):
+        _forget_change_set(place, stack, now)
+        raise Failure("nothing was deployed, as you said.")
+    answers.write(stack, place.region, {name: value for name, value in given.items() if name not in template.secrets()})
+    done = "Nothing changed" if before == now.get("LastUpdatedTime", now["CreationTime"]) else "Deployed"
+    found = outputs(now)
+    prefix = "" if os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") else f"AWS_REGION={place.region} "
+    say(f"\n{done}: {stack} in {place}.\n\nURL         {found['ApiUrl']}\nauthorizer  {found['AuthorizerArn']}\nnext        {prefix}make doctor STACK={stack}")
+
+
+def wishes(text: str) -> dict[str, str]:
+    """PARAMS: `Name=value Other='two words'`. `now` is this second."""
+    try:
+        pairs = shlex.split(text)
+    except ValueError as error:
+        raise Failure(f"PARAMS cannot be read ({error}); write PARAMS=\"Name=value Other='two words'\".") from None
+    if wrong := [pair for pair in pairs if "=" not in pair]:
+        raise Failure(f"PARAMS: {wrong[0]!r} is not Name=value.")
+    instant = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {name: instant if value == "now" else value for name, value in (pair.split("=", 1) for pair in pairs)}
+
+
+def decide(
+    template: Template, wished: dict[str, str], kept: dict[str, str], running: dict[str, str] | None, deployed: dict[str, str],
+) -> tuple[dict[str, str], list[str]]:
+    """The parameters that differ from the template's defaults, and what to tell about them.
+
+    What is asked for goes first, then what was answered before. A stack may have been changed meanwhile (`make set`, an emergency lever): what differs
+    from the defaults that it was deployed with, `deployed`, stays, because a deployment must not open what somebody closed.
+    """
+    for name in wished:
+        if name not in template.parameters:
+            near = difflib.get_close_matches(name, template.parameters, n=1)
+            raise Failure(f"PARAMS: the template has no parameter {name}" + (f"; did you mean {near[0]}?" if near else "; docs and infra/template.yaml list them."))
+    notes = [f"{name} is no parameter any more and is left out." for name in kept if name not in template.parameters]
+    kept = {name: value for name, value in kept.items() if name in template.parameters}
+    now = {name: value for name, value in (running or {}).items() if name in template.parameters and name not in template.secrets()}
+    if differ := [name for name, value in kept.items() if name not in wished and name in now and now[name] != value]:
+        name = differ[0]
+        raise Failure(f"{answers.shown()} says {name}={kept[name]}, and the stack has {now[name] or 'it empty'}: say which, as in PARAMS=\"{name}={now[name]}\".")
+    by_hand = {name: value for name, value in now.items() if value != deployed.get(name)}
+    notes += [f"{name} stays {value or 'empty'}, as the stack has it." for name, value in by_hand.items() if name not in kept and name not in wished and running]
+    given = by_hand | kept | wished
+    return {name: value for name, value in given.items() if value != template.defaults().get(name)}, notes
+
+
+def _running(place: Place, stack: str) -> dict[str, Any] | None:
+    """The stack that is there, if it ever worked."""
+    found = place.stack(stack)
+    if not found or found["StackStatus"] == "REVIEW_IN_PROGRESS":
+        return None
+    status = found["StackStatus"]
+    if status in NEVER_WORKED:
+        raise Failure(f"the first deployment of {stack} failed ({_cause(place, stack)}). Mend that; then `make delete STACK={stack}` takes away what is left of it, and deploy again.")
+    if status.endswith("IN_PROGRESS"):
+        raise Failure(f"{stack} is {status}: somebody is changing it; wait until that is over.")
+    return found
+
+
+def _defaults(place: Place, stack: str) -> dict[str, str]:
+    """The defaults of the template that is deployed."""
+    body = place.client("cloudformation").get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
+    document = body if isinstance(body, dict) else yaml.safe_load(re.sub(r"!\w+", "", body))
+    return {name: str(about["Default"]) for name, about in document.get("Parameters", {}).items() if "Default" in about}
+
+
+def _check(place: Place, template: Template, given: dict[str, str], wished: dict[str, str]) -> None:
+    """Everything that can be known to be wrong before anything is built."""
+    values = template.defaults() | given
+    if "Sender" not in given:
+        raise Failure(f'Sender is missing: make deploy PARAMS="Sender=accounts@your.domain", an address that SES has verified in {place.region}.')
+    if complaints := template.complaints(values):
+        raise Failure("; ".join(complaints) + ".")
+    certificate = re.fullmatch(r"arn:[\w-]+:acm:([\w-]*):.*", values["CertificateArn"])
+    if certificate and certificate[1] != place.region:
+        raise Failure(f"CertificateArn is in {certificate[1]}, and the stack in {place.region}: a regional API takes a certificate of its own Region.")
+    if place.region in WITHOUT_CONFIGURATION_SETS and not values["ConfigurationSet"]:
+        raise Failure(f"CloudFormation makes no SES configuration set in {place.region}: make one yourself and give its name as ConfigurationSet.")
+    _check_settings(template, values)
+    _check_sender(place, given["Sender"])
+
+
+def _check_settings(template: Template, values: dict[str, str]) -> None:
+    """Asks the functions' own parser, so that no function refuses to start on what is deployed. It is there once cargo has built it."""
+    program = next((path for path in (ROOT / "target/debug/check-settings", ROOT / "target/release/check-settings") if path.is_file()), None)
+    if program is None:
+        return
+    result = subprocess.run([program], input=json.dumps(template.environments(values)), capture_output=True, text=True, check=False)
+    if result.returncode and (complaints := result.stdout.split("\n")):
+        raise Failure("; ".join(dict.fromkeys(line.partition(": ")[2] or line for line in complaints if line)) + ".")
+
+
+def _check_sender(place: Place, sender: str) -> None:
+    """Whether SES has verified the address, its domain or a parent of that."""
+    labels = sender.rpartition("@")[2].split(".")
+    ses = place.client("sesv2")
+    known = False
+    for identity in [sender] + [".".join(labels[start:]) for start in range(len(labels) - 1)]:
+        try:
+            found = ses.get_email_identity(EmailIdentity=identity)
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "NotFoundException":
+                continue
+            say(f"Whether SES has verified {sender} is unknown: these credentials may not ask ({error.response['Error']['Code']}).")
+            return
+        known = True
+        if found["VerifiedForSendingStatus"]:
+            return
+    waiting = "waits for its verification: follow the mail or the DNS records that SES asks for" if known else "does not know it or its domain: verify it there (console of SES, Identities)"
+    raise Failure(f"no mail could be sent from {sender}, because SES in {place.region} {waiting}; then deploy again.")
+
+
+def _build(architecture: str) -> Path:
+    arguments = ["make", "--no-print-directory", "build", f"ARCH={architecture}"]
+    if subprocess.run(arguments, cwd=ROOT, check=False).returncode != 0:
+        raise Failure("the functions do not build; above is why.")
+    return templates.FILE
+
+
+def _sam_deploy(place: Place, stack: str, file: Path, values: dict[str, str]) -> None:
+    # SAM CLI takes a parameter that is not named for "as it is deployed", so that a default of a later release would never arrive: all are named.
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as named:
+        yaml.safe_dump({name: _quoted(value) for name, value in values.items()}, named)
+        named.flush()
+        command = [str(Path(sys.prefix) / "bin" / "sam"), "deploy", "--template-file", str(file), "--stack-name", stack, "--region", place.region]
+        command += ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND", "--resolve-s3", "--no-fail-on-empty-changeset"]
+        command += ["--language-extensions", "--confirm-changeset" if is_terminal() else "--no-confirm-changeset"]
+        command += ["--parameter-overrides", f"file://{named.name}"]
+        # A poll a second in the emulator, where nothing takes long; SAM CLI's own five otherwise.
+        quick = {"SAM_CLI_POLL_DELAY": "0.5"} if place.is_emulator else {}
+        result = subprocess.run(command, cwd=ROOT, env={**os.environ, "SAM_CLI_TELEMETRY": "0", **quick}, check=False)
+    if result.returncode != 0:
+        raise Failure(f"{stack} was not deployed, and is as it was before ({_cause(place, stack)}).")
+
+
+def _quoted(value: str) -> str:
+    """As SAM CLI reads a value: it takes one pair of quotes away, and the backslash before a quote."""
+    return '"' + value.replace('"', '\\"') + '"' if value else ""
+
+
+def _cause(place: Place, stack: str) -> str:
+    """The first thing that failed in the last operation."""
+    try:
+        pages = place.client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=stack)
+        events = [event for page in pages for event in page["StackEvents"]]
+    except ClientError:
+        return "SAM CLI says why above"
+    failed = []
+    for event in events:  # the newest first
+        own = event["PhysicalResourceId"] == event["StackId"]
+        if event["ResourceStatus"].endswith("_FAILED") and "cancelled" not in event.get("ResourceStatusReason", ""):
+            failed.append(f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}".rstrip("."))
+        if own and event["ResourceStatus"] in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"):
+            break
+    return failed[-1] if failed else "SAM CLI says why above"
+
+
+def _declined(place: Place, stack: str, since: datetime) -> bool:
+    return any(change["ExecutionStatus"] == "AVAILABLE" and change["CreationTime"] >= since for change in _change_sets(place, stack))
+
+
+def _change_sets(place: Place, stack: str) -> list[dict[str, Any]]:
+    return place.client("cloudformation").list_change_sets(StackName=stack)["Summaries"]
+
+
+def _forget_change_set(place: Place, stack: str, now: dict[str, Any] | None) -> None:
+    """Takes away what was only shown."""
+    cloudformation = place.client("cloudformation")
+    if now and now["StackStatus"] == "REVIEW_IN_PROGRESS":
+        cloudformation.delete_stack(StackName=stack)
+    elif now:
+        for change in _change_sets(place, stack):
+            if change["ExecutionStatus"] == "AVAILABLE":
+                cloudformation.delete_change_set(ChangeSetName=change["ChangeSetId"])

@@ -1,0 +1,100 @@
+"""Where this happens: the account and the Region, and what is there under the stack's name."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Failure(Exception):
+    """One sentence that says what is wrong and how to mend it."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """An account and a Region, with credentials that AWS knows."""
+
+    session: boto3.Session
+    region: str
+    account: str
+
+    @classmethod
+    def found(cls, region: str | None = None) -> "Place":
+        """The Region that is asked for, else the one that was chosen for this stack before, `region`."""
+        # boto3 reads AWS_DEFAULT_REGION and the profile; every other AWS program reads AWS_REGION as well.
+        session = boto3.Session(region_name=os.environ.get("AWS_REGION") or region or None)
+        if not session.region_name:
+            raise Failure("no Region is chosen: set AWS_REGION, such as AWS_REGION=eu-central-1.")
+        try:
+            account = session.client("sts", config=_config()).get_caller_identity()["Account"]
+        except (BotoCoreError, ClientError) as error:
+            raise Failure(f"AWS does not know these credentials ({reason(error)}): log in, or set AWS_PROFILE.") from None
+        return cls(session, session.region_name, account)
+
+    def client(self, service: str) -> Any:
+        return self.session.client(service, config=_config())
+
+    def stack(self, name: str) -> dict[str, Any] | None:
+        """The stack of this name, if there is one."""
+        try:
+            return self.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+        except ClientError as error:
+            if "does not exist" in reason(error):
+                return None
+            raise
+
+    def existing(self, name: str) -> dict[str, Any]:
+        """The stack of this name, which has to be there."""
+        if found := self.stack(name):
+            return found
+        raise Failure(f"there is no stack {name} in {self.region} of {self.account}: set STACK and AWS_REGION.")
+
+    @property
+    def is_emulator(self) -> bool:
+        """Whether this is an emulator on this machine, where nothing takes long."""
+        return (urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).hostname or "") in ("127.0.0.1", "localhost")
+
+    def __str__(self) -> str:
+        return f"{self.region} of {self.account}"
+
+
+def outputs(stack: dict[str, Any]) -> dict[str, str]:
+    """A stack's outputs by name."""
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def parameters(stack: dict[str, Any]) -> dict[str, str]:
+    """A stack's parameters by name."""
+    return {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in stack.get("Parameters", [])}
+
+
+def confirm(question: str, answer: str) -> None:
+    """Goes on only when `answer` is typed, or was given beforehand as CONFIRM."""
+    given = os.environ.get("CONFIRM") or input(f"{question} Type {answer} to go on: ").strip()
+    if given != answer:
+        raise Failure(f"{given!r} is not {answer}: nothing was done.")
+
+
+def say(what: str) -> None:
+    print(what, flush=True)
+
+
+def reason(error: Exception) -> str:
+    """What AWS said, without the SDK's words around it."""
+    return error.response["Error"]["Message"] if isinstance(error, ClientError) else str(error)
+
+
+def _config() -> Config:
+    return Config(retries={"max_attempts": 3, "mode": "standard"}, connect_timeout=5, read_timeout=60)
+
+
+def is_terminal() -> bool:
+    return sys.stdin.isatty()

@@ -1,0 +1,57 @@
+"""Asks the functions' own parser whether it takes template parameters, before anything is deployed with them.
+
+`check-settings`, a program of the workspace, is the functions' configuration without the functions: it reads the variables of each and
+says what each would refuse to start with.
+"""
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterable
+
+import cargo
+from stack import ROOT, variable
+from typed import Failure
+
+PROGRAM = "check-settings"
+
+
+def complaints(functions: Iterable[str], before: dict[str, str], after: dict[str, str]) -> list[str]:
+    """What is wrong with the parameters of `after` that was not wrong with those of `before`, in the parameters' names.
+
+    A parameter is the variable of the same name in every function that reads it. What the template fills in by itself is missing in both.
+    """
+    known = set(_asked(functions, before))
+    return [_in_parameters(each, after) for each in _asked(functions, after) if each not in known]
+
+
+def _asked(functions: Iterable[str], parameters: dict[str, str]) -> list[str]:
+    """Every complaint, each once, without the functions' names."""
+    if not _is_there():
+        return []
+    variables = {variable(name): value for name, value in parameters.items()}
+    variables |= {name: os.environ[name] for name in ("AWS_ENDPOINT_URL",) if name in os.environ}
+    program = cargo.built(PROGRAM)
+    text = json.dumps({function: variables for function in functions})
+    result = subprocess.run([str(program)], input=text, capture_output=True, text=True, env=cargo.environment(), check=False)
+    lines = [line.partition(": ")[2] for line in result.stdout.splitlines()]
+    if (result.returncode != 0) != bool(lines):
+        raise Failure(f"{PROGRAM} does not work: {result.stderr.strip() or f'it ended with {result.returncode}'}")
+    return list(dict.fromkeys(complaint for line in lines for complaint in line.split("; ")))
+
+
+def _in_parameters(complaint: str, parameters: dict[str, str]) -> str:
+    """The complaint with LoginClientLimit where the function says LOGIN_CLIENT_LIMIT."""
+    names = {variable(name): name for name in parameters}
+    return re.sub(r"[A-Z][A-Z0-9_]+", lambda found: names.get(found[0], found[0]), complaint)
+
+
+def _is_there() -> bool:
+    """Whether the workspace has the program."""
+    command = ["cargo", "metadata", "--no-deps", "--format-version", "1", "--locked"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=cargo.environment(), check=False)
+    if result.returncode != 0:
+        raise Failure(f"cargo does not read the workspace: {result.stderr.strip()}")
+    packages = json.loads(result.stdout)["packages"]
+    return any(target["name"] == PROGRAM for package in packages for target in package["targets"])

@@ -1,0 +1,47 @@
+"""What the emulator overlooks in the definition of an API: the method ANY, and what the gateway answers itself. It knows both by its API."""
+
+import re
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+ANY = "x-amazon-apigateway-any-method"
+
+
+def complete(gateway: Any, api: str, stage: str, definition: dict[str, Any], functions: dict[str, str], *, pages_may_ask: bool) -> None:
+    """Hands it over, and deploys the stage anew. `functions` are the ARNs by logical name; `pages_may_ask` is the condition HasOrigins."""
+    resources = {item["path"]: item["id"] for page in gateway.get_paginator("get_resources").paginate(restApiId=api) for item in page["items"]}
+    for path, methods in definition["paths"].items():
+        if ANY in methods:
+            _route(gateway, api, resources[path.rstrip("/")], _function(methods[ANY], functions))
+    for kind, answer in definition["x-amazon-apigateway-gateway-responses"].items():
+        gateway.put_gateway_response(
+            restApiId=api,
+            responseType=kind,
+            responseParameters=_headers(answer["responseParameters"], pages_may_ask),
+            responseTemplates=answer["responseTemplates"],
+            **({"statusCode": str(answer["statusCode"])} if "statusCode" in answer else {}),
+        )
+    gateway.create_deployment(restApiId=api, stageName=stage)
+
+
+def _route(gateway: Any, api: str, resource: str, function: str) -> None:
+    try:
+        gateway.put_method(restApiId=api, resourceId=resource, httpMethod="ANY", authorizationType="NONE")
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConflictException":  # it is there from the deployment before
+            raise
+    uri = f"arn:aws:apigateway:{gateway.meta.region_name}:lambda:path/2015-03-31/functions/{function}/invocations"
+    gateway.put_integration(restApiId=api, resourceId=resource, httpMethod="ANY", type="AWS_PROXY", integrationHttpMethod="POST", uri=uri)
+
+
+def _function(method: dict[str, Any], functions: dict[str, str]) -> str:
+    """The ARN of the function behind a method, whose definition says `…/${Login.Arn}/…`."""
+    name = re.search(r"\$\{(\w+)\.Arn\}", str(method["x-amazon-apigateway-integration"]["uri"]))
+    assert name, method
+    return functions[name[1]]
+
+
+def _headers(given: dict[str, Any], pages_may_ask: bool) -> dict[str, str]:
+    # The processed template still has `!If [HasOrigins, …, AWS::NoValue]` in it.
+    return {name: value["Fn::If"][1] if isinstance(value, dict) else value for name, value in given.items() if pages_may_ask or isinstance(value, str)}

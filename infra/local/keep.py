@@ -1,0 +1,82 @@
+"""What outlives the emulator, which holds everything in memory: the items of the stack's tables, as JSON in the state directory.
+
+Items, not the emulator's own state: they fit a template of another day, another version of the emulator, and an API whose routes changed.
+"""
+
+import json
+import os
+import time
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+import deploy
+from settings import Settings
+from stack import variable
+
+FILE = "accounts.json"
+# Accounts before the Outbox, whose entries the mailer is told of at once. What was sent is marked so, and is not sent again.
+TABLES = ("AccountsTable", "LimitsTable", "OutboxTable")
+# Most writes of one BatchWriteItem.
+BATCH = 25
+
+
+def save(settings: Settings, variables: dict[str, str]) -> bool:
+    """Writes every item of the running stack down. False when it does not answer: then the file stays as it was."""
+    tables = {table: variables[name] for table in TABLES if (name := variable(table)) in variables}
+    try:
+        database = deploy.client(settings, "dynamodb", patience=10)
+        pages = {table: database.get_paginator("scan").paginate(TableName=name, ConsistentRead=True) for table, name in tables.items()}
+        items = {table: [item for page in each for item in page["Items"]] for table, each in pages.items()}
+    except (BotoCoreError, ClientError):
+        return False
+    if tables:
+        _write(settings.directory / FILE, json.dumps(items))
+    return True
+
+
+def load(settings: Settings, outputs: dict[str, str]) -> int:
+    """Puts what was saved into a stack that is new; how many accounts that are. Items that have expired meanwhile stay out."""
+    try:
+        saved = json.loads((settings.directory / FILE).read_text())
+    except FileNotFoundError:
+        return 0
+    except ValueError:
+        saved = {}
+    try:
+        database = deploy.client(settings, "dynamodb")
+        for table in filter(outputs.__contains__, TABLES):
+            _put(database, outputs[table], [item for item in saved.get(table, []) if not _is_over(item)])
+    except (BotoCoreError, ClientError, AttributeError) as error:
+        aside = settings.directory / f"accounts-{int(time.time())}.json"
+        (settings.directory / FILE).rename(aside)
+        print(f"==> The accounts of the last time do not fit this template ({error}); they are in {os.path.relpath(aside)}", flush=True)
+        return 0
+    return sum(item.get("sk", {}).get("S") == "account" for item in saved.get("AccountsTable", []))
+
+
+def forget(directory: Path) -> None:
+    (directory / FILE).unlink(missing_ok=True)
+
+
+def _put(database: Any, table: str, items: list[dict[str, Any]]) -> None:
+    rest = iter(items)
+    while batch := list(islice(rest, BATCH)):
+        requests = {table: [{"PutRequest": {"Item": item}} for item in batch]}
+        while requests:
+            requests = database.batch_write_item(RequestItems=requests)["UnprocessedItems"]
+
+
+def _is_over(item: dict[str, Any]) -> bool:
+    return float(item.get("expires_at", {}).get("N", "inf")) < time.time()
+
+
+def _write(file: Path, text: str) -> None:
+    """Readable by its owner alone, as it holds hashes; whole or not at all."""
+    new = file.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
+        handle.write(text)
+    new.replace(file)

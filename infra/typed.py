@@ -1,0 +1,61 @@
+"""What somebody typed, and how a command ends that they typed. Needs nothing but Python."""
+
+import difflib
+import os
+import re
+import shlex
+import signal
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NoReturn
+
+
+class Failure(Exception):
+    """One sentence that says what is wrong and how to mend it, for whoever typed the command."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """", did you mean …?" where something known looks like the name, else nothing."""
+    lower = {each.lower(): each for each in known}
+    found = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.6)
+    return f"; did you mean {lower[found[0]]}?" if found else ""
+
+
+def words(text: str) -> list[str]:
+    """The arguments in a line that somebody typed: parted by white space; one in quotes may hold some.
+
+    A quote counts only around a whole argument. Everywhere else it is a letter like `$`, `|` and the backtick, because e-mail
+    addresses may hold all of these (RFC 5322, atext) and nobody should have to escape them.
+    """
+    found = re.findall(r"""(?<!\S)(?:"([^"]*)"|'([^']*)')(?!\S)|(\S+)""", text)
+    return [next((part for part in parts if part), "") for parts in found]
+
+
+def pairs(text: str) -> list[str]:
+    """The `Name=value`s in PARAMS, where quotes hold together what has blanks."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise Failure(f"PARAMS cannot be read ({error}); write PARAMS=\"Name=value Other='two words'\".") from None
+
+
+def leave(code: int) -> NoReturn:
+    """Ends with this code.
+
+    Whatever failed was told in a sentence, so make's own "*** [Makefile:76: admin] Error 1" says nothing more. The one way to keep make
+    from printing it is SIGQUIT: make then ends with 1 and without a word, once the recipe, whose own code has to be 0 for this, is over.
+    Where SIGQUIT is ignored (a background job of a shell), make would take the 0 for success, so the plain way is gone.
+    """
+    sys.stdout.flush()
+    if code and _is_make(os.getppid()) and signal.getsignal(signal.SIGQUIT) == signal.SIG_DFL:
+        os.kill(os.getppid(), signal.SIGQUIT)
+        code = 0
+    sys.exit(code)
+
+
+def _is_make(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/comm").read_text().strip() in ("make", "gmake")
+    except OSError:
+        return False

@@ -1,0 +1,157 @@
+"""Every figure of OPERATIONS.md comes from somewhere: from the template, from the bench's report, or from a page of AWS's that is named here.
+
+A figure is a number with a unit. One that none of the tables below knows is red: add where it comes from, or leave it out.
+"""
+
+import re
+import sys
+import unittest
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "infra" / "checks"), str(ROOT / "tests" / "bench")]
+from permissions import TEMPLATE, Loader  # noqa: E402
+from template import alarms  # noqa: E402
+
+OPERATIONS = (ROOT / "OPERATIONS.md").read_text()
+REPORT = (ROOT / "docs" / "bench" / "report.md").read_text()
+DAY = 86_400
+# The row of the report that says what a million requests of each route cost. A disavowal is not measured: it writes as much as a confirmation.
+ROUTES = {
+    "/api/register/": "register", "/api/login/": "login", "/api/logout/": "logout", "/api/logout_all/": "logout everywhere", "/api/change_password/": "change password",
+    "/api/password_reset/": "reset request", "/api/password_reset/validate_token/": "validate", "/api/password_reset/confirm/": "confirm", "/api/password_reset/disavow/": "confirm",
+}
+UNITS = r"US dollars|dollars|alarms|seconds?|minutes?|hours?|days?|requests|million|milliseconds|ms|MB|GB|shards?|routes?|logins|executions|printable|random characters"
+FIGURE = re.compile(rf"\b\d[\d,.]*(?: to \d[\d,.]*)? (?:{UNITS})\b")
+# What AWS says, and where.
+AWS = {
+    "35 days": "DynamoDB developer guide, Point-in-time recovery, and Restoring a table: the backup that AWS keeps of a deleted table",
+    "20 minutes": "AWS re:Post, dynamodb-restore-taking-long: a point-in-time recovery takes at least that, whatever the size",
+    "20 to 60 minutes": "DynamoDB developer guide, Restoring a table from a backup: usually less than an hour",
+    "2 minutes": "an update of a stack with one parameter, as CloudFormation's own examples take; to be measured (docs/aws-evening.md)",
+    "1 minute": "three calls of DynamoDB's control plane; to be measured (docs/aws-evening.md)",
+}
+
+
+def document() -> dict[str, Any]:
+    return yaml.load(TEMPLATE.read_text(), Loader)
+
+
+def routes() -> list[str]:
+    resources = [r for r in document()["Resources"].values() if isinstance(r, dict)]
+    found = [e["Properties"]["Path"] for r in resources if r["Type"] == "AWS::Serverless::Function" for e in r["Properties"].get("Events", {}).values() if e["Type"] == "Api"]
+    return sorted(found)
+
+
+def dollars_of_a_million(operation: str) -> float:
+    """The last column of the table of prices of a million."""
+    table = REPORT.partition("A million of each operation")[2]
+    row = re.search(rf"^\| {re.escape(operation)} \|(.*)\|$", table, re.MULTILINE)
+    assert row, operation
+    return float(row[1].split("|")[-1])
+
+
+def price(what: str) -> float:
+    row = re.search(rf"^\| {re.escape(what)}[^|]*\| ([\d.]+) \|", REPORT, re.MULTILINE)
+    assert row, what
+    return float(row[1])
+
+
+def rate() -> int:
+    return int(document()["Parameters"]["ThrottleRate"]["Default"])
+
+
+def flood() -> float:
+    return rate() * DAY / 1_000_000 * sum(dollars_of_a_million(ROUTES[route]) for route in routes())
+
+
+def billed(operation: str) -> int:
+    row = re.search(rf"^\| {re.escape(operation)} \| (\d+) \|", REPORT.partition("A million of each operation")[2], re.MULTILINE)
+    assert row
+    return int(row[1])
+
+
+def rounded(value: float, digits: int = 2) -> str:
+    """With so many digits that count."""
+    shift = 10 ** (len(str(int(value))) - digits)
+    return f"{round(value / shift) * shift:,.0f}"
+
+
+def limit(parameter: str) -> list[str]:
+    """The number and the window of a limit: 60/5m is 60 and 5."""
+    return re.findall(r"\d+", document()["Parameters"][parameter]["Default"])
+
+
+def days_of_messages(queue: str) -> int:
+    return document()["Resources"][queue]["Properties"]["MessageRetentionPeriod"] // DAY
+
+
+# Where a figure stands, and what it has to be. `…` of a sentence are the figures, in this order.
+HELD: list[tuple[str, list[str]]] = [
+    ("exist only with it: … alarms, … US dollars a month", [str(alarms()), f"{alarms() * price('CloudWatch, alarms of standard resolution'):.2f}"]),
+    ("requests a second to each of … routes", [str(len(routes()))]),
+    ("At … a second to every route", [str(rate())]),
+    ("that is … million requests and about … US dollars a day", [f"{rate() * DAY * len(routes()) / 1_000_000:.0f}", rounded(flood())]),
+    ("runs 5 logins at once and no more, about … a second at the report's … ms", [f"{5 / (billed('login') / 1000):.0f}", str(billed("login"))]),
+    ("so at most about … US dollars a day however many", [f"{5 / (billed('login') / 1000) * DAY * dollars_of_a_million('login') / 1_000_000:.0f}"]),
+    ("besides the gateway's … for a million requests", [f"{price('API Gateway, REST API'):.2f}"]),
+    ("addresses included, for … days", [str(days_of_messages("FeedbackFailures"))]),
+    ("events of bounces that could not be handled, with the address | … days", [str(days_of_messages("FeedbackFailures"))]),
+    ("After ten wrong passwords within … minutes", limit("LoginAccountLimit")[1:]),
+    (
+        "can make … logins in … minutes, … registrations in an hour and … reset requests in an hour",
+        limit("LoginClientLimit") + limit("RegisterClientLimit")[:1] + limit("ResetClientLimit")[:1],
+    ),
+    ("takes up to … for each shard", [str(document()["Resources"]["Mailer"]["Properties"]["Events"]["Intents"]["Properties"]["ParallelizationFactor"])]),
+    ("with at least … random characters", [re.search(r"\{(\d+),\}", document()["Parameters"]["ProxySecret"]["AllowedPattern"])[1]]),  # type: ignore[index]
+]
+
+
+class Figures(unittest.TestCase):
+    def test_every_figure_is_what_it_comes_from(self) -> None:
+        for sentence, wanted in HELD:
+            with self.subTest(sentence):
+                found = re.search(re.escape(sentence).replace("…", r"([\d,.]*\d)").replace(r"\ ", r"\s+"), OPERATIONS)
+                self.assertTrue(found, "no such sentence")
+                self.assertEqual(list(found.groups()), wanted)  # type: ignore[union-attr]
+
+    def test_no_figure_stands_there_that_comes_from_nowhere(self) -> None:
+        spans = [found.span() for sentence, _ in HELD for found in re.finditer(re.escape(sentence).replace("…", r"[\d,.]*\d").replace(r"\ ", r"\s+") + r"[^.|]*", OPERATIONS)]
+        unknown = [
+            figure[0]
+            for figure in FIGURE.finditer(OPERATIONS)
+            if figure[0] not in AWS and not any(start <= figure.start() and figure.end() <= end for start, end in spans)
+        ]
+        self.assertEqual(unknown, [])
+
+    def test_every_parameter_and_alarm_that_is_named_is_there_and_every_alarm_is_explained(self) -> None:
+        template = document()
+        named = set(re.findall(r"(?<![…\w])([A-Z][a-z]\w+)=", OPERATIONS)) - {"Name"}
+        self.assertLessEqual(named, set(template["Parameters"]) | {"Dollars", "Email"})
+        table = OPERATIONS.partition("## Alarms")[2].partition("\n## ")[0]
+        explained = [word.strip("…") for row in re.findall(r"^\| (`[^|]*) \|", table, re.MULTILINE) for word in re.findall(r"`([^`]+)`", row)]
+        processed: list[str] = []
+        for name, resource in template["Resources"].items():
+            if isinstance(resource, dict) and resource["Type"] == "AWS::CloudWatch::Alarm":
+                processed.append(name.removesuffix("Alarm"))
+        loops = {"QueueAlarms": ["MailFailures", "FeedbackFailures"], "RefusalAlarms": ["LoginsRefused", "LoginsLimited"], "TableAlarms": ["ThrottleEvents"], "FunctionAlarms": ["Errors", "Throttles"]}
+        self.assertEqual({f"Fn::ForEach::{loop}" for loop in loops}, {name for name in template["Resources"] if name.endswith("Alarms")})
+        for alarm in processed + [name for names in loops.values() for name in names]:
+            self.assertTrue(any(word.endswith(alarm) for word in explained), f"{alarm} is not explained")
+
+    def test_the_regions_are_those_that_a_deployment_asks_about(self) -> None:
+        source = (ROOT / "infra" / "aws" / "deploy.py").read_text().partition("WITHOUT_CONFIGURATION_SETS = (")[2].partition("\n)")[0]
+        row = re.search(r"^\| ([\w, -]+) \| `AWS::SES::ConfigurationSet` \|", OPERATIONS, re.MULTILINE)
+        self.assertTrue(row)
+        self.assertEqual(row[1].split(", "), re.findall(r'"([\w-]+)"', source))  # type: ignore[index]
+
+
+    def test_every_route_has_a_price(self) -> None:
+        self.assertEqual(set(ROUTES), set(routes()))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,228 @@
+"""The local stack as somebody uses it for days: what it keeps, what it remembers, and that it ends when it is told to."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import unittest
+import urllib.request
+import uuid
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import infra_path
+from infra_path import LOCAL, ROOT
+
+PATIENCE_SECONDS = 120
+PASSWORD = "Correct-Horse-42"
+
+
+def free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+class Local(unittest.TestCase):
+    """A stack of its own, beside the one of the other tests."""
+
+    def setUp(self) -> None:
+        self.state = ROOT / ".local" / f"test-local-{uuid.uuid4().hex[:8]}"
+        # What the functions are built into is the same for all.
+        self.port = free_port()
+        self.addCleanup(shutil.rmtree, self.state, ignore_errors=True)
+        self.addCleanup(self.run_local, "down")
+
+    def environment(self, **changed: str) -> dict[str, str]:
+        mine = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "AUTH", "CLOUDTRAIL")) and name not in ("PARAMS", "PORT")}
+        return mine | {"STATE": str(self.state), "PORT": self.port} | changed
+
+    def run_local(self, command: str, **changed: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, str(LOCAL), command], env=self.environment(**changed), capture_output=True, text=True, check=False)
+
+    def done(self, command: str, **changed: str) -> str:
+        result = self.run_local(command, **changed)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        return result.stdout
+
+    def variables(self) -> dict[str, str]:
+        lines = (self.state / "stack.env").read_text().splitlines()
+        return dict(line.split("=", 1) for line in lines if not line.startswith("export "))
+
+    def post(self, path: str, **body: str) -> tuple[int, Any]:
+        request = urllib.request.Request(self.variables()["API_URL"] + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+
+    def has_ended(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", int(self.port))) != 0
+
+    def test_accounts_and_parameters_outlive_a_restart_until_they_are_forgotten(self) -> None:
+        self.done("up", PARAMS="ProductName='Acme Cloud' SessionLifetime=7d")
+        self.assertEqual(self.post("/api/register/", username="ada", email="ada@example.org", password=PASSWORD)[0], 201)
+        self.assertEqual(self.post("/api/password_reset/", email="ada@example.org")[0], 200)
+        self.done("mail") if self.mailed() else self.fail("no mail came")
+        said = self.done("up")
+        self.assertIn("Parameters as the last time: ProductName=Acme Cloud SessionLifetime=7d; `make up PARAMS=` puts them back", said)
+
+        self.done("down")
+        self.assertTrue(self.has_ended())
+        self.assertEqual((self.state / "accounts.json").stat().st_mode & 0o077, 0, "it holds hashes")
+        # A parameter that today's template does not have, and another port.
+        remembered = json.loads((self.state / "parameters.json").read_text())
+        (self.state / "parameters.json").write_text(json.dumps(remembered | {"OfAnotherDay": "1"}))
+        self.port = free_port()
+        said = self.done("up")
+        self.assertIn("1 accounts of the last time are there again", said)
+        self.assertIn("ProductName=Acme Cloud", said)
+        self.assertEqual(self.post("/api/login/", username="ada", password=PASSWORD)[0], 200)
+        self.assertEqual(self.run_local("mail").returncode, 1, "what was mailed is not mailed again")
+
+        self.assertNotIn("as the last time", self.done("up", PARAMS=""))
+        self.assertNotIn("as the last time", self.done("up"))
+        self.assertEqual(self.post("/api/login/", username="ada", password=PASSWORD)[0], 200)
+        self.done("reset")
+        self.done("up")
+        self.assertEqual(self.post("/api/login/", username="ada", password=PASSWORD)[0], 401)
+
+    def mailed(self) -> bool:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            with urllib.request.urlopen(self.variables()["MAIL_URL"], timeout=30) as answer:
+                if any(json.load(answer)["messages"].values()):
+                    # Sent is not yet marked as sent.
+                    time.sleep(1)
+                    return True
+            time.sleep(0.1)
+        return False
+
+    def test_accounts_that_do_not_fit_are_put_aside_and_the_stack_comes_up(self) -> None:
+        self.state.mkdir(parents=True)
+        for text in ("nonsense", "[]", json.dumps({"AccountsTable": [{"other_key": {"S": "x"}}]})):
+            with self.subTest(text):
+                (self.state / "accounts.json").write_text(text)
+                self.done("up", PARAMS="")
+                self.done("down")
+
+    def test_changed_routes_start_the_emulator_afresh_and_keep_accounts(self) -> None:
+        self.done("up")
+        self.assertEqual(self.post("/api/register/", username="ada", email="ada@example.org", password=PASSWORD)[0], 201)
+        with mock.patch.dict(os.environ, self.environment(), clear=True):
+            import commands
+
+            deploy = commands.deploy.deploy
+            answers: list[Any] = [commands.deploy.RoutesChanged, None]
+
+            def once(*arguments: Any) -> Any:
+                if answer := answers.pop(0):
+                    raise answer
+                return deploy(*arguments)
+
+            with mock.patch.object(commands.deploy, "deploy", once), mock.patch("builtins.print"):
+                commands.up()
+        self.assertEqual(self.post("/api/login/", username="ada", password=PASSWORD)[0], 200)
+
+    def test_it_ends_on_sigterm_wherever_it_was_started_from_and_leaves_nothing_running(self) -> None:
+        # CI, nohup and a shell's background jobs start programs with SIGINT or SIGHUP ignored.
+        for command, ended, start in [
+            (["make", "-C", str(ROOT), "--no-print-directory", "dev"], signal.SIGTERM, "trap '' INT"),
+            ([sys.executable, str(LOCAL), "dev"], signal.SIGHUP, "trap '' INT"),
+            ([sys.executable, str(LOCAL), "dev"], signal.SIGTERM, "trap '' INT HUP QUIT"),
+            ([sys.executable, str(LOCAL), "with_stack", "sh", "-c", "echo Watching; sleep 1000"], signal.SIGTERM, "trap '' INT"),
+        ]:
+            with self.subTest(command=command[-1], start=start):
+                process = subprocess.Popen(["bash", "-c", f'{start}; exec "$@"', "bash", *command], env=self.environment(), stdout=subprocess.PIPE, text=True)
+                assert process.stdout
+                self.addCleanup(process.kill)
+                for line in process.stdout:
+                    if line.startswith("Watching"):
+                        break
+                process.send_signal(ended)
+                process.communicate(timeout=PATIENCE_SECONDS)
+                self.assertTrue(self.has_ended())
+                left = subprocess.run(["pgrep", "-f", str(self.state)], capture_output=True, text=True, check=False).stdout
+                self.assertEqual(left, "", "something still runs")
+
+    def test_sigterm_while_it_builds_ends_the_build_too(self) -> None:
+        self.state.mkdir(parents=True)
+        cargo = self.state / "cargo"
+        cargo.write_text("#!/bin/sh\nsleep 1000 &\necho $! > \"$STATE/child\"\nwait\n")
+        cargo.chmod(0o755)
+        environment = self.environment(PATH=f"{self.state}:{os.environ['PATH']}")
+        process = subprocess.Popen([sys.executable, str(LOCAL), "up"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not (self.state / "child").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.terminate()
+        self.assertNotEqual(process.wait(timeout=PATIENCE_SECONDS), 0)
+        child = int((self.state / "child").read_text())
+        self.assertFalse(Path(f"/proc/{child}").exists() and b"sleep" in Path(f"/proc/{child}/cmdline").read_bytes())
+
+
+class Replay(unittest.TestCase):
+    """Against the stack of all tests."""
+
+    def replayed(self, event: str, **changed: str) -> tuple[int, str]:
+        environment = os.environ | {"EVENT": event} | changed
+        result = subprocess.run([sys.executable, str(LOCAL), "replay"], env=environment, capture_output=True, text=True, check=False)
+        return result.returncode, result.stdout + result.stderr
+
+    def test_every_event_shows_a_success(self) -> None:
+        for file in sorted((ROOT / "events").glob("*.json")):
+            with self.subTest(file.stem):
+                code, said = self.replayed(file.stem)
+                self.assertEqual(code, 0, said)
+                if status := re.search(r"^\d{3}$", said, re.MULTILINE):
+                    self.assertTrue(status[0].startswith("2"), said)
+                elif file.stem == "authorizer":
+                    self.assertIn('"Effect": "Allow"', said)
+                elif file.stem == "authorizer.http":
+                    self.assertIn('"isAuthorized": true', said)
+                elif file.stem == "mailer":
+                    self.assertRegex(said, r'"batchItemFailures": \[\]')
+                else:
+                    self.assertIn("null", said)
+
+    def test_what_the_two_without_an_answer_did_is_there_to_see(self) -> None:
+        _, said = self.replayed("mail-feedback")
+        name = re.search(r"show (\w+)", said)
+        shown = subprocess.run(["make", "-C", str(ROOT), "-s", "admin", f"ARGS=show {name[1]}"], capture_output=True, text=True, check=False)  # type: ignore[index]
+        self.assertIn("bounced", shown.stdout)
+        before = self.mails()
+        self.replayed("mailer")
+        # The link, the notice by the stream, and the notice once more by the event.
+        self.assertEqual(self.mails() - before, 3)
+
+    def mails(self) -> int:
+        with urllib.request.urlopen(os.environ["MAIL_URL"], timeout=30) as answer:
+            return sum(len(each) for each in json.load(answer)["messages"].values())
+
+    def test_an_event_is_named_as_it_comes_to_mind(self) -> None:
+        for name in ("login", "login.json", "events/login.json", "./events/login.json", str(ROOT / "events" / "login.json")):
+            with self.subTest(name):
+                self.assertEqual(self.replayed(name)[0], 0)
+        for name, says in [("lgin", "did you mean login?"), ("", "say which event"), ("logn.json", "did you mean login?"), ("`id`", "there is no event")]:
+            code, said = self.replayed(name)
+            self.assertEqual((code, says in said), (1, True), said)
+
+    def test_a_page_is_cut_short_and_raw_is_not(self) -> None:
+        _, said = self.replayed("confirm-reset.page")
+        self.assertLess(len(said), 2000)
+        self.assertIn("RAW=1", said)
+        _, raw = self.replayed("confirm-reset.page", RAW="1")
+        self.assertIn("</html>", json.loads(raw)["body"])
+
+
+assert infra_path
+if __name__ == "__main__":
+    unittest.main()

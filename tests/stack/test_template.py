@@ -1,0 +1,138 @@
+"""What holds of the template as it stands, and of what a role could do with it in strange hands."""
+
+import sys
+import unittest
+from pathlib import Path
+from typing import Any
+
+import yaml
+from test_keys import Asked, allows, granted
+from test_life import client
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "infra" / "checks"))
+from permissions import RETURNING, TEMPLATE, WRITES, Loader, complaints, listed  # noqa: E402
+
+# AWS refuses a stack of more than 500 resources; each is something to read, to wait for and to look after.
+RESOURCES_AT_MOST = 100
+
+
+def document(text: str | None = None) -> dict[str, Any]:
+    return yaml.load(TEMPLATE.read_text() if text is None else text, Loader)
+
+
+def could(role: str, action: str, table: str, key: str, attributes: set[str] | None = None, returns: str = "NONE") -> bool:
+    """Whether a role may do this, by the conditions that AWS evaluates and the emulator does not."""
+    keys = frozenset({key})
+    what = Asked(action, table, keys, keys, frozenset({"pk", "sk"} | (attributes or set())), returns)
+    return any(r == role and allows(statement, what, keys) for r, statement in granted())
+
+
+class Template(unittest.TestCase):
+    def test_it_stays_small(self) -> None:
+        processed = client("cloudformation").get_template(StackName="doorward", TemplateStage="Processed")["TemplateBody"]
+        self.assertLessEqual(len(processed["Resources"]), RESOURCES_AT_MOST)
+
+    def test_no_function_is_forgotten_where_functions_are_listed(self) -> None:
+        template = document()
+        resources = template["Resources"]
+        functions = {name: r["Properties"] for name, r in resources.items() if isinstance(r, dict) and r["Type"] == "AWS::Serverless::Function"}
+        self.assertEqual(set(template["Mappings"]["Functions"]), set(functions))
+        for name, properties in functions.items():
+            with self.subTest(name):
+                short = template["Mappings"]["Functions"][name]["Name"]
+                self.assertEqual(properties["FunctionName"], f"${{AWS::StackName}}-{short}")
+                self.assertEqual(properties["CodeUri"], f"../target/lambda/{short}/bootstrap.zip")
+                self.assertIn(f"{name}Concurrency", template["Parameters"])
+                self.assertIn(f"{name}Role", resources)
+        for loop, listed_functions in (
+            ("logs", resources["Fn::ForEach::Logs"][1]),
+            ("alarms", resources["Fn::ForEach::FunctionAlarms"][1]),
+            ("reserved concurrency", template["Conditions"]["Fn::ForEach::Reservations"][1]),
+        ):
+            self.assertEqual(set(listed_functions), set(functions), loop)
+
+    def test_a_route_is_one_method_so_that_its_throttle_is_one_bucket(self) -> None:
+        resources = [r for r in document()["Resources"].values() if isinstance(r, dict)]
+        events = [e["Properties"] for r in resources if r["Type"] == "AWS::Serverless::Function" for e in r["Properties"].get("Events", {}).values() if e["Type"] == "Api"]
+        self.assertEqual({event["Method"] for event in events}, {"ANY"})
+        self.assertEqual(len(events), len({event["Path"] for event in events}))
+
+    def test_a_function_may_trace_before_it_is_made(self) -> None:
+        # A policy of its own would be made beside the functions, and Lambda refuses a function with tracing whose role may not.
+        roles = {name: r for name, r in document()["Resources"].items() if isinstance(r, dict) and r["Type"] == "AWS::IAM::Role"}
+        for name, role in roles.items():
+            statements = [s[1] for s in role["Properties"]["Policies"][0]["PolicyDocument"]["Statement"] if isinstance(s, list) and s[0] == "Traces"]
+            self.assertEqual([listed(s["Action"]) for s in statements], [["xray:PutTraceSegments", "xray:PutTelemetryRecords"]], name)
+        self.assertFalse([name for name, r in document()["Resources"].items() if isinstance(r, dict) and r["Type"] in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")])
+
+    def test_the_mailer_sees_every_entry_before_the_stream_gives_it_up(self) -> None:
+        source = document()["Resources"]["Mailer"]["Properties"]["Events"]["Intents"]["Properties"]
+        self.assertEqual((source["MaximumRecordAgeInSeconds"], source["MaximumRetryAttempts"]), (-1, -1))
+        self.assertTrue(source["BisectBatchOnFunctionError"])
+
+    def test_what_the_gateway_answers_itself_can_be_read_by_the_pages_that_may_ask(self) -> None:
+        answers = document()["Resources"]["Api"]["Properties"]["GatewayResponses"]
+        self.assertEqual(set(answers), {"MISSING_AUTHENTICATION_TOKEN", "DEFAULT_4XX", "THROTTLED", "WAF_FILTERED", "DEFAULT_5XX"})
+        for kind, answer in answers.items():
+            headers = answer["ResponseParameters"]["Headers"]
+            with self.subTest(kind):
+                self.assertEqual(headers["Access-Control-Allow-Origin"], ["HasOrigins", "method.request.header.Origin", "AWS::NoValue"])
+                self.assertEqual(headers["Vary"], ["HasOrigins", "'Origin'", "AWS::NoValue"])
+                self.assertLessEqual({"Cache-Control", "X-Content-Type-Options", "Referrer-Policy", "X-Frame-Options", "Strict-Transport-Security"}, set(headers))
+
+    def test_nothing_in_it_is_missing_in_some_regions_but_the_configuration_set(self) -> None:
+        kinds = {r["Type"] for r in document()["Resources"].values() if isinstance(r, dict)}
+        self.assertNotIn("AWS::Budgets::Budget", kinds)
+        conditional = {r["Type"] for r in document()["Resources"].values() if isinstance(r, dict) and r.get("Condition") == "HasNoConfigurationSet"}
+        self.assertEqual(conditional, {"AWS::SES::ConfigurationSet", "AWS::SES::ConfigurationSetEventDestination"})
+
+
+class Writes(unittest.TestCase):
+    """A role that writes does not read by it. AWS evaluates these conditions, the emulator does not."""
+
+    def test_every_write_gives_nothing_back_or_has_its_reason(self) -> None:
+        text = TEMPLATE.read_text()
+        self.assertEqual(list(complaints(document(text), text.splitlines())), [])
+        without = text.replace("StringEqualsIfExists: {dynamodb:ReturnValues: NONE}", "StringEqualsIfExists: {dynamodb:ReturnValues: ALL_OLD}")
+        found = [c for c in complaints(document(without), without.splitlines()) if "may give back" in c]
+        self.assertEqual(len(found), sum(1 for _, s in granted() for a in listed(s["Action"]) if a in WRITES and "dynamodb:ReturnValues" in str(s)))
+
+    def test_no_role_reads_an_account_by_writing_it(self) -> None:
+        for role in {role for role, _ in granted()}:
+            for action in ("PutItem", "UpdateItem", "DeleteItem"):
+                for returns in ("ALL_OLD", "ALL_NEW", "UPDATED_OLD", "UPDATED_NEW"):
+                    self.assertFalse(could(role, action, "Accounts", "account#0", returns=returns), f"{role} {action} {returns}")
+
+    def test_only_the_mailer_is_given_mail_that_waits(self) -> None:
+        returning = {role for role, _ in granted() for action in ("PutItem", "UpdateItem") for key in ("reset#0", "notice#0")
+                     if could(role, action, "Outbox", key, returns="ALL_NEW") or could(role, action, "Outbox", key, returns="ALL_OLD")}
+        self.assertEqual(returning, {"Mailer"})
+        self.assertEqual({action for _, action, table in RETURNING if table == "Accounts.Arn"}, set())
+
+    def test_register_makes_accounts_and_claims_and_no_session_or_link(self) -> None:
+        self.assertTrue(could("Register", "PutItem", "Accounts", "account#0", {"username", "password", "epoch"}))
+        for attribute in ("digest", "valid_until", "sent", "expires_at", "undeliverable", "disavowed_at"):
+            self.assertFalse(could("Register", "PutItem", "Accounts", "account#0", {attribute}), attribute)
+        self.assertFalse(could("Register", "PutItem", "Accounts", "something#0"))
+        self.assertFalse(could("Register", "UpdateItem", "Accounts", "account#0"))
+
+    def test_logout_cannot_ask_about_a_password_by_a_condition(self) -> None:
+        # A condition on an attribute tells whether it holds, so a role that may name the password may guess at its hash letter by letter.
+        for action in ("DeleteItem", "UpdateItem"):
+            self.assertTrue(could("Logout", action, "Accounts", "account#0"))
+            self.assertFalse(could("Logout", action, "Accounts", "account#0", {"password"}), action)
+
+    def test_mail_feedback_marks_an_account_and_asks_nothing_of_it(self) -> None:
+        self.assertTrue(could("MailFeedback", "UpdateItem", "Accounts", "account#0", {"undeliverable", "undeliverable_at"}))
+        for attribute in ("password", "epoch", "active", "email"):
+            self.assertFalse(could("MailFeedback", "UpdateItem", "Accounts", "account#0", {attribute}), attribute)
+
+    def test_login_replaces_a_hash_and_a_network_and_switches_nobody_on(self) -> None:
+        self.assertTrue(could("Login", "UpdateItem", "Accounts", "account#0", {"password", "networks", "epoch"}))
+        for attribute in ("active", "email", "email_folded", "password_changed_at", "digest"):
+            self.assertFalse(could("Login", "UpdateItem", "Accounts", "account#0", {attribute}), attribute)
+
+
+if __name__ == "__main__":
+    unittest.main()
