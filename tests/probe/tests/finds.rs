@@ -46,7 +46,11 @@ fn serve(stream: TcpStream, registered: &Mutex<HashSet<String>>, longer: Duratio
         let mut body = vec![0; length];
         reader.read_exact(&mut body).ok()?;
         let body: Value = serde_json::from_slice(&body).ok()?;
-        let name = body["username"].as_str().or_else(|| body["email"].as_str()?.strip_prefix("success+")?.split('@').next()).unwrap_or_default().to_owned();
+        let name = body["username"]
+            .as_str()
+            .or_else(|| body["email"].as_str()?.strip_prefix("success+")?.split('@').next())
+            .unwrap_or_default()
+            .to_owned();
         let (status, answer) = if first.contains("/register/") {
             registered.lock().ok()?.insert(name);
             (201, json!({}))
