@@ -202,7 +202,14 @@ calibrate-zip: $(call tool,build)
 build: $(call tool,build) #+ Release zips as Lambda wants them, in target/lambda; ARCH=arm64 for Graviton
 	@for function in $(functions); do echo "==> $$function"; $(zip) doorward-functions $$function || exit 1; done
 
-# LAMBDA_DIR=directory takes the zips there (<function>/bootstrap.zip) and builds none. It asks before it changes anything where there is a terminal.
+# The functions' configuration as a program, in target/lambda/check-settings. For this machine, which is to run it.
+.PHONY: check-settings
+check-settings: $(call tool,build)
+	@PATH="$(CURDIR)/.tools/build/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.tools/build" \
+	    cargo lambda build --locked --release --target $(machine)-unknown-linux-gnu --package doorward-admin --bin check-settings
+
+# LAMBDA_DIR=directory takes the zips there (<function>/bootstrap.zip), and check-settings if it is there, and builds none. It asks before it
+# changes anything where there is a terminal.
 deploy: $(call tool,aws) ## Builds and deploys to AWS: make deploy PARAMS="Sender=accounts@your.domain" [STACK=name] [AWS_REGION=…]
 	@exec .tools/aws/bin/python infra/aws deploy
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -41,22 +42,35 @@ def end(process: "subprocess.Popen[Any]") -> None:
 
 
 def built(binary: str, *options: str) -> Path:
-    """Builds a program of the workspace and says where it is. What cargo compiles it says; when there is nothing to compile it is silent."""
+    """Builds a program of the workspace and says where it is."""
+    return all_built([binary], *options)[binary]
+
+
+def all_built(binaries: Iterable[str], *options: str) -> dict[str, Path]:
+    """Builds programs of the workspace and says where each is. What cargo compiles it says; when there is nothing to compile it is silent."""
     if not shutil.which("cargo"):
         raise Failure("cargo is not installed; Rust comes from rustup.rs.")
-    # Of the whole workspace, so that it has its dependencies in common with the tests and the functions.
-    command = ["cargo", "build", "--locked", "--bin", binary, "--message-format=json-render-diagnostics", *options]
+    wanted = list(binaries)
+    # Of the whole workspace, so that all programs have their dependencies in common with each other and with the tests.
+    command = ["cargo", "build", "--locked", "--message-format=json-render-diagnostics", *options, *(word for name in wanted for word in ("--bin", name))]
     color = {"CARGO_TERM_COLOR": "always"} if sys.stderr.isatty() else {}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment() | color, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=ROOT, env=environment() | color, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     assert process.stdout and process.stderr
     messages: list[str] = []
-    reader = threading.Thread(target=lambda stream: messages.extend(stream), args=(process.stdout,))
+    reader = threading.Thread(target=messages.extend, args=(process.stdout,))
     reader.start()
-    for line in process.stderr:
-        if "Finished" not in line and "Blocking" not in line:
-            sys.stderr.write(line)
-    reader.join()
-    if process.wait() != 0:
-        raise Failure(f"{binary} does not build; cargo says why above.")
-    artifacts = [message for message in map(json.loads, messages) if message["reason"] == "compiler-artifact" and message.get("executable")]
-    return next(Path(artifact["executable"]) for artifact in artifacts if artifact["target"]["name"] == binary)
+    try:
+        for line in process.stderr:
+            if "Finished" not in line and "Blocking" not in line:
+                sys.stderr.write(line)
+        code = process.wait()
+    except BaseException:
+        end(process)
+        raise
+    finally:
+        reader.join()
+    if code != 0:
+        raise Failure(f"{' and '.join(wanted) if len(wanted) < 3 else 'the functions'} do not build; cargo says why above.")
+    artifacts = [json.loads(message) for message in messages if '"executable":"' in message]
+    there = {artifact["target"]["name"]: Path(artifact["executable"]) for artifact in artifacts}
+    return {name: there[name] for name in wanted}

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterable
+from pathlib import Path
 
 import cargo
 from stack import ROOT, variable
@@ -17,22 +18,23 @@ from typed import Failure
 PROGRAM = "check-settings"
 
 
-def complaints(functions: Iterable[str], before: dict[str, str], after: dict[str, str]) -> list[str]:
+def complaints(functions: Iterable[str], before: dict[str, str], after: dict[str, str], program: Path | None = None) -> list[str]:
     """What is wrong with the parameters of `after` that was not wrong with those of `before`, in the parameters' names.
 
     A parameter is the variable of the same name in every function that reads it. What the template fills in by itself is missing in both.
+    `program` is the parser where it is built already.
     """
-    known = set(_asked(functions, before))
-    return [_in_parameters(each, after) for each in _asked(functions, after) if each not in known]
+    program = program or (cargo.built(PROGRAM) if _is_there() else None)
+    known = set(_asked(program, functions, before))
+    return [_in_parameters(each, after) for each in _asked(program, functions, after) if each not in known]
 
 
-def _asked(functions: Iterable[str], parameters: dict[str, str]) -> list[str]:
+def _asked(program: Path | None, functions: Iterable[str], parameters: dict[str, str]) -> list[str]:
     """Every complaint, each once, without the functions' names."""
-    if not _is_there():
+    if not program:
         return []
     variables = {variable(name): value for name, value in parameters.items()}
     variables |= {name: os.environ[name] for name in ("AWS_ENDPOINT_URL",) if name in os.environ}
-    program = cargo.built(PROGRAM)
     text = json.dumps({function: variables for function in functions})
     result = subprocess.run([str(program)], input=text, capture_output=True, text=True, env=cargo.environment(), check=False)
     lines = [line.partition(": ")[2] for line in result.stdout.splitlines()]

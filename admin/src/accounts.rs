@@ -6,7 +6,7 @@ use doorward::{
     account::{Account, AccountId, EmailAddress, LONGEST_EMAIL, Registered, Taken, Username},
     caller::Caller,
     clock::{Timestamp, after, rfc3339},
-    lifecycle::{Deleted, Switched},
+    lifecycle::{Deleted, Invited, Switched},
     outbox::ResetRequest,
 };
 
@@ -92,11 +92,22 @@ impl Admin {
     }
 
     pub(crate) async fn reset(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-        if account.usable_password().is_none() {
+        if !account.active {
             return Err(Failure::Refused(format!("no link is mailed to an account that is {}", state(account))));
+        }
+        if account.usable_password().is_none() {
+            return self.invite(account, terminal).await;
         }
         self.store.request_reset_at_once(&reset_request(account, self.clock.now())).await?;
         Ok(writeln!(terminal.out, "A reset link for {} is on its way, unless one was sent minutes ago.", account.id)?)
+    }
+
+    /// The mail with which a new account begins, for one that has no password yet.
+    async fn invite(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+        match self.store.invite_again(account.id, &self.hasher.unknowable(), &reset_request(account, self.clock.now())).await? {
+            Invited::Now => Ok(writeln!(terminal.out, "{} had no password; a link to choose one is on its way.", account.id)?),
+            Invited::Overtaken => Err(Failure::Refused("the account changed meanwhile; look at it again".to_owned())),
+        }
     }
 }
 

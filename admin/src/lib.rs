@@ -6,10 +6,7 @@ mod accounts;
 mod import;
 mod mail;
 
-use std::{
-    io::{self, Write},
-    path::PathBuf,
-};
+use std::io::{self, Write};
 
 use clap::{Parser, Subcommand};
 use doorward::{
@@ -21,6 +18,7 @@ use doorward::{
     password::Hasher,
     store::{Store, Table},
 };
+pub use import::Import;
 
 /// What an operator types.
 #[derive(Debug, Parser)]
@@ -69,7 +67,7 @@ pub enum Command {
         /// Id, username or e-mail address
         account: String,
     },
-    /// Mails an account's owner a reset link
+    /// Mails an account's owner a reset link; the first one, where it has no password yet
     Reset {
         /// Id, username or e-mail address
         account: String,
@@ -81,16 +79,7 @@ pub enum Command {
         command: MailCommand,
     },
     /// Brings accounts with their password hashes from elsewhere
-    Import {
-        /// JSON lines: username, email, password (a hash), `is_active`, `date_joined`
-        file: PathBuf,
-        /// Check everything, write nothing
-        #[arg(long)]
-        dry_run: bool,
-        /// How many accounts are written at the same time
-        #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
-        at_once: u16,
-    },
+    Import(Import),
 }
 
 /// What there is to do with mail that failed.
@@ -177,7 +166,7 @@ impl Admin {
             Command::Reset { account } => self.reset(&self.find(&account).await?, terminal).await,
             Command::Mail { command: MailCommand::Failed } => self.list_failed(terminal).await,
             Command::Mail { command: MailCommand::Retry { ids, all } } => self.retry(&ids, all, terminal).await,
-            Command::Import { file, dry_run, at_once } => self.import(&file, dry_run, at_once.into(), terminal).await,
+            Command::Import(import) => self.import(&import, terminal).await,
         }
     }
 

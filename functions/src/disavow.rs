@@ -77,7 +77,7 @@ impl Disavow {
     async fn disavow(&self, request: &Request) -> Result<(), Refusal> {
         let mut fields = Fields::of(request.form()?);
         let token = fields.take_checked("token", Field::Text, None);
-        if request.is_form() {
+        if token.is_some() && request.is_form() {
             fields.check_ticked("not_me");
         }
         let token = Token::parse(&fields.finish(token)?);

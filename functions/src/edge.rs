@@ -4,7 +4,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use doorward::{
     fault::Fault,
-    http::{self, Answer, HeaderValue, Method, Origins, Reader, Refusal, Request, header},
+    http::{self, Answer, HeaderValue, Method, Origins, ProxySecrets, Reader, Refusal, Request, header},
     metric::Metrics,
 };
 use futures_util::FutureExt as _;
@@ -21,16 +21,19 @@ pub struct Edge {
     pub origins: Origins,
     /// How many proxies stand in front of the gateway.
     pub trusted_hops: usize,
+    /// How the nearest of them shows that a request did not come past it.
+    pub proxy_secrets: ProxySecrets,
     /// Where what a request counts is written.
     pub metrics: Metrics,
 }
 
 impl Edge {
-    /// `ALLOWED_ORIGINS`, `TRUSTED_PROXY_HOPS` (0 to 9, default 0) and `DEPLOYMENT`.
+    /// `ALLOWED_ORIGINS`, `TRUSTED_PROXY_HOPS` (0 to 9, default 0), `PROXY_SECRET` and `DEPLOYMENT`.
     pub fn configured(wiring: &mut Wiring) -> Self {
         Self {
             origins: Origins::configured(&mut wiring.settings),
             trusted_hops: wiring.settings.number("TRUSTED_PROXY_HOPS", 0, 0, 9),
+            proxy_secrets: ProxySecrets::configured(&mut wiring.settings),
             metrics: wiring.metrics(),
         }
     }
@@ -66,10 +69,11 @@ impl Edge {
 
     /// The answer or the refusal, logged either way.
     async fn decide<E: Endpoint>(&self, endpoint: &E, request: Request) -> Result<Answer, Refusal> {
-        if request.method == Method::OPTIONS {
+        let passes = self.proxy_secrets.admit(&request.headers);
+        if request.method == Method::OPTIONS && passes.is_ok() {
             return Ok(self.origins.preflight(&request, &Self::allow(E::METHODS)));
         }
-        if let Err(refusal) = self.origins.admit(&request) {
+        if let Err(refusal) = passes.and_then(|()| self.origins.admit(&request)) {
             tracing::info!(outcome = refusal.code(), "answered");
             return Err(refusal);
         }

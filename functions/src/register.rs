@@ -12,6 +12,7 @@ use doorward::{
     metric::Metric,
     password::{AcceptedPassword, Hasher, Policy, TypedPassword},
     store::{Store, Table},
+    text::LONGEST_NORMALIZED,
 };
 use serde::Serialize;
 
@@ -140,10 +141,10 @@ impl RegisterBody {
             fields.complain::<()>("username", NOT_OWN_ADDRESS);
         }
         let password = fields.take_checked("password", Field::Verbatim, Some(policy.max_length));
-        // The validators speak about any password that is one, whatever is wrong with the other fields.
+        // The validators speak about any password that is one, whatever is wrong with the other fields. They compare it with every word of both names; what is
+        // as long as a body is no name, and is not looked at before the client is counted.
         let password = password.filter(|_| !fields.has_complaint("password")).and_then(|password| {
-            let (username, email) =
-                (typed_username.as_deref().map_or("", String::as_str), typed_email.as_deref().map_or("", String::as_str));
+            let (username, email) = (comparable(typed_username.as_deref()), comparable(typed_email.as_deref()));
             match AcceptedPassword::new(TypedPassword::from(password), policy, username, email) {
                 Ok(accepted) => Some(accepted),
                 Err(violations) => {
@@ -157,6 +158,11 @@ impl RegisterBody {
         let ((username, email), password) = fields.finish(username.zip(email).zip(password))?;
         Ok(Self { username, email, password })
     }
+}
+
+/// A name as it was typed, unless it is too long to be one.
+fn comparable(typed: Option<&String>) -> &str {
+    typed.map(String::as_str).filter(|name| name.len() <= LONGEST_NORMALIZED).unwrap_or_default()
 }
 
 fn refuse_taken(taken: Taken) -> Refusal {

@@ -5,34 +5,42 @@ With the credentials and the Region that any AWS program takes. What goes wrong 
 
 import os
 import sys
+from pathlib import Path
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-import deploy
-import remove
-import restore
-from place import Failure, reason
-
-COMMANDS = {"deploy": deploy.deploy, "restore": restore.restore, "delete": remove.delete}
+sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
+from typed import Failure, leave, nearest
 
 
 def main(command: str) -> int:
     try:
-        COMMANDS[command](os.environ.get("STACK") or "doorward")
+        return run(command)
     except Failure as failure:
         print(f"{command}: {failure}", file=sys.stderr)
-        return 1
-    except ClientError as error:
-        print(f"{command}: AWS refuses ({error.operation_name}: {reason(error)}).", file=sys.stderr)
-        return 1
-    except BotoCoreError as error:
-        print(f"{command}: AWS does not answer ({error}).", file=sys.stderr)
         return 1
     except (KeyboardInterrupt, EOFError):
         print(f"\n{command}: stopped.", file=sys.stderr)
         return 130
+
+
+def run(command: str) -> int:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    import deploy
+    import remove
+    import restore
+    from stack import STACK, reason
+
+    commands = {"deploy": deploy.deploy, "restore": restore.restore, "delete": remove.delete}
+    if command not in commands:
+        raise Failure(f"there is no such command{nearest(command, commands)}")
+    try:
+        commands[command](os.environ.get("STACK") or STACK)
+    except ClientError as error:
+        raise Failure(f"AWS refuses ({error.operation_name}: {reason(error)}).") from None
+    except BotoCoreError as error:
+        raise Failure(f"AWS does not answer ({error}).") from None
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    leave(main(*sys.argv[1:]))

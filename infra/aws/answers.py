@@ -9,7 +9,7 @@ from typing import Any
 
 import tomlkit
 
-from place import ROOT
+from stack import ROOT
 
 FILE = ROOT / "infra" / "samconfig.toml"
 HEADER = """\

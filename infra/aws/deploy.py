@@ -1,10 +1,7 @@
 """`make deploy`: says what is missing before it builds, shows what would change, deploys, and ends with what to do next."""
 
-import difflib
-import json
 import os
 import re
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -16,9 +13,13 @@ import yaml
 from botocore.exceptions import ClientError
 
 import answers
+import cargo
+import check
 import template as templates
-from place import ROOT, Failure, Place, is_terminal, outputs, parameters, say
+from place import Place, is_terminal, outputs, parameters, say
+from stack import ROOT, start_complaints
 from template import Template
+from typed import Failure, nearest, pairs
 
 # Where CloudFormation knows no AWS::SES::ConfigurationSet (its registry's schemas, as cfn-lint 1.58.0 has them).
 WITHOUT_CONFIGURATION_SETS = (
@@ -37,11 +38,11 @@ def deploy(stack: str) -> None:
         raise Failure(f"{stack} is in {region} by {answers.shown()}, and the Region is {place.region}: set AWS_REGION, or give it another STACK.")
     running = _running(place, stack)
     given, notes = decide(template, wished, kept, running and parameters(running), _defaults(place, stack) if running else {})
-    _check(place, template, given, wished)
+    zips = os.environ.get("LAMBDA_DIR", "")
+    _check(place, template, given, zips)
     for line in notes:
         say(line)
 
-    zips = os.environ.get("LAMBDA_DIR", "")
     file = templates.from_directory(zips) if zips else _build(given.get("Architecture", template.defaults()["Architecture"]))
     before = running and running.get("LastUpdatedTime", running["CreationTime"])
     began = datetime.now(timezone.utc)
@@ -53,6 +54,9 @@ def deploy(stack: str) -> None:
         _forget_change_set(place, stack, now)
         raise Failure("nothing was deployed, as you said.")
     answers.write(stack, place.region, {name: value for name, value in given.items() if name not in template.secrets()})
+    programs = {name: f"{stack}-{name}" for name in template.functions}
+    if wrong := start_complaints(place.client("lambda"), programs):
+        raise Failure(f"{stack} is deployed, and does not work: {'; '.join(wrong)}. `make set` or `make deploy` mends a parameter; the version before is in git.")
     done = "Nothing changed" if before == now.get("LastUpdatedTime", now["CreationTime"]) else "Deployed"
     found = outputs(now)
     prefix = "" if os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") else f"AWS_REGION={place.region} "
@@ -61,14 +65,11 @@ def deploy(stack: str) -> None:
 
 def wishes(text: str) -> dict[str, str]:
     """PARAMS: `Name=value Other='two words'`. `now` is this second."""
-    try:
-        pairs = shlex.split(text)
-    except ValueError as error:
-        raise Failure(f"PARAMS cannot be read ({error}); write PARAMS=\"Name=value Other='two words'\".") from None
-    if wrong := [pair for pair in pairs if "=" not in pair]:
+    given = pairs(text)
+    if wrong := [pair for pair in given if "=" not in pair]:
         raise Failure(f"PARAMS: {wrong[0]!r} is not Name=value.")
     instant = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {name: instant if value == "now" else value for name, value in (pair.split("=", 1) for pair in pairs)}
+    return {name: instant if value == "now" else value for name, value in (pair.split("=", 1) for pair in given)}
 
 
 def decide(
@@ -81,8 +82,7 @@ def decide(
     """
     for name in wished:
         if name not in template.parameters:
-            near = difflib.get_close_matches(name, template.parameters, n=1)
-            raise Failure(f"PARAMS: the template has no parameter {name}" + (f"; did you mean {near[0]}?" if near else "; docs and infra/template.yaml list them."))
+            raise Failure(f"PARAMS: the template has no parameter {name}{nearest(name, template.parameters) or '; docs/configuration.md lists them.'}")
     notes = [f"{name} is no parameter any more and is left out." for name in kept if name not in template.parameters]
     kept = {name: value for name, value in kept.items() if name in template.parameters}
     now = {name: value for name, value in (running or {}).items() if name in template.parameters and name not in template.secrets()}
@@ -115,7 +115,7 @@ def _defaults(place: Place, stack: str) -> dict[str, str]:
     return {name: str(about["Default"]) for name, about in document.get("Parameters", {}).items() if "Default" in about}
 
 
-def _check(place: Place, template: Template, given: dict[str, str], wished: dict[str, str]) -> None:
+def _check(place: Place, template: Template, given: dict[str, str], zips: str) -> None:
     """Everything that can be known to be wrong before anything is built."""
     values = template.defaults() | given
     if "Sender" not in given:
@@ -127,18 +127,21 @@ def _check(place: Place, template: Template, given: dict[str, str], wished: dict
         raise Failure(f"CertificateArn is in {certificate[1]}, and the stack in {place.region}: a regional API takes a certificate of its own Region.")
     if place.region in WITHOUT_CONFIGURATION_SETS and not values["ConfigurationSet"]:
         raise Failure(f"CloudFormation makes no SES configuration set in {place.region}: make one yourself and give its name as ConfigurationSet.")
-    _check_settings(template, values)
     _check_sender(place, given["Sender"])
+    _check_settings(template, {name: value for name, value in values.items() if value}, zips)
 
 
-def _check_settings(template: Template, values: dict[str, str]) -> None:
-    """Asks the functions' own parser, so that no function refuses to start on what is deployed. It is there once cargo has built it."""
-    program = next((path for path in (ROOT / "target/debug/check-settings", ROOT / "target/release/check-settings") if path.is_file()), None)
-    if program is None:
-        return
-    result = subprocess.run([program], input=json.dumps(template.environments(values)), capture_output=True, text=True, check=False)
-    if result.returncode and (complaints := result.stdout.split("\n")):
-        raise Failure("; ".join(dict.fromkeys(line.partition(": ")[2] or line for line in complaints if line)) + ".")
+def _check_settings(template: Template, values: dict[str, str], zips: str) -> None:
+    """Asks the functions' own parser, so that none refuses to start on what is deployed. It is built as they are, or comes with the zips."""
+    if zips:
+        program = Path(zips).resolve() / check.PROGRAM
+        if not program.is_file():
+            return
+    else:
+        _make("check-settings")
+        program = ROOT / "target" / "lambda" / check.PROGRAM / "bootstrap"
+    if wrong := check.complaints(template.functions, {}, values, program):
+        raise Failure("; ".join(wrong) + ".")
 
 
 def _check_sender(place: Place, sender: str) -> None:
@@ -162,10 +165,14 @@ def _check_sender(place: Place, sender: str) -> None:
 
 
 def _build(architecture: str) -> Path:
-    arguments = ["make", "--no-print-directory", "build", f"ARCH={architecture}"]
-    if subprocess.run(arguments, cwd=ROOT, check=False).returncode != 0:
-        raise Failure("the functions do not build; above is why.")
+    _make("build", f"ARCH={architecture}")
     return templates.FILE
+
+
+def _make(*goal: str) -> None:
+    # A build runs the scripts of hundreds of crates, so it sees no credentials.
+    if cargo.run(["make", "--no-print-directory", *goal], env=cargo.environment()) != 0:
+        raise Failure("the functions do not build; above is why.")
 
 
 def _sam_deploy(place: Place, stack: str, file: Path, values: dict[str, str]) -> None:

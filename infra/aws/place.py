@@ -1,9 +1,8 @@
-"""Where this happens: the account and the Region, and what is there under the stack's name."""
+"""Where this happens: the account and the Region, and what is there under the stack's name, if anything is."""
 
 import os
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,11 +10,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-class Failure(Exception):
-    """One sentence that says what is wrong and how to mend it."""
+from stack import reason, session
+from typed import Failure
 
 
 @dataclass(frozen=True)
@@ -29,15 +25,14 @@ class Place:
     @classmethod
     def found(cls, region: str | None = None) -> "Place":
         """The Region that is asked for, else the one that was chosen for this stack before, `region`."""
-        # boto3 reads AWS_DEFAULT_REGION and the profile; every other AWS program reads AWS_REGION as well.
-        session = boto3.Session(region_name=os.environ.get("AWS_REGION") or region or None)
-        if not session.region_name:
+        found = boto3.Session(region_name=region) if region and not os.environ.get("AWS_REGION") else session()
+        if not found.region_name:
             raise Failure("no Region is chosen: set AWS_REGION, such as AWS_REGION=eu-central-1.")
         try:
-            account = session.client("sts", config=_config()).get_caller_identity()["Account"]
+            account = found.client("sts", config=_config()).get_caller_identity()["Account"]
         except (BotoCoreError, ClientError) as error:
             raise Failure(f"AWS does not know these credentials ({reason(error)}): log in, or set AWS_PROFILE.") from None
-        return cls(session, session.region_name, account)
+        return cls(found, found.region_name, account)
 
     def client(self, service: str) -> Any:
         return self.session.client(service, config=_config())
@@ -85,11 +80,6 @@ def confirm(question: str, answer: str) -> None:
 
 def say(what: str) -> None:
     print(what, flush=True)
-
-
-def reason(error: Exception) -> str:
-    """What AWS said, without the SDK's words around it."""
-    return error.response["Error"]["Message"] if isinstance(error, ClientError) else str(error)
 
 
 def _config() -> Config:

@@ -9,7 +9,9 @@ from pathlib import Path
 from botocore.exceptions import ClientError
 
 import answers
-from place import ROOT, Failure, Place, confirm, parameters, say
+from place import Place, confirm, parameters, say
+from stack import ROOT
+from typed import Failure
 
 
 def delete(stack: str) -> None:

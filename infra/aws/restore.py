@@ -15,7 +15,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 import answers
-from place import ROOT, Failure, Place, confirm, outputs, parameters, say
+from place import Place, confirm, outputs, parameters, say
+from stack import ROOT
+from typed import Failure
 
 PLAN = """\
 Restores {table} in {place}.

@@ -1,4 +1,4 @@
-"""The template as a deployment needs to know it: its parameters, what they may be, and which function gets them."""
+"""The template as a deployment needs to know it: its parameters, what they may be, and its functions."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 
-from place import ROOT, Failure
+from stack import ROOT
+from typed import Failure
 
 FILE = ROOT / "infra" / "template.yaml"
 # Where the template finds the zips that `make build` makes.
@@ -15,32 +16,24 @@ ZIPS = "../target/lambda/"
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads `!Ref Name` as ("Ref", "Name"), and its like."""
+    """Reads the template without caring for !Ref, !Sub and their like."""
 
 
-def _tagged(loader: _Loader, suffix: str, node: yaml.Node) -> tuple[str, Any]:
-    if isinstance(node, yaml.ScalarNode):
-        return suffix, loader.construct_scalar(node)
-    return suffix, loader.construct_sequence(node, deep=True) if isinstance(node, yaml.SequenceNode) else loader.construct_mapping(node, deep=True)
-
-
-_Loader.add_multi_constructor("!", _tagged)
+_Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
 
 
 @dataclass(frozen=True)
 class Template:
-    """A template: the one of this checkout, or the one that is deployed."""
+    """The template of this checkout."""
 
     parameters: dict[str, dict[str, Any]]
-    functions: dict[str, dict[str, Any]]
+    functions: list[str]
 
     @classmethod
-    def read(cls, text: str | None = None) -> "Template":
-        document = yaml.load(FILE.read_text() if text is None else text, _Loader)
+    def read(cls) -> "Template":
+        document = yaml.load(FILE.read_text(), _Loader)
         functions = [r["Properties"] for r in document["Resources"].values() if isinstance(r, dict) and r["Type"] == "AWS::Serverless::Function"]
-        common = document.get("Globals", {}).get("Function", {}).get("Environment", {}).get("Variables", {})
-        named = {str(f["CodeUri"]).split("/")[-2]: common | f.get("Environment", {}).get("Variables", {}) for f in functions if ZIPS in str(f["CodeUri"])}
-        return cls(document["Parameters"], named)
+        return cls(document["Parameters"], [str(f["CodeUri"]).split("/")[-2] for f in functions])
 
     def defaults(self) -> dict[str, str]:
         """Of every parameter that has one."""
@@ -66,10 +59,6 @@ class Template:
                 found.append(f"{name} {about.get('ConstraintDescription') or 'has to match ' + about['AllowedPattern']}")
         return found
 
-    def environments(self, given: dict[str, str]) -> dict[str, dict[str, str]]:
-        """The variables that each function would get, as far as they are known before a deployment: what AWS names by itself has a stand-in."""
-        return {name: {variable: _value(of, given) for variable, of in variables.items()} for name, variables in self.functions.items()}
-
 
 def from_directory(zips: str) -> Path:
     """The template with its zips taken from this directory, as a file beside the target directory's own."""
@@ -81,17 +70,3 @@ def from_directory(zips: str) -> Path:
     target.parent.mkdir(exist_ok=True)
     target.write_text(FILE.read_text().replace(f"CodeUri: {ZIPS}", f"CodeUri: {directory}/"))
     return target
-
-
-def _value(of: Any, given: dict[str, str]) -> str:
-    """A variable's value. A table, a configuration set or a URL of the stack's own is not known yet; its stand-in is as good as it."""
-    if not isinstance(of, tuple):
-        return str(of)
-    kind, what = of
-    if kind == "Ref":
-        return given.get(what, what.lower())
-    if kind == "If":
-        condition, then, otherwise = what
-        tested = {"HasLinkBase": "LinkBase", "HasDomain": "DomainName", "HasConfigurationSet": "ConfigurationSet"}[condition]
-        return _value(then if given.get(tested) else otherwise, given)
-    return re.sub(r"\$\{(\w+)\}", lambda name: given.get(name[1], "x"), str(what)).replace("${AWS::Region}", "x").replace("${AWS::URLSuffix}", "example.org")

@@ -1,47 +1,44 @@
-"""Builds the functions as Lambda wants them."""
+"""Builds the functions as the tests do, optimised only where they compute and linked with this machine's C library, and packs them for Lambda."""
 
 import hashlib
+import os
 import shutil
-import sys
+import subprocess
+import tempfile
 import zipfile
 from pathlib import Path
 
 import cargo
 from settings import Settings
-from typed import Failure
+from stack import ROOT
 
-TOOLS = Path(sys.prefix) / "bin"
-
-
-def environment() -> dict[str, str]:
-    """Where cargo finds `cargo lambda`."""
-    variables = cargo.environment()
-    return variables | {"PATH": f"{TOOLS}:{variables['PATH']}"}
+# Beside what cargo built, so that stacks side by side pack nothing twice.
+ZIPS = ROOT / "target" / "local"
 
 
 def binaries(settings: Settings) -> dict[str, Path]:
-    """Builds every function as the tests build it: optimised only where it computes, linked here."""
-    functions = list(settings.template.zips)
-    if not shutil.which("cargo"):
-        raise Failure("cargo is not installed; Rust comes from rustup.rs.")
-    out = settings.directory / "lambda"
-    command = ["cargo", "lambda", "build", "--compiler", "cargo", "--lambda-dir", str(out)]
-    # Some programs of the whole workspace: dependencies then have the features that they have for the tests, and are compiled once for both.
-    command += ["--workspace"] + [argument for name in functions for argument in ("--bin", name)]
-    # Standard output to standard error: progress belongs there, and `make up | cat` keeps cargo's bar.
-    if cargo.run(command, env=environment(), stdout=sys.stderr) != 0:
-        raise Failure("the functions do not build; cargo says why above.")
-    return {name: out / name / "bootstrap" for name in functions}
+    """Every function's program."""
+    return cargo.all_built(settings.template.zips)
 
 
-def zipped(binary: Path) -> tuple[str, bytes]:
-    """The digest of a binary, and it as a zip. Stored, not compressed: it only goes to this machine."""
-    code = binary.read_bytes()
-    target = binary.with_name("bootstrap.zip")
-    digest = hashlib.sha256(code).hexdigest()
+def zipped(name: str, binary: Path) -> tuple[str, bytes]:
+    """A program as a zip, and the digest of that. It only goes to this machine, so nothing is compressed, but what debuggers read is left out: half."""
+    target = ZIPS / f"{name}.zip"
     if not (target.exists() and target.stat().st_mtime_ns > binary.stat().st_mtime_ns):
-        entry = zipfile.ZipInfo("bootstrap", date_time=(1980, 1, 1, 0, 0, 0))
-        entry.external_attr = 0o100755 << 16
-        with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
-            archive.writestr(entry, code)
-    return digest, target.read_bytes()
+        ZIPS.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=ZIPS) as folder:
+            packed = Path(folder) / "zip"
+            entry = zipfile.ZipInfo("bootstrap", date_time=(1980, 1, 1, 0, 0, 0))
+            entry.external_attr = 0o100755 << 16
+            with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+                archive.writestr(entry, _stripped(binary, Path(folder) / "bootstrap").read_bytes())
+            os.replace(packed, target)
+    code = target.read_bytes()
+    return hashlib.sha256(code).hexdigest(), code
+
+
+def _stripped(binary: Path, to: Path) -> Path:
+    """The program without symbols, where the C compiler's tools have a strip for it."""
+    if shutil.which("strip") and subprocess.run(["strip", "-o", str(to), str(binary)], capture_output=True, check=False).returncode == 0:
+        return to
+    return binary

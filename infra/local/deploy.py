@@ -53,6 +53,7 @@ def deploy(settings: Settings, binaries: dict[str, Path]) -> dict[str, str]:
     except ClientError as error:
         raise Failure(f"the deployment was refused: {error.response['Error']['Message']}") from error
     processed = cloudformation.get_template(StackName=STACK, TemplateStage="Processed")["TemplateBody"]
+    _forget_older_zips(settings, processed)
     definition = processed["Resources"]["Api"]["Properties"]["Body"]
     gateway.complete(client(settings, "apigateway"), API_ID, parameters["StageName"], definition, _functions(settings, cloudformation))
     complaints = [complaint for path in sorted(definition["paths"]) if (complaint := _complaint(settings, path, parameters["StageName"]))]
@@ -129,13 +130,21 @@ def _upload(settings: Settings, binaries: dict[str, Path]) -> str:
     there = {item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])}
     template = TEMPLATE.read_text()
     for name, binary in binaries.items():
-        digest, code = zipped(binary)
+        digest, code = zipped(name, binary)
         key = f"{name}-{digest[:16]}.zip"
         if key not in there:
             s3.put_object(Bucket=BUCKET, Key=key, Body=code)
         template = template.replace(f"CodeUri: {settings.template.zips[name]}\n", f"CodeUri: s3://{BUCKET}/{key}\n")
     s3.put_object(Bucket=BUCKET, Key="template.yaml", Body=template.encode())
     return f"{settings.endpoint}/{BUCKET}/template.yaml"
+
+
+def _forget_older_zips(settings: Settings, processed: dict[str, Any]) -> None:
+    """Leaves in the emulator's memory only what is deployed: a day of `make dev` would fill it."""
+    s3, deployed = client(settings, "s3"), json.dumps(processed, default=str)
+    older = [item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET)["Contents"] if item["Key"].endswith(".zip") and item["Key"] not in deployed]
+    for key in older:
+        s3.delete_object(Bucket=BUCKET, Key=key)
 
 
 def _upload_inbox(settings: Settings) -> None:

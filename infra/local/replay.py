@@ -117,7 +117,8 @@ def filled(event: Any, person: Person) -> Any:
     text = EXAMPLE_TOKEN.sub(person.token, event)
     text = re.sub(r"\bada(@|%40)example\.org\b", rf"{person.name}\1example.org", text)
     text = re.sub(r"\bada\b", person.name, text)
-    return EXAMPLE_INSTANT.sub(datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z"), text)
+    now = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return EXAMPLE_INSTANT.sub(now, text)
 
 
 def password_in(event: dict[str, Any]) -> str:

@@ -24,7 +24,7 @@ SOURCES = [
     "rust-toolchain.toml", "shared", "templates",
 ]
 # What editors leave beside a file while it is edited or written: vim, emacs, JetBrains, kate, gedit, joe.
-TEMPORARY = re.compile(r"\.#.*|#.*#|.*~|\.?.*\.sw[a-z]|4913|.*___jb_(old|tmp)___|\.goutputstream-.*|.*\.kate-swp|.*\.(tmp|bak|orig|rej)|\.DS_Store")
+TEMPORARY = re.compile(r"\.#.*|#.*#|.*~|.*\.sw[a-z]|4913|.*___jb_(old|tmp)___|\.goutputstream-.*|.*\.kate-swp|.*\.(tmp|bak|orig|rej)|\.DS_Store")
 TICK_SECONDS = 0.5
 
 
@@ -69,9 +69,17 @@ def keys() -> Iterator[Callable[[], str]]:
     before = termios.tcgetattr(terminal)
     tty.setcbreak(terminal)
     try:
-        yield lambda: os.read(terminal, 1).decode(errors="replace") if select.select([terminal], [], [], TICK_SECONDS)[0] else ""
+        yield lambda: _key(terminal) if select.select([terminal], [], [], TICK_SECONDS)[0] else ""
     finally:
         termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+
+
+def _key(terminal: int) -> str:
+    """The key that was pressed. A terminal that is gone asks to stop."""
+    try:
+        return os.read(terminal, 1).decode(errors="replace") or "q"
+    except OSError:
+        return "q"
 
 
 class Logs:
@@ -102,6 +110,7 @@ class Logs:
             self._seen.update(event["logStreamName"] for event in new)
             for event in new:
                 if not event["message"].startswith(("START ", "END ", "REPORT ")):
-                    lines.append((event["timestamp"], f"{name.removeprefix(f'/aws/lambda/{STACK}-')}: {event['message'].rstrip()}"))
+                    at = time.strftime("%H:%M:%S", time.localtime(event["timestamp"] / 1000))
+                    lines.append((event["timestamp"], f"{at} {name.removeprefix(f'/aws/lambda/{STACK}-')}: {event['message'].rstrip()}"))
         for _, line in sorted(lines)[-last if last else None:]:
             print(line, flush=True)

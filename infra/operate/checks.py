@@ -50,7 +50,7 @@ def parameters(env: Environment) -> Iterator[Finding]:
     if given["Registration"] == "closed":
         yield note("Registration is closed: an emergency lever; deploy with Registration=open to take new accounts.")
     for origin in filter(None, re.split(r"\s*,\s*", given["AllowedOrigins"])):
-        if not origin.startswith("https://") and not env.is_local:
+        if origin.lower().startswith("http://") and not env.is_local:
             yield Finding(f"AllowedOrigins has {origin}, which is not https: whoever sits in between can ask in its visitors' names.")
     for function, configuration in env.functions.items():
         variables = configuration.get("Environment", {}).get("Variables", {})

@@ -5,6 +5,7 @@ use crate::{
     fault::Fault,
     limit,
     outbox::{self, ResetRequest},
+    password::StoredPassword,
     reset,
     store::{Store, Table},
 };
@@ -27,10 +28,27 @@ pub enum Deleted {
     Overtaken,
 }
 
+/// The outcome of inviting the owner of an account that is there already to choose a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Invited {
+    /// The link is on its way.
+    Now,
+    /// The account has a usable password by now, or is inactive or gone. Nothing was written.
+    Overtaken,
+}
+
 impl Store {
     /// Registers an account and leaves the request for the reset link that lets its owner choose a password, or does nothing.
     pub async fn invite(&self, account: &Account, request: &ResetRequest) -> Result<Registered, Fault> {
         self.register_with(account, Some(outbox::reset_request(request, &account.id.to_string()))).await
+    }
+
+    /// Gives an account without a usable password one that nobody knows, and leaves the request for the link that replaces it, or does nothing. A link
+    /// of before does not come back with the password.
+    pub async fn invite_again(&self, account: AccountId, unknowable: &StoredPassword, request: &ResetRequest) -> Result<Invited, Fault> {
+        let once = self.entropy().uuid(request.requested_at).to_string();
+        let writes = vec![account::first_password(account, unknowable), reset::forgotten(account), outbox::reset_request(request, &once)];
+        Ok(self.transact("invite", writes).await?.or(Invited::Now, Invited::Overtaken))
     }
 
     /// Makes an account active.

@@ -1,5 +1,7 @@
 """Where the programs of `infra/` are, so that tests can call them and import from them."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -7,3 +9,17 @@ ROOT = Path(__file__).resolve().parents[2]
 LOCAL = ROOT / "infra" / "local"
 OPERATE = ROOT / "infra" / "operate"
 sys.path[:0] = [str(LOCAL), str(ROOT / "infra")]
+
+# What an outer make hands down: its job server, its options. A person's make has none of it.
+OF_MAKE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MAKE_TERMOUT", "MAKE_TERMERR")
+
+
+def environment(**changed: str) -> dict[str, str]:
+    """This one, as a person's shell has it."""
+    return {name: value for name, value in os.environ.items() if name not in OF_MAKE} | changed
+
+
+def make(*arguments: str, **changed: str) -> "subprocess.CompletedProcess[str]":
+    """What a person types at the top of the checkout."""
+    command = ["make", "-C", str(ROOT), "--no-print-directory", *arguments]
+    return subprocess.run(command, env=environment(**changed), capture_output=True, text=True, check=False)

@@ -18,7 +18,8 @@ from typing import Any
 import boto3
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "infra" / "local"))
+sys.path[:0] = [str(ROOT / "infra"), str(ROOT / "infra" / "local")]
+import cargo  # noqa: E402
 import gateway  # noqa: E402
 
 STACK = "fresh"
@@ -38,7 +39,7 @@ def checkout(directory: Path) -> None:
     (directory / ".tools").mkdir()
     for tool in (ROOT / ".tools").iterdir():
         (directory / ".tools" / tool.name).symlink_to(tool)
-    for pinned in (directory / "infra" / "requirements").iterdir():
+    for pinned in (directory / "infra" / "requirements").rglob("*"):
         os.utime(pinned, (0, 0))  # make installs a tool again that is older than its list
 
 
@@ -74,6 +75,7 @@ class Deployment(unittest.TestCase):
         cls.checkout, cls.zips = cls.directory / "checkout", cls.directory / "zips"
         checkout(cls.checkout)
         unpack_zips(cls.zips)
+        shutil.copy(cargo.built("check-settings"), cls.zips)
         if shutil.which("git"):
             cls.git("init", "--quiet")
             cls.git("add", "--all")
@@ -138,6 +140,10 @@ class Deployment(unittest.TestCase):
                 self.assertIn(says, said)
                 told = [line for line in said.splitlines() if not line.startswith("make")]
                 self.assertEqual(len(told), 1, said)
+        code, said = self.make("deploy", STACK="unheard-of", LAMBDA_DIR=str(self.zips), PARAMS=f"{sender} SessionLifetime=400d LoginClientLimit=sixty")
+        self.assertNotEqual(code, 0)
+        self.assertIn("SessionLifetime: must be", said)
+        self.assertIn("LoginClientLimit: must be", said)
         self.assertIn("has no register/bootstrap.zip", self.make("deploy", STACK="unheard-of", LAMBDA_DIR="/none", PARAMS=sender)[1])
 
     def test_from_a_fresh_checkout_to_a_working_flow_and_back(self) -> None:
@@ -152,8 +158,7 @@ class Deployment(unittest.TestCase):
         for line in (outputs["ApiUrl"], outputs["AuthorizerArn"], f"make doctor STACK={STACK}"):
             self.assertIn(line, said)
         self.assertEqual(self.kept(), {"Sender": SENDER, "ProductName": r"Anna’s \"Fresh\" Shop"}, "and none of the defaults")
-        given = {p["ParameterKey"]: p["ParameterValue"] for p in client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]["Parameters"]}
-        self.assertEqual(given["ProductName"], "Anna’s \"Fresh\" Shop")
+        self.assertEqual(self.parameters()["ProductName"], "Anna’s \"Fresh\" Shop")
         deployed = client("cloudformation").get_template(StackName=STACK, TemplateStage="Original")["TemplateBody"]
         self.assertNotRegex(deployed if isinstance(deployed, str) else json.dumps(deployed), r": [*&]\w", "CloudFormation takes no YAML anchors")
         self.flow(outputs)
@@ -162,16 +167,21 @@ class Deployment(unittest.TestCase):
         said = self.deploy()
         self.assertIn("Nothing changed", said)
         self.assertEqual(self.programs(), before)
+        if shutil.which("git"):
+            self.assertEqual(self.git("status", "--porcelain"), "", "so that `git pull` never conflicts")
         self.assertEqual(self.kept(), {"Sender": SENDER, "ProductName": r"Anna’s \"Fresh\" Shop"})
 
         code, said = self.make("set", STACK=STACK, PARAMS="Registration=closed")
         self.assertEqual(code, 0, said)
         change(self.zips / "logout" / "bootstrap.zip")
+        release = self.checkout / "infra" / "template.yaml"
+        release.write_text(release.read_text().replace("    Default: 300\n", "    Default: 250\n"))
         said = self.deploy()
         self.complete(outputs)
         after = self.programs()
         self.assertEqual([name for name in after if after[name] != before[name]], [f"{STACK}-logout"])
         self.assertIn("Registration stays closed", said)
+        self.assertEqual(self.parameters()["RefusalsAlarmAt"], "250", "a later release's default")
         self.assertEqual(self.kept()["Registration"], "closed")
         self.assertEqual(self.post("/api/register/", outputs, username="late", email="late@example.com", password=PASSWORDS[0])[0], 403)
 
@@ -183,9 +193,6 @@ class Deployment(unittest.TestCase):
         self.assertIn('samconfig.toml says Registration=closed, and the stack has open: say which, as in PARAMS="Registration=open"', said)
         self.assertIn("Nothing changed", self.deploy(PARAMS="Registration=open"))
         self.assertNotIn("Registration", self.kept())
-        if shutil.which("git"):
-            self.assertEqual(self.git("status", "--porcelain"), "", "so that `git pull` never conflicts")
-
         code, said = self.make("delete", STACK=STACK, CONFIRM="another")
         self.assertNotEqual(code, 0, said)
         code, said = self.make("delete", STACK=STACK, CONFIRM=STACK)
@@ -199,6 +206,22 @@ class Deployment(unittest.TestCase):
         self.assertEqual((code, self.tables()), (0, []), said)
         self.assertNotEqual(self.make("delete", STACK=STACK, CONFIRM=STACK, TABLES="yes")[0], 0, "there is nothing any more")
 
+    def test_a_first_deployment_that_failed_says_what_failed_and_how_to_begin_again(self) -> None:
+        cloudformation, name = client("cloudformation"), "failed"
+        self.addCleanup(cloudformation.delete_stack, StackName=name)
+        nobody = {"Handle": {"Ref": "Handle"}, "Timeout": "1", "Count": 1}
+        broken = {"Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"}, "Nothing": {"Type": "AWS::CloudFormation::WaitCondition", "Properties": nobody}}
+        cloudformation.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": broken}))
+        deadline = time.monotonic() + 60
+        while (status := cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]).endswith("IN_PROGRESS"):
+            self.assertLess(time.monotonic(), deadline, status)
+            time.sleep(0.1)
+        code, said = self.make("deploy", STACK=name, LAMBDA_DIR="/none", PARAMS=f"Sender={SENDER}")
+        self.assertNotEqual(code, 0)
+        self.assertRegex(said, r"the first deployment of failed failed \(Nothing: .+\)\. Mend that; then `make delete STACK=failed` takes away")
+        self.assertEqual(self.make("delete", STACK=name, CONFIRM=name)[0], 0)
+        self.assertIn("Sender", self.make("deploy", STACK=name, LAMBDA_DIR="/none")[1], "as if there had been none")
+
     def test_sam_finds_nothing_wrong_with_the_template(self) -> None:
         command = [".tools/aws/bin/sam", "validate", "--lint", "--language-extensions", "--template-file", "infra/template.yaml"]
         result = subprocess.run(command, cwd=self.checkout, env=os.environ | {"SAM_CLI_TELEMETRY": "0"}, capture_output=True, text=True, check=False)
@@ -211,6 +234,9 @@ class Deployment(unittest.TestCase):
             for table in self.tables():
                 client("dynamodb").update_table(TableName=table, DeletionProtectionEnabled=False)
                 client("dynamodb").delete_table(TableName=table)
+
+    def parameters(self) -> dict[str, str]:
+        return {p["ParameterKey"]: p["ParameterValue"] for p in client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]["Parameters"]}
 
     def outputs(self) -> dict[str, str]:
         return {output["OutputKey"]: output["OutputValue"] for output in client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]}

@@ -18,7 +18,7 @@ import botocore.session
 
 import infra_path
 from documents import OPEN, Command, blocks, inline, is_command, printed, rows
-from infra_path import OPERATE, ROOT
+from infra_path import OF_MAKE, OPERATE, ROOT
 from test_life import client
 
 import cargo
@@ -100,7 +100,7 @@ class Documents(unittest.TestCase):
                     self.assertRegex(found[1], wanted)  # type: ignore[index]
 
     def environment(self) -> dict[str, str]:
-        return {name: value for name, value in os.environ.items() if name not in ("PARAMS", "ARGS", "EVENT", "STACK", "URL")}
+        return {name: value for name, value in os.environ.items() if name not in ("PARAMS", "ARGS", "EVENT", "STACK", "URL", *OF_MAKE)}
 
     def parameters(self) -> dict[str, str]:
         return {p["ParameterKey"]: p["ParameterValue"] for p in client("cloudformation").describe_stacks(StackName="doorward")["Stacks"][0]["Parameters"]}

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import unittest
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -45,14 +46,14 @@ PAGES = {
 
 
 def ask(method: str, path: str, headers: dict[str, str], port: int = PORT) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.putrequest(method, path, skip_host="Host" in headers, skip_accept_encoding=True)
-    for name, value in headers.items():
-        connection.putheader(name, value)
-    connection.putheader("Content-Length", "0")
-    connection.endheaders()
-    answer = connection.getresponse()
-    return answer.status, answer.read()
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        connection.putrequest(method, path, skip_host="Host" in headers, skip_accept_encoding=True)
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        connection.putheader("Content-Length", "0")
+        connection.endheaders()
+        answer = connection.getresponse()
+        return answer.status, answer.read()
 
 
 def listening() -> list[tuple[str, int]]:

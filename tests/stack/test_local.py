@@ -17,7 +17,7 @@ from typing import Any
 from unittest import mock
 
 import infra_path
-from infra_path import LOCAL, ROOT
+from infra_path import LOCAL, OF_MAKE, ROOT, make
 
 PATIENCE_SECONDS = 120
 PASSWORD = "Correct-Horse-42"
@@ -40,7 +40,7 @@ class Local(unittest.TestCase):
         self.addCleanup(self.run_local, "down")
 
     def environment(self, **changed: str) -> dict[str, str]:
-        mine = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "AUTH", "CLOUDTRAIL")) and name not in ("PARAMS", "PORT")}
+        mine = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "AUTH", "CLOUDTRAIL")) and name not in ("PARAMS", "PORT", *OF_MAKE)}
         return mine | {"STATE": str(self.state), "PORT": self.port} | changed
 
     def run_local(self, command: str, **changed: str) -> subprocess.CompletedProcess[str]:
@@ -196,7 +196,7 @@ class Replay(unittest.TestCase):
     def test_what_the_two_without_an_answer_did_is_there_to_see(self) -> None:
         _, said = self.replayed("mail-feedback")
         name = re.search(r"show (\w+)", said)
-        shown = subprocess.run(["make", "-C", str(ROOT), "-s", "admin", f"ARGS=show {name[1]}"], capture_output=True, text=True, check=False)  # type: ignore[index]
+        shown = make("admin", f"ARGS=show {name[1]}")  # type: ignore[index]
         self.assertIn("bounced", shown.stdout)
         before = self.mails()
         self.replayed("mailer")

@@ -8,12 +8,8 @@ import unittest
 import urllib.request
 
 import infra_path
-from infra_path import ROOT
+from infra_path import ROOT, environment, make
 from test_life import client, login, register, set_parameters
-
-
-def make(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["make", "-C", str(ROOT), "-s", "--no-print-directory", *arguments], env=os.environ | environment, capture_output=True, text=True, check=False)
 
 
 def parameters() -> dict[str, str]:
@@ -99,7 +95,7 @@ class Probe(unittest.TestCase):
         self.assertEqual(self.accounts(), set())
         process = subprocess.Popen(
             ["make", "-C", str(ROOT), "-s", "probe", f"URL={os.environ['API_URL']}", "ARGS=--samples 1000 --plot /dev/null"],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )
         assert process.stdout
         for line in process.stdout:

@@ -9,7 +9,7 @@ import unittest
 from pathlib import Path
 
 import infra_path
-from infra_path import LOCAL, OPERATE, ROOT
+from infra_path import LOCAL, OPERATE, ROOT, environment, make
 from test_life import post
 
 from stack import Failure  # type: ignore[attr-defined]
@@ -19,14 +19,10 @@ from typed import nearest, pairs, words
 HOSTILE = ["`touch$IFS{0}`", "$(touch {0})", "$(shell touch {0})", "$$(touch {0})", "a;touch {0}", "a|touch {0}", "a&touch {0}", "x' ; touch {0} '", 'x" ; touch {0} "', "a\ntouch {0}", "$(eval x:;touch {0})"]
 MARK = "canary"
 MAKEFILE = (ROOT / "Makefile").read_text()
-TARGETS = re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.MULTILINE)
+TARGETS = re.findall(r"^([a-z-]+):.*(?:##|#\+) ", MAKEFILE, re.MULTILINE)
 TYPED = re.search(r"^typed := (.*)$", MAKEFILE, re.MULTILINE)[1].split()  # type: ignore[index]
 # What a developer sets for tools of this checkout: a path, a number. Nobody else's text ever gets there.
 OF_THE_DEVELOPER = {"ARCH", "CHROMIUM", "CXX", "NODE", "PYTHON", "RUNS"}
-
-
-def make(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["make", "-C", str(ROOT), "--no-print-directory", *arguments], env=os.environ | environment, capture_output=True, text=True, check=False)
 
 
 class Typed(unittest.TestCase):
@@ -89,7 +85,7 @@ class Recipes(unittest.TestCase):
     def test_where_make_cannot_be_told_quietly_it_is_told(self) -> None:
         # A shell's background jobs ignore SIGQUIT, and so does a make that it starts.
         script = f"trap '' QUIT; make -C {ROOT} --no-print-directory replay EVENT=lgin"
-        result = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+        result = subprocess.run(["bash", "-c", script], env=environment(), capture_output=True, text=True, check=False)
         self.assertNotEqual(result.returncode, 0)
         self.assertIn("did you mean login?", result.stderr)
 
@@ -118,9 +114,9 @@ class Operator(unittest.TestCase):
                 cargo = Path(directory) / "cargo"
                 cargo.write_text(f"#!/bin/sh\nenv > {seen}\nexit 1\n")
                 cargo.chmod(0o755)
-                state = {"STATE": directory, "PORT": "0"} if command == "up" else {}
-                environment = os.environ | secret | state | {"PATH": f"{directory}:{os.environ['PATH']}", "URL": "http://127.0.0.1:1", "PORT": "4599"}
-                result = subprocess.run([sys.executable, str(program), command], env=environment, capture_output=True, text=True, check=False)
+                state = {"STATE": directory} if command == "up" else {}
+                typed = {"PATH": f"{directory}:{os.environ['PATH']}", "URL": "http://127.0.0.1:1", "PORT": "4579"}
+                result = subprocess.run([sys.executable, str(program), command], env=environment(**secret, **state, **typed), capture_output=True, text=True, check=False)
                 self.assertEqual(result.returncode, 1, result.stderr)
                 self.assertTrue(seen.exists(), result.stderr)
                 self.assertEqual([line for line in seen.read_text().splitlines() if line.startswith(("AWS_", "ARGS=")) or "s3cret" in line], [])

@@ -144,6 +144,15 @@ pub(crate) fn password_disavowed(id: AccountId, now: Timestamp) -> Write {
     write.with(":now", millis(now)).with(":one", number(1)).with(":true", truth(true))
 }
 
+/// Sets a password that nobody knows, if the account is active and has no usable one.
+pub(crate) fn first_password(id: AccountId, unknowable: &StoredPassword) -> Write {
+    Write::update(key(id), "SET password = :password")
+        .when("active = :true AND (attribute_not_exists(password) OR begins_with(password, :unusable))")
+        .with(":password", text(unknowable.as_str()))
+        .with(":unusable", text(UNUSABLE))
+        .with(":true", truth(true))
+}
+
 /// Ends every session of an account, if there is one.
 pub(crate) fn end_sessions(id: AccountId) -> Write {
     Write::update(key(id), "ADD epoch :one").when("attribute_exists(pk)").with(":one", number(1))

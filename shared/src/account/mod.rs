@@ -8,7 +8,7 @@ mod register;
 mod username;
 
 pub(crate) use self::item::{
-    SORT, end_sessions, key, partition, password_changed, password_disavowed, password_reset, read, removed, resettable, switched,
+    SORT, end_sessions, first_password, key, partition, password_changed, password_disavowed, password_reset, read, removed, resettable, switched,
 };
 pub use self::{
     email::{EmailAddress, LONGEST_EMAIL, Malformed, email_key},

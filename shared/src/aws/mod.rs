@@ -10,6 +10,8 @@ use aws_sdk_dynamodb::config::{
 };
 use aws_types::SdkConfig;
 
+pub(crate) use trust::for_calls_tried_once;
+
 /// A call to a service is tried three times: the second time after at most 50 ms, the third after at most another 100 ms.
 ///
 /// The SDK's defaults, up to one second and then two, suit programs without a client that waits.

@@ -2,6 +2,8 @@
 //!
 //! A system's list holds some 150 others that are not needed here, and reading it was nine tenths of a function's start.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::config::SharedHttpClient;
 use aws_smithy_http_client::{
     Builder,
@@ -13,10 +15,25 @@ const AMAZON_ROOTS: &[u8] = include_bytes!("../../data/amazon-roots.pem");
 
 /// The SDK's own HTTPS client with our choice of trusted roots.
 pub(super) fn https_client() -> SharedHttpClient {
+    https(Builder::new())
+}
+
+/// How long a connection may have been idle and still be used for a call that is not tried again.
+///
+/// AWS closes one after about a minute (aws-sdk-rust, issues 738 and 844), and hyper keeps it for 90 seconds. A function that was frozen meanwhile
+/// learns that it is gone only from a call that fails. The mails of a batch, one after the other, still share one.
+const IDLE: Duration = Duration::from_secs(5);
+
+/// The same, for a service whose calls are not tried again.
+pub(crate) fn for_calls_tried_once() -> SharedHttpClient {
+    https(Builder::new().pool_idle_timeout(IDLE))
+}
+
+fn https(client: Builder) -> SharedHttpClient {
     let told = ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some());
     let region = std::env::var("AWS_REGION").unwrap_or_default();
     let context = TlsContext::builder().with_trust_store(roots(&region, told)).build().unwrap_or_default();
-    Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(context).build_https()
+    client.tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(context).build_https()
 }
 
 /// Amazon's roots, with two exceptions that take the system's: a deployment that names roots of its own, as a proxy that opens TLS needs it,
@@ -29,7 +46,58 @@ fn roots(region: &str, told: bool) -> TrustStore {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        io::{BufRead as _, BufReader, Write as _},
+        net::TcpListener,
+        thread,
+    };
+
+    use aws_sdk_dynamodb::{
+        Client, Config,
+        config::{BehaviorVersion, Credentials, Region, StalledStreamProtectionConfig},
+    };
+
     use super::*;
+
+    /// How many connections two calls take, one after the other.
+    async fn connections(client: SharedHttpClient) -> usize {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let (accepted, counted) = std::sync::mpsc::channel();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                accepted.send(()).unwrap();
+                thread::spawn(move || {
+                    let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+                    // The body, `{}`, has no end of line: it stands before the next request's first.
+                    while lines.by_ref().map_while(Result::ok).any(|line| line.is_empty()) {
+                        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 2\r\n\r\n{}").unwrap();
+                    }
+                });
+            }
+        });
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-central-1"))
+            .credentials_provider(Credentials::new("id", "key", None, None, "test"))
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .endpoint_url(endpoint)
+            .http_client(client)
+            .build();
+        let client = Client::from_conf(config);
+        for _ in 0..2 {
+            client.list_tables().send().await.unwrap();
+        }
+        counted.try_iter().count()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_connection_is_used_again_only_while_it_was_idle_for_a_short_time() {
+        assert_eq!(connections(https(Builder::new().pool_idle_timeout(Duration::from_secs(3600)))).await, 1);
+        assert_eq!(connections(https(Builder::new().pool_idle_timeout(Duration::ZERO))).await, 2);
+        assert!(IDLE < Duration::from_secs(60), "AWS closes one after about a minute");
+    }
 
     #[test]
     fn amazon_alone_vouches_for_aws_unless_others_are_named() {

@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::{Complaint, FieldErrors, Form, Refusal, body::Value};
-use crate::text::{trim, trim_unseen};
+use crate::text::{composed, trim, trim_unseen};
 
 /// What a field takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,9 @@ impl Fields {
     /// for whoever has more to say about it; [`Fields::finish`] refuses it.
     pub fn take_checked(&mut self, name: &'static str, field: Field, longest: Option<usize>) -> Option<Zeroizing<String>> {
         let text = self.take(name, field)?;
-        self.check_length(name, &text, longest);
+        // A password is counted in the form that is hashed.
+        let counted = (field == Field::Verbatim && longest.is_some()).then(|| composed(&text));
+        self.check_length(name, counted.as_ref().unwrap_or(&text), longest);
         self.check_null(name, &text);
         Some(text)
     }

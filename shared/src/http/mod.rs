@@ -11,6 +11,7 @@ mod event;
 mod field;
 mod multipart;
 mod origin;
+mod proxy;
 mod refusal;
 mod request;
 
@@ -22,5 +23,6 @@ pub use event::answer_event;
 pub use field::{Field, Fields};
 pub use lambda_http::http::{HeaderValue, Method, StatusCode, header};
 pub use origin::Origins;
+pub use proxy::ProxySecrets;
 pub use refusal::Refusal;
 pub use request::{Reader, Request, time_left};

@@ -44,6 +44,8 @@ pub enum Refusal {
     },
     /// A page of another site asks.
     Origin,
+    /// The request came past the proxy that is to send it.
+    Proxy,
     /// Registration is closed by configuration.
     RegistrationClosed,
     /// A service we stand on failed; the cause goes to the log.
@@ -64,7 +66,7 @@ impl Refusal {
             }
             Self::Token => StatusCode::NOT_FOUND,
             Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Origin | Self::RegistrationClosed => StatusCode::FORBIDDEN,
+            Self::Origin | Self::Proxy | Self::RegistrationClosed => StatusCode::FORBIDDEN,
             Self::Fault(Fault::Unreadable { .. } | Fault::Internal(_)) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Fault(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -92,6 +94,7 @@ impl Refusal {
                 json!({ "detail": format!("Request was throttled. Expected available in {retry_after} {unit}.") })
             }
             Self::Origin => json!({ "detail": "Origin not allowed." }),
+            Self::Proxy => json!({ "detail": "Request was refused." }),
             Self::RegistrationClosed => json!({ "detail": "Registration is closed." }),
             Self::Fault(Fault::Unreadable { .. } | Fault::Internal(_)) => json!({ "detail": "Internal server error." }),
             Self::Fault(_) => json!({ "detail": "Service temporarily unavailable, try again later." }),
@@ -115,6 +118,7 @@ impl Refusal {
             Self::Token => "token",
             Self::Throttled { .. } => "throttled",
             Self::Origin => "origin",
+            Self::Proxy => "proxy",
             Self::RegistrationClosed => "registration_closed",
             Self::Fault(_) => "fault",
         }

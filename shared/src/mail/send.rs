@@ -10,7 +10,7 @@ use aws_sdk_sesv2::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::Rendered;
-use crate::{account::EmailAddress, aws::sdk_config, brand::Product, config::Settings};
+use crate::{account::EmailAddress, aws::{for_calls_tried_once, sdk_config}, brand::Product, config::Settings};
 
 /// Sends mail.
 #[derive(Clone)]
@@ -48,7 +48,10 @@ impl Sender {
             settings.complain("SENDER: is an example; mail comes from an address of yours that SES has verified".to_owned());
         }
         // The Outbox counts and spaces the tries. The SDK's own, after a lost answer, would send a second mail without a trace.
-        let config = aws_sdk_sesv2::config::Builder::from(&sdk_config("SESV2")).retry_config(RetryConfig::disabled()).build();
+        let config = aws_sdk_sesv2::config::Builder::from(&sdk_config("SESV2"))
+            .retry_config(RetryConfig::disabled())
+            .http_client(for_calls_tried_once())
+            .build();
         Self::new(Client::from_conf(config), address, settings.optional("CONFIGURATION_SET"))
     }
 

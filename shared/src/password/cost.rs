@@ -79,6 +79,20 @@ impl Cost {
     }
 }
 
+/// The work of one hash: KiB of memory times passes over them. Its time grows with that, whatever the two are.
+pub(super) fn work_kib(params: &Params) -> u64 {
+    u64::from(params.m_cost()) * u64::from(params.t_cost())
+}
+
+/// Parameters whose work is what that of `whole` has beyond `done_kib`, in the same memory or less; none where that is less than a hash.
+/// Memory is whole KiB, so fewer of these are left over than there are passes.
+pub(super) fn rest_of(whole: &Params, done_kib: u64) -> Option<Params> {
+    let rest = work_kib(whole).checked_sub(done_kib)?;
+    let passes = rest.div_ceil(u64::from(whole.m_cost())).max(1);
+    let (memory_kib, passes) = (u32::try_from(rest / passes).ok()?, u32::try_from(passes).ok()?);
+    Params::new(memory_kib, passes, 1, Some(TAG_BYTES)).ok()
+}
+
 impl Default for Cost {
     /// 19 MiB, 2 passes, 1 lane: the pair that OWASP names first, and the crate's own default.
     fn default() -> Self {
@@ -111,6 +125,28 @@ mod tests {
         for (memory, passes) in [(0, 0), (47_104, 0), (7_167, 20), (8, 1), (u32::MAX, 0)] {
             assert_eq!(Cost::new(memory, passes, 1), Err(CostRefused::BelowFloor));
         }
+    }
+
+    #[test]
+    fn a_part_and_its_rest_are_the_work_of_the_whole() {
+        for (whole, part) in
+            [((47_104, 2), (19_456, 2)), ((65_536, 3), (19_456, 2)), ((19_456, 20), (19_456, 2)), ((7_168, 5), (12_289, 2))]
+        {
+            let params = |(memory, passes)| Params::new(memory, passes, 1, Some(TAG_BYTES)).unwrap();
+            let (whole, done) = (params(whole), work_kib(&params(part)));
+            let rest = rest_of(&whole, done).unwrap();
+            let lost = work_kib(&whole) - done - work_kib(&rest);
+            assert!(lost < u64::from(rest.t_cost()) && rest.m_cost() <= whole.m_cost(), "{whole:?} {rest:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_cost_that_was_done_or_more_than_done() {
+        let whole = Cost::default();
+        for done in [38_912, 38_911, 38_905, 38_913, u64::MAX] {
+            assert_eq!(rest_of(whole.params(), done), None, "{done}");
+        }
+        assert_eq!(rest_of(whole.params(), 38_904).map(|rest| work_kib(&rest)), Some(8));
     }
 
     #[test]

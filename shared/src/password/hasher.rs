@@ -1,7 +1,8 @@
 //! Makes and verifies password hashes.
 //!
-//! What is unknown costs what is wrong costs, because the same code does the same work: whoever has no hash that can be verified
-//! is given one with a random salt and a random tag.
+//! What is unknown costs what is wrong costs, because the same code does the same work: an account without a hash that can be verified
+//! is given one with a random salt and a random tag. After a wrong password for an Argon2 hash that is cheaper than that one, the rest of
+//! its work is done as well, so that the time does not tell a hash of an earlier cost from none.
 
 use std::fmt;
 use std::hint::black_box;
@@ -9,13 +10,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use argon2::Params;
 use tokio::task::spawn_blocking;
 
-use super::cost::{Cost, TAG_BYTES};
-use super::imported::argon2::Argon2Hash;
+use super::cost::{Cost, TAG_BYTES, rest_of, work_kib};
+use super::imported::argon2::{Argon2Hash, within_bounds};
 use super::imported::{KnownHash, RefusedHash};
 use super::stored::StoredPassword;
-use super::typed::{AcceptedPassword, TypedPassword};
+use super::typed::{AcceptedPassword, NormalPassword, TypedPassword};
 use super::workspace::{HashingFault, Workspace};
 use crate::entropy::Entropy;
 use crate::metric::{self, Metric};
@@ -27,7 +29,8 @@ use crate::metric::{self, Metric};
 pub enum Verdict {
     /// The password is the account's.
     Right {
-        /// The same password's hash as it should be stored, when what is stored has another algorithm, cost or form.
+        /// The same password's hash as it should be stored, when what is stored has another algorithm, cost or form; none where what is
+        /// stored cannot tell this password from others, see `KnownHash::determines`.
         rehash: Option<StoredPassword>,
     },
     /// It is not, or there is no password: no account, or one whose password is unusable.
@@ -42,24 +45,50 @@ pub enum Verdict {
 /// serving; a dropped future leaves its hash running to its end. The `blocking_` ones compute on the caller's thread.
 pub struct Hasher {
     cost: Cost,
+    /// What every wrong password costs at least: the configured cost or a dearer one.
+    wrong: Params,
     entropy: Entropy,
     workspace: Workspace,
     evaluations: AtomicU64,
     decoys: AtomicU64,
+    work_kib: AtomicU64,
 }
 
 impl Hasher {
     /// A hasher for new hashes of `cost`, salted from `entropy`.
     #[must_use]
     pub fn new(cost: Cost, entropy: Entropy) -> Self {
-        let workspace = Workspace::new(cost.params().block_count());
-        Self { cost, entropy, workspace, evaluations: AtomicU64::new(0), decoys: AtomicU64::new(0) }
+        let wrong = cost.params().clone();
+        let workspace = Workspace::new(wrong.block_count());
+        Self { cost, wrong, entropy, workspace, evaluations: AtomicU64::new(0), decoys: AtomicU64::new(0), work_kib: AtomicU64::new(0) }
     }
 
-    /// The cost of new hashes and of decoys.
+    /// The same where accounts have Argon2 hashes of up to this memory (KiB) and so many passes, because they were made at a dearer cost or
+    /// came from elsewhere: a wrong password then costs that much, whoever is meant. What is cheaper than the cost of new hashes changes
+    /// nothing. None where no such hash would be verified.
+    #[must_use]
+    pub fn with_dearest(self, memory_kib: u32, iterations: u32) -> Option<Self> {
+        if !within_bounds(memory_kib, iterations, 1) {
+            return None;
+        }
+        if u64::from(memory_kib) * u64::from(iterations) <= work_kib(&self.wrong) {
+            return Some(self);
+        }
+        let dearest = Params::new(memory_kib, iterations, 1, Some(TAG_BYTES)).ok()?;
+        let kept = dearest.block_count().max(self.wrong.block_count());
+        Some(Self { wrong: dearest, workspace: Workspace::new(kept), ..self })
+    }
+
+    /// The cost of new hashes.
     #[must_use]
     pub fn cost(&self) -> &Cost {
         &self.cost
+    }
+
+    /// Memory that is kept between hashes, KiB.
+    #[must_use]
+    pub fn kept_kib(&self) -> u64 {
+        self.wrong.m_cost().max(self.cost.memory_kib()).into()
     }
 
     /// How many hashes were computed so far, of any algorithm, decoys and rehashes included.
@@ -68,10 +97,16 @@ impl Hasher {
         self.evaluations.load(Ordering::Relaxed)
     }
 
-    /// How many of them were decoys.
+    /// How many of them were decoys: whole ones, and those that do the rest after a cheaper hash.
     #[must_use]
     pub fn decoys(&self) -> u64 {
         self.decoys.load(Ordering::Relaxed)
+    }
+
+    /// The work of all Argon2 hashes among them: KiB of memory times passes.
+    #[must_use]
+    pub fn work_kib(&self) -> u64 {
+        self.work_kib.load(Ordering::Relaxed)
     }
 
     /// Hashes a new password: Argon2id, version 19, at the configured cost, with a random salt, as a PHC string.
@@ -81,21 +116,23 @@ impl Hasher {
 
     /// As [`Hasher::hash`], on this thread.
     pub fn blocking_hash(&self, password: &AcceptedPassword) -> Result<StoredPassword, HashingFault> {
-        self.encode(password.typed())
+        self.encode(password.normal())
     }
 
     /// A password that nobody knows, at the configured cost: a random salt and a random tag. Whoever has it can replace it by mail.
     #[must_use]
     pub fn unknowable(&self) -> StoredPassword {
-        StoredPassword::stored(Argon2Hash::fresh(&self.cost, self.entropy.bytes(), self.entropy.bytes()).encode())
+        StoredPassword::stored(Argon2Hash::fresh(self.cost.params(), self.entropy.bytes(), self.entropy.bytes()).encode())
     }
 
     /// Verifies a typed password against what is stored, which may be nothing.
     ///
     /// A hash that can be verified is, at its own cost, right or wrong, and a right one of another cost is followed by a
-    /// new hash. In every other case one Argon2id at the configured cost is computed, and thrown away.
+    /// new hash. A wrong one of Argon2 that is cheaper than what a wrong password costs is followed by the rest of that work. In every
+    /// other case one Argon2id at that cost is computed, and thrown away.
     ///
-    /// The new hash is of the password as typed: the policy has no say about a password that is already in use.
+    /// What is stored says in which form the password was hashed, so one verification is enough. The new hash is of the password in
+    /// normalization form C: the policy has no say about a password that is already in use.
     pub async fn verify(self: &Arc<Self>, password: TypedPassword, stored: Option<StoredPassword>) -> Result<Verdict, HashingFault> {
         let verdict = self.off_thread(move |hasher| hasher.blocking_verify(&password, stored.as_ref())).await?;
         if let Verdict::Refused(_) = verdict {
@@ -106,22 +143,30 @@ impl Hasher {
 
     /// As [`Hasher::verify`], on this thread.
     pub fn blocking_verify(&self, password: &TypedPassword, stored: Option<&StoredPassword>) -> Result<Verdict, HashingFault> {
+        // In any case, as its time would tell which form an account's hash is of.
+        let normal = password.normal();
         let Some(stored) = stored.filter(|stored| stored.is_usable()) else {
-            self.decoy(password)?;
+            self.decoy(&normal, 0)?;
             return Ok(Verdict::Wrong);
         };
         let known = match KnownHash::parse(stored.as_str()) {
             Ok(known) => known,
             Err(refused) => {
-                self.decoy(password)?;
+                self.decoy(&normal, 0)?;
                 return Ok(Verdict::Refused(refused));
             }
         };
-        self.evaluations.fetch_add(1, Ordering::Relaxed);
-        if !known.matches(password.reveal(), &self.workspace)? {
+        let text = if known.is_of_normal_form() { normal.reveal() } else { password.reveal() };
+        let work_kib = known.argon2_work_kib();
+        self.count(work_kib.unwrap_or(0));
+        if !known.matches(text, &self.workspace)? {
+            if let Some(done_kib) = work_kib {
+                self.decoy(&normal, done_kib)?;
+            }
             return Ok(Verdict::Wrong);
         }
-        let rehash = if self.is_current(&known, stored) { None } else { Some(self.encode(password)?) };
+        let stays = self.is_current(&known, stored) || !known.determines(text);
+        let rehash = if stays { None } else { Some(self.encode(&normal)?) };
         Ok(Verdict::Right { rehash })
     }
 
@@ -134,21 +179,28 @@ impl Hasher {
         }
     }
 
-    fn encode(&self, password: &TypedPassword) -> Result<StoredPassword, HashingFault> {
-        self.evaluations.fetch_add(1, Ordering::Relaxed);
-        let fresh = Argon2Hash::fresh(&self.cost, self.entropy.bytes(), [0; TAG_BYTES]);
+    fn encode(&self, password: &NormalPassword) -> Result<StoredPassword, HashingFault> {
+        let fresh = Argon2Hash::fresh(self.cost.params(), self.entropy.bytes(), [0; TAG_BYTES]);
+        self.count(fresh.work_kib());
         let sealed = fresh.seal(password.reveal().as_bytes(), &self.workspace)?;
         Ok(StoredPassword::stored(sealed.encode()))
     }
 
-    /// Does what verifying a wrong password does.
-    fn decoy(&self, password: &TypedPassword) -> Result<(), HashingFault> {
-        self.evaluations.fetch_add(1, Ordering::Relaxed);
+    /// Does what verifying a wrong password does, but for the work of which so much is done.
+    fn decoy(&self, password: &NormalPassword, done_kib: u64) -> Result<(), HashingFault> {
+        let params = if done_kib == 0 { Some(self.wrong.clone()) } else { rest_of(&self.wrong, done_kib) };
+        let Some(params) = params else { return Ok(()) };
+        let hash = Argon2Hash::fresh(&params, self.entropy.bytes(), self.entropy.bytes());
+        self.count(hash.work_kib());
         self.decoys.fetch_add(1, Ordering::Relaxed);
-        let hash = Argon2Hash::fresh(&self.cost, self.entropy.bytes(), self.entropy.bytes());
         // Nobody guesses the tag; if somebody did, it would be worth nothing: the result goes nowhere.
         black_box(hash.matches(password.reveal().as_bytes(), &self.workspace)?);
         Ok(())
+    }
+
+    fn count(&self, work_kib: u64) {
+        self.evaluations.fetch_add(1, Ordering::Relaxed);
+        self.work_kib.fetch_add(work_kib, Ordering::Relaxed);
     }
 
     async fn off_thread<T: Send + 'static>(
@@ -196,10 +248,13 @@ mod tests {
 
     #[test]
     fn a_hash_is_the_one_that_rfc_9106_and_the_phc_format_prescribe() {
-        // Made by argon2-cffi 25.1 (the reference implementation): hash_secret(password, bytes([7]*16), 2, 19456, 1, 32, Type.ID).
+        // Made by argon2-cffi 25.1 (the reference implementation): hash_secret(password, bytes([7]*18) + b"NFC", 2, 19456, 1, 32, Type.ID).
         let hasher = Hasher::new(Cost::default(), Entropy::filling(|bytes| bytes.fill(7)));
         let stored = hasher.blocking_hash(&AcceptedPassword::unjudged(PASSWORD)).unwrap();
-        assert_eq!(stored.as_str(), "$argon2id$v=19$m=19456,t=2,p=1$BwcHBwcHBwcHBwcHBwcHBw$6U2sjNYtgy/K1+EtYjBxZq1PnZED7h9P+MQJnO8k0ws");
+        assert_eq!(
+            stored.as_str(),
+            "$argon2id$v=19$m=19456,t=2,p=1$BwcHBwcHBwcHBwcHBwcHBwcHTkZD$ndLULwqVB147e2ng6Lqc64X1Fa8nWbB6vlTyo3w/psM"
+        );
     }
 
     #[test]

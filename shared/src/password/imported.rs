@@ -1,24 +1,34 @@
 //! Every stored form that is verified: our own, Django's, and the plain strings of other sites.
 //!
 //! A string is parsed, and its parameters bounded, before any work is done. Whatever a record asks for, one verification then
-//! takes at most 256 MiB of memory, which leaves a 512 MiB function its 19 MiB of own blocks and some 30 MiB of program, and
-//! two to three seconds of one core. (A Lambda function of 512 MB has 0.29 of a core: up to 10 s.) The bounds are for what no
-//! site uses: nothing is too cheap, and each bound is well above every default in the field. The argument stands at each
-//! constant; the times were measured on one core of a current server.
+//! takes at most 256 MiB of memory and two to three seconds of one core. (A Lambda function of 512 MB has 0.29 of a core: up to
+//! 10 s.) A function does not start with a cost of its own hashes that does not fit its memory beside these 256 MiB, see
+//! [`Hasher::configured`](super::Hasher::configured). The bounds are for what no site uses: nothing is too cheap, and each bound is
+//! well above every default in the field. The argument stands at each constant; the times were measured on one core of a current server.
 //!
-//! Parsing is as strict as the programs that write these strings, which compare whole strings: no sign, no leading zero, no
-//! white space, canonical base64, fields in order. A string that is written differently was written by nobody.
+//! Parsing is as strict as the programs that write these strings: no sign, no leading zero, no white space, fields in order. Where
+//! programs in use differ, in padding and spare bits of base64, what each of them writes is read.
+//!
+//! | form | written by |
+//! |---|---|
+//! | `$argon2id$v=19$m=…,t=…,p=…$…`, `$argon2i$…`, `$argon2d$…` | PHC string format, the reference implementation, ourselves |
+//! | `$2b$12$…`, `$2a$…`, `$2y$…` | bcrypt |
+//! | `$pbkdf2-sha256$29000$…`, `$pbkdf2-sha512$…`, `$pbkdf2$…` (SHA-1) | passlib |
+//! | `$pbkdf2-sha256$i=600000,l=32$…` and so on, `$scrypt$ln=17,r=8,p=1$…` | PHC string format, passlib, Ory Kratos |
+//! | `argon2$…`, `bcrypt$…`, `bcrypt_sha256$…`, `pbkdf2_sha256$…`, `pbkdf2_sha1$…`, `scrypt$…` | Django |
 
 pub(super) mod argon2;
 mod bcrypt;
 mod pbkdf2;
 mod scrypt;
 
+use std::ops::RangeInclusive;
+
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use subtle::ConstantTimeEq as _;
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use thiserror::Error;
-use zeroize::Zeroizing;
 
 use self::argon2::Argon2Hash;
 use self::bcrypt::BcryptHash;
@@ -33,7 +43,10 @@ const LONGEST_STRING: usize = 512;
 /// Most memory for one verification, KiB. libsodium's "moderate" asks for 256 MiB, Django and passlib for 100, RFC 9106's
 /// second choice for 64, OWASP's scrypt for 128. What stays outside are RFC 9106's first choice (2 GiB) and libsodium's
 /// "sensitive" (1 GiB), which are not meant for logins.
-const MOST_MEMORY_KIB: u32 = 256 * 1024;
+pub(super) const MOST_MEMORY_KIB: u32 = 256 * 1024;
+
+/// Lengths of a tag, bytes, where the string says it (PHC string format: 12 to 64). RFC 9106 allows 4, which one guess in 2^32 hits.
+const TAG_LENGTHS: RangeInclusive<usize> = 12..=64;
 
 /// Why a stored string is not worked on. Counted and logged by its name; the client sees a wrong password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -107,6 +120,8 @@ impl KnownHash {
         match stored.split('$').nth(1) {
             Some("argon2id" | "argon2i" | "argon2d") => Argon2Hash::parse(&stored[1..]).map(Self::Argon2),
             Some("2a" | "2b" | "2y") => BcryptHash::parse(stored).map(Self::Bcrypt),
+            Some("pbkdf2" | "pbkdf2-sha1" | "pbkdf2-sha256" | "pbkdf2-sha512") => Pbkdf2Hash::parse_crypt(&stored[1..]).map(Self::Pbkdf2),
+            Some("scrypt") => ScryptHash::parse_crypt(&stored[1..]).map(Self::Scrypt),
             _ => Err(RefusedHash::UnknownAlgorithm),
         }
     }
@@ -119,6 +134,30 @@ impl KnownHash {
             Self::Bcrypt(hash) => Ok(hash.matches(password)),
             Self::Pbkdf2(hash) => Ok(hash.matches(password)),
             Self::Scrypt(hash) => Ok(hash.matches(password)),
+        }
+    }
+
+    /// Whether it was made of the password's normalization form C. Others were made of what was typed.
+    pub(super) fn is_of_normal_form(&self) -> bool {
+        matches!(self, Self::Argon2(hash) if hash.is_of_normal_form())
+    }
+
+    /// What verifying an Argon2 hash takes, KiB times passes. Nothing else is counted in that unit.
+    pub(super) fn argon2_work_kib(&self) -> Option<u64> {
+        if let Self::Argon2(hash) = self { Some(hash.work_kib()) } else { None }
+    }
+
+    /// Whether `password`, which matches, is the only text that does: then, and only then, a hash of it may replace this one.
+    ///
+    /// Where an algorithm looks at a part of what was typed, the first login would decide for good which of many texts the password is,
+    /// and the owner, whose password is another of them, could not log in any more.
+    pub(super) fn determines(&self, password: &str) -> bool {
+        match self {
+            Self::Argon2(_) => true,
+            Self::Bcrypt(hash) => hash.determines(password.as_bytes()),
+            // HMAC (RFC 2104) fills a key up with U+0000. It also takes a key that is longer than its block for its digest; a digest
+            // that is text as well has to be looked for among many passwords, so it was found by the one who chose the password.
+            Self::Pbkdf2(_) | Self::Scrypt(_) => !password.ends_with('\0'),
         }
     }
 }
@@ -147,17 +186,26 @@ fn salt(text: &str) -> Result<Vec<u8>, RefusedHash> {
     if text.is_empty() { Err(RefusedHash::Malformed) } else { Ok(text.as_bytes().to_vec()) }
 }
 
-/// A tag of exactly `N` bytes in padded base64.
-fn tag<const N: usize>(text: &str) -> Result<[u8; N], RefusedHash> {
+/// A tag of exactly `length` bytes in padded base64, as Django writes it.
+fn tag(text: &str, length: usize) -> Result<Vec<u8>, RefusedHash> {
     let bytes = STANDARD.decode(text).map_err(|_| RefusedHash::Malformed)?;
-    bytes.try_into().map_err(|_| RefusedHash::Malformed)
+    if bytes.len() == length { Ok(bytes) } else { Err(RefusedHash::Malformed) }
 }
 
-/// Fills a tag by `compute` and compares it in constant time.
-fn computed_equals(expected: &[u8], compute: impl FnOnce(&mut [u8])) -> bool {
-    let mut computed = Zeroizing::new(vec![0; expected.len()]);
-    compute(&mut computed);
-    computed.ct_eq(expected).into()
+/// Salt and tag of `$algorithm$…`: bytes, neither empty, the tag of a length that the PHC string format has.
+fn salt_and_tag(salt: &str, tag: &str) -> Result<(Vec<u8>, Vec<u8>), RefusedHash> {
+    let (salt, tag) = (crypt_bytes(salt)?, crypt_bytes(tag)?);
+    if salt.is_empty() {
+        return Err(RefusedHash::Malformed);
+    }
+    if TAG_LENGTHS.contains(&tag.len()) { Ok((salt, tag)) } else { Err(RefusedHash::OutOfBounds) }
+}
+
+/// Base64 without padding, as the PHC string format has it, with padding, as Ory Kratos writes it, or with `.` for `+`, as passlib does.
+fn crypt_bytes(text: &str) -> Result<Vec<u8>, RefusedHash> {
+    const ENGINE: GeneralPurpose =
+        GeneralPurpose::new(&alphabet::STANDARD, GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent));
+    ENGINE.decode(text.replace('.', "+")).map_err(|_| RefusedHash::Malformed)
 }
 
 #[cfg(test)]

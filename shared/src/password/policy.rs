@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use zeroize::Zeroizing;
 
-use crate::text::{is_digit, is_letter_or_number, trim};
+use crate::text::{composed, is_digit, is_letter_or_number, trim};
 
 /// The passwords that most accounts are tried with, as a set that is looked up where it lies (see `data/README.md`).
 static COMMON: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/common-passwords.fst"));
@@ -71,9 +71,10 @@ impl Policy {
     }
 }
 
-/// Whether a password, given as its sorted lower-case characters, resembles a value or a word of it.
+/// Whether a password, given as its sorted lower-case characters, resembles a value or a word of it. Both are compared in the form in
+/// which passwords are hashed.
 fn resembles(password: &[char], value: &str) -> bool {
-    let value = value.to_lowercase();
+    let value = composed(value).to_lowercase();
     let is_word = |char: char| is_letter_or_number(char) || char == '_';
     value.split(|char| !is_word(char)).chain([&*value]).any(|part| {
         let part = sorted(part);
@@ -148,6 +149,12 @@ mod tests {
         let judged = |password, username| Policy::default().judge(password, username, "alice.liddell@wonder.land");
         assert_eq!(judged("ALICE.LIDDELL", "alice.liddell"), [Violation::LikeUsername]);
         assert_eq!(judged("ALICE.LIDDELL", "bob"), [Violation::LikeEmail]);
+    }
+
+    #[test]
+    fn a_name_resembles_a_password_however_its_letters_were_typed() {
+        let apart = "\u{1112}\u{1161}\u{11ab}\u{1100}\u{1173}\u{11af}";
+        assert_eq!(Policy { min_length: 2, ..Policy::default() }.judge("한글", apart, ""), [Violation::LikeUsername]);
     }
 
     #[test]

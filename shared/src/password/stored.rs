@@ -16,6 +16,12 @@ impl StoredPassword {
         Self(text)
     }
 
+    /// A password that nobody can type, as Django marks it: such an account cannot be logged in to and is sent no reset link.
+    #[must_use]
+    pub fn unusable() -> Self {
+        Self(UNUSABLE.to_owned())
+    }
+
     /// The text to write to the store, or to compare with what is there.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -46,6 +52,7 @@ mod tests {
 
     #[test]
     fn an_exclamation_mark_makes_a_password_unusable() {
+        assert!(!StoredPassword::unusable().is_usable());
         assert!(!StoredPassword::stored("!Zm9vYmFy".into()).is_usable());
         assert!(StoredPassword::stored("$argon2id$v=19$m=19456,t=2,p=1$a$b".into()).is_usable());
     }

@@ -1,11 +1,12 @@
-//! A password as typed and as accepted by the policy. With [`StoredPassword`](super::StoredPassword) three types, so that none is
-//! taken for another: only an accepted password becomes a new hash, only a stored one is kept.
+//! A password as typed, in the form that is hashed, and as accepted by the policy. With [`StoredPassword`](super::StoredPassword) types of
+//! their own, so that none is taken for another: only an accepted password becomes a new hash, only a stored one is kept.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
 use super::policy::{Policy, Violation};
+use crate::text::composed;
 
 /// A password exactly as somebody typed it: never trimmed, never normalised, wiped when dropped.
 pub struct TypedPassword(Zeroizing<String>);
@@ -20,6 +21,22 @@ impl TypedPassword {
     /// The text itself. Every use is worth a second look.
     #[must_use]
     pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// The same password in the form that is hashed.
+    pub(super) fn normal(&self) -> NormalPassword {
+        NormalPassword(composed(&self.0))
+    }
+}
+
+/// A password in Unicode's normalization form C, the form in which new ones are hashed: whichever keyboard or system composed its letters,
+/// it is one password (NIST SP 800-63B-4, 3.1.1.2; the form is that of RFC 8265, 4.2.2).
+pub(super) struct NormalPassword(Zeroizing<String>);
+
+impl NormalPassword {
+    /// The text, for the policy and the hasher.
+    pub(super) fn reveal(&self) -> &str {
         &self.0
     }
 }
@@ -37,25 +54,28 @@ impl fmt::Debug for TypedPassword {
 }
 
 /// A password that the policy accepts for one account: the only kind that becomes a new password.
-pub struct AcceptedPassword(TypedPassword);
+pub struct AcceptedPassword(NormalPassword);
 
 impl AcceptedPassword {
-    /// Puts a typed password before the policy, beside the username and address it must not resemble.
+    /// Puts a typed password before the policy, beside the username and address it must not resemble. The policy sees the text that
+    /// will be hashed.
     ///
     /// The error lists every rule that it breaks, in the order in which they are shown.
+    #[expect(clippy::needless_pass_by_value, reason = "what was typed is wiped here, and only what is hashed goes on")]
     pub fn new(typed: TypedPassword, policy: &Policy, username: &str, email: &str) -> Result<Self, Vec<Violation>> {
-        let violations = policy.judge(typed.reveal(), username, email);
-        if violations.is_empty() { Ok(Self(typed)) } else { Err(violations) }
+        let normal = typed.normal();
+        let violations = policy.judge(normal.reveal(), username, email);
+        if violations.is_empty() { Ok(Self(normal)) } else { Err(violations) }
     }
 
     /// One that no policy has seen, for the hasher's own tests.
     #[cfg(test)]
     pub(super) fn unjudged(text: &str) -> Self {
-        Self(TypedPassword::new(text.into()))
+        Self(TypedPassword::new(text.into()).normal())
     }
 
     /// The text, for the hasher.
-    pub(super) fn typed(&self) -> &TypedPassword {
+    pub(super) fn normal(&self) -> &NormalPassword {
         &self.0
     }
 }

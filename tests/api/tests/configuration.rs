@@ -4,10 +4,12 @@ use doorward::{clock::Clock, config::Settings, entropy::Entropy, mail::Sender, s
 use doorward_functions::{FUNCTIONS, Mailer, Wiring, complaints};
 
 /// Everything a function could be configured with, all of it wrong; every value says so, and none may be repeated.
-const WRONG: [(&str, &str); 24] = [
+const WRONG: [(&str, &str); 25] = [
     ("LOG_LEVEL", "wrong"),
     ("ALLOWED_ORIGINS", "https://wrong.example/path"),
+    ("PUBLIC_URL", "wrong"),
     ("TRUSTED_PROXY_HOPS", "wrong"),
+    ("PROXY_SECRET", "wrong"),
     ("ARGON2_MEMORY_KIB", "8"),
     ("ARGON2_ITERATIONS", "1"),
     ("ARGON2_PARALLELISM", "1"),
@@ -66,7 +68,9 @@ async fn a_login_function_says_all_that_is_wrong_with_it() {
     ACCOUNTS_TABLE is not set
     LIMITS_TABLE is not set
     ALLOWED_ORIGINS: origin 1 goes on after its host and port: leave out the slash and what follows
+    PUBLIC_URL: must be a URL such as https://accounts.example.com
     TRUSTED_PROXY_HOPS: must be a number from 0 to 9
+    PROXY_SECRET: must be one secret, or two with a comma between them, of at least 32 printable characters each
     ARGON2_MEMORY_KIB, ARGON2_ITERATIONS, ARGON2_PARALLELISM: below OWASP's floor: at least 47104 KiB with 1 pass, 19456 with 2, 12288 with 3, 9216 with 4 or 7168 with 5
     SESSION_LIFETIME: must be 5m to 365d
     SESSIONS_NOT_BEFORE: must be an instant such as 2026-01-31T12:00:00Z

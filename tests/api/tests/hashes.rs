@@ -4,7 +4,9 @@
 //! `contract/hashes.jsonl` was recorded with the contract. `contract-extra/bcrypt.jsonl` was written by Django 5.2.19's two
 //! bcrypt hashers with bcrypt 5.0, and by bcrypt 4.3, which cut passwords at 72 bytes (5.0 refuses longer ones).
 //! `contract-extra/crypt.jsonl` was written by argon2-cffi 25.1 and Django: all variants and both versions of Argon2, salts that are no
-//! ASCII, costs of next to nothing. One `{"password", "encoded"}` a line.
+//! ASCII, costs of next to nothing. `contract-extra/phc.jsonl` was written by passlib 1.7.4 and Python's hashlib: the forms of PBKDF2 and
+//! scrypt of passlib, of the PHC string format and of Ory Kratos (one is an example of its documentation), and bcrypt with its spare bits
+//! set by hand. One `{"password", "encoded"}` a line.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
@@ -16,11 +18,15 @@ use doorward::entropy::Entropy;
 use doorward::password::{Cost, Hasher, RefusedHash, StoredPassword, TypedPassword, Verdict};
 use proptest::prelude::*;
 
-const FILES: [&str; 3] = [
+const FILES: [&str; 4] = [
     include_str!("../contract/hashes.jsonl"),
     include_str!("../contract-extra/bcrypt.jsonl"),
     include_str!("../contract-extra/crypt.jsonl"),
+    include_str!("../contract-extra/phc.jsonl"),
 ];
+
+/// The work of a hash at the default cost, KiB of memory times passes.
+const USUAL_WORK: u64 = 19_456 * 2;
 
 struct Line {
     password: String,
@@ -35,6 +41,18 @@ fn lines() -> Vec<Line> {
 
 fn hasher() -> Hasher {
     Hasher::new(Cost::default(), Entropy::system())
+}
+
+/// The work that an Argon2 hash asks for; none of other algorithms.
+fn argon2_work(encoded: &str) -> Option<u64> {
+    let (_, costs) = encoded.split_once("$m=").filter(|_| encoded.contains("$argon2"))?;
+    let numbers: Vec<u64> = costs.split(['$', ',', '=']).filter_map(|number| number.parse().ok()).collect();
+    Some(numbers[0] * numbers[1])
+}
+
+/// Whether bcrypt cannot tell the password from one that goes on after its 72nd byte.
+fn is_cut(line: &Line) -> bool {
+    line.encoded.contains("$2b$") && !line.encoded.starts_with("bcrypt_sha256") && line.password.len() >= 72
 }
 
 fn verify(hasher: &Hasher, password: &str, stored: &str) -> Verdict {
@@ -53,7 +71,8 @@ fn wrong(password: &str) -> String {
 #[test]
 fn every_hash_from_elsewhere_verifies_its_password_and_becomes_ours() {
     let lines = lines();
-    assert_eq!(lines.len(), 46 + 27 + 19);
+    assert_eq!(lines.len(), 46 + 27 + 19 + 38);
+    assert_eq!(lines.iter().filter(|line| is_cut(line)).count(), 8);
     let half = lines.len() / 2;
     thread::scope(|scope| {
         for lines in [&lines[..half], &lines[half..]] {
@@ -65,6 +84,11 @@ fn every_hash_from_elsewhere_verifies_its_password_and_becomes_ours() {
 fn becomes_ours(line: &Line) {
     let hasher = hasher();
     let verdict = verify(&hasher, &line.password, &line.encoded);
+    if is_cut(line) {
+        assert_eq!(verdict, Verdict::Right { rehash: None }, "{}", line.encoded);
+        assert_eq!((hasher.evaluations(), hasher.decoys()), (1, 0), "{}", line.encoded);
+        return;
+    }
     let Verdict::Right { rehash: Some(rehash) } = verdict else { panic!("{:?} for {:?} and {}", verdict, line.password, line.encoded) };
     assert!(rehash.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", line.encoded);
     assert_eq!(verify(&hasher, &line.password, rehash.as_str()), Verdict::Right { rehash: None });
@@ -86,7 +110,69 @@ fn verifies_no_other(line: &Line) {
     let hasher = hasher();
     let wrong = wrong(&line.password);
     assert_eq!(verify(&hasher, &wrong, &line.encoded), Verdict::Wrong, "{wrong:?} {}", line.encoded);
-    assert_eq!((hasher.evaluations(), hasher.decoys()), (1, 0));
+    // An Argon2 that is cheaper than an unknown name is followed by the rest of the work; other algorithms cost what they cost.
+    let own = argon2_work(&line.encoded);
+    let rest = u64::from(own.is_some_and(|own| own < USUAL_WORK));
+    assert_eq!((hasher.evaluations(), hasher.decoys()), (1 + rest, rest), "{}", line.encoded);
+    let expected = own.map_or(0, |own| own.max(USUAL_WORK));
+    assert!(expected - hasher.work_kib() < 2, "{} KiB for {}", hasher.work_kib(), line.encoded);
+}
+
+/// A hasher of this cost, and one that knows of dearer hashes.
+fn after_another(cost: (u32, u32), dearest: Option<(u32, u32)>) -> Hasher {
+    let hasher = Hasher::new(Cost::new(cost.0, cost.1, 1).unwrap(), Entropy::system());
+    match dearest {
+        Some((memory_kib, iterations)) => hasher.with_dearest(memory_kib, iterations).unwrap(),
+        None => hasher,
+    }
+}
+
+#[test]
+fn a_wrong_password_takes_the_work_of_an_unknown_name_whatever_cost_its_hash_is_of() {
+    let salt_and_tag = "c2FsdHNhbHRzYWx0c2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let (floor, usual, more_passes, more_memory) = ((12_288, 3), (19_456, 2), (19_456, 4), (47_104, 2));
+    for (configured, dearest, accounts) in [
+        (usual, None, &[floor, usual, (9_216, 4), (8, 1)][..]),
+        (more_passes, None, &[floor, usual, more_passes]),
+        (more_memory, None, &[floor, usual, more_memory]),
+        // The cost was lowered, and the setting says so.
+        (usual, Some(more_memory), &[floor, usual, more_passes, more_memory]),
+        (more_memory, Some((9_216, 20)), &[floor, usual, more_memory, more_passes, (9_216, 20)]),
+        // It names less than new hashes cost, which changes nothing.
+        (more_memory, Some(more_passes), &[floor, usual, more_memory, more_passes]),
+    ] {
+        let work = |stored: Option<String>| {
+            let hasher = after_another(configured, dearest);
+            let stored = stored.map(StoredPassword::stored);
+            let verdict = hasher.blocking_verify(&TypedPassword::new("a wrong one".to_owned()), stored.as_ref()).unwrap();
+            assert_eq!(verdict, Verdict::Wrong);
+            hasher.work_kib()
+        };
+        let unknown = work(None);
+        let (memory, passes) = dearest.unwrap_or(configured);
+        assert_eq!(unknown, u64::from(memory * passes).max(u64::from(configured.0 * configured.1)));
+        for (memory, passes) in accounts {
+            for (variant, version) in [("argon2id", "v=19$"), ("argon2i", "")] {
+                let wrong = work(Some(format!("${variant}${version}m={memory},t={passes},p=1${salt_and_tag}")));
+                // Whole KiB: what is lost is less than the passes of the rest.
+                assert!(wrong <= unknown && unknown - wrong < 20, "{wrong} of {unknown} for {memory},{passes} at {configured:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_bcrypt_cannot_tell_apart_stays_as_it_is_whoever_logs_in_first() {
+    // By bcrypt 4.3 of the first 72 bytes.
+    let cut: Vec<Line> = lines().into_iter().filter(is_cut).collect();
+    for line in &cut {
+        let hasher = hasher();
+        let seen = String::from_utf8_lossy(&line.password.as_bytes()[..72]).into_owned();
+        for password in [&line.password, &seen, &format!("{seen}, and whatever follows")] {
+            assert_eq!(verify(&hasher, password, &line.encoded), Verdict::Right { rehash: None }, "{password:?} {}", line.encoded);
+        }
+        assert_eq!((hasher.evaluations(), hasher.decoys()), (3, 0));
+    }
 }
 
 #[test]
@@ -160,6 +246,10 @@ fn almost_a_hash() -> impl Strategy<Value = String> {
         "[!$]?[a-z0-9_]{0,12}\\$\\PC{0,100}",
         ("(argon2)?", "\\$argon2(id|i|d|x|)", "(\\$v=(19|16|17|))?", a(), b(), c(), field(), field())
             .prop_map(|(site, variant, version, m, t, p, salt, tag)| format!("{site}{variant}{version}$m={m},t={t},p={p}${salt}${tag}")),
+        ("\\$pbkdf2(-sha(1|256|512))?", "(i=)?", a(), "(,l=(20|32|64))?", field(), field())
+            .prop_map(|(name, i, rounds, length, salt, tag)| format!("{name}${i}{rounds}{length}${salt}${tag}")),
+        (a(), b(), c(), field(), field())
+            .prop_map(|(cost, blocks, lanes, salt, tag)| format!("$scrypt$ln={cost},r={blocks},p={lanes}${salt}${tag}")),
         ("pbkdf2_sha(1|256|512)", a(), field(), field()).prop_map(|(name, rounds, salt, tag)| format!("{name}${rounds}${salt}${tag}")),
         (a(), field(), b(), c(), field())
             .prop_map(|(cost, salt, blocks, lanes, tag)| format!("scrypt${cost}${salt}${blocks}${lanes}${tag}")),
@@ -173,13 +263,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_stored_text_panics_or_verifies_or_costs_more_than_one_hash(stored in almost_a_hash(), password in "\\PC{0,40}") {
+    fn no_stored_text_panics_or_verifies_or_costs_more_than_an_unknown_name(stored in almost_a_hash(), password in "\\PC{0,40}") {
         let hasher = hasher();
         let verdict = verify(&hasher, &password, &stored);
         prop_assert!(matches!(verdict, Verdict::Wrong | Verdict::Refused(_)), "{:?}", verdict);
-        prop_assert_eq!(hasher.evaluations(), 1);
-        if matches!(verdict, Verdict::Refused(_)) {
-            prop_assert_eq!(hasher.decoys(), 1);
+        prop_assert!(hasher.work_kib() <= USUAL_WORK);
+        if matches!(verdict, Verdict::Refused(_)) || !stored.starts_with('!') && argon2_work(&stored).is_some() {
+            prop_assert!(hasher.work_kib() > USUAL_WORK - 2 && hasher.decoys() == 1, "{}", hasher.work_kib());
         }
     }
 
@@ -195,8 +285,12 @@ proptest! {
         prop_assume!(changed[position] != replacement && !changed[position].is_ascii_digit() && !replacement.is_ascii_digit());
         changed[position] = replacement;
         let changed: String = changed.into_iter().collect();
-        // Three names of bcrypt are one algorithm.
+        // Three names of bcrypt are one algorithm, and the last characters of its salt and tag have bits that belong to no byte.
         prop_assume!(!line.encoded.contains("$2b$") || !(changed.contains("$2a$") || changed.contains("$2y$")));
+        let start = line.encoded.find("$2b$").map_or(usize::MAX, |start| line.encoded.len() - start);
+        prop_assume!(start != 60 || ![28, 59].contains(&(position + 60 - line.encoded.len())));
+        // A dot is a plus to passlib.
+        prop_assume!(!line.encoded.contains("$pbkdf2-") || !matches!(replacement, '.' | '+'));
         prop_assert!(!matches!(verify(&hasher(), &line.password, &changed), Verdict::Right { .. }), "{} as {changed}", line.encoded);
     }
 }

@@ -4,7 +4,8 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 const PAGE: &str = include_str!("../../../SECURITY.md");
 /// The folders in which a test file named on the page may be, relative to the root.
-const PLACES: [&str; 5] = ["tests/api/tests", "tests/api/tests/promises", "tests/api/tests/admin", "tests/probe/tests", ""];
+const PLACES: [&str; 6] =
+    ["tests/api/tests", "tests/api/tests/promises", "tests/api/tests/contract", "tests/api/tests/admin", "tests/probe/tests", ""];
 
 /// The `file.rs::test` names in a text.
 fn named(text: &str) -> BTreeSet<(&str, &str)> {

@@ -6,12 +6,19 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use super::{MOST_MEMORY_KIB, RefusedHash, number};
-use crate::password::cost::{Cost, TAG_BYTES};
+use super::{MOST_MEMORY_KIB, RefusedHash, TAG_LENGTHS, number};
+use crate::password::cost::{Cost, TAG_BYTES, work_kib};
 use crate::password::workspace::{HashingFault, Workspace};
 
-/// Length of a new salt, bytes (RFC 9106, 4: 128-bit salt).
-pub(in crate::password) const SALT_BYTES: usize = 16;
+/// Length of what is random in a new salt, bytes. RFC 9106, 4 asks for 16; with 18 the mark stands by itself in base64, as `TkZD`.
+pub(in crate::password) const RANDOM_SALT_BYTES: usize = 18;
+
+/// How the salt of a new hash ends: this is the hash of a password in normalization form C. What has no such salt is the hash of a password
+/// as typed: ours of before, and those from elsewhere.
+///
+/// The mark is in the string, so that no write can part the two, and in the salt, where every reader of PHC strings takes it: other
+/// programs, and the version of before it.
+const MARK: &[u8; 3] = b"NFC";
 
 /// Most work, in KiB of memory times passes: 1 GiB, about 1 s. libsodium's "moderate" asks for 768 MiB (256 MiB, 3
 /// passes), RFC 9106's second choice for 192, Django's default for 200.
@@ -22,9 +29,6 @@ const MOST_LANES: u32 = 64;
 
 /// Lengths of a salt, bytes: RFC 9106 and the crate ask for 8, the PHC string format ends at 48; Django's are text of 22.
 const SALT_LENGTHS: std::ops::RangeInclusive<usize> = 8..=64;
-
-/// Lengths of a tag, bytes (PHC string format: 12 to 64). RFC 9106 allows 4, which one guess in 2^32 hits.
-const TAG_LENGTHS: std::ops::RangeInclusive<usize> = 12..=64;
 
 /// Whether one hash with these parameters can be afforded.
 pub(in crate::password) fn within_bounds(memory_kib: u32, iterations: u32, lanes: u32) -> bool {
@@ -71,9 +75,19 @@ impl Argon2Hash {
     }
 
     /// A hash that we make ourselves, its tag still to be computed.
-    pub(in crate::password) fn fresh(cost: &Cost, salt: [u8; SALT_BYTES], tag: [u8; TAG_BYTES]) -> Self {
+    pub(in crate::password) fn fresh(params: &Params, random: [u8; RANDOM_SALT_BYTES], tag: [u8; TAG_BYTES]) -> Self {
         let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
-        Self { algorithm, version, params: cost.params().clone(), salt: salt.to_vec(), tag: tag.to_vec() }
+        Self { algorithm, version, params: params.clone(), salt: [&random[..], MARK].concat(), tag: tag.to_vec() }
+    }
+
+    /// Whether the password was hashed in normalization form C, not as typed.
+    pub(in crate::password) fn is_of_normal_form(&self) -> bool {
+        self.algorithm == Algorithm::Argon2id && self.salt.len() == RANDOM_SALT_BYTES + MARK.len() && self.salt.ends_with(MARK)
+    }
+
+    /// What computing it takes, KiB times passes.
+    pub(in crate::password) fn work_kib(&self) -> u64 {
+        work_kib(&self.params)
     }
 
     /// Replaces the tag by that of `password`.
@@ -90,10 +104,9 @@ impl Argon2Hash {
         Ok(computed.ct_eq(&self.tag).into())
     }
 
-    /// Whether a new hash would have the same algorithm, version, cost and lengths.
+    /// Whether a new hash would have the same algorithm, version, cost, lengths and form of the password.
     pub(in crate::password) fn is_current(&self, cost: &Cost) -> bool {
-        let algorithm = (self.algorithm, self.version) == (Algorithm::Argon2id, Version::V0x13);
-        algorithm && self.params == *cost.params() && self.salt.len() == SALT_BYTES
+        self.is_of_normal_form() && self.version == Version::V0x13 && self.params == *cost.params()
     }
 
     /// The string to store.

@@ -12,6 +12,15 @@ use super::RefusedHash;
 /// anybody's users would wait for, and every further step doubles that.
 const COSTS: RangeInclusive<u32> = 4..=15;
 
+/// How many bytes of a password bcrypt looks at.
+const SEEN_BYTES: usize = 72;
+
+/// bcrypt's own base64.
+const ALPHABET: &[u8; 64] = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+/// The last characters of salt and tag: where they stand in the string, and which of their bits belong to the last byte.
+const LAST_CHARACTERS: [(usize, usize); 2] = [(28, 0b11_0000), (59, 0b11_1100)];
+
 /// `$2b$12$…`, known to be well-formed.
 pub(in crate::password) struct BcryptHash {
     text: String,
@@ -28,6 +37,7 @@ impl BcryptHash {
             Some("$2y$") => Version::TwoY,
             _ => return Err(RefusedHash::UnknownAlgorithm),
         };
+        let text = without_spare_bits(text).ok_or(RefusedHash::Malformed)?;
         let parts: HashParts = text.parse().map_err(|_| RefusedHash::Malformed)?;
         if !COSTS.contains(&parts.get_cost()) {
             return Err(RefusedHash::OutOfBounds);
@@ -36,7 +46,7 @@ impl BcryptHash {
         if parts.format_for_version(version) != text {
             return Err(RefusedHash::Malformed);
         }
-        Ok(Self { text: text.to_owned(), of_sha256: false })
+        Ok(Self { text, of_sha256: false })
     }
 
     /// Django's `bcrypt_sha256`: bcrypt of the hexadecimal SHA-256 digest, so that length does not matter.
@@ -54,6 +64,23 @@ impl BcryptHash {
             ::bcrypt::verify(password, &self.text).unwrap_or(false)
         }
     }
+
+    /// Whether no other password has this hash. Plain bcrypt tells passwords of 72 bytes from none that go on after these. It also
+    /// repeats a password with the zero byte that ends it until 72 bytes are full, so one that holds such a byte may be a repetition.
+    pub(super) fn determines(&self, password: &[u8]) -> bool {
+        self.of_sha256 || (password.len() < SEEN_BYTES && !password.contains(&0))
+    }
+}
+
+/// The string with zeros for the bits that belong to no byte of salt and tag. Some programs fill them with chance; all ignore them.
+fn without_spare_bits(text: &str) -> Option<String> {
+    let mut bytes = text.as_bytes().to_vec();
+    for (position, used) in LAST_CHARACTERS {
+        let character = bytes.get_mut(position)?;
+        let bits = ALPHABET.iter().position(|one| one == character)?;
+        *character = ALPHABET[bits & used];
+    }
+    String::from_utf8(bytes).ok()
 }
 
 fn hexadecimal_sha256(password: &[u8]) -> Zeroizing<[u8; 64]> {

@@ -1,8 +1,10 @@
-//! Django's scrypt (RFC 7914): `scrypt$N$salt$r$p$tag`.
+//! scrypt (RFC 7914) as Django (`scrypt$N$salt$r$p$tag`) and the PHC string format (`$scrypt$ln=…,r=…,p=…$salt$tag`) write it.
 
 use ::scrypt::{Params, scrypt};
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
 
-use super::{MOST_MEMORY_KIB, RefusedHash, computed_equals, fields, number, salt, tag};
+use super::{MOST_MEMORY_KIB, RefusedHash, fields, number, salt, salt_and_tag, tag};
 
 /// Most work, as N·r·p, about 1.8 s: four times what OWASP's choices amount to (2^20), six times Django's default.
 const MOST_WORK: u64 = 1 << 22;
@@ -11,25 +13,43 @@ const MOST_WORK: u64 = 1 << 22;
 const MOST_BLOCKS: u32 = 64;
 const MOST_LANES: u32 = 64;
 
-/// One of Django's strings, taken apart.
+/// Length of Django's tags, bytes.
+const DJANGO_TAG_BYTES: usize = 64;
+
+/// One string, taken apart.
 pub(in crate::password) struct ScryptHash {
     params: Params,
     salt: Vec<u8>,
-    tag: [u8; 64],
+    tag: Vec<u8>,
 }
 
 impl ScryptHash {
-    /// Parses what follows `scrypt$`.
+    /// Parses what follows Django's `scrypt$`.
     pub(super) fn parse(text: &str) -> Result<Self, RefusedHash> {
         let [cost, salted, blocks, lanes, tagged] = fields(text)?;
         let (cost, blocks, lanes) = (number(cost)?, number(blocks)?, number(lanes)?);
-        Ok(Self { salt: salt(salted)?, tag: tag(tagged)?, params: params(cost, blocks, lanes)? })
+        Ok(Self { salt: salt(salted)?, tag: tag(tagged, DJANGO_TAG_BYTES)?, params: params(cost, blocks, lanes)? })
+    }
+
+    /// Parses the string without its first `$`: `scrypt$ln=17,r=8,p=1$salt$tag`.
+    pub(super) fn parse_crypt(text: &str) -> Result<Self, RefusedHash> {
+        let [_, costs, salted, tagged] = fields(text)?;
+        let mut values = costs.split(',');
+        let mut value = |name: &str| number(values.next().and_then(|value| value.strip_prefix(name)).ok_or(RefusedHash::Malformed)?);
+        let (cost, blocks, lanes) = (value("ln=")?, value("r=")?, value("p=")?);
+        if values.next().is_some() {
+            return Err(RefusedHash::Malformed);
+        }
+        // The format has the logarithm of N; Ory Kratos writes N itself, which no logarithm is as large as.
+        let cost = 1_u32.checked_shl(cost).unwrap_or(cost);
+        let (salt, tag) = salt_and_tag(salted, tagged)?;
+        Ok(Self { params: params(cost, blocks, lanes)?, salt, tag })
     }
 
     pub(super) fn matches(&self, password: &[u8]) -> bool {
-        let mut refused = false;
-        let equal = computed_equals(&self.tag, |out| refused = scrypt(password, &self.salt, &self.params, out).is_err());
-        equal && !refused
+        let mut computed = Zeroizing::new(vec![0; self.tag.len()]);
+        let done = scrypt(password, &self.salt, &self.params, &mut computed).is_ok();
+        done && computed.ct_eq(&self.tag).into()
     }
 }
 

@@ -133,6 +133,121 @@ fn pbkdf2_is_bounded_and_read_strictly() {
     refused(&format!("pbkdf2_sha256$1$salt${TAG_32}\n"), Malformed);
 }
 
+/// Salt and tag as the PHC string format has them, and the tags of the other digests.
+fn crypt(name: &str, costs: &str) -> String {
+    format!("${name}${costs}${SALT}${}", TAG_32.trim_end_matches('='))
+}
+
+#[test]
+fn pbkdf2_of_passlib_and_of_the_phc_format_is_bounded_and_read_strictly() {
+    for name in ["pbkdf2", "pbkdf2-sha1", "pbkdf2-sha256", "pbkdf2-sha512"] {
+        for costs in ["1", "i=1", "i=1,l=32", "i=1,l=256", "29000", "i=2500000,l=32"] {
+            accepted(&crypt(name, costs));
+        }
+        for costs in ["0", "i=0", "5000001", "i=5000001", "99999999999", "i=1,l=99999999999"] {
+            refused(&crypt(name, costs), OutOfBounds);
+        }
+        for costs in
+            ["", "i=", "l=32", "i=1,l=", "i=1,l=31", "i=1,l=032", "i=1,", "l=32,i=1", "i=01", "+1", "i=1 ", "rounds=1", "i=1,l=32,x=1"]
+        {
+            refused(&crypt(name, costs), Malformed);
+        }
+    }
+    refused("$pbkdf2-sha224$1$c2FsdA$AAAAAAAAAAAAAAAAAAAAAA", UnknownAlgorithm);
+    // A tag longer than the digest takes all rounds again for the rest of it.
+    accepted(&format!("$pbkdf2-sha256$2500000${SALT}${TAG_64}"));
+    refused(&format!("$pbkdf2-sha256$2500001${SALT}${TAG_64}"), OutOfBounds);
+    accepted(&format!("$pbkdf2-sha512$2500000${SALT}${TAG_64}"));
+    refused(&format!("$pbkdf2-sha512$2500001${SALT}${TAG_64}"), OutOfBounds);
+}
+
+#[test]
+fn base64_of_crypt_forms_is_read_with_and_without_padding_and_with_the_dots_of_passlib() {
+    for (salt, tag) in [(SALT, TAG_32), ("c2FsdHNhbHRzYWx0MTIzNA==", TAG_32.trim_end_matches('=')), ("././/v/v", TAG_64), ("+/+/", TAG_20)]
+    {
+        accepted(&format!("$pbkdf2-sha256$1${salt}${tag}"));
+        accepted(&format!("$scrypt$ln=4,r=8,p=1${salt}${tag}"));
+    }
+    for (salt, tag) in
+        [("", TAG_32), ("c", TAG_32), ("c2Fsd é", TAG_32), ("c2F-d_", TAG_32), (SALT, "A"), (SALT, "A==="), ("c2FsdB", TAG_32)]
+    {
+        refused(&format!("$pbkdf2-sha256$1${salt}${tag}"), Malformed);
+        refused(&format!("$scrypt$ln=4,r=8,p=1${salt}${tag}"), Malformed);
+    }
+    for tag in ["", "AAAA", "AAAAAAAAAAAAAAA", &"A".repeat(88)] {
+        refused(&format!("$pbkdf2-sha256$1${SALT}${tag}"), OutOfBounds);
+        refused(&format!("$scrypt$ln=4,r=8,p=1${SALT}${tag}"), OutOfBounds);
+    }
+    for stored in
+        ["$pbkdf2-sha256", "$pbkdf2-sha256$1", "$pbkdf2-sha256$1$c2FsdA", "$scrypt", "$scrypt$ln=4,r=8,p=1$c2FsdA", "$pbkdf2$1$a$b$c"]
+    {
+        refused(stored, Malformed);
+    }
+}
+
+#[test]
+fn scrypt_of_the_phc_format_has_a_logarithm_or_as_kratos_writes_it_the_number_itself() {
+    for costs in ["ln=1,r=1,p=1", "ln=17,r=8,p=1", "ln=18,r=8,p=2", "ln=16384,r=8,p=1", "ln=131072,r=8,p=1", "ln=64,r=8,p=1"] {
+        accepted(&crypt("scrypt", costs));
+    }
+    for costs in [
+        "ln=0,r=8,p=1",
+        "ln=19,r=8,p=1",
+        "ln=31,r=1,p=1",
+        "ln=33,r=8,p=1",
+        "ln=16383,r=8,p=1",
+        "ln=524288,r=8,p=1",
+        "ln=4,r=0,p=1",
+        "ln=4,r=8,p=65",
+    ] {
+        refused(&crypt("scrypt", costs), OutOfBounds);
+    }
+    for costs in ["", "ln=4", "ln=4,r=8", "r=8,ln=4,p=1", "ln=4,r=8,p=1,x=1", "ln=04,r=8,p=1", "N=16384,r=8,p=1", "ln=-4,r=8,p=1"] {
+        refused(&crypt("scrypt", costs), Malformed);
+    }
+}
+
+#[test]
+fn only_what_no_other_text_can_match_may_be_hashed_anew() {
+    let determines = |stored: &str, password: &str| KnownHash::parse(stored).ok().unwrap().determines(password);
+    let plain = [format!("$2b$12${BCRYPT}"), format!("bcrypt$$2y$12${BCRYPT}")];
+    for stored in &plain {
+        for (password, one) in [("", true), (&*"x".repeat(71), true), (&*"x".repeat(72), false), (&*"x".repeat(73), false), ("x\0x", false)]
+        {
+            assert_eq!(determines(stored, password), one, "{stored} {password:?}");
+        }
+        // Bytes are counted, not characters.
+        assert!(!determines(stored, &"é".repeat(36)) && determines(stored, &"é".repeat(35)));
+    }
+    let long = "x".repeat(1000);
+    for stored in [
+        argon2("m=64,t=2,p=1"),
+        format!("bcrypt_sha256$$2b$12${BCRYPT}"),
+        pbkdf2("1"),
+        scrypt("2", "1", "1"),
+        crypt("scrypt", "ln=4,r=8,p=1"),
+    ] {
+        assert!(determines(&stored, &long), "{stored}");
+    }
+    assert!(!determines(&pbkdf2("1"), "x\0"));
+    assert!(determines(&argon2("m=64,t=2,p=1"), "x\0"));
+}
+
+#[test]
+fn only_a_salt_that_ends_in_the_mark_says_that_the_password_was_hashed_in_normal_form() {
+    let salted = |salt: &[u8]| {
+        let hash = format!("$argon2id$v=19$m=64,t=2,p=1${}${}", STANDARD.encode(salt).trim_end_matches('='), TAG_32.trim_end_matches('='));
+        KnownHash::parse(&hash).ok().unwrap().is_of_normal_form()
+    };
+    assert!(salted(b"123456789012345678NFC"));
+    for salt in
+        [&b"1234567890123456"[..], b"12345678901234567890N", b"1234567890123NFC", b"1234567890123456789NFC", b"123456789012345678nfc"]
+    {
+        assert!(!salted(salt), "{salt:?}");
+    }
+    assert!(!KnownHash::parse(&pbkdf2("1")).ok().unwrap().is_of_normal_form());
+}
+
 #[test]
 fn scrypt_is_bounded_and_read_strictly() {
     for (cost, blocks, lanes) in
@@ -179,8 +294,10 @@ fn bcrypt_is_bounded_and_read_strictly() {
     }
     refused(&format!("$2b$12${BCRYPT}A"), Malformed);
     refused(&format!("$2b$12${}", &BCRYPT[1..]), Malformed);
-    // Spare bits of salt and tag.
-    refused(&format!("$2b$12${}", BCRYPT.replace("uu", "uv")), Malformed);
-    refused(&format!("$2b$12${}", BCRYPT.replace('e', "f")), Malformed);
+    refused(&format!("$2b$12${}", BCRYPT.replace("uu", "u=")), Malformed);
+    refused(&format!("$2b$12${}", BCRYPT.replace("uu", "é")), Malformed);
+    // Spare bits of salt and tag belong to no byte, so they make no other hash.
+    accepted(&format!("$2b$12${}", BCRYPT.replace("uu", "uv")));
+    accepted(&format!("$2b$12${}", BCRYPT.replace('e', "f")));
     refused("bcrypt$2b$12$", UnknownAlgorithm);
 }

@@ -5,27 +5,37 @@ use std::{fmt::Write as _, fs, path::PathBuf};
 use doorward::entropy::Entropy;
 use doorward_kit::{
     App,
-    proxy::{Failure, When},
     requests::{NEW_PASSWORD, PASSWORD, address_of, login, post, reset_request},
+    proxy::{Failure, When},
 };
 use serde_json::json;
 
 use crate::{done, line, refused};
 
 /// Django's hash of [`PASSWORD`], of few rounds.
-const DJANGO: &str = "pbkdf2_sha256$1000$NaCl$Qy2AVj/IsyyN6Z7SGlVi0PkScd8T2C2RkCsEZdRojsY=";
+pub const DJANGO: &str = "pbkdf2_sha256$1000$NaCl$Qy2AVj/IsyyN6Z7SGlVi0PkScd8T2C2RkCsEZdRojsY=";
 
-struct Temporary(PathBuf);
+/// A file that is gone with the test.
+pub struct Temporary(PathBuf);
 
 impl Temporary {
-    fn of(lines: &[String]) -> Self {
-        let name: [u8; 8] = Entropy::system().bytes();
-        let path = std::env::temp_dir().join(format!("doorward-import-{:x}.jsonl", u64::from_le_bytes(name)));
-        fs::write(&path, lines.join("\n")).unwrap();
-        Self(path)
+    pub fn of(lines: &[String]) -> Self {
+        Self::with(lines.join("\n"))
     }
 
-    fn path(&self) -> &str {
+    pub fn with(content: impl AsRef<[u8]>) -> Self {
+        let file = Self::none();
+        fs::write(&file.0, content).unwrap();
+        file
+    }
+
+    /// A name that no file has.
+    pub fn none() -> Self {
+        let name: [u8; 8] = Entropy::system().bytes();
+        Self(std::env::temp_dir().join(format!("doorward-import-{:x}", u64::from_le_bytes(name))))
+    }
+
+    pub fn path(&self) -> &str {
         self.0.to_str().unwrap()
     }
 }
@@ -36,7 +46,8 @@ impl Drop for Temporary {
     }
 }
 
-fn user(username: &str, email: &str, password: &str) -> String {
+/// A line of the file.
+pub fn user(username: &str, email: &str, password: &str) -> String {
     json!({ "username": username, "email": email, "password": password, "is_active": true, "date_joined": "2019-03-04 05:06:07.890+00:00" })
         .to_string()
 }
@@ -104,7 +115,7 @@ async fn imported_people_log_in_with_the_passwords_they_have_and_reset_them() {
 }
 
 #[tokio::test]
-async fn collisions_and_hostile_hashes_are_listed_by_line_and_leave_nothing() {
+async fn collisions_and_hostile_hashes_are_listed_by_reason_and_name_and_leave_nothing() {
     let app = App::start().await;
     app.sign_up("ann").await;
     app.sign_up("ben").await;
@@ -138,25 +149,41 @@ async fn collisions_and_hostile_hashes_are_listed_by_line_and_leave_nothing() {
     assert_eq!(app.everything_but_limits().await, before);
     let (written, told) = refused(&app, &["import", file.path(), "--at-once", "3"]).await;
     insta::assert_snapshot!(written, @r"
-    line 1: another account has this username, in whatever case
-    line 2: another account has this e-mail address, in whatever case
-    line 3: another account has this username, and one this e-mail address
-    line 4: line 1 has the same username, in whatever case
-    line 7: line 5 has the same username, in whatever case
-    line 8: line 5 has the same e-mail address, in whatever case
-    line 9: password: unknown algorithm
-    line 10: password: parameters out of bounds
-    line 11: password: parameters out of bounds
-    line 12: password: malformed hash
-    line 13: password: unknown algorithm
-    line 14: password: malformed hash
-    line 15: username: Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.
-    line 16: username: Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.
-    line 17: email: it is no e-mail address that mail can go to
-    line 18: username: it reads as an e-mail address that is not this account's own
-    line 19: date_joined: no instant such as 2026-01-31T12:00:00Z
-    line 20: no JSON object with username, email and password as texts (column 46)
-    line 21: no JSON object with username, email and password as texts (column 2)
+    1 refused: another account has this username, in whatever case
+      line 1: ANN, new@example.com
+    1 refused: another account has this e-mail address, in whatever case
+      line 2: new, BEN@example.com
+    1 refused: another account has this username, and one this e-mail address
+      line 3: Ben, ann@example.com
+    2 refused: an earlier line has the same username, in whatever case
+      line 4: ann, ann@example.com (line 1)
+      line 7: CARL, other@example.com (line 5)
+    1 refused: an earlier line has the same e-mail address, in whatever case
+      line 8: other, Carl@example.com (line 5)
+    2 refused: password: unknown algorithm
+      line 9: d1, d1@example.com
+      line 13: d5, d5@example.com
+    2 refused: password: parameters out of bounds
+      line 10: d2, d2@example.com
+      line 11: d3, d3@example.com
+    2 refused: password: malformed hash
+      line 12: d4, d4@example.com
+      line 14: d6, d6@example.com
+    1 refused: username: there is none; give every account one, such as its own e-mail address, as OPERATIONS.md shows
+      line 15: e1@example.com
+    1 refused: username: Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.
+      line 16: e 2, e2@example.com
+    1 refused: email: there is none; an account needs an address that mail reaches: fill one in, or leave the account out
+      line 17: e3
+    1 refused: username: it reads as an e-mail address that is not this account's own
+      line 18: e4@example.com, someone@example.com
+    1 refused: date_joined: no instant such as 2026-01-31T12:00:00Z
+      line 19: e5, e5@example.com
+    1 refused: it is no JSON
+      line 20 (column 46)
+    1 refused: it is no object in JSON
+      line 21
+    With --without-password, accounts whose hash cannot be verified are imported too; `reset` mails their owners an invitation.
     20 accounts: 1 imported, 0 already there, 19 refused.
     ");
     assert_eq!(dry, written.replace("1 imported", "1 would be imported"));
@@ -169,4 +196,68 @@ async fn collisions_and_hostile_hashes_are_listed_by_line_and_leave_nothing() {
     assert_eq!(app.send(post("/api/login/", &json!({ "username": "carl", "password": PASSWORD }))).await.status, 200);
     let missing = refused(&app, &["import", "/nowhere/at/all.jsonl"]).await.1;
     assert!(missing.starts_with("/nowhere/at/all.jsonl: "), "{missing}");
+}
+
+#[tokio::test]
+async fn a_hash_that_nobody_can_verify_is_left_behind_and_the_owner_invited() {
+    let app = App::start().await;
+    let lines = [
+        user("good", "good@example.com", DJANGO),
+        user("md5", "md5@example.com", "md5$salt$00000000000000000000000000000000"),
+        user("dear", "dear@example.com", "pbkdf2_sha256$1000000000$salt$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+        user("sso", "sso@example.com", "!kq3EyVZ7nMmZ9hXQb5w8RcT1sLf2uPjGd4oAaNvx"),
+        json!({ "username": "none", "email": "none@example.com" }).to_string(),
+        user("b a d", "bad@example.com", "md5$x"),
+    ];
+    let file = Temporary::of(&lines);
+    let (written, _) = refused(&app, &["import", "--dry-run", file.path()]).await;
+    let hint =
+        "With --without-password, accounts whose hash cannot be verified are imported too; `reset` mails their owners an invitation.\n";
+    assert!(written.contains(hint) && written.ends_with("6 accounts: 2 would be imported, 0 already there, 4 refused.\n"), "{written}");
+    let (written, _) = refused(&app, &["import", "--without-password", file.path()]).await;
+    assert!(written.ends_with("6 accounts: 5 imported (3 without a password), 0 already there, 1 refused.\n"), "{written}");
+    assert!(!written.contains(hint), "{written}");
+    for name in ["md5", "dear", "none", "sso"] {
+        assert_eq!(line(&done(&app, &["show", name]).await, "state"), "without a password");
+        assert_eq!(app.send(login(name, PASSWORD)).await.status, 401);
+        app.send(reset_request(&address_of(name))).await;
+    }
+    app.deliver().await;
+    assert_eq!(app.mailbox.all().len(), 0, "nobody but an operator starts with them");
+    app.advance(60);
+    for name in ["md5", "sso"] {
+        let written = done(&app, &["reset", name]).await;
+        assert!(written.ends_with(" had no password; a link to choose one is on its way.\n"), "{written}");
+        assert_eq!(app.send(login(name, PASSWORD)).await.status, 401);
+        app.advance(1);
+        app.deliver().await;
+        let link = app.newest_reset_link(&address_of(name)).unwrap();
+        assert_eq!(app.confirm_reset(&link, NEW_PASSWORD).await.status, 200, "{name}");
+        app.login(name, NEW_PASSWORD).await;
+    }
+    // An account without the attribute is one without a password as well; one that is switched off gets no mail.
+    app.operator.remove("none", "password").await;
+    done(&app, &["reset", "none"]).await;
+    // Again, before the mail was even sent: the usual link now.
+    assert!(done(&app, &["reset", "none"]).await.contains("A reset link for "));
+    done(&app, &["deactivate", "dear"]).await;
+    assert_eq!(refused(&app, &["reset", "dear"]).await.1, "no link is mailed to an account that is switched off");
+    assert!(app.operator.account("dear").await["password"].as_s().unwrap().starts_with('!'));
+}
+
+#[tokio::test]
+async fn an_invitation_brings_no_older_link_back() {
+    let app = App::start().await;
+    app.sign_up("ann").await;
+    app.advance(1);
+    let old = app.reset_link(&address_of("ann")).await;
+    app.operator.set_password_hash("ann", "!unusable").await;
+    assert_eq!(app.confirm_reset(&old, NEW_PASSWORD).await.status, 404);
+    done(&app, &["reset", "ann"]).await;
+    assert_eq!(app.confirm_reset(&old, NEW_PASSWORD).await.status, 404);
+    app.advance(1);
+    app.deliver().await;
+    let new = app.newest_reset_link(&address_of("ann")).unwrap();
+    assert_eq!(app.confirm_reset(&old, NEW_PASSWORD).await.status, 404);
+    assert_eq!(app.confirm_reset(&new, NEW_PASSWORD).await.status, 200);
 }

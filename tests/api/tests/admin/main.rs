@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 mod accounts;
+mod forms;
 mod import;
 mod mail;
 

@@ -1,6 +1,6 @@
 //! Bodies: sizes, media types, JSON, forms.
 
-use doorward_kit::{App, post, request};
+use doorward_kit::{App, request, requests::post};
 use serde_json::{Value, json};
 
 use crate::{CHANGE, CONFIRM, LOGIN, OTHER, PASSWORD, REGISTER, RESET, VALIDATE, generous, good, link, reading};

@@ -93,3 +93,19 @@ async fn a_refused_password_sets_nothing() {
     app.deliver().await;
     assert!(app.mailbox.to("ann@example.com").is_empty());
 }
+
+/// Comparing takes time for every word, and it comes before the client is counted.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_is_compared_with_every_word_of_a_name_but_with_no_name_as_long_as_a_body() {
+    let app = generous().await;
+    let word = "lighthousekeeper7";
+    let register = async |others: usize| {
+        let username = format!("{} {word}", "x ".repeat(others));
+        app.post(REGISTER, &json!({ "username": username, "email": "ann@example.com", "password": word }), "").await.json()
+    };
+    for others in [1, 500] {
+        assert_eq!(register(others).await["password"], json!(["The password is too similar to the username."]));
+    }
+    let long = register(100_000).await;
+    assert!(long["password"].is_null() && long["username"].is_array(), "{long}");
+}

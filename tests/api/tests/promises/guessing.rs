@@ -2,7 +2,7 @@
 
 use doorward_kit::{
     App, Response,
-    requests::{NEW_PASSWORD, PASSWORD, Request, address_of, login, register},
+    requests::{NEW_PASSWORD, PASSWORD, Request, address_of, login, register, request},
 };
 use serde_json::json;
 
@@ -153,6 +153,26 @@ async fn forwarded_addresses_are_believed_as_far_as_configured_and_no_further() 
     let one = "203.0.113.1, 198.51.100.9";
     assert_eq!(statuses("1", [one, "6.6.6.6, 203.0.113.1, 198.51.100.9", one]).await, [401, 401, 429]);
     assert_eq!(statuses("1", [one, one, "203.0.113.2, 198.51.100.9"]).await, [401, 401, 401]);
+}
+
+#[tokio::test]
+async fn a_request_that_came_past_the_proxy_is_refused_before_it_counts() {
+    const SECRET: &str = "0123456789abcdef0123456789abcdef";
+    let settings = [("LOGIN_CLIENT_LIMIT", "1/5m"), ("TRUSTED_PROXY_HOPS", "1"), ("PROXY_SECRET", SECRET)];
+    let app = App::configured(&settings).await;
+    let forwarded = "203.0.113.1, 198.51.100.9";
+    for path in doorward_functions::paths() {
+        for method in ["GET", "HEAD", "POST", "PUT", "OPTIONS"] {
+            for headers in [&[][..], &[""], &[&SECRET[1..]], &["0123456789abcdef0123456789abcdeF"]] {
+                let past = headers.iter().fold(request(method, path), |past, sent| past.header("X-Doorward-Proxy-Secret", sent));
+                let refused = app.send(past.header("X-Forwarded-For", forwarded)).await;
+                assert_eq!(refused.status, 403, "{method} {path}");
+                assert!(method == "HEAD" || refused.json() == json!({ "detail": "Request was refused." }), "{method} {path}: {}", refused.body);
+            }
+        }
+    }
+    let knock = || login("nobody", "Wrong-Horse-42").header("X-Forwarded-For", forwarded).header("X-Doorward-Proxy-Secret", SECRET);
+    assert_eq!([app.send(knock()).await.status, app.send(knock()).await.status], [401, 429]);
 }
 
 #[tokio::test]

@@ -1,0 +1,187 @@
+//! What an import came to, in words: never a hash.
+
+use std::{borrow::Cow, path::Path};
+
+use doorward::fault::Fault;
+
+use super::{
+    Fate,
+    candidate::{Candidate, Reader},
+};
+use crate::{Failure, Terminal};
+
+/// Most names that are listed for one reason: a screen or two, and memory that does not grow with the file.
+const MOST_NAMES: usize = 1000;
+
+/// Longest name that is shown, characters.
+const LONGEST_NAME: usize = 254;
+
+/// Why an entry is refused: in words that all entries of the kind share, and what is this one's own.
+#[derive(Debug)]
+pub(super) struct Reason {
+    text: Cow<'static, str>,
+    about: Option<String>,
+    mended_without_password: bool,
+}
+
+impl Reason {
+    pub(super) fn new(text: impl Into<Cow<'static, str>>) -> Self {
+        Self { text: text.into(), about: None, mended_without_password: false }
+    }
+
+    /// The same, with what only this entry has.
+    pub(super) fn about(self, about: String) -> Self {
+        Self { about: Some(about), ..self }
+    }
+
+    /// The same, of an account that could be imported without its password.
+    pub(super) fn mended_without_password(self) -> Self {
+        Self { mended_without_password: true, ..self }
+    }
+}
+
+/// Those that were refused for one reason.
+struct Group {
+    text: Cow<'static, str>,
+    count: usize,
+    listed: Vec<String>,
+}
+
+/// What has happened so far.
+pub(super) struct Report {
+    entry_word: &'static str,
+    dry_run: bool,
+    imported: usize,
+    lost_their_password: usize,
+    already_there: usize,
+    refused: usize,
+    groups: Vec<Group>,
+    could_go_without: bool,
+    left: usize,
+    /// The first fault; what came after it was not tried.
+    fault: Option<Fault>,
+}
+
+impl Report {
+    pub(super) fn new(entry_word: &'static str, dry_run: bool) -> Self {
+        let (imported, lost_their_password, already_there, refused, left) = (0, 0, 0, 0, 0);
+        let groups = Vec::new();
+        let fault = None;
+        Self { entry_word, dry_run, imported, lost_their_password, already_there, refused, groups, could_go_without: false, left, fault }
+    }
+
+    /// Counts what became of an account; the reason where it was refused.
+    pub(super) fn note(&mut self, candidate: &Candidate, fate: Fate) -> Option<Reason> {
+        match fate {
+            Fate::Imported => {
+                self.imported += 1;
+                self.lost_their_password += usize::from(candidate.lost_its_password);
+                None
+            }
+            Fate::AlreadyThere => {
+                self.already_there += 1;
+                None
+            }
+            Fate::Taken(taken) => Some(taken.into()),
+        }
+    }
+
+    /// The store failed at an account, which may or may not be there now.
+    pub(super) fn stopped(&mut self, fault: Fault) -> Option<Reason> {
+        self.fault.get_or_insert(fault);
+        self.left()
+    }
+
+    /// An account was not tried.
+    pub(super) fn left(&mut self) -> Option<Reason> {
+        self.left += 1;
+        None
+    }
+
+    /// Lists an entry with its reason.
+    pub(super) fn refuse(&mut self, number: usize, name: &str, reason: Reason) {
+        self.refused += 1;
+        self.could_go_without |= reason.mended_without_password;
+        let index = self.groups.iter().position(|group| group.text == reason.text).unwrap_or_else(|| {
+            self.groups.push(Group { text: reason.text, count: 0, listed: Vec::new() });
+            self.groups.len() - 1
+        });
+        let group = &mut self.groups[index];
+        group.count += 1;
+        if group.listed.len() < MOST_NAMES {
+            let name = if name.is_empty() { String::new() } else { format!(": {name}") };
+            let about = reason.about.map_or_else(String::new, |about| format!(" ({about})"));
+            group.listed.push(format!("{} {number}{name}{about}", self.entry_word));
+        }
+    }
+
+    /// Says it all, and whether there is anything left to do.
+    pub(super) fn tell(
+        self,
+        reader: &Reader,
+        kept: Option<&Path>,
+        broken: Option<Failure>,
+        terminal: &mut Terminal<'_>,
+    ) -> Result<(), Failure> {
+        for group in &self.groups {
+            writeln!(terminal.out, "{} refused: {}", group.count, group.text)?;
+            for listed in &group.listed {
+                writeln!(terminal.out, "  {listed}")?;
+            }
+            if group.count > group.listed.len() {
+                writeln!(terminal.out, "  and {} more; --refused FILE writes all of them to a file", group.count - group.listed.len())?;
+            }
+        }
+        if self.could_go_without {
+            writeln!(
+                terminal.out,
+                "With --without-password, accounts whose hash cannot be verified are imported too; `reset` mails their owners an invitation."
+            )?;
+        }
+        Self::tell_dropped(reader, terminal)?;
+        let (imported, there, refused) = (self.imported, self.already_there, self.refused);
+        let verb = if self.dry_run { "would be imported" } else { "imported" };
+        let without = match self.lost_their_password {
+            0 => String::new(),
+            count => format!(" ({count} without a password)"),
+        };
+        let total = imported + there + refused + self.left;
+        writeln!(terminal.out, "{total} accounts: {imported} {verb}{without}, {there} already there, {refused} refused.")?;
+        if let Some(failure) = broken {
+            return Err(failure);
+        }
+        if let Some(fault) = self.fault {
+            return Err(Failure::Refused(format!("{fault}; {} accounts were left. Run it again to go on", self.left)));
+        }
+        if refused == 0 {
+            return Ok(());
+        }
+        let entries = if self.entry_word == "entry" { "entries" } else { "lines" };
+        let kept = kept.map_or_else(String::new, |path| format!("; {} has them as they were", path.display()));
+        Err(Failure::Refused(format!("{refused} {entries} were refused{kept}")))
+    }
+
+    fn tell_dropped(reader: &Reader, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+        if !reader.others.is_empty() {
+            let others: Vec<String> = reader.others.iter().map(|(model, count)| format!("{} ({count})", shown(model))).collect();
+            writeln!(terminal.out, "Skipped, as they are no users: {}.", others.join(", "))?;
+        }
+        if !reader.dropped.is_empty() {
+            let dropped: Vec<String> = reader.dropped.iter().map(|name| shown(name)).collect();
+            writeln!(terminal.out, "Left behind, as accounts have no place for them: {}.", dropped.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+/// A name as a terminal may show it. What may be a hash, because columns were mixed up, is not shown.
+pub(super) fn shown(name: &str) -> String {
+    if name.contains('$') || name.chars().count() > LONGEST_NAME {
+        return "(not shown)".to_owned();
+    }
+    // Control characters and those that turn the direction of text could make a terminal show something else.
+    let is_hidden = |char: char| {
+        char.is_control() || matches!(char, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    name.chars().flat_map(|char| if is_hidden(char) { char.escape_unicode().collect::<Vec<_>>() } else { vec![char] }).collect()
+}
