@@ -241,7 +241,7 @@ async fn a_rehash_loses_to_a_change_that_was_quicker() {
     let app = App::start().await;
     let session = app.sign_up("ann").await.login().await;
     app.operator.set_password_hash("ann", IMPORTED).await;
-    // A login reads the account, and is slow; meanwhile the password is changed.
+    // A slow login has read the account; meanwhile the password is changed.
     let read = app.store.account_by_login_name("ann").await.expect("the store answers").expect("an account");
     assert_eq!(app.change_password(&session, PASSWORD, NEW_PASSWORD).await.status, 200);
     let changed = stored(&app).await;
