@@ -31,13 +31,13 @@ NEVER_WORKED = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE
 
 def deploy(stack: str) -> None:
     region, kept = answers.read(stack)
-    wished = wishes(os.environ.get("PARAMS", ""))
+    wanted = requested(os.environ.get("PARAMS", ""))
     template = Template.read()
     place = Place.found(region)
     if region and region != place.region:
         raise Failure(f"{stack} is in {region} by {answers.shown()}, and the Region is {place.region}: set AWS_REGION, or give it another STACK.")
     running = _running(place, stack)
-    given, notes = decide(template, wished, kept, running and parameters(running), _defaults(place, stack) if running else {})
+    given, notes = decide(template, wanted, kept, running and parameters(running), _defaults(place, stack) if running else {})
     zips = os.environ.get("LAMBDA_DIR", "")
     _check(place, template, given, zips)
     for line in notes:
@@ -47,7 +47,7 @@ def deploy(stack: str) -> None:
     before = running and running.get("LastUpdatedTime", running["CreationTime"])
     began = datetime.now(timezone.utc)
     # A secret that is not given is in no file; CloudFormation keeps the one that it has.
-    kept_by_aws = template.secrets() - wished.keys()
+    kept_by_aws = template.secrets() - wanted.keys()
     _sam_deploy(place, stack, file, {name: value for name, value in (template.defaults() | given).items() if name not in kept_by_aws})
     now = place.stack(stack)
     if not now or now["StackStatus"] == "REVIEW_IN_PROGRESS" or _declined(place, stack, began):
@@ -63,7 +63,7 @@ def deploy(stack: str) -> None:
     say(f"\n{done}: {stack} in {place}.\n\nURL         {found['ApiUrl']}\nauthorizer  {found['AuthorizerArn']}\nnext        {prefix}make doctor STACK={stack}")
 
 
-def wishes(text: str) -> dict[str, str]:
+def requested(text: str) -> dict[str, str]:
     """The parameters in PARAMS: `Name=value Other='two words'`. `now` means this second."""
     given = pairs(text)
     if wrong := [pair for pair in given if "=" not in pair]:
@@ -73,25 +73,25 @@ def wishes(text: str) -> dict[str, str]:
 
 
 def decide(
-    template: Template, wished: dict[str, str], kept: dict[str, str], running: dict[str, str] | None, deployed: dict[str, str],
+    template: Template, wanted: dict[str, str], kept: dict[str, str], running: dict[str, str] | None, deployed: dict[str, str],
 ) -> tuple[dict[str, str], list[str]]:
     """The parameters that differ from the template's defaults, and messages about them.
 
     Given parameters come first, then saved ones. The stack may have been changed meanwhile by `make set`: values that differ from the defaults with
     which it was deployed, `deployed`, stay, because a deployment must not undo an emergency switch.
     """
-    for name in wished:
+    for name in wanted:
         if name not in template.parameters:
             raise Failure(f"PARAMS: the template has no parameter {name}{nearest(name, template.parameters) or '; docs/configuration.md lists them.'}")
     notes = [f"{name} is no parameter any more and is left out." for name in kept if name not in template.parameters]
     kept = {name: value for name, value in kept.items() if name in template.parameters}
     now = {name: value for name, value in (running or {}).items() if name in template.parameters and name not in template.secrets()}
-    if differ := [name for name, value in kept.items() if name not in wished and name in now and now[name] != value]:
+    if differ := [name for name, value in kept.items() if name not in wanted and name in now and now[name] != value]:
         name = differ[0]
         raise Failure(f"{answers.shown()} says {name}={kept[name]}, and the stack has {now[name] or 'it empty'}: say which, as in PARAMS=\"{name}={now[name]}\".")
     by_hand = {name: value for name, value in now.items() if value != deployed.get(name)}
-    notes += [f"{name} stays {value or 'empty'}, as the stack has it." for name, value in by_hand.items() if name not in kept and name not in wished and running]
-    given = by_hand | kept | wished
+    notes += [f"{name} stays {value or 'empty'}, as the stack has it." for name, value in by_hand.items() if name not in kept and name not in wanted and running]
+    given = by_hand | kept | wanted
     return {name: value for name, value in given.items() if value != template.defaults().get(name)}, notes
 
 

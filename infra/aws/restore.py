@@ -36,7 +36,7 @@ def restore(stack: str) -> None:
     work = Restore(place, stack, outputs(running)["AccountsTable"], place.client("dynamodb"))
     say(PLAN.format(table=work.table, place=place))
     at = work.instant(os.environ.get("AT", ""))
-    work.pull_levers(parameters(running), at)
+    work.set_switches(parameters(running), at)
     backup = work.backup_of(work.copy_of(at))
     if work.is_live(backup):
         work.delete_live(backup["BackupArn"])
@@ -83,7 +83,7 @@ class Restore:
             raise Failure(f"{self.table} can go back to {shown(first)} at the earliest and {shown(last)} at the latest.")
         return at
 
-    def pull_levers(self, given: dict[str, str], at: datetime) -> None:
+    def set_switches(self, given: dict[str, str], at: datetime) -> None:
         wanted = []
         ended = given["SessionsNotBefore"]
         if not ended or datetime.fromisoformat(ended.replace("Z", "+00:00")) < at:
@@ -96,7 +96,7 @@ class Restore:
         environment = {**os.environ, "AWS_REGION": self.place.region, "AWS_DEFAULT_REGION": self.place.region}
         command = ["make", "--no-print-directory", "set", f"STACK={self.stack}", f"PARAMS={' '.join(wanted)}"]
         if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode != 0:
-            raise Failure("the levers were not pulled, so nothing was restored.")
+            raise Failure("the emergency switches were not set, so nothing was restored.")
 
     def copy_of(self, at: datetime) -> str:
         """Waits until the copy is ACTIVE."""

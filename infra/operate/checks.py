@@ -48,7 +48,7 @@ def parameters(env: Environment) -> Iterator[Finding]:
     if given["SessionsNotBefore"] and datetime.fromisoformat(given["SessionsNotBefore"].replace("Z", "+00:00")) > datetime.now(timezone.utc):
         yield Finding("SessionsNotBefore lies in the future: nobody who logs in stays logged in; set it to now or empty.")
     if given["Registration"] == "closed":
-        yield note("Registration is closed: an emergency lever; deploy with Registration=open to take new accounts.")
+        yield note("Registration is closed: an emergency switch; deploy with Registration=open to take new accounts.")
     for origin in filter(None, re.split(r"\s*,\s*", given["AllowedOrigins"])):
         if origin.lower().startswith("http://") and not env.is_local:
             yield Finding(f"AllowedOrigins has {origin}, which is not https: whoever sits in between can ask in its visitors' names.")
@@ -197,7 +197,7 @@ def mail(env: Environment) -> Iterator[Finding]:
     failed, waiting, is_whole = _outbox(env)
     if failed:
         outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(failed.items()))
-        yield Finding(f"Mail failed for good ({outcomes}): OPERATIONS.md says how to look at it and re-drive it.")
+        yield Finding(f"Mail failed for good ({outcomes}): OPERATIONS.md says how to look at it and retry it.")
     if waiting:
         yield Finding(f"{waiting} mails wait for more than five minutes: look into the mailer's log and its event source mapping.")
     if not is_whole:

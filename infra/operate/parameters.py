@@ -24,7 +24,7 @@ def set_parameters(env: Environment) -> int:
     print(env.place)
     for name, value in given.items():
         print(f"{name}: {env.parameters[name] or '(empty)'} → {value or '(empty)'}")
-    # The parser may have to be built first. A lever that CloudFormation judges, or that no function reads, does not wait for it.
+    # The parser may have to be built first. An emergency switch that CloudFormation checks, or that no function reads, does not wait for that.
     if _is_judged_by_functions(env, given) and (wrong := check.complaints(_programs(env), env.parameters, env.parameters | given)):
         raise Failure(f"{'; '.join(wrong)}. Nothing was changed.")
     if not _update(env, given):

@@ -148,7 +148,7 @@ class Life(unittest.TestCase):
         self.assertEqual(post("/api/login/", username=late, password=PASSWORD)[0], 401, "made after the copy")
         self.assertEqual([table for table in client("dynamodb").list_tables()["TableNames"] if table.endswith("-restored")], [])
         update(SessionsNotBefore="")
-        self.assertTrue(is_signed_in(session), "this is the danger that the lever is for")
+        self.assertTrue(is_signed_in(session), "this is the danger that the switch is for")
 
     def test_a_restore_that_was_interrupted_after_the_deletion_goes_on_without_asking(self) -> None:
         self.addCleanup(update, SessionsNotBefore="", Registration="open")
