@@ -34,7 +34,7 @@ def main(directory: str) -> None:
     compiler.chmod(0o755)
     source = place / "program.cpp"
     source.write_text(PROGRAM)
-    # What it links, it says.
+    # It prints what it links.
     linked = subprocess.run([compiler, source, "-o", place / "program", "--verbose-link"], capture_output=True, text=True, check=False)
     if linked.returncode != 0:
         sys.exit(f"compiler: zig compiles no C++: {linked.stderr}")

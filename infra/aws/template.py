@@ -44,7 +44,7 @@ class Template:
         return {name for name, about in self.parameters.items() if about.get("NoEcho")}
 
     def complaints(self, given: dict[str, str]) -> list[str]:
-        """What CloudFormation would refuse, in its order."""
+        """The problems for which CloudFormation would refuse the parameters, in its order."""
         found = []
         for name, value in given.items():
             about = self.parameters[name]

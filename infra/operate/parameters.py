@@ -14,7 +14,7 @@ from stack import Environment, reason, remember, remembered, start_complaints, s
 from typed import Failure, nearest, pairs
 
 
-# What `now` stands for, to the second and for this run.
+# The value of `now` in this run, to the second.
 _NOW = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

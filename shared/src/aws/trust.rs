@@ -24,7 +24,7 @@ pub(super) fn https_client() -> SharedHttpClient {
 /// learns that it is gone only from a call that fails. The mails of a batch, one after the other, still share one.
 const IDLE: Duration = Duration::from_secs(5);
 
-/// The same, for a service whose calls are not tried again.
+/// Like `sdk_config`, for a service whose calls are not retried.
 pub(crate) fn for_calls_tried_once() -> SharedHttpClient {
     https(Builder::new().pool_idle_timeout(IDLE))
 }

@@ -103,7 +103,7 @@ async fn the_length_of_a_password_is_that_of_the_text_that_is_hashed() {
         ("\u{1112}\u{1161}\u{11ab}".repeat(7), Some("This password is too short. It must contain at least 8 characters.")),
         ("a\u{308}o\u{308}".repeat(64), None),
         ("a\u{308}o\u{308}".repeat(64) + "x", Some("Ensure this field has no more than 128 characters.")),
-        // Nobody sorts that much: it is as long as it was typed.
+        // So many marks are not reordered, so the length is that of the typed text.
         ("a\u{308}\u{323}".repeat(20_000), Some("Ensure this field has no more than 128 characters.")),
     ] {
         number += 1;
