@@ -1,4 +1,4 @@
-//! One account: what it is, and what an operator does to it.
+//! Commands for one account.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use doorward::{
 use crate::{Admin, Failure, Terminal};
 
 impl Admin {
-    /// Says what there is to know of an account; never a hash or a digest.
+    /// Prints everything about an account except hashes and digests.
     pub(crate) async fn show(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         let now = self.clock.now();
         let sessions = self.store.sessions_of(account, now).await?;
@@ -46,7 +46,7 @@ impl Admin {
         Ok(())
     }
 
-    /// Makes an account whose password nobody knows, and leaves the mail that lets its owner choose one, in one transaction.
+    /// Creates an account with a password that nobody knows, and the request for a mail that lets its owner choose one, in one transaction.
     pub(crate) async fn create(&self, username: &str, email: &str, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         let (username, email) = parse_names(username, email).map_err(Failure::Refused)?;
         let now = self.clock.now();
@@ -102,7 +102,7 @@ impl Admin {
         Ok(writeln!(terminal.out, "A reset link for {} is on its way, unless one was sent minutes ago.", account.id)?)
     }
 
-    /// The mail with which a new account begins, for one that has no password yet.
+    /// The request for the mail that invites an owner to choose a first password.
     async fn invite(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         match self.store.invite_again(account.id, &self.hasher.unknowable(), &reset_request(account, self.clock.now())).await? {
             Invited::Now => Ok(writeln!(terminal.out, "{} had no password; a link to choose one is on its way.", account.id)?),
@@ -124,13 +124,13 @@ fn state(account: &Account) -> &'static str {
 fn reset_request(account: &Account, now: Timestamp) -> ResetRequest {
     ResetRequest {
         email: account.email.clone(),
-        // Only what was asked after the password was set makes a link.
+        // Only a request that is newer than the password leads to a link.
         requested_at: now.max(after(account.password_changed_at, Duration::from_millis(1))),
         caller: Caller::default().in_language(account.language()),
     }
 }
 
-/// A username and an address that an account can have together; or what is wrong with them, in words that repeat neither.
+/// Parses a username and an address of one account. The error repeats neither of them.
 pub(crate) fn parse_names(username: &str, email: &str) -> Result<(Username, EmailAddress), String> {
     let username = Username::parse(username)
         .map_err(|rules| rules.iter().map(|rule| format!("username: {}", rule.message())).collect::<Vec<_>>().join(" "))?;
@@ -142,7 +142,7 @@ pub(crate) fn parse_names(username: &str, email: &str) -> Result<(Username, Emai
     Ok((username, email))
 }
 
-/// Which names are taken, in words.
+/// Tells which names are taken.
 pub(crate) fn taken_names(taken: Option<Taken>) -> &'static str {
     match taken {
         Some(Taken::Both) => "another account has this username, and one this e-mail address",

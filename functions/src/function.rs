@@ -34,7 +34,7 @@ pub trait Endpoint: Function {
     const METHODS: &'static [Method] = &[Method::POST];
     /// Whether it requires a session. Such an endpoint implements [`Endpoint::authenticate`].
     const PROTECTED: bool = false;
-    /// What its routes show in a browser.
+    /// The page of its routes in a browser.
     const PAGE: PageRole = PageRole::None;
 
     /// Answers or refuses a request with one of the methods.
@@ -62,7 +62,7 @@ pub trait Handler: Function {
     fn handle(&self, event: Self::Event, time: Duration) -> impl Future<Output = Result<Self::Answer, Error>> + Send;
 }
 
-/// What the routes of an endpoint show in a browser.
+/// The page of an endpoint's routes in a browser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PageRole {
     /// Nothing; they only answer JSON.

@@ -1,4 +1,4 @@
-//! POST `/api/register/`: makes an account.
+//! POST `/api/register/`: creates an account.
 
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ struct RegisterAnswer<'a> {
     email: &'a str,
 }
 
-/// Whether strangers may make accounts: an emergency switch.
+/// Whether anybody may create an account. This is an emergency switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Registration {
     Open,

@@ -32,7 +32,7 @@ VARIABLES = set(re.search(r"^typed := (.*)$", MAKEFILE, re.MULTILINE)[1].split()
 
 # Names that stand for the reader's own.
 STANDS_FOR = {"STACK=name": "STACK=doorward"}
-# What is not run as it stands: why, and what is run instead, if anything.
+# Commands that are not run as they are: the reason, and what is run instead, if anything.
 INSTEAD: list[tuple[str, str, str]] = [
     (r"make (test|test-long|check|lint|unit|stack-test|browser|schemathesis|openapi|fuzz|permissions|coverage)\b", "this test is part of it, or it runs beside this one", ""),
     (r"make (bench|preview|size|build)\b", "it builds releases or draws hundreds of pictures, for many minutes", ""),

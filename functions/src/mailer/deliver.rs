@@ -38,32 +38,32 @@ enum Outcome {
 }
 
 /// Why an entry is not finished.
-enum Trouble {
+enum DeliveryError {
     /// The store failed.
     Store(Fault),
     /// The mail service cannot take it now.
     NotNow(String),
 }
 
-impl From<Fault> for Trouble {
+impl From<Fault> for DeliveryError {
     fn from(fault: Fault) -> Self {
         Self::Store(fault)
     }
 }
 
 impl Mailer {
-    pub(crate) async fn deliver_entry(&self, key: &EntryKey) -> Result<(), ComeAgain> {
+    pub(crate) async fn deliver_entry(&self, key: &EntryKey) -> Result<(), RetryLater> {
         let now = self.clock.now();
         let entry = match self.store.lease(key, LEASE, now).await {
             Ok(Lease::Ours(entry)) => entry,
             Ok(Lease::Done) => return Ok(()),
-            Ok(Lease::Theirs) => return Err(ComeAgain),
+            Ok(Lease::Theirs) => return Err(RetryLater),
             Err(fault @ Fault::Unreadable { .. }) => {
                 // Retrying cannot help: the item itself is malformed.
                 tracing::error!(%fault, outcome = "unreadable", "mail failed");
                 return self.give_up(key, "unreadable", now).await;
             }
-            Err(fault) => return Err(come_again(fault)),
+            Err(fault) => return Err(retry_later(fault)),
         };
         let worked = match &entry.payload {
             _ if entry.requested_at < oldest_worth_sending(now) => Ok(Outcome::Failed("too late".to_owned())),
@@ -81,31 +81,31 @@ impl Mailer {
                 tracing::error!(outcome = "failed", reason, attempts = entry.attempts, "mail failed");
                 self.give_up(key, &reason, now).await
             }
-            Err(Trouble::NotNow(reason)) => {
+            Err(DeliveryError::NotNow(reason)) => {
                 tracing::warn!(reason, attempts = entry.attempts, "mail not sent yet");
-                self.store.hand_back(key, &reason, now).await.map_err(come_again)?;
-                Err(ComeAgain)
+                self.store.hand_back(key, &reason, now).await.map_err(retry_later)?;
+                Err(RetryLater)
             }
-            Err(Trouble::Store(fault @ (Fault::Unreadable { .. } | Fault::Internal(_)))) => {
+            Err(DeliveryError::Store(fault @ (Fault::Unreadable { .. } | Fault::Internal(_)))) => {
                 // Retrying cannot help: the item itself is malformed.
                 tracing::error!(%fault, outcome = "unreadable", attempts = entry.attempts, "mail failed");
                 self.give_up(key, "unreadable", now).await
             }
-            Err(Trouble::Store(fault)) => {
+            Err(DeliveryError::Store(fault)) => {
                 let back = self.store.hand_back(key, "store", now).await;
-                back.map_err(come_again)?;
-                Err(come_again(fault))
+                back.map_err(retry_later)?;
+                Err(retry_later(fault))
             }
         }
     }
 
-    async fn give_up(&self, key: &EntryKey, reason: &str, now: Timestamp) -> Result<(), ComeAgain> {
-        self.store.give_up(key, reason, now).await.map_err(come_again)?;
+    async fn give_up(&self, key: &EntryKey, reason: &str, now: Timestamp) -> Result<(), RetryLater> {
+        self.store.give_up(key, reason, now).await.map_err(retry_later)?;
         Metric::MAILS_FAILED.count();
         Ok(())
     }
 
-    async fn send_reset(&self, request: &ResetRequest, now: Timestamp) -> Result<Outcome, Trouble> {
+    async fn send_reset(&self, request: &ResetRequest, now: Timestamp) -> Result<Outcome, DeliveryError> {
         let Some(account) = self.store.account_by_email(&request.email).await? else { return Ok(Outcome::Done("no account")) };
         if account.usable_password().is_none() {
             return Ok(Outcome::Done("no password to reset"));
@@ -185,7 +185,7 @@ impl Mailer {
         self.send(&notice.email, mail.render().ok()).await
     }
 
-    async fn send(&self, to: &EmailAddress, mail: Option<Rendered>) -> Result<Outcome, Trouble> {
+    async fn send(&self, to: &EmailAddress, mail: Option<Rendered>) -> Result<Outcome, DeliveryError> {
         let Some(mail) = mail else { return Ok(Outcome::Failed("template".to_owned())) };
         match self.sender.send(&self.product, to, &mail).await {
             Ok(()) => {
@@ -193,13 +193,13 @@ impl Mailer {
                 Ok(Outcome::Done("sent"))
             }
             Err(SendError::Refused(code)) => Ok(Outcome::Failed(code)),
-            Err(SendError::NotNow(code)) => Err(Trouble::NotNow(code)),
+            Err(SendError::NotNow(code)) => Err(DeliveryError::NotNow(code)),
         }
     }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "a map_err function")]
-fn come_again(fault: Fault) -> ComeAgain {
+fn retry_later(fault: Fault) -> RetryLater {
     tracing::error!(%fault, "store failed");
-    ComeAgain
+    RetryLater
 }

@@ -167,13 +167,13 @@ mod tests {
         parts.into_iter().map(|part| (part.name, text(part.content))).collect()
     }
 
-    /// What is read of one part with this header and value.
+    /// Reads one part with this header and value.
     fn one(header: &str, value: &[u8]) -> Option<(String, Option<String>)> {
         let body = [format!("--XX\r\n{header}\r\n\r\n").as_bytes(), value, b"\r\n--XX--\r\n"].concat();
         read(TYPE, &body).pop()
     }
 
-    /// What is read of the value of a part, with this header beside its name.
+    /// Reads the value of a part with a name and this further header.
     fn value(header: &str, bytes: &[u8]) -> String {
         one(&format!("Content-Disposition: form-data; name=\"a\"{header}"), bytes).unwrap().1.unwrap()
     }

@@ -46,7 +46,7 @@ pub enum Page<'a> {
     },
     /// The account is secured.
     Disavowed,
-    /// That link does not work.
+    /// The link does not work.
     DeadDisavowal,
     /// Too many attempts.
     Throttled {

@@ -11,7 +11,7 @@ const CONFIRM: &str = "/api/password_reset/confirm/";
 const DISAVOW: &str = "/api/password_reset/disavow/";
 const PASSWORD: &str = "seven quiet lighthouses";
 
-/// What Java's HttpURLConnection accepts unless it is told otherwise.
+/// The default `Accept` header of Java's HttpURLConnection.
 const JAVA: &str = "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2";
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,9 +16,8 @@ struct Parameter {
 
 /// The parameters of the template. It is read line by line, which its plain layout allows: a name at two spaces, its properties at four.
 fn declared(template: &str) -> BTreeMap<String, Parameter> {
-    let section =
-        template.split("\nParameters:\n").nth(1).and_then(|rest| rest.split("\n\n# What").next()).expect("a section of parameters");
-    let section = section.split("\nRules:").next().unwrap_or(section);
+    let section = template.split("\nParameters:\n").nth(1).expect("a section of parameters");
+    let section = section.split("\nRules:\n").next().unwrap_or(section);
     let mut parameters = BTreeMap::new();
     let mut name = String::new();
     for line in section.lines().filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#')) {

@@ -14,7 +14,15 @@ const MADE_UP: [&str; 1] = ["x.md"];
 const TEXTS: [&str; 14] = ["rs", "md", "py", "js", "toml", "yaml", "yml", "j2", "css", "html", "sh", "json", "Makefile", "run"];
 
 /// Words and phrases of this project's own making, and the standard term for each.
-const PRIVATE_WORDS: [(&str, &str); 2] = [("recorded stack", "DRF API"), ("the house", "the code")];
+const PRIVATE_WORDS: [(&str, &str); 7] = [
+    ("recorded stack", "DRF API"),
+    ("the house", "the code"),
+    ("lever", "emergency switch"),
+    ("levers", "emergency switches"),
+    ("deeds", "requests"),
+    ("ComeAgain", "RetryLater"),
+    ("Trouble", "an error type"),
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the root of the repository")

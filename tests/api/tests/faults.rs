@@ -10,7 +10,7 @@ use doorward_kit::{
     app::Observer,
     changes::changes,
     person::Person,
-    proxy::{Call, Failure, Trouble, When},
+    proxy::{Call, Failure, Injected, When},
     requests::{
         NEW_PASSWORD, PASSWORD, Request, change_password, confirm_reset, login, logout, logout_all, register, request, reset_request,
         validate,
@@ -111,7 +111,7 @@ impl Case {
         (app, observer): (&App, &Observer),
         context: &str,
         time: Duration,
-        rule: impl Fn(&Call) -> Trouble + Send + Sync + 'static,
+        rule: impl Fn(&Call) -> Injected + Send + Sync + 'static,
     ) -> (Response, Vec<Call>, bool) {
         let world = World::of(app, &context.replace([' ', '/'], "-")).await;
         let mails = app.mailbox.all().len();
@@ -195,7 +195,7 @@ async fn whichever_call_fails_the_state_is_old_or_new_and_the_answer_true_or_a_5
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_fails_once_or_whose_answer_is_lost_is_asked_again_and_nobody_notices() {
-    type Rule = fn(&Call) -> Trouble;
+    type Rule = fn(&Call) -> Injected;
     const ONCE: [(&str, Rule); 5] = [
         ("drop before", |call| (call.attempt == 1).then_some((When::Before, Failure::Drops))),
         ("drop after", |call| (call.attempt == 1).then_some((When::After, Failure::Drops))),

@@ -17,14 +17,14 @@ const ABOVE_ALL_PASSES: u32 = 1000;
 /// The arguments; omitted ones have their defaults.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Wish {
+pub struct Request {
     /// Memory of a hash in KiB.
     pub memory_kib: u32,
     /// How long a hash may take, in milliseconds.
     pub budget_ms: u32,
 }
 
-impl Default for Wish {
+impl Default for Request {
     fn default() -> Self {
         Self { memory_kib: Cost::default().memory_kib(), budget_ms: 100 }
     }
@@ -43,12 +43,12 @@ pub struct Found {
 
 /// The maximum number of passes within the budget, never below OWASP's minimum. `time` returns how long a hash of a cost takes, which grows with every
 /// pass.
-pub fn calibrate(wish: Wish, mut time: impl FnMut(&Cost) -> Duration) -> Result<Found, CostRefused> {
-    let accepted: Vec<Cost> = (1..ABOVE_ALL_PASSES).filter_map(|passes| Cost::new(wish.memory_kib, passes, 1).ok()).collect();
+pub fn calibrate(request: Request, mut time: impl FnMut(&Cost) -> Duration) -> Result<Found, CostRefused> {
+    let accepted: Vec<Cost> = (1..ABOVE_ALL_PASSES).filter_map(|passes| Cost::new(request.memory_kib, passes, 1).ok()).collect();
     let Some(floor) = accepted.first() else {
-        return Err(Cost::new(wish.memory_kib, ABOVE_ALL_PASSES, 1).err().unwrap_or(CostRefused::BelowFloor));
+        return Err(Cost::new(request.memory_kib, ABOVE_ALL_PASSES, 1).err().unwrap_or(CostRefused::BelowFloor));
     };
-    let budget = Duration::from_millis(wish.budget_ms.into());
+    let budget = Duration::from_millis(request.budget_ms.into());
     let mut measured = HashMap::new();
     let affordable = accepted.partition_point(|cost| *measured.entry(cost.iterations()).or_insert_with(|| time(cost)) <= budget);
     let cost = affordable.checked_sub(1).map_or(floor, |last| &accepted[last]);
@@ -94,7 +94,7 @@ mod tests {
     }
 
     fn found(memory_kib: u32, budget_ms: u32) -> Result<(String, bool), CostRefused> {
-        let found = calibrate(Wish { memory_kib, budget_ms }, slow)?;
+        let found = calibrate(Request { memory_kib, budget_ms }, slow)?;
         assert_eq!(found.within_budget, found.milliseconds <= f64::from(budget_ms), "{found:?}");
         assert!(found.milliseconds > 0.0, "{found:?}");
         Ok((found.parameters, found.within_budget))

@@ -191,7 +191,7 @@ impl Service {
     }
 
     async fn reset_requests(&self, accounts: impl Iterator<Item = u64>) -> Value {
-        // What others have asked for meanwhile is not ours.
+        // Requests that others have made meanwhile are ignored.
         while !self.app.stream().await.records.is_empty() {}
         let mut events = Vec::new();
         for account in accounts {

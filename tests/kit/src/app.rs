@@ -37,7 +37,7 @@ use crate::{
     time::TestClock,
 };
 
-/// What every app of the tests is configured with; a test overrides what it is about.
+/// The settings of every app of the tests. A test overrides those that it is about.
 const SETTINGS: [(&str, &str); 11] = [
     ("LINK_BASE", "https://accounts.example.com"),
     ("SENDER", "accounts@example.com"),
@@ -53,7 +53,7 @@ const SETTINGS: [(&str, &str); 11] = [
     ("LOG_LEVEL", "info"),
 ];
 
-/// What calls are signed with: nothing here checks signatures.
+/// The credentials with which calls are signed; nothing here checks signatures.
 pub(crate) fn credentials() -> Credentials {
     Credentials::builder().access_key_id("test").secret_access_key("test").provider_name("tests").build()
 }
@@ -68,7 +68,7 @@ pub struct App {
     pub mailer: Arc<Mailer>,
     mail_feedback: Arc<MailFeedback>,
     edge: Arc<Edge>,
-    /// What computes the hashes of all endpoints, and counts them.
+    /// Computes and counts the hashes of all endpoints.
     pub hasher: Arc<Hasher>,
     /// The clock.
     pub clock: TestClock,
@@ -83,7 +83,7 @@ pub struct App {
     outbox: Arc<tokio::sync::Mutex<Outbox>>,
 }
 
-/// What sees, counts and fails the calls of the functions.
+/// Observes and counts the calls of the functions, and makes them fail.
 pub struct Observer {
     /// Calls to the store.
     pub store: Proxy,

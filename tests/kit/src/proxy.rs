@@ -99,8 +99,8 @@ pub enum When {
 }
 
 /// Decides whether and how a call fails.
-pub type Trouble = Option<(When, Failure)>;
-type Rule = Arc<dyn Fn(&Call) -> Trouble + Send + Sync>;
+pub type Injected = Option<(When, Failure)>;
+type Rule = Arc<dyn Fn(&Call) -> Injected + Send + Sync>;
 
 /// A service whose calls can be made to fail.
 #[derive(Clone)]
@@ -180,7 +180,7 @@ impl Proxy {
     }
 
     /// From now on makes the calls fail that `rule` selects.
-    pub fn fail(&self, rule: impl Fn(&Call) -> Trouble + Send + Sync + 'static) {
+    pub fn fail(&self, rule: impl Fn(&Call) -> Injected + Send + Sync + 'static) {
         *self.inner.rule.lock().expect("no rule panics") = Some(Arc::new(rule));
     }
 
@@ -221,7 +221,7 @@ impl Proxy {
         (calls.len() - 1, call)
     }
 
-    fn trouble(&self, call: &Call) -> Trouble {
+    fn injected(&self, call: &Call) -> Injected {
         let rule = self.inner.rule.lock().expect("no rule panics").clone();
         rule.and_then(|rule| rule(call))
     }
@@ -243,8 +243,8 @@ async fn pass(State(proxy): State<Proxy>, request: Request<Body>) -> Response<Bo
     let body = to_bytes(body, usize::MAX).await.expect("a whole request");
     let mut asked: Value = serde_json::from_slice(&body).expect("both services speak JSON");
     let (record, call) = proxy.note(&head.headers, &head.uri, asked.clone(), came_at);
-    let trouble = proxy.trouble(&call);
-    if let Some((When::Before, failure)) = &trouble
+    let injected = proxy.injected(&call);
+    if let Some((When::Before, failure)) = &injected
         && let Some(answer) = failure.happens().await
     {
         return answer;
@@ -261,7 +261,7 @@ async fn pass(State(proxy): State<Proxy>, request: Request<Body>) -> Response<Bo
         call.answer = serde_json::from_slice(&body).unwrap_or_default();
         call.answered_at = Some(Instant::now());
     }
-    if let Some((When::After, failure)) = &trouble
+    if let Some((When::After, failure)) = &injected
         && let Some(answer) = failure.happens().await
     {
         return answer;

@@ -87,7 +87,7 @@ pub struct Probe {
     agent: Agent,
     base: String,
     /// Is told the name of every account before it is made; what it refuses ends the probe.
-    pub on_account: Box<dyn FnMut(&str) -> Result<(), Trouble>>,
+    pub on_account: Box<dyn FnMut(&str) -> Result<(), ProbeError>>,
     /// Is told of how many requests of a question so many are answered.
     pub on_progress: Box<dyn FnMut(Question, usize, usize)>,
     /// Whether to wait for every limit, however long.
@@ -97,7 +97,7 @@ pub struct Probe {
 }
 
 /// Why there is no result.
-pub type Trouble = String;
+pub type ProbeError = String;
 
 /// An address whose mail arrives nowhere and does no harm: SES's simulator takes it without a bounce ("Using the mailbox simulator",
 /// Amazon SES Developer Guide).
@@ -121,7 +121,7 @@ impl Probe {
     }
 
     /// Takes this many samples of each kind.
-    pub fn ask(&mut self, question: Question, samples: usize) -> Result<Report, Trouble> {
+    pub fn ask(&mut self, question: Question, samples: usize) -> Result<Report, ProbeError> {
         let (mut known_names, mut unknown_names) = (Vec::new(), Vec::new());
         for _ in 0..accounts(samples) {
             known_names.push(self.register()?);
@@ -157,7 +157,7 @@ impl Probe {
         format!("probe-{:016x}", self.draw())
     }
 
-    fn register(&mut self) -> Result<String, Trouble> {
+    fn register(&mut self) -> Result<String, ProbeError> {
         let name = self.name();
         (self.on_account)(&name)?;
         // In letters that are not hexadecimal digits, because a password must not be similar to a name.
@@ -167,14 +167,14 @@ impl Probe {
         if status == 201 { Ok(name) } else { Err(format!("registering an account of the probe's own: {status} {body}")) }
     }
 
-    fn time(&self, question: Question, name: &str) -> Result<(f64, (u16, String)), Trouble> {
+    fn time(&self, question: Question, name: &str) -> Result<(f64, (u16, String)), ProbeError> {
         let body = question.body(name);
         let (status, text, took) = self.post(question.path(), &body)?;
         if status >= 500 || status == 404 { Err(format!("{}: {status} {text}", question.path())) } else { Ok((took, (status, text))) }
     }
 
     /// Makes a request, again after a 429.
-    fn post(&self, path: &str, body: &Value) -> Result<(u16, String, f64), Trouble> {
+    fn post(&self, path: &str, body: &Value) -> Result<(u16, String, f64), ProbeError> {
         loop {
             let request = self.agent.post(format!("{}{path}", self.base)).header("Content-Type", "application/json");
             let started = Instant::now();

@@ -1,4 +1,4 @@
-//! Promise 7: guessing is bounded before it is paid for, and shuts nobody out.
+//! Promise 7: guessing is limited before it is paid for, and locks nobody out.
 
 use doorward_kit::{
     App, Response,
@@ -9,7 +9,7 @@ use serde_json::json;
 const OWNERS_NETWORK: &str = "192.0.2.10";
 const ELSEWHERE: &str = "198.51.100.1";
 
-/// Guesses once more than the limit of an account allows.
+/// Makes one guess more than an account's limit allows.
 async fn exhaust(app: &App, name: &str, client: &str) {
     for _ in 0..=10 {
         assert_eq!(app.send(login(name, "Wrong-Horse-42").from(client)).await.status, 401);
@@ -30,7 +30,7 @@ async fn the_eleventh_guess_in_a_quarter_of_an_hour_is_not_evaluated_and_nobody_
     assert_eq!(evaluated(), 10);
     let right = app.send(login("ann", PASSWORD).from(ELSEWHERE)).await;
     assert_eq!((right.status, right.json()), (401, json!({ "error": "Invalid credentials" })));
-    // Another address, another spelling and the other name are the same account.
+    // Other client addresses, other spellings and the account's other name count for the same account.
     for name in ["ANN", "ann@example.com", "Ann@EXAMPLE.com"] {
         assert_eq!(app.send(login(name, PASSWORD).from("203.0.113.99")).await.status, 401, "{name}");
     }
@@ -42,7 +42,7 @@ async fn the_eleventh_guess_in_a_quarter_of_an_hour_is_not_evaluated_and_nobody_
 
 #[tokio::test]
 async fn a_day_of_guessing_at_an_account_is_bounded_by_its_windows() {
-    // 2 per hour instead of 10 per quarter of an hour, so that a day of it is soon over: a day touches 24 windows and a piece.
+    // 2 per hour instead of 10 per 15 minutes, so that the test is short. A day touches 24 windows and part of another.
     let app = App::configured(&[("LOGIN_ACCOUNT_LIMIT", "2/1h")]).await;
     app.sign_up("ann").await;
     let registered = app.hasher.evaluations();
@@ -94,7 +94,7 @@ async fn the_owner_logs_in_from_a_known_network_while_an_attacker_exhausts_the_w
     exhaust(&app, "ann", ELSEWHERE).await;
     assert!(!may_log_in(&app, ELSEWHERE).await && !may_log_in(&app, "203.0.113.1").await);
     assert!(may_log_in(&app, OWNERS_NETWORK).await && may_log_in(&app, "192.0.2.250").await, "a /24 is one network");
-    // And a guesser in that network finds a window of its own, which the owner's other networks do not share.
+    // An attacker in that network has its window, which the owner's other networks do not share.
     app.send(login("ann", PASSWORD).from("2001:db8:1:2::3")).await;
     exhaust(&app, "ann", OWNERS_NETWORK).await;
     assert!(!may_log_in(&app, OWNERS_NETWORK).await);
@@ -148,7 +148,7 @@ async fn forwarded_addresses_are_believed_as_far_as_configured_and_no_further() 
         }
         statuses
     };
-    // Whoever writes the header is still the same client.
+    // A client that writes the header itself is still the same client.
     assert_eq!(statuses("0", ["6.6.6.1, 198.51.100.9", "6.6.6.2, 198.51.100.9", "6.6.6.3, 198.51.100.9"]).await, [401, 401, 429]);
     let one = "203.0.113.1, 198.51.100.9";
     assert_eq!(statuses("1", [one, "6.6.6.6, 203.0.113.1, 198.51.100.9", one]).await, [401, 401, 429]);

@@ -103,7 +103,7 @@ async fn the_length_of_a_password_is_that_of_the_text_that_is_hashed() {
         ("\u{1112}\u{1161}\u{11ab}".repeat(7), Some("This password is too short. It must contain at least 8 characters.")),
         ("a\u{308}o\u{308}".repeat(64), None),
         ("a\u{308}o\u{308}".repeat(64) + "x", Some("Ensure this field has no more than 128 characters.")),
-        // Nobody sorts that much: it is as long as it was typed.
+        // So many marks are not reordered, so the length is that of the typed text.
         ("a\u{308}\u{323}".repeat(20_000), Some("Ensure this field has no more than 128 characters.")),
     ] {
         number += 1;
@@ -241,7 +241,7 @@ async fn a_rehash_loses_to_a_change_that_was_quicker() {
     let app = App::start().await;
     let session = app.sign_up("ann").await.login().await;
     app.operator.set_password_hash("ann", IMPORTED).await;
-    // A login reads the account, and is slow; meanwhile the password is changed.
+    // A slow login has read the account; meanwhile the password is changed.
     let read = app.store.account_by_login_name("ann").await.expect("the store answers").expect("an account");
     assert_eq!(app.change_password(&session, PASSWORD, NEW_PASSWORD).await.status, 200);
     let changed = stored(&app).await;

@@ -93,7 +93,7 @@ async fn the_answer_says_when_the_session_expires() {
 }
 
 #[tokio::test]
-async fn the_emergency_lever_ends_sessions_and_links_older_than_it() {
+async fn the_emergency_switch_ends_sessions_and_links_older_than_it() {
     let (database, url) = doorward_kit::app::fresh_store().await;
     let before = App::over(database.clone(), &url, &[]).await;
     let session = before.sign_up("ann").await.login().await;
