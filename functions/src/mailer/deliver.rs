@@ -26,8 +26,8 @@ const CLOCK_SKEW: Duration = span::minutes(1);
 /// How often a link is stored anew while others store one for the same account.
 const MAX_TRIES: u32 = 5;
 
-/// To be brought again by the stream.
-pub(crate) struct ComeAgain;
+/// The stream must deliver the record again.
+pub(crate) struct RetryLater;
 
 /// The outcome of an entry that needs no further try.
 enum Outcome {
@@ -75,7 +75,7 @@ impl Mailer {
         match worked {
             Ok(Outcome::Done(outcome)) => {
                 tracing::info!(outcome, attempts = entry.attempts, "mail handled");
-                self.store.finish(key, now).await.map_err(come_again)
+                self.store.finish(key, now).await.map_err(retry_later)
             }
             Ok(Outcome::Failed(reason)) => {
                 tracing::error!(outcome = "failed", reason, attempts = entry.attempts, "mail failed");
@@ -133,7 +133,7 @@ impl Mailer {
         account: &Account,
         request: &ResetRequest,
         now: Timestamp,
-    ) -> Result<Option<(Token<Reset>, NewLink, Option<ResetLink>)>, Trouble> {
+    ) -> Result<Option<(Token<Reset>, NewLink, Option<ResetLink>)>, DeliveryError> {
         for _ in 0..MAX_TRIES {
             let (_, current) = self.store.reset_link(account.id).await?;
             let in_use = self.reset_links.in_use(current.as_ref(), now);
@@ -161,10 +161,10 @@ impl Mailer {
                 StoredLink::Changed => {}
             }
         }
-        Err(Trouble::NotNow("contended".to_owned()))
+        Err(DeliveryError::NotNow("contended".to_owned()))
     }
 
-    async fn send_notice(&self, notice: &Notice, now: Timestamp) -> Result<Outcome, Trouble> {
+    async fn send_notice(&self, notice: &Notice, now: Timestamp) -> Result<Outcome, DeliveryError> {
         // The Outbox says who is told of what, and more functions than this one may write there: mail goes to the account's own address.
         let Some(account) = self.store.account(notice.account).await? else { return Ok(Outcome::Done("no account")) };
         if account.email.folded() != notice.email.folded() {
