@@ -75,7 +75,9 @@ impl Store {
             }
             // Something else ended the sessions meanwhile: a change of the password, perhaps.
             account = match self.account(id).await? {
-                Some(account) if account.usable_password().is_some() && account.disavowals_before.is_none_or(|before| before < made_at) => account,
+                Some(account) if account.usable_password().is_some() && account.disavowals_before.is_none_or(|before| before < made_at) => {
+                    account
+                }
                 _ => return Ok(Disavowed::NotValid),
             };
         }

@@ -85,7 +85,9 @@ impl<P: Mailed> Links<P> {
         let is = |name: &str| item.optional_text(name).map(|stored| Digest::<P>::stored(stored.to_owned())).as_ref() == Some(digest);
         Ok(match P::KEPT {
             Kept::Newest(_) if is("digest") => Some((item.optional_instant("issued_at"), item.instant("valid_until")?)),
-            Kept::Newest(_) if is("pending_digest") => Some((item.optional_instant("pending_issued_at"), item.instant("pending_valid_until")?)),
+            Kept::Newest(_) if is("pending_digest") => {
+                Some((item.optional_instant("pending_issued_at"), item.instant("pending_valid_until")?))
+            }
             Kept::Newest(_) => None,
             Kept::Each(_) => Some((item.optional_instant("issued_at"), item.instant("valid_until")?)),
         })

@@ -317,7 +317,9 @@ impl Store {
         let kept = entry.into_attributes().filter(|(name, _)| !TRIES.contains(&name.as_str()));
         let attributes = kept.chain(fresh.map(|(name, value)| (name.to_owned(), value)));
         let gone = Write::delete(old.key())
-            .when("(attribute_exists(failed_at) AND attribute_exists(done_at)) OR (attribute_not_exists(done_at) AND requested_at < :stale)")
+            .when(
+                "(attribute_exists(failed_at) AND attribute_exists(done_at)) OR (attribute_not_exists(done_at) AND requested_at < :stale)",
+            )
             .with(":stale", millis(stale(now)));
         let writes = vec![gone, Write::put(new.key(), attributes)];
         Ok(self.transact("redrive", writes).await?.or(Redriven::Now, Redriven::NotFailed))

@@ -182,7 +182,13 @@ impl Store {
 
     /// Notes that the mail service accepted the mail of a stored link, which is the account's only one from now on. `sent` mails were accepted
     /// before it.
-    pub async fn mark_link_sent(&self, account: AccountId, link: &NewLink, in_use: Option<&ResetLink>, now: Timestamp) -> Result<(), Fault> {
+    pub async fn mark_link_sent(
+        &self,
+        account: AccountId,
+        link: &NewLink,
+        in_use: Option<&ResetLink>,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
         let mark = match in_use {
             None => Write::update(key(account), "SET sent_at = :now, sent = :sent").when("digest = :digest"),
             Some(_) => Write::update(

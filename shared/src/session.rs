@@ -78,11 +78,12 @@ impl Sessions {
     /// `SESSION_LIFETIME` (5m to 365d, default 30d) and `SESSIONS_NOT_BEFORE`, which is refused where it lies in the future: every session would end
     /// as it is opened, and every link as it is mailed.
     pub fn configured(settings: &mut Settings, now: Timestamp) -> Self {
+        let lifetime = settings.span("SESSION_LIFETIME", span::days(30), span::minutes(5), span::days(365));
         let not_before = settings.instant("SESSIONS_NOT_BEFORE");
         if not_before.is_some_and(|not_before| not_before > after(now, CLOCK_SKEW)) {
             settings.complain("SESSIONS_NOT_BEFORE: must not lie in the future".to_owned());
         }
-        Self { lifetime: settings.span("SESSION_LIFETIME", span::days(30), span::minutes(5), span::days(365)), not_before }
+        Self { lifetime, not_before }
     }
 
     /// Whether the emergency switch has ended what was made at `instant`.

@@ -233,8 +233,8 @@ async fn every_operation_keeps_within_its_budget() {
     reset request: 2 written, 0 read: UpdateItem, PutItem
     validate: 1 written, 2 read: UpdateItem, BatchGetItem
     open the link: 1 written, 2 read: UpdateItem, BatchGetItem
-    confirm: 7 written, 2 read: UpdateItem, BatchGetItem, TransactWriteItems
-    change: 10 written, 2 read: BatchGetItem, UpdateItem, UpdateItem, TransactWriteItems
+    confirm: 9 written, 2 read: UpdateItem, BatchGetItem, TransactWriteItems
+    change: 12 written, 2 read: BatchGetItem, UpdateItem, UpdateItem, TransactWriteItems
     /api/logout/: 1 written, 2 read: BatchGetItem, DeleteItem
     /api/logout_all/: 1 written, 2 read: BatchGetItem, UpdateItem
     ");

@@ -32,7 +32,7 @@ async fn the_eleventh_guess_in_a_quarter_of_an_hour_is_not_evaluated_and_nobody_
     assert_eq!((right.status, right.json()), (401, json!({ "error": "Invalid credentials" })));
     // Other client addresses, other spellings and the account's other name count for the same account.
     for name in ["ANN", "ann@example.com", "Ann@EXAMPLE.com"] {
-        assert_eq!(app.send(login(name, PASSWORD).from("203.0.113.99")).await.status, 401, "{name}");
+        assert_eq!(app.send(login(name, PASSWORD).from("100.64.7.99")).await.status, 401, "{name}");
     }
     assert_eq!(evaluated(), 10);
     assert_eq!(app.hasher.decoys(), 5, "a refused guess costs what an evaluated one costs");
@@ -92,7 +92,7 @@ async fn the_owner_logs_in_from_a_known_network_while_an_attacker_exhausts_the_w
     app.sign_up("ann").await;
     assert!(may_log_in(&app, OWNERS_NETWORK).await);
     exhaust(&app, "ann", ELSEWHERE).await;
-    assert!(!may_log_in(&app, ELSEWHERE).await && !may_log_in(&app, "203.0.113.1").await);
+    assert!(!may_log_in(&app, ELSEWHERE).await && !may_log_in(&app, "100.64.7.1").await);
     assert!(may_log_in(&app, OWNERS_NETWORK).await && may_log_in(&app, "192.0.2.250").await, "a /24 is one network");
     // An attacker in that network has its window, which the owner's other networks do not share.
     app.send(login("ann", PASSWORD).from("2001:db8:1:2::3")).await;
@@ -167,7 +167,11 @@ async fn a_request_that_came_past_the_proxy_is_refused_before_it_counts() {
                 let past = headers.iter().fold(request(method, path), |past, sent| past.header("X-Doorward-Proxy-Secret", sent));
                 let refused = app.send(past.header("X-Forwarded-For", forwarded)).await;
                 assert_eq!(refused.status, 403, "{method} {path}");
-                assert!(method == "HEAD" || refused.json() == json!({ "detail": "Request was refused." }), "{method} {path}: {}", refused.body);
+                assert!(
+                    method == "HEAD" || refused.json() == json!({ "detail": "Request was refused." }),
+                    "{method} {path}: {}",
+                    refused.body
+                );
             }
         }
     }
