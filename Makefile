@@ -30,7 +30,9 @@ ACCEPT ?=
 LARGEST_ZIP := 3000000
 LARGEST := confirm-reset
 
-export CHROMIUM MAKECMDGOALS
+# Under a name of our own: make takes a MAKECMDGOALS that it finds in the environment for its own goals.
+goals := $(MAKECMDGOALS)
+export CHROMIUM goals
 
 tool = .tools/$(1)/installed
 stack = .tools/local/bin/python infra/local

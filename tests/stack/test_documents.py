@@ -40,7 +40,7 @@ INSTEAD: list[tuple[str, str, str]] = [
     (r"make (dev|down|reset)\b", "test_local.py runs it on a stack of its own: it would end this one", ""),
     (r"make (snapshots|release-notes|release)\b", "it changes the checkout", ""),
     (r"make calibrate\b", "a release build takes minutes", "make calibrate QUICK=1"),
-    (r"make probe\b", "150 samples take minutes", 'make probe ARGS="--samples 10"'),
+    (r"make probe\b", "150 samples take minutes, and fewer decide nothing", 'make probe ARGS="--samples 10" | grep "samples of each"'),
     (r"cargo lambda (watch|invoke)\b", "test_cargo_lambda.py runs them together, as one waits for the other", ""),
     (r"cargo test\b", "`make test` runs it", ""),
     (r"\.tools/\S+ advisories", "the database of advisories is on the network", ""),

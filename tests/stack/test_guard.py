@@ -4,7 +4,7 @@ import http.client
 import json
 import os
 import unittest
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -59,7 +59,10 @@ def ask(method: str, path: str, headers: dict[str, str], port: int = PORT) -> tu
 def listening() -> list[tuple[str, int]]:
     """Every address at which the emulator listens, by the kernel's word."""
     pid = json.loads((Path(os.environ["STATE"]) / "emulator.json").read_text())["pid"]
-    sockets = {os.readlink(link).removeprefix("socket:[").rstrip("]") for link in Path(f"/proc/{pid}/fd").iterdir() if "socket:" in os.readlink(link)}
+    sockets = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed since it was listed
+            sockets.add(os.readlink(link).removeprefix("socket:[").rstrip("]"))
     found = []
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
