@@ -157,7 +157,7 @@ snapshots: $(call tool,snapshots) ## Shows what changed in mails, pages and othe
 
 coverage: $(if $(filter x86_64,$(machine)),$(call tool,coverage)) #+ Prints which lines of shared/, functions/ and admin/ the tests of `make check` run
 	@PATH="$(brought)/coverage/bin:$$PATH" $(llvm) cargo llvm-cov --locked --workspace --exclude doorward-stack-tests --lib --test '*' \
-	    --ignore-filename-regex '^$(CURDIR)/(tests|fuzz)/' $(ARGS)
+	    --ignore-filename-regex '^$(CURDIR)/(tests|fuzz)/' $$ARGS
 
 permissions: $(call tool,lint) #+ Writes infra/permissions.txt, every permission of every function, from the template
 	@.tools/lint/bin/python infra/checks/permissions.py

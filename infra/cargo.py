@@ -3,14 +3,13 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
+from processes import started
 from stack import ROOT
 from typed import Failure
 
@@ -19,26 +18,6 @@ def environment() -> dict[str, str]:
     """This shell's variables without AWS's and without what was typed for the program that is built. AWS_LC_… are settings of a crate."""
     typed = ("ARGS", "EVENT", "PARAMS", "STACK", "URL")
     return {name: value for name, value in os.environ.items() if name not in typed and (not name.startswith("AWS_") or name.startswith("AWS_LC_"))}
-
-
-def run(command: list[str], **options: Any) -> int:
-    """Runs a program and waits for it; its exit code. When we are told to end it ends with all that it has started."""
-    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True, **options)
-    try:
-        return process.wait()
-    except BaseException:
-        end(process)
-        raise
-
-
-def end(process: "subprocess.Popen[Any]") -> None:
-    """Ends a program that leads a process group, and the group: politely, then not."""
-    for how in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, how)
-            process.wait(timeout=5)
-        except (ProcessLookupError, subprocess.TimeoutExpired):
-            continue
 
 
 def built(binary: str, *options: str) -> Path:
@@ -54,20 +33,15 @@ def all_built(binaries: Iterable[str], *options: str) -> dict[str, Path]:
     # Of the whole workspace, so that all programs have their dependencies in common with each other and with the tests.
     command = ["cargo", "build", "--locked", "--message-format=json-render-diagnostics", *options, *(word for name in wanted for word in ("--bin", name))]
     color = {"CARGO_TERM_COLOR": "always"} if sys.stderr.isatty() else {}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment() | color, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    assert process.stdout and process.stderr
     messages: list[str] = []
-    reader = threading.Thread(target=messages.extend, args=(process.stdout,))
-    reader.start()
-    try:
+    with started(command, cwd=ROOT, env=environment() | color, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout and process.stderr
+        reader = threading.Thread(target=messages.extend, args=(process.stdout,))
+        reader.start()
         for line in process.stderr:
             if "Finished" not in line and "Blocking" not in line:
                 sys.stderr.write(line)
         code = process.wait()
-    except BaseException:
-        end(process)
-        raise
-    finally:
         reader.join()
     if code != 0:
         raise Failure(f"{' and '.join(wanted) if len(wanted) < 3 else 'the functions'} do not build; cargo says why above.")

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import cargo
-from stack import ROOT, variable
+from stack import variable
 from typed import Failure
 
 PROGRAM = "check-settings"
@@ -23,15 +23,13 @@ def complaints(functions: Iterable[str], before: dict[str, str], after: dict[str
     A parameter is the variable of the same name in every function that reads it. What the template fills in by itself is missing in both.
     `program` is the parser where it is built already.
     """
-    program = program or (cargo.built(PROGRAM) if _is_there() else None)
+    program = program or cargo.built(PROGRAM)
     known = set(_asked(program, functions, before))
     return [_in_parameters(each, after) for each in _asked(program, functions, after) if each not in known]
 
 
-def _asked(program: Path | None, functions: Iterable[str], parameters: dict[str, str]) -> list[str]:
+def _asked(program: Path, functions: Iterable[str], parameters: dict[str, str]) -> list[str]:
     """Every complaint, each once, without the functions' names."""
-    if not program:
-        return []
     variables = {variable(name): value for name, value in parameters.items()}
     variables |= {name: os.environ[name] for name in ("AWS_ENDPOINT_URL",) if name in os.environ}
     text = json.dumps({function: variables for function in functions})
@@ -39,20 +37,10 @@ def _asked(program: Path | None, functions: Iterable[str], parameters: dict[str,
     lines = [line.partition(": ")[2] for line in result.stdout.splitlines()]
     if (result.returncode != 0) != bool(lines):
         raise Failure(f"{PROGRAM} does not work: {result.stderr.strip() or f'it ended with {result.returncode}'}")
-    return list(dict.fromkeys(complaint for line in lines for complaint in line.split("; ")))
+    return list(dict.fromkeys(lines))
 
 
 def _in_parameters(complaint: str, parameters: dict[str, str]) -> str:
     """The complaint with LoginClientLimit in place of LOGIN_CLIENT_LIMIT."""
     names = {variable(name): name for name in parameters}
     return re.sub(r"[A-Z][A-Z0-9_]+", lambda found: names.get(found[0], found[0]), complaint)
-
-
-def _is_there() -> bool:
-    """Whether the workspace has the program."""
-    command = ["cargo", "metadata", "--no-deps", "--format-version", "1", "--locked"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=cargo.environment(), check=False)
-    if result.returncode != 0:
-        raise Failure(f"cargo does not read the workspace: {result.stderr.strip()}")
-    packages = json.loads(result.stdout)["packages"]
-    return any(target["name"] == PROGRAM for package in packages for target in package["targets"])

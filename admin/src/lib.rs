@@ -139,7 +139,7 @@ pub struct Admin {
 
 impl Admin {
     /// An operator of the stack whose Region, credentials and tables the environment names.
-    pub fn of_environment() -> Result<Self, Misconfigured> {
+    pub fn of_environment() -> Result<Self, ConfigError> {
         let mut settings = Settings::from_environment();
         settings.text("AWS_REGION");
         let store = Store::connect(&mut settings, &[Table::Accounts, Table::Limits, Table::Outbox], Entropy::system());

@@ -18,6 +18,7 @@ import deploy
 import emulator
 import keep
 import watch
+from processes import run
 from replay import replay as run_event
 from settings import CREDENTIALS, REGION, Settings
 from stack import ROOT, local_variables, remember
@@ -97,7 +98,7 @@ def calibrate() -> None:
     program = cargo.built("calibrate", *([] if os.environ.get("QUICK") else ["--release"]))
     limits = {"--memory-kib": os.environ.get("MEMORY_KIB"), "--budget-ms": os.environ.get("BUDGET_MS")}
     arguments = [word for name, value in limits.items() if value for word in (name, value)]
-    if cargo.run([str(program), *arguments]) != 0:
+    if run([str(program), *arguments]) != 0:
         raise Failure("nothing was measured.")
 
 
@@ -111,7 +112,7 @@ def with_stack(*command: str) -> None:
         # STATE leads whatever the command calls of `make` to this stack. PARAMS was for this stack, not for what is called.
         variables = {name: value for name, value in os.environ.items() if name not in ("PORT", "PARAMS")}
         variables |= _bring_up(settings) | {"STATE": str(settings.directory)}
-        if cargo.run(list(command), env=variables) != 0:
+        if run(list(command), cwd=ROOT, env=variables) != 0:
             with watch.Logs(settings, from_the_start=True) as lines:
                 lines.show(last=50)
             raise Failure(f"`{' '.join(command)}` failed; above are the last lines of the functions' logs.")

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keep
+from processes import deferred
 from settings import CREDENTIALS, REGION, SHELL_VARIABLES, Settings
 from typed import Failure
 
@@ -102,13 +103,13 @@ def start(settings: Settings) -> Emulator:
         TMPDIR=str(temporary),
         S3_DATA_DIR=str(temporary / "s3"),
     )
-    with (directory / "emulator.log").open("w") as log:
+    with deferred(), (directory / "emulator.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-I", "-u", str(GUARDED)],
             env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
         )
-    emulator = Emulator(process.pid, settings.port, settings.emulator_variables())
-    (directory / "emulator.json").write_text(json.dumps(emulator.__dict__))
+        emulator = Emulator(process.pid, settings.port, settings.emulator_variables())
+        (directory / "emulator.json").write_text(json.dumps(emulator.__dict__))
     deadline = time.monotonic() + 60
     while not _answers(settings):
         if process.poll() is not None or time.monotonic() > deadline:

@@ -18,7 +18,7 @@ import botocore.session
 
 import infra_path
 from documents import OPEN, Command, blocks, inline, is_command, printed, rows
-from infra_path import OF_MAKE, OPERATE, ROOT
+from infra_path import OF_MAKE, OPERATE, ROOT, make
 from test_life import client
 
 import cargo
@@ -69,6 +69,7 @@ class Documents(unittest.TestCase):
 
     def test_every_command_runs_and_prints_what_the_document_says(self) -> None:
         before = self.parameters()
+        make("admin", "ARGS=delete ada --yes")  # of the last time, where the stack is not a fresh one
         for name in RUN:
             path = ROOT / name
             shown = blocks(path)

@@ -138,20 +138,36 @@ class Local(unittest.TestCase):
             (["make", "-C", str(ROOT), "--no-print-directory", "dev"], signal.SIGTERM, "trap '' INT"),
             ([sys.executable, str(LOCAL), "dev"], signal.SIGHUP, "trap '' INT"),
             ([sys.executable, str(LOCAL), "dev"], signal.SIGTERM, "trap '' INT HUP QUIT"),
-            ([sys.executable, str(LOCAL), "with_stack", "sh", "-c", "echo Watching; sleep 1000"], signal.SIGTERM, "trap '' INT"),
+            ([sys.executable, str(LOCAL), "with_stack", "sh", "-c", "echo Watching; sleep 1000 & wait"], signal.SIGTERM, "trap '' INT"),
         ]:
             with self.subTest(command=command[-1], start=start):
-                process = subprocess.Popen(["bash", "-c", f'{start}; exec "$@"', "bash", *command], env=self.environment(), stdout=subprocess.PIPE, text=True)
-                assert process.stdout
-                self.addCleanup(process.kill)
-                for line in process.stdout:
-                    if line.startswith("Watching"):
-                        break
-                process.send_signal(ended)
-                process.communicate(timeout=PATIENCE_SECONDS)
+                whole = ["bash", "-c", f'{start}; exec "$@"', "bash", *command]
+                with subprocess.Popen(whole, env=self.environment(), stdout=subprocess.PIPE, text=True) as process:
+                    assert process.stdout
+                    self.addCleanup(process.kill)
+                    for line in process.stdout:
+                        if line.startswith("Watching"):
+                            break
+                    process.send_signal(ended)
+                    process.communicate(timeout=PATIENCE_SECONDS)
                 self.assertTrue(self.has_ended())
                 left = subprocess.run(["pgrep", "-f", str(self.state)], capture_output=True, text=True, check=False).stdout
                 self.assertEqual(left, "", "something still runs")
+
+    def test_whoever_is_told_to_end_while_it_starts_a_program_ends_that_too(self) -> None:
+        # Between the start and the knowledge of it, which takes a moment: the signal comes while Popen is at work.
+        script = (
+            "import os, signal, subprocess, sys; sys.path.insert(0, sys.argv[1]); import processes\n"
+            "def interrupt(*_): raise KeyboardInterrupt\n"
+            "signal.signal(signal.SIGTERM, interrupt); start = subprocess.Popen\n"
+            "def at_work(*a, **o): p = start(*a, **o); print(p.pid, flush=True); os.kill(os.getpid(), signal.SIGTERM); return p\n"
+            "subprocess.Popen = at_work\n"
+            "try: processes.run(['sleep', '1000'])\n"
+            "except KeyboardInterrupt: print('told')\n"
+        )
+        result = subprocess.run([sys.executable, "-c", script, str(ROOT / "infra")], capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(result.stdout.split()[1:], ["told"], result.stderr)
+        self.assertFalse(Path(f"/proc/{result.stdout.split()[0]}").exists())
 
     def test_sigterm_while_it_builds_ends_the_build_too(self) -> None:
         self.state.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Arguments reach programs unchanged. No shell, make or build interprets them."""
+"""What somebody types reaches programs letter for letter. No shell, no make and no build sees it as anything but text."""
 
 import os
 import re
@@ -21,8 +21,8 @@ MARK = "canary"
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = re.findall(r"^([a-z-]+):.*(?:##|#\+) ", MAKEFILE, re.MULTILINE)
 TYPED = re.search(r"^typed := (.*)$", MAKEFILE, re.MULTILINE)[1].split()  # type: ignore[index]
-# Settings of developers for tools of this checkout, such as paths and numbers. They never contain text of strangers.
-OF_THE_DEVELOPER = {"ARCH", "CHROMIUM", "CXX", "NODE", "PYTHON", "RUNS"}
+# What a developer sets for tools of this checkout: a path, a number. Nobody else's text ever gets there.
+OF_THE_DEVELOPER = {"ACCEPT", "ARCH", "CHROMIUM", "CXX", "NODE", "PYTHON", "RUNS"}
 
 
 class Typed(unittest.TestCase):
@@ -56,14 +56,15 @@ class Recipes(unittest.TestCase):
         with tempfile.TemporaryDirectory() as directory:
             for text in HOSTILE:
                 given = [f"{name}={text.format(f'{directory}/{name}')}{MARK}" for name in TYPED]
-                for target in TARGETS:
-                    with self.subTest(target, text=text):
-                        self.assertNotIn(MARK, make("-n", target, *given).stdout)
+                with self.subTest(text):
+                    printed = make("-n", "-k", *TARGETS, *given).stdout
+                    self.assertGreater(len(printed.splitlines()), len(TARGETS), "the recipes are printed")
+                    self.assertEqual([line for line in printed.splitlines() if MARK in line], [])
             self.assertEqual(os.listdir(directory), [], "make itself ran something")
 
     def test_every_variable_that_a_recipe_reads_is_kept_from_make_or_is_a_developers_own(self) -> None:
         overridable = set(re.findall(r"^([A-Z_]+) \?=", MAKEFILE, re.MULTILINE))
-        self.assertEqual(overridable - OF_THE_DEVELOPER - {"CARGO_FUZZ"}, set())
+        self.assertEqual(overridable - OF_THE_DEVELOPER, set())
 
     def test_a_command_that_is_unknown_is_named_with_the_nearest_one(self) -> None:
         result = make("lgos")

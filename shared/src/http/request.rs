@@ -49,6 +49,8 @@ pub struct Reader {
 
 /// The time to answer if Lambda gives no deadline.
 const TIME_WITHOUT_DEADLINE: Duration = Duration::from_secs(10);
+/// A deadline before this, in milliseconds since 1970, is none: an event without a context has 0, and `cargo lambda watch` names a span, 600,000.
+const EARLIEST_DEADLINE_MS: u64 = 24 * 60 * 60 * 1000;
 
 impl Request {
     /// Reads the request from a gateway's event. `trusted_hops` is the number of proxies in front of the gateway.
@@ -162,7 +164,7 @@ fn texts<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = 
 #[must_use]
 pub fn time_left(context: &lambda_http::Context) -> Duration {
     const FOR_THE_ANSWER: Duration = Duration::from_millis(500);
-    if context.deadline == 0 {
+    if context.deadline < EARLIEST_DEADLINE_MS {
         return TIME_WITHOUT_DEADLINE;
     }
     #[expect(
@@ -171,4 +173,18 @@ pub fn time_left(context: &lambda_http::Context) -> Duration {
     )]
     let now = std::time::SystemTime::now();
     context.deadline().duration_since(now).unwrap_or_default().saturating_sub(FOR_THE_ANSWER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TIME_WITHOUT_DEADLINE, time_left};
+
+    #[test]
+    fn a_deadline_that_is_no_instant_is_none() {
+        for (deadline, has_one) in [(0, false), (600_000, false), (4_102_444_800_000, true), (1_767_323_045_000, true)] {
+            let mut context = lambda_http::Context::default();
+            context.deadline = deadline;
+            assert_eq!(time_left(&context) != TIME_WITHOUT_DEADLINE, has_one, "{deadline}");
+        }
+    }
 }

@@ -42,28 +42,28 @@ async fn an_account_is_shown_by_each_of_its_names_and_never_its_secrets() {
 
 #[tokio::test]
 async fn an_id_that_is_also_somebodys_username_is_refused_until_it_is_said_which() {
-    let door = Deployment::start().await;
-    door.sign_up("ann").await;
-    let id = line(&done(&door, &["show", "ann"]).await, "id").to_owned();
+    let app = App::start().await;
+    app.sign_up("ann").await;
+    let id = line(&done(&app, &["show", "ann"]).await, "id").to_owned();
     // Ids reach the APIs behind the authorizer, and are valid usernames, with and without hyphens.
     for (number, username) in [id.clone(), id.replace('-', "")].iter().enumerate() {
         let email = format!("eve{number}@example.com");
-        assert_eq!(door.register_as(username, &email).await.status, 201);
-        let eve = line(&done(&door, &["show", &email]).await, "id").to_owned();
+        assert_eq!(app.register(username, &email).await.status, 201);
+        let eve = line(&done(&app, &["show", &email]).await, "id").to_owned();
         for name in [username.clone(), username.to_uppercase()] {
             for command in ["show", "activate", "deactivate", "end-sessions", "reset", "delete"] {
-                let (written, told) = refused(&door, &[command, &name]).await;
+                let (written, told) = refused(&app, &[command, &name]).await;
                 assert_eq!(written, "", "{command}");
                 assert!(told.contains(&format!("id:{id} or id:{eve}")), "{command}: {told}");
             }
         }
-        assert_eq!(line(&done(&door, &["show", &format!("id:{id}")]).await, "username"), "ann");
-        assert_eq!(line(&done(&door, &["show", &format!("id:{eve}")]).await, "email"), email);
+        assert_eq!(line(&done(&app, &["show", &format!("id:{id}")]).await, "username"), "ann");
+        assert_eq!(line(&done(&app, &["show", &format!("id:{eve}")]).await, "email"), email);
     }
-    done(&door, &["deactivate", &format!("id:{id}")]).await;
-    assert_eq!(line(&done(&door, &["show", "ann"]).await, "state"), "switched off");
+    done(&app, &["deactivate", &format!("id:{id}")]).await;
+    assert_eq!(line(&done(&app, &["show", "ann"]).await, "state"), "switched off");
     for nobody in ["id:", "id:ann", "id:01941f29-7c00-7000-8000-000000000000"] {
-        assert_eq!(refused(&door, &["show", nobody]).await.1, "no account has this username, e-mail address or id");
+        assert_eq!(refused(&app, &["show", nobody]).await.1, "no account has this username, e-mail address or id");
     }
 }
 

@@ -1,0 +1,59 @@
+"""Programs that we start, and that end when we are told to end, with all that they have started."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def deferred() -> Iterator[None]:
+    """Within it nobody is interrupted, so that a program that was started is also known; after it, whoever was told to end ends."""
+    told: list[tuple[int, Any]] = []
+    handlers = {end: handler for end in ENDS if callable(handler := signal.getsignal(end))}
+    for end in handlers:
+        signal.signal(end, lambda *what: told.append(what))
+    try:
+        yield
+    finally:
+        for end, handler in handlers.items():
+            signal.signal(end, handler)
+    for number, frame in told[:1]:
+        handlers[signal.Signals(number)](number, frame)
+
+
+@contextmanager
+def started(command: list[str], **options: Any) -> "Iterator[subprocess.Popen[Any]]":
+    """A program as the leader of a group of its own, which is over at the end."""
+    process = None
+    try:
+        with deferred():
+            process = subprocess.Popen(command, start_new_session=True, **options)
+        yield process
+    finally:
+        if process:
+            with deferred():
+                _end(process)
+
+
+def run(command: list[str], **options: Any) -> int:
+    """Runs a program and waits for it; its exit code."""
+    with started(command, **options) as process:
+        return process.wait()
+
+
+def _end(process: "subprocess.Popen[Any]") -> None:
+    """Politely, then not. What the program left behind goes as well."""
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, how)
+            process.wait(timeout=5)
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            pass
+    for stream in (process.stdin, process.stdout, process.stderr):
+        if stream:
+            stream.close()
