@@ -20,7 +20,7 @@ impl Admin {
         let (_, link) = self.store.reset_link(account.id).await?;
         let newest = sessions.iter().map(|session| session.created_at).max();
         let newest = newest.map_or_else(String::new, |newest| format!(", the newest of {}", rfc3339(newest)));
-        let link = link.filter(|link| link.is_live(now));
+        let link = link.filter(|link| now < link.valid_until);
         let link = link.map_or_else(|| "none".to_owned(), |link| format!("open until {}", rfc3339(link.valid_until)));
         let networks: Vec<String> =
             account.networks.iter().map(|known| format!("{} ({})", known.network, rfc3339(known.seen_at))).collect();
@@ -66,7 +66,7 @@ impl Admin {
     }
 
     pub(crate) async fn deactivate(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-        match self.store.deactivate(account.id).await? {
+        match self.store.deactivate(account.id, self.clock.now()).await? {
             Switched::Now => Ok(writeln!(terminal.out, "{} is switched off; its sessions are over.", account.id)?),
             Switched::Missing => Err(Failure::NoAccount),
         }
@@ -80,7 +80,7 @@ impl Admin {
                 return Err(Failure::Refused("that is not its username; nothing was deleted".to_owned()));
             }
         }
-        match self.store.delete_account(account).await? {
+        match self.store.delete_account(account, self.clock.now()).await? {
             Deleted::Now => Ok(writeln!(terminal.out, "{} is deleted.", account.id)?),
             Deleted::Overtaken => Err(Failure::Refused("the account changed meanwhile; look at it again".to_owned())),
         }

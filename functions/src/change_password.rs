@@ -117,7 +117,7 @@ impl Endpoint for ChangePassword {
             changed_at: now,
             caller: request.caller().in_language(account.language()),
         };
-        match self.store.change_password(account, &signed_in.token.digest(), &password, &notice, now).await? {
+        match self.store.change_password(account, &signed_in.token.digest(), request.client, &password, &notice, now).await? {
             Changed::Now => {
                 Metric::PASSWORDS_CHANGED.count();
                 Ok(http::ok(&ChangeAnswer { message: "Password changed successfully." }))

@@ -99,7 +99,7 @@ impl ConfirmReset {
             changed_at: now,
             caller: request.caller().in_language(account.language()),
         };
-        match self.store.spend_reset(account.id, &link.digest, &password, &notice, self.clock.now()).await? {
+        match self.store.spend_reset(account.id, &link.digest, request.client, &password, &notice, self.clock.now()).await? {
             Spent::Now => Ok(()),
             Spent::NotValid => Err(Refusal::Token),
         }
@@ -143,7 +143,7 @@ impl Function for ConfirmReset {
         Self {
             hasher,
             policy: Policy::configured(settings),
-            links: ResetLinks::configured(settings),
+            links: ResetLinks::configured(settings, wiring.clock.now()),
             client_limit,
             page_limit,
             pages: Pages::configured(settings),

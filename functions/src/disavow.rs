@@ -83,14 +83,14 @@ impl Disavow {
         let token = Token::parse(&fields.finish(token)?);
         let now = self.clock.now();
         self.client_limit.admit(&self.store, request.client, now).await?;
-        let LiveLink { account, digest, .. } = self.disavowal(token.as_ref(), now).await?;
+        let link = self.disavowal(token.as_ref(), now).await?;
         // To the present address: a person who has changed it since could as well ask for a link there.
-        let caller = request.caller().in_language(account.language());
-        let reset = ResetRequest { email: account.email.clone(), requested_at: now, caller };
-        match self.store.disavow(account.id, &digest, &reset).await? {
+        let caller = request.caller().in_language(link.account.language());
+        let reset = ResetRequest { email: link.account.email.clone(), requested_at: now, caller };
+        match self.store.disavow(&link, reset).await? {
             Disavowed::Now => {
                 Metric::PASSWORDS_DISAVOWED.count();
-                tracing::info!(account = %account.id, "password disavowed");
+                tracing::info!(account = %link.account.id, "password disavowed");
                 Ok(())
             }
             Disavowed::NotValid => Err(Refusal::Token),

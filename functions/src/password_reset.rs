@@ -3,8 +3,6 @@
 //! This function cannot learn whether an account exists, because it has no permission to read accounts. Every well-formed address costs the same two
 //! writes.
 
-use std::time::Duration;
-
 use doorward::{
     account::EmailAddress,
     clock::Clock,
@@ -20,13 +18,9 @@ use serde::Serialize;
 
 use crate::{Endpoint, Function, PageRole, Wiring};
 
-/// The minimum of `RESET_LIFETIME`. A request may be dropped in favour of another one in the same window only while the other one's link works.
-const SHORTEST_LINK: Duration = span::minutes(10);
-
 pub struct PasswordReset {
     store: Store,
     client_limit: ClientLimit,
-    cool_down: Duration,
     pages: Pages,
     clock: Clock,
 }
@@ -46,7 +40,7 @@ impl PasswordReset {
         let now = self.clock.now();
         self.client_limit.admit(&self.store, request.client, now).await?;
         let reset = ResetRequest { email: body.email, requested_at: now, caller: request.caller() };
-        self.store.request_reset(&reset, self.cool_down).await?;
+        self.store.request_reset(&reset).await?;
         Metric::RESETS_REQUESTED.count();
         Ok(())
     }
@@ -88,9 +82,6 @@ impl Function for PasswordReset {
                 Limit::new(20, span::hours(1)),
                 Metric::RESETS_LIMITED,
             ),
-            cool_down: doorward::reset::cool_down(&mut wiring.settings)
-                .first()
-                .map_or(span::minutes(1), |first| (*first).min(SHORTEST_LINK)),
             pages: Pages::configured(&mut wiring.settings),
             store: wiring.store.clone(),
             clock: wiring.clock.clone(),

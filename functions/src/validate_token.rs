@@ -32,7 +32,7 @@ impl Function for ValidateToken {
 
     fn new(wiring: &mut Wiring) -> Self {
         Self {
-            links: ResetLinks::configured(&mut wiring.settings),
+            links: ResetLinks::configured(&mut wiring.settings, wiring.clock.now()),
             client_limit: ClientLimit::configured(
                 &mut wiring.settings,
                 "validate-client",

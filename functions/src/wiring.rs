@@ -61,7 +61,7 @@ impl Wiring {
 
     /// The rules of sessions.
     pub fn sessions(&mut self) -> Sessions {
-        Sessions::configured(&mut self.settings)
+        Sessions::configured(&mut self.settings, self.clock.now())
     }
 
     /// Writes the counts of requests.

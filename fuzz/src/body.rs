@@ -4,8 +4,13 @@ use doorward::http::{Field, Fields, Refusal, Request};
 use lambda_http::{Body, http};
 use serde_json::Value;
 
-const TYPES: [&str; 5] =
-    ["application/json", "application/x-www-form-urlencoded", "Application/JSON ; charset=x", "text/plain", "multipart/form-data; boundary=x"];
+const TYPES: [&str; 5] = [
+    "application/json",
+    "application/x-www-form-urlencoded",
+    "Application/JSON ; charset=x",
+    "text/plain",
+    "multipart/form-data; boundary=x",
+];
 const NAMES: [&str; 3] = ["username", "password", "token"];
 
 /// Holds what the module says.

@@ -15,9 +15,15 @@ use crate::{
 
 /// How long an entry is kept that was never finished or that failed for good, so that an operator can look at it and retry it.
 const FAILED_LIFETIME: Duration = span::days(14);
+/// Of the requests for one address that come within this time one is kept. It bounds what a flood costs; how many mails go out is for the mailer to
+/// decide, who knows which link the owner holds.
+const REQUEST_WINDOW: Duration = span::seconds(10);
 /// How long a finished entry is kept. Its address is removed at once.
 const DONE_LIFETIME: Duration = span::days(1);
-/// The attributes of an entry that describe its tries.
+/// What every finished entry says. Whether a mail was sent would tell the function that may write here, and look at what it wrote over, who has an
+/// account.
+const HANDLED: &str = "handled";
+/// What an entry holds of its tries.
 const TRIES: [&str; 6] = ["attempts", "done_at", "failed_at", "lease_until", "outcome", "worker"];
 
 /// A kind of mail. The partition key of an entry begins with it.
@@ -214,6 +220,11 @@ pub(crate) fn reset_request(request: &ResetRequest, sort: &str) -> Write {
     Write::put(key.key(), attributes.into_iter().chain(caller_attributes(&request.caller)))
 }
 
+/// The write that makes room for another reset request for this address: the link of an earlier one has ended with the password.
+pub(crate) fn asked_for_again(email: &EmailAddress, now: Timestamp) -> Write {
+    Write::delete(EntryKey::new(&request_partition(email), &window_start(now).to_string()).key())
+}
+
 /// Where mail to an account is left.
 pub(crate) fn partitions_of(account: &Account) -> [String; 2] {
     [Kind::Notice.partition(account.id), request_partition(&account.email)]
@@ -224,13 +235,13 @@ fn request_partition(email: &EmailAddress) -> String {
 }
 
 impl Store {
-    /// Adds a reset request, unless there is one for the same address in this cool-down window. The result is the same either way.
-    pub async fn request_reset(&self, request: &ResetRequest, cool_down: Duration) -> Result<(), Fault> {
-        let window = window_start(request.requested_at, cool_down).to_string();
+    /// Leaves a reset request, unless there is one for the same address in this window. The answer is the same either way.
+    pub async fn request_reset(&self, request: &ResetRequest) -> Result<(), Fault> {
+        let window = window_start(request.requested_at).to_string();
         self.write(reset_request(request, &window).when("attribute_not_exists(pk)")).await.map(drop)
     }
 
-    /// Adds a reset request outside any cool-down window, for an operator.
+    /// Leaves a reset request outside any window, for an operator.
     pub async fn request_reset_at_once(&self, request: &ResetRequest) -> Result<(), Fault> {
         let sort = self.entropy().uuid(request.requested_at).to_string();
         self.write(reset_request(request, &sort)).await.map(drop)
@@ -257,11 +268,11 @@ impl Store {
         }
     }
 
-    /// Finishes an entry, so that it is not sent again. Its address and earlier failures are removed; the result is kept for a day.
-    pub async fn finish(&self, key: &EntryKey, result: &str, now: Timestamp) -> Result<(), Fault> {
+    /// Finishes an entry: it is not sent again. Its address and earlier failures are removed; the rest stays a day.
+    pub async fn finish(&self, key: &EntryKey, now: Timestamp) -> Result<(), Fault> {
         let expression = "SET done_at = :now, outcome = :outcome, expires_at = :expires \
              REMOVE failed_at, lease_until, worker, email, email_folded, address";
-        self.mark(key, expression, result, now, DONE_LIFETIME).await
+        self.mark(key, expression, HANDLED, now, DONE_LIFETIME).await
     }
 
     /// Gives up an entry that has failed for good, and keeps it so that an operator can look at it and retry it.
@@ -285,15 +296,17 @@ impl Store {
         self.write(mark).await.map(drop)
     }
 
-    /// Mail that failed, for good or until its next try, oldest first.
-    pub async fn failed_mail(&self) -> Result<Vec<FailedMail>, Fault> {
-        let entries = self.scan(Table::Outbox, "outbox entry", "attribute_exists(failed_at)").await?;
-        let mut mail: Vec<FailedMail> = entries.iter().map(read_failed).collect::<Result<_, _>>()?;
+    /// Mail that failed, for good or until its next try, and mail that the stream has given up, oldest first.
+    pub async fn failed_mail(&self, now: Timestamp) -> Result<Vec<FailedMail>, Fault> {
+        let condition = format!("attribute_exists(failed_at) OR {GIVEN_UP}");
+        let entries = self.scan(Table::Outbox, "outbox entry", &condition, [(":stale", millis(stale(now)))]).await?;
+        let mut mail: Vec<FailedMail> = entries.iter().map(|item| read_failed(item, now)).collect::<Result<_, _>>()?;
         mail.sort_by_key(|mail| mail.failed_at);
         Ok(mail)
     }
 
-    /// Retries mail that failed for good. A new entry, requested now, replaces the old one, because the stream brings the mailer new entries only.
+    /// Sends mail that failed for good, or that the stream has given up, once more: a new entry, asked for now, takes the place of the old one, because
+    /// the stream brings the mailer new entries only.
     pub async fn redrive(&self, old: &EntryKey, now: Timestamp) -> Result<Redriven, Fault> {
         let Some(entry) = self.read(&old.key()).await? else { return Ok(Redriven::NotFailed) };
         let new = EntryKey::new(&old.partition, &self.entropy().uuid(now).to_string());
@@ -303,15 +316,27 @@ impl Store {
         let fresh = fresh.into_iter().chain(changed_at.map(|changed_at| ("changed_at", millis(changed_at))));
         let kept = entry.into_attributes().filter(|(name, _)| !TRIES.contains(&name.as_str()));
         let attributes = kept.chain(fresh.map(|(name, value)| (name.to_owned(), value)));
-        let gone = Write::delete(old.key()).when("attribute_exists(failed_at) AND attribute_exists(done_at)");
+        let gone = Write::delete(old.key())
+            .when(
+                "(attribute_exists(failed_at) AND attribute_exists(done_at)) OR (attribute_not_exists(done_at) AND requested_at < :stale)",
+            )
+            .with(":stale", millis(stale(now)));
         let writes = vec![gone, Write::put(new.key(), attributes)];
         Ok(self.transact("redrive", writes).await?.or(Redriven::Now, Redriven::NotFailed))
     }
 }
 
-/// The start, in seconds, of the window of this length that contains `instant`.
-fn window_start(instant: Timestamp, length: Duration) -> i64 {
-    let length = i64::try_from(length.as_secs()).unwrap_or(i64::MAX).max(1);
+/// An entry that nobody will look at any more: the stream brings it for an hour and a while, and it is not done. The mailer was stopped, perhaps.
+const GIVEN_UP: &str = "(attribute_not_exists(done_at) AND requested_at < :stale)";
+
+/// Entries that were asked for earlier are given up at `now`: an hour, and longer than a lease.
+fn stale(now: Timestamp) -> Timestamp {
+    before(oldest_worth_sending(now), span::minutes(2))
+}
+
+/// When the window that holds `instant` began, in seconds.
+fn window_start(instant: Timestamp) -> i64 {
+    let length = i64::try_from(REQUEST_WINDOW.as_secs()).unwrap_or(i64::MAX).max(1);
     instant.as_second() - instant.as_second().rem_euclid(length)
 }
 
@@ -352,14 +377,16 @@ fn read(item: &Item) -> Result<Entry, Fault> {
     Ok(Entry { payload, requested_at, attempts: item.number("attempts")? })
 }
 
-fn read_failed(item: &Item) -> Result<FailedMail, Fault> {
+fn read_failed(item: &Item, now: Timestamp) -> Result<FailedMail, Fault> {
+    let requested_at = item.instant("requested_at")?;
+    let given_up = !item.has("done_at") && requested_at < stale(now);
     Ok(FailedMail {
         key: EntryKey::of(item)?,
         email: item.optional_text("email").map(str::to_owned),
-        failed_at: item.instant("failed_at")?,
-        reason: item.optional_text("outcome").unwrap_or_default().to_owned(),
+        failed_at: item.optional_instant("failed_at").unwrap_or(requested_at),
+        reason: item.optional_text("outcome").unwrap_or("never tried").to_owned(),
         attempts: item.optional_number("attempts").unwrap_or_default(),
-        for_good: item.optional_instant("done_at").is_some(),
+        for_good: given_up || item.has("done_at"),
     })
 }
 

@@ -14,6 +14,9 @@ use crate::{
     token::{Digest, Session, Token},
 };
 
+/// How far ahead of a function's clock the clock of an operator may be.
+const CLOCK_SKEW: Duration = span::minutes(5);
+
 /// How the sort key of a session begins; the digest of its token follows.
 const SORT_PREFIX: &str = "session#";
 
@@ -72,12 +75,15 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// `SESSION_LIFETIME` (5m to 365d, default 30d) and `SESSIONS_NOT_BEFORE`.
-    pub fn configured(settings: &mut Settings) -> Self {
-        Self {
-            lifetime: settings.span("SESSION_LIFETIME", span::days(30), span::minutes(5), span::days(365)),
-            not_before: settings.instant("SESSIONS_NOT_BEFORE"),
+    /// `SESSION_LIFETIME` (5m to 365d, default 30d) and `SESSIONS_NOT_BEFORE`, which is refused where it lies in the future: every session would end
+    /// as it is opened, and every link as it is mailed.
+    pub fn configured(settings: &mut Settings, now: Timestamp) -> Self {
+        let lifetime = settings.span("SESSION_LIFETIME", span::days(30), span::minutes(5), span::days(365));
+        let not_before = settings.instant("SESSIONS_NOT_BEFORE");
+        if not_before.is_some_and(|not_before| not_before > after(now, CLOCK_SKEW)) {
+            settings.complain("SESSIONS_NOT_BEFORE: must not lie in the future".to_owned());
         }
+        Self { lifetime, not_before }
     }
 
     /// Whether the emergency switch has ended what was made at `instant`.

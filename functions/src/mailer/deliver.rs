@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use doorward::{
-    account::EmailAddress,
+    account::{Account, EmailAddress},
     clock::{Timestamp, after},
     config::span,
     disavow::DISAVOWAL_LIFETIME,
@@ -11,14 +11,20 @@ use doorward::{
     mail::{ChangedMail, Rendered, ResetMail, SendError},
     metric::Metric,
     outbox::{EntryKey, Lease, Notice, Payload, ResetRequest, oldest_worth_sending},
-    reset::{ResetLink, StoredLink},
-    token::{Disavow, Token},
+    reset::{NewLink, ResetLink, StoredLink},
+    token::{Disavow, Reset, Token},
 };
 
 use super::Mailer;
 
 /// The length of a lease: longer than the function may run, so that no two workers have an entry at once.
 const LEASE: Duration = span::seconds(90);
+
+/// How far ahead of ours the clock of another function may be. What was asked for later than that was not asked for by one of our functions.
+const CLOCK_SKEW: Duration = span::minutes(1);
+
+/// How often a link is stored anew while others store one for the same account.
+const MAX_TRIES: u32 = 5;
 
 /// The stream must deliver the record again.
 pub(crate) struct RetryLater;
@@ -61,6 +67,7 @@ impl Mailer {
         };
         let worked = match &entry.payload {
             _ if entry.requested_at < oldest_worth_sending(now) => Ok(Outcome::Failed("too late".to_owned())),
+            _ if entry.requested_at > after(now, CLOCK_SKEW) => Ok(Outcome::Failed("from the future".to_owned())),
             Payload::Reset(request) => self.send_reset(request, now).await,
             Payload::Notice(notice) => self.send_notice(notice, now).await,
         };
@@ -68,7 +75,7 @@ impl Mailer {
         match worked {
             Ok(Outcome::Done(outcome)) => {
                 tracing::info!(outcome, attempts = entry.attempts, "mail handled");
-                self.store.finish(key, outcome, now).await.map_err(retry_later)
+                self.store.finish(key, now).await.map_err(retry_later)
             }
             Ok(Outcome::Failed(reason)) => {
                 tracing::error!(outcome = "failed", reason, attempts = entry.attempts, "mail failed");
@@ -103,28 +110,7 @@ impl Mailer {
         if account.usable_password().is_none() {
             return Ok(Outcome::Done("no password to reset"));
         }
-        let (_, current) = self.store.reset_link(account.id).await?;
-        if current.as_ref().is_some_and(|link| link.requested_at == request.requested_at && link.sent_at.is_some()) {
-            // Already sent; a crash came before that was marked.
-            return Ok(Outcome::Done("sent"));
-        }
-        if current.as_ref().is_some_and(|link| link.cools_down(&self.cool_down, now)) {
-            return Ok(Outcome::Done("cools down"));
-        }
-        let token = Token::generate(account.id, &self.entropy);
-        // While the previous link is still valid its count carries over, so the cool-down grows with every mail.
-        let before = current.filter(|link| link.is_live(now));
-        let link = ResetLink {
-            digest: token.digest(),
-            requested_at: request.requested_at,
-            issued_at: now,
-            valid_until: after(now, self.link_lifetime),
-            sent: before.as_ref().map_or(0, |link| link.sent),
-            sent_at: None,
-        };
-        if self.store.store_reset_link(account.id, &link).await? == StoredLink::Overtaken {
-            return Ok(Outcome::Done("overtaken"));
-        }
+        let Some((token, link, in_use)) = self.store_link(&account, request, now).await? else { return Ok(Outcome::Done("no link")) };
         let mail = ResetMail {
             product: self.product.clone(),
             language: account.language().or(request.caller.language).unwrap_or_default(),
@@ -135,12 +121,55 @@ impl Mailer {
         };
         let sent = self.send(&account.email, mail.render().ok()).await?;
         if let Outcome::Done(_) = sent {
-            self.store.mark_link_sent(account.id, &link, self.clock.now()).await?;
+            self.store.mark_link_sent(account.id, &link, in_use.as_ref(), self.clock.now()).await?;
         }
         Ok(sent)
     }
 
+    /// Stores the link that answers a request. None where the owner holds a link that was mailed lately, or the request was overtaken. The link that
+    /// the owner holds works until the mail service has accepted the new one.
+    async fn store_link(
+        &self,
+        account: &Account,
+        request: &ResetRequest,
+        now: Timestamp,
+    ) -> Result<Option<(Token<Reset>, NewLink, Option<ResetLink>)>, DeliveryError> {
+        for _ in 0..MAX_TRIES {
+            let (_, current) = self.store.reset_link(account.id).await?;
+            let in_use = self.reset_links.in_use(current.as_ref(), now);
+            if let Some(link) = &in_use {
+                // This request was answered already, and a crash came before that was marked; or it is too soon for another mail.
+                let answered = link.requested_at == request.requested_at && !link.has_pending;
+                if answered || link.cools_down(&self.cool_down, now) {
+                    return Ok(None);
+                }
+            }
+            // A newer request has a link, or will have one.
+            if current.as_ref().is_some_and(|link| link.requested_at > request.requested_at && now < link.valid_until) {
+                return Ok(None);
+            }
+            let token = Token::generate(account.id, &self.entropy);
+            let link = NewLink {
+                digest: token.digest(),
+                requested_at: request.requested_at,
+                issued_at: now,
+                valid_until: after(now, self.link_lifetime),
+            };
+            match self.store.store_reset_link(account.id, &link, current.as_ref(), in_use.as_ref()).await? {
+                StoredLink::Now => return Ok(Some((token, link, in_use))),
+                StoredLink::Overtaken => return Ok(None),
+                StoredLink::Changed => {}
+            }
+        }
+        Err(DeliveryError::NotNow("contended".to_owned()))
+    }
+
     async fn send_notice(&self, notice: &Notice, now: Timestamp) -> Result<Outcome, DeliveryError> {
+        // The Outbox says who is told of what, and more functions than this one may write there: mail goes to the account's own address.
+        let Some(account) = self.store.account(notice.account).await? else { return Ok(Outcome::Done("no account")) };
+        if account.email.folded() != notice.email.folded() {
+            return Ok(Outcome::Failed("not the account's address".to_owned()));
+        }
         // Every try makes its own link, so that both links work if the mail goes out twice.
         let token = Token::<Disavow>::generate(notice.account, &self.entropy);
         self.store.store_disavowal(notice.account, &token.digest(), now).await?;

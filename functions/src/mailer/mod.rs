@@ -15,6 +15,7 @@ use doorward::{
     mail::{LinkUrls, Sender},
     metric::Metrics,
     outbox::EntryKey,
+    reset::ResetLinks,
     store::{Store, Table},
 };
 use lambda_runtime::Error;
@@ -30,6 +31,7 @@ pub struct Mailer {
     links: LinkUrls,
     link_lifetime: Duration,
     cool_down: Vec<Duration>,
+    reset_links: ResetLinks,
     metrics: Metrics,
     clock: Clock,
     entropy: Entropy,
@@ -124,12 +126,14 @@ impl Mailer {
     pub fn over(wiring: &mut Wiring, sender: Sender) -> Self {
         let metrics = wiring.metrics();
         let settings = &mut wiring.settings;
+        let link_lifetime = settings.span("RESET_LIFETIME", span::hours(1), span::minutes(10), span::hours(24));
         Self {
             sender,
             product: Product::configured(settings),
             links: LinkUrls::configured(settings),
-            link_lifetime: settings.span("RESET_LIFETIME", span::hours(1), span::minutes(10), span::hours(24)),
-            cool_down: doorward::reset::cool_down(settings),
+            link_lifetime,
+            cool_down: doorward::reset::cool_down(settings, link_lifetime),
+            reset_links: ResetLinks::configured(settings, wiring.clock.now()),
             metrics,
             store: wiring.store.clone(),
             clock: wiring.clock.clone(),

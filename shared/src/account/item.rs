@@ -96,6 +96,7 @@ pub(crate) fn read(item: &Item) -> Result<Account, Fault> {
         created_at: item.instant("created_at")?,
         password_changed_at: item.instant("password_changed_at")?,
         disavowed: item.optional_instant("disavowed_at").is_some(),
+        disavowals_before: item.optional_instant("disavowals_before"),
         language: item.optional_text("language").map(str::to_owned),
         networks,
         undeliverable: undeliverable.zip(item.optional_instant("undeliverable_at")),
@@ -115,33 +116,53 @@ pub(crate) fn resettable(id: AccountId, instant: Timestamp) -> Write {
     when_openable(Write::check(key(id))).when("password_changed_at < :requested").with(":requested", millis(instant))
 }
 
+/// A new password, and the network from which it was set.
+///
+/// That network replaces the account's list: others may be a thief's who knew the old password.
+pub(crate) struct NewPassword<'a> {
+    /// As it is stored.
+    pub(crate) stored: &'a StoredPassword,
+    /// From where it was set.
+    pub(crate) network: KnownNetwork,
+}
+
 /// Sets a new password and ends every session, if the account can be opened.
 ///
 /// It also clears the mark that mail does not reach the address: a person who holds a reset link has read a mail.
-pub(crate) fn password_reset(id: AccountId, password: &StoredPassword, now: Timestamp) -> Write {
+pub(crate) fn password_reset(id: AccountId, password: NewPassword<'_>, now: Timestamp) -> Write {
     when_openable(set_password(id, password, now, "disavowed_at, undeliverable, undeliverable_at"))
 }
 
 /// Sets a new password and ends every session, if the account is as it was read.
-pub(crate) fn password_changed(account: &Account, password: &StoredPassword, now: Timestamp) -> Write {
+pub(crate) fn password_changed(account: &Account, password: NewPassword<'_>, now: Timestamp) -> Write {
     let write = set_password(account.id, password, now, "disavowed_at");
     write.when("epoch = :epoch AND active = :true").with(":epoch", number(account.epoch)).with(":true", truth(true))
 }
 
-fn set_password(id: AccountId, password: &StoredPassword, now: Timestamp, removed: &str) -> Write {
-    Write::update(key(id), format!("SET password = :password, password_changed_at = :now REMOVE {removed} ADD epoch :one"))
-        .with(":password", text(password.as_str()))
+fn set_password(id: AccountId, password: NewPassword<'_>, now: Timestamp, removed: &str) -> Write {
+    let set = "password = :password, password_changed_at = :now, networks = :networks";
+    Write::update(key(id), format!("SET {set} REMOVE {removed} ADD epoch :one"))
+        .with(":password", text(password.stored.as_str()))
+        .with(":networks", networks(&[password.network]))
         .with(":now", millis(now))
         .with(":one", number(1))
 }
 
-/// Disables the password and ends every session, if the account is active.
+/// Takes the password out of use and ends every session, if the account is active, nothing has ended its sessions since it was read, and it was not
+/// disavowed since the link was made. It also ends every other link that says "this wasn't me" and was made until now.
 ///
-/// The password is not part of the condition, although an account without one has nothing to disable (which the look-up of the link has checked): IAM
-/// decides by the names of attributes, including those in conditions, and the function that does this has no right to write a password.
-pub(crate) fn password_disavowed(id: AccountId, now: Timestamp) -> Write {
-    let write = Write::update(key(id), "SET disavowed_at = :now ADD epoch :one").when("active = :true");
-    write.with(":now", millis(now)).with(":one", number(1)).with(":true", truth(true))
+/// The epoch stands for the password, which is raised by every change of it.
+/// The password is not named here, though an account without one has nothing to take out of use (which whoever looked up the link has seen): IAM
+/// decides by the names of attributes, those in conditions included, and the function that does this has no right to write a password.
+pub(crate) fn password_disavowed(account: &Account, made_at: Timestamp, now: Timestamp) -> Write {
+    Write::update(key(account.id), "SET disavowed_at = :now, disavowals_before = :now ADD epoch :one")
+        .when("active = :true AND epoch = :epoch")
+        .when("attribute_not_exists(disavowals_before) OR disavowals_before < :made")
+        .with(":epoch", number(account.epoch))
+        .with(":made", millis(made_at))
+        .with(":now", millis(now))
+        .with(":one", number(1))
+        .with(":true", truth(true))
 }
 
 /// Sets a password that nobody knows, if the account is active and has no usable one.
@@ -158,14 +179,18 @@ pub(crate) fn end_sessions(id: AccountId) -> Write {
     Write::update(key(id), "ADD epoch :one").when("attribute_exists(pk)").with(":one", number(1))
 }
 
-/// Makes an account active or inactive, if there is one. Inactive also ends its sessions.
-pub(crate) fn switched(id: AccountId, active: bool) -> Write {
-    let write = if active {
-        Write::update(key(id), "SET active = :active")
-    } else {
-        Write::update(key(id), "SET active = :active ADD epoch :one").with(":one", number(1))
-    };
-    write.when("attribute_exists(pk)").with(":active", truth(active))
+/// Makes an account active, if there is one.
+pub(crate) fn activated(id: AccountId) -> Write {
+    Write::update(key(id), "SET active = :active").when("attribute_exists(pk)").with(":active", truth(true))
+}
+
+/// Makes an account inactive, if there is one, and ends its sessions and the links of its notices.
+pub(crate) fn deactivated(id: AccountId, now: Timestamp) -> Write {
+    Write::update(key(id), "SET active = :active, disavowals_before = :now ADD epoch :one")
+        .when("attribute_exists(pk)")
+        .with(":active", truth(false))
+        .with(":now", millis(now))
+        .with(":one", number(1))
 }
 
 /// Deletes an account and its claims, if there is such an account and no other has its names.

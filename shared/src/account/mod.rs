@@ -8,7 +8,8 @@ mod register;
 mod username;
 
 pub(crate) use self::item::{
-    SORT, end_sessions, first_password, key, partition, password_changed, password_disavowed, password_reset, read, removed, resettable, switched,
+    NewPassword, SORT, activated, deactivated, end_sessions, first_password, key, partition, password_changed, password_disavowed,
+    password_reset, read, removed, resettable,
 };
 pub use self::{
     email::{EmailAddress, LONGEST_EMAIL, Malformed, email_key},
@@ -18,7 +19,12 @@ pub use self::{
     username::{Username, UsernameRule},
 };
 pub use crate::id::AccountId;
-use crate::{client::Network, clock::Timestamp, language::Language, password::StoredPassword};
+use crate::{
+    client::{Client, Network},
+    clock::Timestamp,
+    language::Language,
+    password::StoredPassword,
+};
 
 /// A stored account. It has no `Debug`, because names and addresses are personal data.
 #[derive(Clone)]
@@ -41,9 +47,11 @@ pub struct Account {
     pub password_changed_at: Timestamp,
     /// Whether the owner has disavowed the password. It does not work until it is replaced.
     pub disavowed: bool,
+    /// When it was last disavowed or made inactive. Links that say "this wasn't me" and are not newer do not work.
+    pub disavowals_before: Option<Timestamp>,
     /// The language of mails and pages that the account has chosen, if any (BCP 47).
     pub language: Option<String>,
-    /// Networks from which the owner has logged in lately, newest first.
+    /// Networks from which the owner registered, reset the password or logged in, newest first. A new password starts the list anew.
     pub networks: Vec<KnownNetwork>,
     /// Why mail did not reach the address, and when that mail had been sent.
     pub undeliverable: Option<(Undeliverable, Timestamp)>,
@@ -63,6 +71,7 @@ impl Account {
             created_at: now,
             password_changed_at: now,
             disavowed: false,
+            disavowals_before: None,
             language: None,
             networks: Vec::new(),
             undeliverable: None,
@@ -90,13 +99,21 @@ impl Account {
     }
 }
 
-/// A network from which an account's owner has logged in.
+/// A network that proved whose account it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownNetwork {
     /// The network: an IPv4 /24 or an IPv6 /48.
     pub network: Network,
-    /// The last login from it, with the resolution of a day.
+    /// When it last did, to the day.
     pub seen_at: Timestamp,
+}
+
+impl KnownNetwork {
+    /// The network of a client, seen now.
+    #[must_use]
+    pub fn of(client: Client, now: Timestamp) -> Self {
+        Self { network: client.site(), seen_at: now }
+    }
 }
 
 /// Why mail does not reach an address.

@@ -72,7 +72,9 @@ mod tests {
                     let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
                     // The body, `{}`, has no end of line: it stands before the next request's first.
                     while lines.by_ref().map_while(Result::ok).any(|line| line.is_empty()) {
-                        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 2\r\n\r\n{}").unwrap();
+                        stream
+                            .write_all(b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 2\r\n\r\n{}")
+                            .unwrap();
                     }
                 });
             }

@@ -26,7 +26,9 @@ impl ProxySecrets {
         let secrets = settings.list("PROXY_SECRET");
         let fits = |secret: &String| secret.len() >= SHORTEST && secret.bytes().all(|byte| byte.is_ascii_graphic());
         if secrets.len() > AT_MOST || !secrets.iter().all(fits) {
-            settings.complain(format!("PROXY_SECRET: must be one secret, or two with a comma between them, of at least {SHORTEST} printable characters each"));
+            settings.complain(format!(
+                "PROXY_SECRET: must be one secret, or two with a comma between them, of at least {SHORTEST} printable characters each"
+            ));
         }
         Self(secrets.iter().map(|secret| Sha256::digest(secret).into()).collect())
     }
@@ -77,7 +79,9 @@ mod tests {
         let one = secrets(SECRET).unwrap();
         assert!(passes(&one, &[SECRET]));
         assert!(passes(&one, &["a client's own", SECRET]));
-        for sent in [&[][..], &[""], &["0123"], &[NEXT], &[&SECRET.to_uppercase()], &[&format!("{SECRET} ,")], &[&format!("{SECRET},{SECRET}")]] {
+        for sent in
+            [&[][..], &[""], &["0123"], &[NEXT], &[&SECRET.to_uppercase()], &[&format!("{SECRET} ,")], &[&format!("{SECRET},{SECRET}")]]
+        {
             assert!(!passes(&one, sent), "{sent:?}");
         }
     }
@@ -91,9 +95,18 @@ mod tests {
 
     #[test]
     fn a_short_secret_is_refused_and_none_is_repeated() {
-        for text in ["short", &SECRET[1..], "with spaces in it, and long enough to count", &format!("{SECRET},short"), &format!("{SECRET},{NEXT},{SECRET}")] {
+        for text in [
+            "short",
+            &SECRET[1..],
+            "with spaces in it, and long enough to count",
+            &format!("{SECRET},short"),
+            &format!("{SECRET},{NEXT},{SECRET}"),
+        ] {
             let complaint = secrets(text).unwrap_err();
-            assert_eq!(complaint, "PROXY_SECRET: must be one secret, or two with a comma between them, of at least 32 printable characters each");
+            assert_eq!(
+                complaint,
+                "PROXY_SECRET: must be one secret, or two with a comma between them, of at least 32 printable characters each"
+            );
         }
         assert_eq!(format!("{:?}", secrets(SECRET).unwrap()), "ProxySecrets(1)");
     }

@@ -10,7 +10,12 @@ use aws_sdk_sesv2::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::Rendered;
-use crate::{account::EmailAddress, aws::{for_calls_tried_once, sdk_config}, brand::Product, config::Settings};
+use crate::{
+    account::EmailAddress,
+    aws::{for_calls_tried_once, sdk_config},
+    brand::Product,
+    config::Settings,
+};
 
 /// Sends mail.
 #[derive(Clone)]

@@ -3,14 +3,24 @@
 use argon2::Params;
 use thiserror::Error;
 
-use super::imported::argon2::within_bounds;
-
 /// Length of a new hash's tag in bytes (RFC 9106, 4: 256-bit tag).
 pub(super) const TAG_BYTES: usize = 32;
 
 /// Minimum memory (KiB) for a number of passes (OWASP Password Storage Cheat Sheet, Argon2id, all with p=1). All pairs are equally strong: fewer passes
 /// need more memory. A cost is accepted if it reaches one pair in both values.
 const FLOOR: [(u32, u32); 5] = [(47_104, 1), (19_456, 2), (12_288, 3), (9_216, 4), (7_168, 5)];
+
+/// Most memory for one verification, KiB. libsodium's "moderate" asks for 256 MiB, Django and passlib for 100, RFC 9106's
+/// second choice for 64, OWASP's scrypt for 128. RFC 9106's first choice (2 GiB) and libsodium's "sensitive" (1 GiB) are beyond it, but are not meant
+/// for logins.
+pub(super) const MOST_MEMORY_KIB: u32 = 256 * 1024;
+
+/// Most work, in KiB of memory times passes: 1 GiB, about 1 s. libsodium's "moderate" asks for 768 MiB (256 MiB, 3
+/// passes), RFC 9106's second choice for 192, Django's default for 200.
+const MOST_WORK_KIB: u64 = 1024 * 1024;
+
+/// Maximum number of lanes of a hash that is verified. Sites use the number of their processors: Django and passlib 8, RFC 9106 4.
+const MOST_VERIFIED_LANES: u32 = 64;
 
 /// Maximum number of passes. OWASP's pairs end at 5; beyond 20, more memory is the better use of the same time (RFC 9106, 4).
 const MOST_ITERATIONS: u32 = 20;
@@ -105,6 +115,11 @@ const fn default_params() -> Params {
         Ok(params) => params,
         Err(_) => Params::DEFAULT,
     }
+}
+
+/// Whether one hash with these parameters is within bounds.
+pub(super) fn within_bounds(memory_kib: u32, iterations: u32, lanes: u32) -> bool {
+    memory_kib <= MOST_MEMORY_KIB && lanes <= MOST_VERIFIED_LANES && u64::from(memory_kib) * u64::from(iterations) <= MOST_WORK_KIB
 }
 
 #[cfg(test)]

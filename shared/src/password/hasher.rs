@@ -13,8 +13,8 @@ use std::time::Instant;
 use argon2::Params;
 use tokio::task::spawn_blocking;
 
-use super::cost::{Cost, TAG_BYTES, rest_of, work_kib};
-use super::imported::argon2::{Argon2Hash, within_bounds};
+use super::cost::{Cost, TAG_BYTES, rest_of, within_bounds, work_kib};
+use super::imported::argon2::Argon2Hash;
 use super::imported::{KnownHash, RefusedHash};
 use super::stored::StoredPassword;
 use super::typed::{AcceptedPassword, NormalPassword, TypedPassword};

@@ -40,11 +40,6 @@ use super::workspace::{HashingFault, Workspace};
 /// Maximum length of a stored string in bytes. Django's column has 128 characters, the longest Argon2 string within bounds 216.
 const LONGEST_STRING: usize = 512;
 
-/// Most memory for one verification, KiB. libsodium's "moderate" asks for 256 MiB, Django and passlib for 100, RFC 9106's
-/// second choice for 64, OWASP's scrypt for 128. RFC 9106's first choice (2 GiB) and libsodium's "sensitive" (1 GiB) are beyond it, but are not meant
-/// for logins.
-pub(super) const MOST_MEMORY_KIB: u32 = 256 * 1024;
-
 /// Lengths of a tag, bytes, where the string says it (PHC string format: 12 to 64). RFC 9106 allows 4, which one guess in 2^32 hits.
 const TAG_LENGTHS: RangeInclusive<usize> = 12..=64;
 

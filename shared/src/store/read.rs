@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::KeysAndAttributes;
 use super::{
     Store,
     error::{NOT_BUILT, fault_of},
-    item::{Item, text},
+    item::{Item, Value, text},
     key::{Key, Table},
 };
 use crate::fault::Fault;
@@ -59,8 +59,16 @@ impl Store {
     }
 
     /// Every item of a table for which this condition holds. It reads the whole table.
-    pub(crate) async fn scan(&self, table: Table, kind: &'static str, condition: &str) -> Result<Vec<Item>, Fault> {
+    pub(crate) async fn scan(
+        &self,
+        table: Table,
+        kind: &'static str,
+        condition: &str,
+        values: impl IntoIterator<Item = (&'static str, Value)>,
+    ) -> Result<Vec<Item>, Fault> {
+        let values = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let scan = self.client.scan().table_name(self.tables.name(table)).consistent_read(true).filter_expression(condition);
+        let scan = scan.set_expression_attribute_values(Some(values));
         let mut found = scan.into_paginator().items().send();
         let mut items = Vec::new();
         while let Some(attributes) = found.next().await {

@@ -54,7 +54,7 @@ static CASES: [Case; 9] = [
         ask: |world| change_password(&world.session, PASSWORD, NEW_PASSWORD),
         done: 200,
         again: 400,
-        changes: "+notice,-reset,~account epoch password password_changed_at,~session epoch",
+        changes: "+notice,-reset,~account epoch networks password password_changed_at,~session epoch",
     },
     Case { name: "reset request", ask: |world| reset_request(&world.person.email), done: 200, again: 200, changes: "+request" },
     Case { name: "validate", ask: |world| validate(&world.link), done: 200, again: 200, changes: "" },
@@ -70,7 +70,7 @@ static CASES: [Case; 9] = [
         ask: |world| confirm_reset(&world.link, NEW_PASSWORD),
         done: 200,
         again: 404,
-        changes: "+notice,-reset,~account epoch password password_changed_at",
+        changes: "+notice,-reset,~account epoch networks password password_changed_at",
     },
 ];
 

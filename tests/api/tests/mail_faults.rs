@@ -27,7 +27,7 @@ impl Kind {
     fn calls(self) -> &'static [&'static str] {
         match self {
             Self::Reset => &["lease", "claim", "account", "link", "store the link", "mark the link", "finish"],
-            Self::Notice => &["lease", "keep the link", "finish"],
+            Self::Notice => &["lease", "account", "keep the link", "finish"],
         }
     }
 

@@ -13,7 +13,7 @@ use doorward_kit::{
     leak::{Secret, found},
     mailbox::Refuse,
     proxy::{Failure, When},
-    requests::{Request, address_of, login, post, request, reset_request},
+    requests::{Request, address_of, login, post, request, reset_request, validate},
     store::lines,
 };
 use serde_json::json;
@@ -173,8 +173,8 @@ impl Run {
         let page = format!("/api/password_reset/confirm/?token={link}");
         for asked in [
             request("GET", &page),
-            post("/api/password_reset/validate_token/", &json!({ "token": link })),
-            post("/api/password_reset/validate_token/", &json!({ "token": session })),
+            validate(&link),
+            validate(&session),
             post("/api/password_reset/confirm/", &json!({ "token": link, "password": TOO_SHORT })),
             post("/api/password_reset/confirm/", &json!({ "token": link, "password": TOO_SHORT })).header("Accept", "text/html"),
             post("/api/password_reset/confirm/", &json!({ "token": link, "password": THIRD })),

@@ -123,6 +123,8 @@ impl Request {
 
 // ---- What people ask for ----
 
+/// The route that validates a reset token.
+pub const VALIDATE: &str = "/api/password_reset/validate_token/";
 /// The initial password of everybody.
 pub const PASSWORD: &str = "Correct-Horse-42";
 /// The new password of everybody.
@@ -160,7 +162,7 @@ pub fn confirm_reset(link: &str, password: &str) -> Request {
 
 /// Validates a reset link.
 pub fn validate(link: &str) -> Request {
-    post("/api/password_reset/validate_token/", &json!({ "token": link }))
+    post(VALIDATE, &json!({ "token": link }))
 }
 
 /// Ends a session.

@@ -82,12 +82,15 @@ pub fn requests(samples: usize) -> usize {
     2 * (samples + WARM_UP)
 }
 
+/// What is told the name of every account before it is made; its refusal ends the probe.
+pub type OnAccount = Box<dyn FnMut(&str) -> Result<(), ProbeError>>;
+
 /// A deployment to be probed.
 pub struct Probe {
     agent: Agent,
     base: String,
     /// Is told the name of every account before it is made; what it refuses ends the probe.
-    pub on_account: Box<dyn FnMut(&str) -> Result<(), ProbeError>>,
+    pub on_account: OnAccount,
     /// Is told of how many requests of a question so many are answered.
     pub on_progress: Box<dyn FnMut(Question, usize, usize)>,
     /// Whether to wait for every limit, however long.

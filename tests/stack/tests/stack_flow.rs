@@ -12,6 +12,9 @@ use doorward_kit::{
 use doorward_stack_tests::{Stack, variable};
 use serde_json::json;
 
+/// How long a mail may take on a machine that does much else.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// A name that no other test on the same stack uses.
 fn fresh(name: &str) -> (String, String) {
     let name = format!("{name}{}", u64::from_le_bytes(Entropy::system().bytes()));
@@ -40,7 +43,7 @@ async fn whoever_forgot_a_password_gets_back_in_and_old_tokens_do_not() {
         if let Some(link) = link {
             break link;
         }
-        assert!(asked_at.elapsed() < Duration::from_secs(3), "no mail within 3 seconds");
+        assert!(asked_at.elapsed() < PATIENCE, "no mail within {PATIENCE:?}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
 

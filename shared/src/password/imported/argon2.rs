@@ -6,8 +6,8 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use super::{MOST_MEMORY_KIB, RefusedHash, TAG_LENGTHS, number};
-use crate::password::cost::{Cost, TAG_BYTES, work_kib};
+use super::{RefusedHash, TAG_LENGTHS, number};
+use crate::password::cost::{Cost, TAG_BYTES, within_bounds, work_kib};
 use crate::password::workspace::{HashingFault, Workspace};
 
 /// Length of the random part of a new salt in bytes. RFC 9106, 4 asks for 16; after 18 the mark is separate in base64, as `TkZD`.
@@ -20,20 +20,8 @@ pub(in crate::password) const RANDOM_SALT_BYTES: usize = 18;
 /// and the versions before it.
 const MARK: &[u8; 3] = b"NFC";
 
-/// Most work, in KiB of memory times passes: 1 GiB, about 1 s. libsodium's "moderate" asks for 768 MiB (256 MiB, 3
-/// passes), RFC 9106's second choice for 192, Django's default for 200.
-const MOST_WORK_KIB: u64 = 1024 * 1024;
-
-/// Maximum number of lanes. Sites use the number of their processors: Django and passlib 8, RFC 9106 4.
-const MOST_LANES: u32 = 64;
-
 /// Lengths of a salt, bytes: RFC 9106 and the crate ask for 8, the PHC string format ends at 48; Django's are text of 22.
 const SALT_LENGTHS: std::ops::RangeInclusive<usize> = 8..=64;
-
-/// Whether one hash with these parameters is within bounds.
-pub(in crate::password) fn within_bounds(memory_kib: u32, iterations: u32, lanes: u32) -> bool {
-    memory_kib <= MOST_MEMORY_KIB && lanes <= MOST_LANES && u64::from(memory_kib) * u64::from(iterations) <= MOST_WORK_KIB
-}
 
 /// A parsed `$argon2id$v=19$m=19456,t=2,p=1$salt$tag`.
 pub(in crate::password) struct Argon2Hash {

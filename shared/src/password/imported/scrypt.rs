@@ -4,7 +4,8 @@ use ::scrypt::{Params, scrypt};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use super::{MOST_MEMORY_KIB, RefusedHash, fields, number, salt, salt_and_tag, tag};
+use super::{RefusedHash, fields, number, salt, salt_and_tag, tag};
+use crate::password::cost::MOST_MEMORY_KIB;
 
 /// Maximum work as N·r·p, about 1.8 s: four times that of OWASP's choices (2^20), six times Django's default.
 const MOST_WORK: u64 = 1 << 22;

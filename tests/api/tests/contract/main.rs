@@ -10,7 +10,7 @@ mod names;
 mod passwords;
 
 use doorward_functions::{paths, routes};
-use doorward_kit::{App, openapi::Document};
+use doorward_kit::{App, openapi::Document, requests::VALIDATE};
 use serde_json::{Value, json};
 
 /// A password that follows all rules.
@@ -24,7 +24,6 @@ const LOGOUT: &str = "/api/logout/";
 const LOGOUT_ALL: &str = "/api/logout_all/";
 const CHANGE: &str = "/api/change_password/";
 const RESET: &str = "/api/password_reset/";
-const VALIDATE: &str = "/api/password_reset/validate_token/";
 const CONFIRM: &str = "/api/password_reset/confirm/";
 
 /// The routes that require a session.

@@ -30,7 +30,7 @@ async fn every_answer_forbids_keeping_sniffing_framing_and_referring() {
     let session = app.sign_up("ann").await.login().await;
     let token = app.reset_link("ann@example.com").await;
     let page = format!("/api/password_reset/confirm/?token={token}");
-    let validate = || post("/api/password_reset/validate_token/", &json!({ "token": "x" }));
+    let validate = || doorward_kit::requests::validate("x");
     let requests: Vec<(u16, Request)> = vec![
         (201, post("/api/register/", &json!({ "username": "bob", "email": "bob@example.com", "password": PASSWORD }))),
         (400, post("/api/register/", &json!({}))),

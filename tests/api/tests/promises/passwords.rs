@@ -202,7 +202,7 @@ async fn a_hash_from_elsewhere_is_replaced_at_the_first_login_and_not_again() {
 
 #[tokio::test]
 async fn another_configured_cost_is_taken_over_at_login_in_both_directions() {
-    let (database, url) = doorward_kit::deployment::fresh_store().await;
+    let (database, url) = doorward_kit::app::fresh_store().await;
     let usual = App::over(database.clone(), &url, &[]).await;
     let dearer = App::over(database, &url, &[("ARGON2_ITERATIONS", "3")]).await;
     usual.sign_up("ann").await;
@@ -214,7 +214,7 @@ async fn another_configured_cost_is_taken_over_at_login_in_both_directions() {
 
 #[tokio::test]
 async fn after_the_cost_changed_a_wrong_password_takes_the_work_of_an_unknown_name_in_both_directions() {
-    let (database, url) = doorward_kit::deployment::fresh_store().await;
+    let (database, url) = doorward_kit::app::fresh_store().await;
     let cheap: [(&str, &str); 0] = [];
     let dear = [("ARGON2_MEMORY_KIB", "47104"), ("ARGON2_ITERATIONS", "2")];
     let (cheap, dear) = (App::over(database.clone(), &url, &cheap).await, App::over(database.clone(), &url, &dear).await);
