@@ -97,7 +97,7 @@ admin: $(operator)/installed ## An operator's commands: make admin ARGS='show ad
 
 # ---- Checks ----
 
-.PHONY: check test test-long lint-rust lint-templates unit stack-test fuzz openapi schemathesis browser preview snapshots coverage permissions sbom size pins release-notes
+.PHONY: check test test-long lint lint-rust lint-templates unit stack-test fuzz openapi schemathesis browser preview snapshots coverage permissions sbom size pins release-notes
 check: lint-rust unit ## Formatting, clippy, units and API tests: what Rust alone can check
 
 # In parallel. What compiles or runs long shows what it does meanwhile ($(live)); the rest is shown step by step.
@@ -105,6 +105,8 @@ test: ## Everything that has to hold before a change goes in
 	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target lint-rust lint-templates unit stack-test
 
 test-long: fuzz preview size #+ What takes long and finds little in most changes; CI runs it after `make test`
+
+lint: lint-rust lint-templates #+ Formatting, clippy, docs, dependencies, templates, permissions
 
 lint-rust: #+ Formatting, clippy and docs
 	@cargo fmt --all --check
@@ -125,13 +127,15 @@ unit: #+ Tests that need no stack: units, and every endpoint from event to respo
 stack-test: stack-test-rust stack-test-browser #+ Tests of the deployed template and, in a browser, of what people see
 
 .PHONY: stack-test-rust stack-test-browser
-stack-test-rust: $(call tool,local)
+# What these tests type for make is read by one that knows nothing of this one.
+stack-test-rust stack-test-browser: alone = env --unset=MAKEFLAGS --unset=MFLAGS --unset=MAKELEVEL
+stack-test-rust: $(call tool,local) $(call tool,aws)
 	$(live)@$(call step,Tests of a stack)
-	@AUTH=true CLOUDTRAIL_RECORDING=1 $(stack) with_stack sh -c '$(stack_tests) && $(operation_tests)'
+	@$(alone) AUTH=true CLOUDTRAIL_RECORDING=1 $(stack) with_stack sh -c '$(stack_tests) && $(operation_tests)'
 
 stack-test-browser: $(call tool,local) $(call tool,schemathesis) $(browser)
 	$(live)@$(call step,Tests in a browser)
-	@AUTH=true $(stack) with_stack sh -c '$(schemathesis) && $(browser_tests)'
+	@$(alone) AUTH=true $(stack) with_stack sh -c '$(schemathesis) && $(browser_tests)'
 
 browser: $(call tool,local) $(browser) #+ The tests in a browser alone
 	$(stack) with_stack $(browser_tests)
@@ -140,7 +144,7 @@ schemathesis: $(call tool,schemathesis) $(call tool,local) #+ Asks a deployed st
 	$(stack) with_stack sh -c '$(schemathesis)'
 
 openapi: #+ Checks docs/openapi.json against the code
-	cargo test --locked --workspace --exclude doorward-stack-tests --test api openapi:: wire::
+	cargo test --locked --workspace --exclude doorward-stack-tests --test api -- openapi:: wire::
 
 fuzz: $(call tool,fuzz) $(if $(filter $(brought)/%,$(CXX)),.tools/c++/c++) #+ Lets libFuzzer look for what no parser expects: make fuzz RUNS=1000000
 	@for target in $(fuzzed); do $(call step,$$target: $(RUNS) executions); mkdir -p fuzz/corpus/$$target; \
@@ -155,7 +159,7 @@ preview: $(browser) ## Every mail and page in every language with made-up data, 
 snapshots: $(call tool,snapshots) ## Shows what changed in mails, pages and other snapshots, and takes it: make snapshots [ACCEPT=all]
 	@PATH="$(brought)/snapshots/bin:$$PATH" && { INSTA_UPDATE=new INSTA_FORCE_PASS=1 $(rust_tests) --no-fail-fast && cargo insta $(if $(ACCEPT),accept,review) --workspace; }
 
-coverage: $(if $(filter x86_64,$(machine)),$(call tool,coverage)) #+ Prints which lines of shared/, functions/ and admin/ the tests of `make check` run
+coverage: $(if $(filter x86_64,$(machine)),.tools/coverage/linked) #+ Prints which lines of shared/, functions/ and admin/ the tests of `make check` run
 	@PATH="$(brought)/coverage/bin:$$PATH" $(llvm) cargo llvm-cov --locked --workspace --exclude doorward-stack-tests --lib --test '*' \
 	    --ignore-filename-regex '^$(CURDIR)/(tests|fuzz)/' $$ARGS
 
@@ -242,7 +246,7 @@ endef
 # zig knows C++, but rustc does not know where its library is.
 cxx = CXX="$(CXX)"$(if $(filter $(brought)/%,$(CXX)), CXXSTDLIB=c++ LIBRARY_PATH="$(dir $(CXX))")
 # cargo-llvm-cov asks rustup where these are not brought.
-llvm = $(if $(wildcard .tools/coverage/bin/llvm-cov),LLVM_COV="$(brought)/coverage/bin/llvm-cov" LLVM_PROFDATA="$(brought)/coverage/bin/llvm-profdata" \
+llvm = $(if $(filter x86_64,$(machine)),LLVM_COV="$(brought)/coverage/bin/llvm-cov" LLVM_PROFDATA="$(brought)/coverage/bin/llvm-profdata" \
     LD_LIBRARY_PATH="$(brought)/coverage/lib/x86_64-unknown-linux-gnu")
 
 # The one pip. On a Python that is too old, or has no venv, everything ends here.
@@ -262,6 +266,10 @@ llvm = $(if $(wildcard .tools/coverage/bin/llvm-cov),LLVM_COV="$(brought)/covera
 	@rm -rf .tools/$*
 	@$(PYTHON) -m venv --without-pip .tools/$*
 	@.tools/pip/bin/python -m pip --python .tools/$*/bin/python install --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes --requirement $<
+	@touch $@
+
+.tools/coverage/linked: .tools/coverage/installed
+	@for library in c++ c++abi unwind; do ln -sf "lib$$library.so.1.0" ".tools/coverage/lib/x86_64-unknown-linux-gnu/lib$$library.so.1"; done
 	@touch $@
 
 .tools/node/bin/node: .tools/node/installed

@@ -4,7 +4,6 @@ The directory then holds `c++` and the library that it compiles against, where r
 LLVM's libc++, which zig builds from source for the first program that needs it.
 """
 
-import re
 import shutil
 import subprocess
 import sys
@@ -34,15 +33,14 @@ def main(directory: str) -> None:
     compiler.chmod(0o755)
     source = place / "program.cpp"
     source.write_text(PROGRAM)
-    # What it links, it says.
-    linked = subprocess.run([compiler, source, "-o", place / "program", "--verbose-link"], capture_output=True, text=True, check=False)
-    if linked.returncode != 0:
-        sys.exit(f"compiler: zig compiles no C++: {linked.stderr}")
+    compiled = subprocess.run([compiler, source, "-o", place / "program"], capture_output=True, text=True, check=False)
+    if compiled.returncode != 0:
+        sys.exit(f"compiler: zig compiles no C++: {compiled.stderr}")
     for library in LIBRARIES:
-        found = re.search(rf"(\S+/{re.escape(library)})", linked.stderr + linked.stdout)
-        if not found:
-            sys.exit(f"compiler: zig does not say where its {library} is: {linked.stderr}")
-        shutil.copy(found[1], place / f"zig-{library}")
+        found = list((place / "cache").glob(f"o/*/{library}"))
+        if len(found) != 1:
+            sys.exit(f"compiler: zig made {len(found)} of {library}, and one was expected.")
+        shutil.copy(found[0], place / f"zig-{library}")
     # One name for both: rustc asks for libc++ alone.
     (place / "libc++.so").write_text(f"INPUT({' '.join(f'-l:zig-{library}' for library in LIBRARIES)})\n")
     compiler.rename(place / "c++")

@@ -1,7 +1,6 @@
-"""Asks the functions' own parser whether it takes template parameters, before anything is deployed with them.
+"""Checks template parameters with the functions' own parser before they are deployed.
 
-`check-settings`, a program of the workspace, is the functions' configuration without the functions: it reads the variables of each and
-says what each would refuse to start with.
+`check-settings`, a program of the workspace, reads the variables of each function and reports why the function would refuse to start.
 """
 
 import json
@@ -42,6 +41,6 @@ def _asked(program: Path, functions: Iterable[str], parameters: dict[str, str]) 
 
 
 def _in_parameters(complaint: str, parameters: dict[str, str]) -> str:
-    """The complaint with LoginClientLimit where the function says LOGIN_CLIENT_LIMIT."""
+    """The complaint with LoginClientLimit in place of LOGIN_CLIENT_LIMIT."""
     names = {variable(name): name for name in parameters}
     return re.sub(r"[A-Z][A-Z0-9_]+", lambda found: names.get(found[0], found[0]), complaint)

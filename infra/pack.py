@@ -1,4 +1,4 @@
-"""`python infra/pack.py [--at-most BYTES] DIRECTORY`: packs the directory's `bootstrap` into `bootstrap.zip`, as Lambda wants it, and weighs it.
+"""`python infra/pack.py [--at-most BYTES] DIRECTORY`: packs the directory's `bootstrap` into `bootstrap.zip` for Lambda, and checks its size.
 
 As small as deflate gets it, and with nothing in it but the program: the same program gives the same bytes on every machine and every day, so that a
 deployment changes the functions that changed and no others.
@@ -15,7 +15,7 @@ from pathlib import Path
 import deflate
 
 NAME = b"bootstrap"
-# 1 January 1980, as early as a zip can say.
+# 1 January 1980, the earliest date of a zip.
 TIME, DATE = 0, 1 << 5 | 1
 VERSION, DEFLATED = 20, 8
 UNIX = 3 << 8
@@ -23,7 +23,7 @@ EXECUTABLE = 0o100755 << 16
 
 
 def packed(program: bytes) -> bytes:
-    """A zip that holds a program alone (PKWARE APPNOTE 6.3.10, sections 4.3.7, 4.3.12 and 4.3.16)."""
+    """A zip with one program (PKWARE APPNOTE 6.3.10, sections 4.3.7, 4.3.12 and 4.3.16)."""
     content = bytes(deflate.deflate_compress(program, 12))
     about = struct.pack("<HHHHHLLLHH", VERSION, 0, DEFLATED, TIME, DATE, zlib.crc32(program), len(content), len(program), len(NAME), 0)
     local = b"PK\x03\x04" + about + NAME + content
@@ -38,7 +38,7 @@ def main() -> None:
     arguments = parser.parse_args()
     program, target = (arguments.directory / "bootstrap").read_bytes(), arguments.directory / "bootstrap.zip"
     archive = packed(program)
-    # Read by another's hand before anybody deploys it.
+    # Read with another implementation before it is deployed.
     if zipfile.ZipFile(io.BytesIO(archive)).read("bootstrap") != program:
         sys.exit(f"pack: {target} does not hold the program.")
     target.write_bytes(archive)

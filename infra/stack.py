@@ -1,4 +1,4 @@
-"""A deployed stack, in AWS or in the emulator on this machine: how it is reached, and what AWS says of it.
+"""A deployed stack, in AWS or in the emulator on this machine: how to reach it, and its description.
 
 Every program of `infra/` that speaks to AWS does so by this module, so that all take the same Region and credentials.
 """
@@ -19,13 +19,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from typed import Failure
 
 ROOT = Path(__file__).resolve().parents[1]
-# The stack's name where nobody says another.
+# The default name of a stack.
 STACK = "doorward"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong, and its mend: one sentence. A note is nothing to mend."""
+    """A problem and how to repair it, in one sentence. A note needs no repair."""
 
     text: str
     is_note: bool = False
@@ -36,12 +36,12 @@ def note(text: str) -> Finding:
 
 
 def state_directory() -> Path:
-    """Where the local stack keeps what it knows."""
+    """The state directory of the local stack."""
     return ROOT / (os.environ.get("STATE") or ".local")
 
 
 def local_variables() -> dict[str, str]:
-    """What the running local stack has in its stack.env."""
+    """The variables in the stack.env of the running local stack."""
     try:
         lines = (state_directory() / "stack.env").read_text().splitlines()
     except FileNotFoundError:
@@ -50,7 +50,7 @@ def local_variables() -> dict[str, str]:
 
 
 def remembered(directory: Path) -> dict[str, str]:
-    """The template parameters that the local stack was asked for the last time."""
+    """The template parameters that the local stack was given the previous time."""
     try:
         return dict(json.loads((directory / "parameters.json").read_text()))
     except (FileNotFoundError, ValueError):
@@ -63,12 +63,12 @@ def remember(directory: Path, parameters: dict[str, str]) -> None:
 
 
 def session() -> boto3.Session:
-    """AWS as any of its tools reaches it. botocore by itself reads AWS_DEFAULT_REGION only; the other SDKs and the command line read AWS_REGION first."""
+    """A session with AWS. botocore itself only reads AWS_DEFAULT_REGION; other SDKs and the command line read AWS_REGION first."""
     return boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
 
 
 class Environment:
-    """A deployed stack. What is read once is kept."""
+    """A deployed stack. Everything is read once."""
 
     def __init__(self, stack: str) -> None:
         self.name = stack
@@ -93,7 +93,7 @@ class Environment:
 
     @property
     def place(self) -> str:
-        """Where this is, for whoever is about to change something."""
+        """The place of the stack, to be shown before a change."""
         return f"{self.name} in {'the emulator' if self.is_local else f'{self.session.region_name} of {self.account}'}"
 
     @cached_property
@@ -106,7 +106,7 @@ class Environment:
 
     @cached_property
     def template(self) -> dict[str, Any]:
-        """As deployed, after its transforms."""
+        """The deployed template, after its transforms."""
         return self.client("cloudformation").get_template(StackName=self.name, TemplateStage="Processed")["TemplateBody"]
 
     @cached_property
@@ -115,7 +115,7 @@ class Environment:
         return {r["LogicalResourceId"]: r for page in pages for r in page["StackResourceSummaries"]}
 
     def names(self, kind: str) -> dict[str, str]:
-        """Logical and physical name of every resource of this type."""
+        """The physical names of the resources of this type by their logical names."""
         return {name: r["PhysicalResourceId"] for name, r in self.resources.items() if r["ResourceType"] == kind}
 
     @cached_property
@@ -126,11 +126,11 @@ class Environment:
 
     @cached_property
     def mailer(self) -> dict[str, str]:
-        """The mailer's variables: what is in force, whoever set it."""
+        """The mailer's environment variables as they are in force."""
         return self.functions["Mailer"]["Environment"]["Variables"]
 
     def variables(self) -> dict[str, str]:
-        """What a program of ours needs to work on the stack's tables: Region, credentials, names."""
+        """The variables of a program for the stack's tables: Region, credentials, names."""
         credentials = self.session.get_credentials()
         if credentials is None:
             raise Failure("AWS gives no credentials: log in, or set AWS_PROFILE.")
@@ -146,7 +146,7 @@ class Environment:
 
 
 def variable(name: str) -> str:
-    """What a parameter or an output is called among variables: LoginClientLimit is LOGIN_CLIENT_LIMIT."""
+    """The variable of a parameter or an output: LoginClientLimit is LOGIN_CLIENT_LIMIT."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper()
 
 
@@ -155,7 +155,7 @@ def reason(error: Exception) -> str:
 
 
 def event(function: str) -> bytes:
-    """A harmless event that shows whether a function starts: it changes nothing and mails nothing."""
+    """An event that shows whether a function starts, without changing or mailing anything."""
     try:
         sample = json.loads((ROOT / "events" / f"{function}.json").read_text())
     except FileNotFoundError:
@@ -168,20 +168,20 @@ def event(function: str) -> bytes:
 
 
 def start_complaints(functions: Any, names: dict[str, str]) -> list[str]:
-    """Calls every function (its name by its program's); what those say that do not start. One that is stopped on purpose is left out."""
+    """Calls every function (names by program) and returns the messages of those that do not start, except functions that are stopped on purpose."""
     complaints = []
     for program, name in sorted(names.items()):
         try:
             answer = functions.invoke(FunctionName=name, Payload=event(program))
         except functions.exceptions.TooManyRequestsException:
-            continue  # reserved concurrency 0: an emergency lever
+            continue  # reserved concurrency 0 is an emergency switch
         if "FunctionError" in answer:
             complaints.append(f"{program} fails: {cause(answer['Payload'].read())}")
     return complaints
 
 
 def cause(answer: bytes) -> str:
-    """The function's own words in what Lambda, or the emulator, wraps around them."""
+    """The function's own message within that of Lambda or the emulator."""
     text = answer.decode(errors="replace")
     for key in ("message", "errorMessage"):
         try:

@@ -1,4 +1,4 @@
-"""What somebody typed, and how a command ends that they typed. Needs nothing but Python."""
+"""Arguments that somebody typed, and how a command ends. Needs nothing but Python."""
 
 import difflib
 import os
@@ -12,11 +12,11 @@ from typing import NoReturn
 
 
 class Failure(Exception):
-    """One sentence that says what is wrong and how to mend it, for whoever typed the command."""
+    """What is wrong and how to repair it, in one sentence for the person who typed the command."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """", did you mean …?" where something known looks like the name, else nothing."""
+    """", did you mean …?" if a known name is similar, otherwise an empty text."""
     lower = {each.lower(): each for each in known}
     found = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.6)
     return f"; did you mean {lower[found[0]]}?" if found else ""
@@ -33,7 +33,7 @@ def words(text: str) -> list[str]:
 
 
 def pairs(text: str) -> list[str]:
-    """The `Name=value`s in PARAMS, where quotes hold together what has blanks."""
+    """The `Name=value` pairs in PARAMS. Quotes keep values with blanks together."""
     try:
         return shlex.split(text)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Says which of the commands that make was asked for it does not have."""
+"""Names the unknown commands that make was called with."""
 
 import os
 import re

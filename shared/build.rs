@@ -1,8 +1,8 @@
-//! Compiles the list of common passwords into the form in which it is looked up.
+//! Compiles the list of common passwords into a set that can be searched.
 
 use std::{env, error::Error, fs, path::PathBuf};
 
-/// The list: one password a line, in the order of its bytes, which is what the compiler of the set asks for.
+/// The list: one password per line, sorted by bytes, as the set's compiler requires.
 const LIST: &str = "data/common-passwords.txt";
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -1,4 +1,4 @@
-//! One account: what it is, and what an operator does to it.
+//! Commands for one account.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ use doorward::{
 use crate::{Admin, Failure, Terminal};
 
 impl Admin {
-    /// Says what there is to know of an account; never a hash or a digest.
+    /// Prints everything about an account except hashes and digests.
     pub(crate) async fn show(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         let now = self.clock.now();
         let sessions = self.store.sessions_of(account, now).await?;
         let (_, link) = self.store.reset_link(account.id).await?;
         let newest = sessions.iter().map(|session| session.created_at).max();
         let newest = newest.map_or_else(String::new, |newest| format!(", the newest of {}", rfc3339(newest)));
-        let link = link.filter(|link| link.is_live(now));
+        let link = link.filter(|link| now < link.valid_until);
         let link = link.map_or_else(|| "none".to_owned(), |link| format!("open until {}", rfc3339(link.valid_until)));
         let networks: Vec<String> =
             account.networks.iter().map(|known| format!("{} ({})", known.network, rfc3339(known.seen_at))).collect();
@@ -46,7 +46,7 @@ impl Admin {
         Ok(())
     }
 
-    /// Makes an account whose password nobody knows, and leaves the mail that lets its owner choose one, in one transaction.
+    /// Creates an account with a password that nobody knows, and the request for a mail that lets its owner choose one, in one transaction.
     pub(crate) async fn create(&self, username: &str, email: &str, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         let (username, email) = parse_names(username, email).map_err(Failure::Refused)?;
         let now = self.clock.now();
@@ -66,7 +66,7 @@ impl Admin {
     }
 
     pub(crate) async fn deactivate(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-        match self.store.deactivate(account.id).await? {
+        match self.store.deactivate(account.id, self.clock.now()).await? {
             Switched::Now => Ok(writeln!(terminal.out, "{} is switched off; its sessions are over.", account.id)?),
             Switched::Missing => Err(Failure::NoAccount),
         }
@@ -80,7 +80,7 @@ impl Admin {
                 return Err(Failure::Refused("that is not its username; nothing was deleted".to_owned()));
             }
         }
-        match self.store.delete_account(account).await? {
+        match self.store.delete_account(account, self.clock.now()).await? {
             Deleted::Now => Ok(writeln!(terminal.out, "{} is deleted.", account.id)?),
             Deleted::Overtaken => Err(Failure::Refused("the account changed meanwhile; look at it again".to_owned())),
         }
@@ -102,7 +102,7 @@ impl Admin {
         Ok(writeln!(terminal.out, "A reset link for {} is on its way, unless one was sent minutes ago.", account.id)?)
     }
 
-    /// The mail with which a new account begins, for one that has no password yet.
+    /// The request for the mail that invites an owner to choose a first password.
     async fn invite(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         match self.store.invite_again(account.id, &self.hasher.unknowable(), &reset_request(account, self.clock.now())).await? {
             Invited::Now => Ok(writeln!(terminal.out, "{} had no password; a link to choose one is on its way.", account.id)?),
@@ -124,13 +124,13 @@ fn state(account: &Account) -> &'static str {
 fn reset_request(account: &Account, now: Timestamp) -> ResetRequest {
     ResetRequest {
         email: account.email.clone(),
-        // Only what was asked after the password was set makes a link.
+        // Only a request that is newer than the password leads to a link.
         requested_at: now.max(after(account.password_changed_at, Duration::from_millis(1))),
         caller: Caller::default().in_language(account.language()),
     }
 }
 
-/// A username and an address that an account can have together; or what is wrong with them, in words that repeat neither.
+/// Parses a username and an address of one account. The error repeats neither of them.
 pub(crate) fn parse_names(username: &str, email: &str) -> Result<(Username, EmailAddress), String> {
     let username = Username::parse(username)
         .map_err(|rules| rules.iter().map(|rule| format!("username: {}", rule.message())).collect::<Vec<_>>().join(" "))?;
@@ -142,7 +142,7 @@ pub(crate) fn parse_names(username: &str, email: &str) -> Result<(Username, Emai
     Ok((username, email))
 }
 
-/// Which names are taken, in words.
+/// Tells which names are taken.
 pub(crate) fn taken_names(taken: Option<Taken>) -> &'static str {
     match taken {
         Some(Taken::Both) => "another account has this username, and one this e-mail address",

@@ -1,6 +1,6 @@
-//! What an operator does to accounts and to mail that failed: a command each.
+//! The operator's commands for accounts and for failed mail.
 //!
-//! It writes accounts by the same conditional writes as the functions do. It cannot read a password, nor set one.
+//! They use the same conditional writes as the functions. They can neither read nor set a password.
 
 mod accounts;
 mod import;
@@ -20,11 +20,11 @@ use doorward::{
 };
 pub use import::Import;
 
-/// What an operator types.
+/// The command line.
 #[derive(Debug, Parser)]
 #[command(name = "doorward-admin", about = "Accounts of a Doorward deployment, and its mail that failed")]
 pub struct Arguments {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -37,24 +37,24 @@ pub enum Command {
         /// Id, username or e-mail address
         account: String,
     },
-    /// Makes an account and mails its owner a link to choose a password
+    /// Creates an account and mails its owner a link to choose a password
     Create {
         /// Username
         username: String,
         /// E-mail address
         email: String,
     },
-    /// Switches an account on
+    /// Activates an account
     Activate {
         /// Id, username or e-mail address
         account: String,
     },
-    /// Switches an account off and ends its sessions
+    /// Deactivates an account and ends its sessions
     Deactivate {
         /// Id, username or e-mail address
         account: String,
     },
-    /// Deletes an account with everything of its, for good
+    /// Deletes an account and all its data
     Delete {
         /// Id, username or e-mail address
         account: String,
@@ -67,53 +67,53 @@ pub enum Command {
         /// Id, username or e-mail address
         account: String,
     },
-    /// Mails an account's owner a reset link; the first one, where it has no password yet
+    /// Mails an account's owner a reset link, or an invitation if it has no password yet
     Reset {
         /// Id, username or e-mail address
         account: String,
     },
-    /// Mail that failed
+    /// Lists failed mail, or sends it again
     Mail {
-        /// What to do with it.
+        /// The command.
         #[command(subcommand)]
         command: MailCommand,
     },
-    /// Brings accounts with their password hashes from elsewhere
+    /// Imports accounts with the password hashes that they have elsewhere
     Import(Import),
 }
 
-/// What there is to do with mail that failed.
+/// The commands for failed mail.
 #[derive(Debug, Subcommand)]
 pub enum MailCommand {
-    /// Lists it: id, when, why, to whom
+    /// Lists it: id, address, reason, time
     Failed,
-    /// Sends it once more
+    /// Sends it again
     Retry {
         /// Ids, as `mail failed` lists them
         #[arg(required_unless_present = "all")]
         ids: Vec<String>,
-        /// All that failed for good
+        /// All mail that failed for good
         #[arg(long, conflicts_with = "ids")]
         all: bool,
     },
 }
 
-/// Why a command did not do what it was told.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// The environment lacks something.
+    /// The configuration is incomplete.
     #[error("{0}; `make admin` reads it from .local/stack.env, or from AWS with STACK=name")]
     Misconfigured(#[from] ConfigError),
     /// The store failed.
     #[error("{0}")]
     Store(#[from] Fault),
-    /// Nobody has this name or id.
+    /// There is no account with this name or id.
     #[error("no account has this username, e-mail address or id")]
     NoAccount,
     /// It is the id of one account and a name of another: anybody can register a username that looks like an id.
     #[error("this is the id of one account and the username of another, so say which: id:{0} or id:{1}")]
     Ambiguous(AccountId, AccountId),
-    /// It cannot be done, and why.
+    /// The command was refused, for this reason.
     #[error("{0}")]
     Refused(String),
     /// Reading or writing failed.
@@ -121,15 +121,15 @@ pub enum Failure {
     Io(#[from] io::Error),
 }
 
-/// Where a command writes to, and whom it asks.
+/// The output of a command, and its way to ask questions.
 pub struct Terminal<'a> {
-    /// What is written.
+    /// The output.
     pub out: &'a mut dyn Write,
-    /// Asks a question; the answer.
+    /// Asks a question and returns the answer.
     pub ask: &'a mut dyn FnMut(&str) -> io::Result<String>,
 }
 
-/// An operator over a store.
+/// The commands over a store.
 pub struct Admin {
     store: Store,
     hasher: Hasher,
@@ -148,12 +148,12 @@ impl Admin {
         Ok(admin)
     }
 
-    /// An operator as configured. `ARGON2_…` is what the functions are configured with.
+    /// The commands as configured. `ARGON2_…` are the variables of the functions.
     pub fn new(settings: &mut Settings, store: Store, clock: Clock, entropy: Entropy) -> Self {
         Self { store, hasher: Hasher::configured(settings, entropy.clone()), clock, entropy }
     }
 
-    /// Does it.
+    /// Runs a command.
     pub async fn run(&self, command: Command, mut terminal: Terminal<'_>) -> Result<(), Failure> {
         let terminal = &mut terminal;
         match command {

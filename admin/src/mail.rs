@@ -1,4 +1,4 @@
-//! Mail that failed.
+//! Commands for failed mail.
 
 use doorward::{
     clock::rfc3339,
@@ -9,7 +9,7 @@ use crate::{Admin, Failure, Terminal};
 
 impl Admin {
     pub(crate) async fn list_failed(&self, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-        let mail = self.store.failed_mail().await?;
+        let mail = self.store.failed_mail(self.clock.now()).await?;
         for entry in &mail {
             let (kind, fate) = (kind(&entry.key), if entry.for_good { "failed" } else { "comes again" });
             let (when, reason, attempts) = (rfc3339(entry.failed_at), &entry.reason, entry.attempts);
@@ -22,7 +22,7 @@ impl Admin {
 
     pub(crate) async fn retry(&self, ids: &[String], all: bool, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         let keys = if all {
-            self.store.failed_mail().await?.into_iter().filter(|entry| entry.for_good).map(|entry| entry.key).collect()
+            self.store.failed_mail(self.clock.now()).await?.into_iter().filter(|entry| entry.for_good).map(|entry| entry.key).collect()
         } else {
             let keys: Option<Vec<EntryKey>> = ids.iter().map(|id| EntryKey::parse(id)).collect();
             keys.ok_or_else(|| Failure::Refused("that is no id; `mail failed` lists them".to_owned()))?

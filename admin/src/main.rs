@@ -1,4 +1,4 @@
-//! `doorward-admin`: what an operator does to accounts and to mail that failed.
+//! `doorward-admin`: the operator's commands for accounts and for failed mail.
 
 use std::{io, process::ExitCode};
 

@@ -25,7 +25,7 @@ pub struct Authorizer {
     clock: Clock,
 }
 
-/// What an API asks, in any of the three formats.
+/// The request of an API, in any of the three formats.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Question {
@@ -88,7 +88,7 @@ fn simple_answer(signed_in: Option<&SignedIn>) -> Value {
     }
 }
 
-/// The policy speaks of every method of the API's stage: API Gateway may apply a cached one to another method than the one that asked.
+/// The policy covers every method of the API's stage, because API Gateway may apply a cached policy to another method.
 fn policy_answer(question: &Question, signed_in: Option<&SignedIn>) -> Value {
     let arn = question.method_arn.as_deref().unwrap_or_default();
     let stage: Vec<&str> = arn.splitn(3, '/').take(2).collect();

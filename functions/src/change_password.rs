@@ -1,4 +1,4 @@
-//! POST `/api/change_password/`: replaces a password that is known.
+//! POST `/api/change_password/`: replaces a password by somebody who knows it.
 
 use std::sync::Arc;
 
@@ -42,8 +42,8 @@ struct ChangeAnswer {
 }
 
 impl ChangePassword {
-    /// Counts an attempt, so that the holder of a session cannot guess its password without bound. They are told of the limit, as the account
-    /// is no secret to them.
+    /// Counts an attempt, so that the holder of a session cannot guess the account's password without limit. The answer says so, because the account
+    /// is no secret to its session.
     async fn admit(&self, account: &Account, now: Timestamp) -> Result<(), Refusal> {
         let window = self.account_limit.window(CHANGE_ACCOUNT, &change_subject(account), now);
         match self.store.count(&window).await? {
@@ -117,12 +117,12 @@ impl Endpoint for ChangePassword {
             changed_at: now,
             caller: request.caller().in_language(account.language()),
         };
-        match self.store.change_password(account, &signed_in.token.digest(), &password, &notice, now).await? {
+        match self.store.change_password(account, &signed_in.token.digest(), request.client, &password, &notice, now).await? {
             Changed::Now => {
                 Metric::PASSWORDS_CHANGED.count();
                 Ok(http::ok(&ChangeAnswer { message: "Password changed successfully." }))
             }
-            // Something ended this session meanwhile. The client is told what is true now.
+            // The session has ended meanwhile. The answer says what is true now.
             Changed::Overtaken => Err(NotSignedIn::Invalid.into()),
         }
     }

@@ -1,7 +1,7 @@
-//! GET and POST `/api/password_reset/confirm/`: replaces a password that was forgotten.
+//! GET and POST `/api/password_reset/confirm/`: replaces a forgotten password.
 //!
-//! GET shows a page with a form and spends nothing, however often a mail scanner opens it. POST spends the link, and answers JSON to programs and
-//! a page to the form.
+//! GET shows a page with a form and does not use up the link, however often a mail scanner opens it. POST uses up the link. It answers programs with JSON
+//! and the form with a page.
 
 use std::sync::Arc;
 
@@ -69,7 +69,7 @@ impl ConfirmReset {
         }
     }
 
-    /// Spends the link, and counts what came of it.
+    /// Uses up the link, and counts the outcome.
     async fn confirm(&self, request: &Request) -> Result<(), Refusal> {
         let confirmed = self.spend(request).await;
         match &confirmed {
@@ -99,7 +99,7 @@ impl ConfirmReset {
             changed_at: now,
             caller: request.caller().in_language(account.language()),
         };
-        match self.store.spend_reset(account.id, &link.digest, &password, &notice, self.clock.now()).await? {
+        match self.store.spend_reset(account.id, &link.digest, request.client, &password, &notice, self.clock.now()).await? {
             Spent::Now => Ok(()),
             Spent::NotValid => Err(Refusal::Token),
         }
@@ -117,7 +117,7 @@ impl ConfirmReset {
         Ok(self.pages.show(&reader, &form)?)
     }
 
-    /// The form that was sent, with what was wrong with the password; never the password.
+    /// The form that was sent, with the complaints about the password but without the password.
     fn show_again(&self, reader: &Reader, request: &Request, errors: &FieldErrors) -> Result<Answer, Refusal> {
         let mut fields = Fields::of(request.form()?);
         let mut text = |name| fields.take(name, Field::Text).unwrap_or_default();
@@ -143,7 +143,7 @@ impl Function for ConfirmReset {
         Self {
             hasher,
             policy: Policy::configured(settings),
-            links: ResetLinks::configured(settings),
+            links: ResetLinks::configured(settings, wiring.clock.now()),
             client_limit,
             page_limit,
             pages: Pages::configured(settings),
@@ -172,7 +172,7 @@ impl Endpoint for ConfirmReset {
 }
 
 impl ConfirmBody {
-    /// A page has a second field for the password; to the API that is an unknown name.
+    /// A page has a second field for the password, which the API ignores like any unknown name.
     fn read(form: Form, policy: &Policy, from_page: bool) -> Result<Self, Refusal> {
         let mut fields = Fields::of(form);
         let password = fields.take_checked("password", Field::Verbatim, Some(policy.max_length));

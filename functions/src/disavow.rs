@@ -1,6 +1,6 @@
 //! GET and POST `/api/password_reset/disavow/`: "this wasn't me", the link of a notice.
 //!
-//! GET shows a page with a form and spends nothing, however often a mail scanner opens it. POST spends the link: it ends every session, takes the
+//! GET shows a page with a form and does not use up the link, however often a mail scanner opens it. POST uses it up: it ends every session, takes the
 //! password out of use and starts a reset, once. This function cannot set a password, as it has no permission to.
 
 use doorward::{
@@ -70,7 +70,7 @@ impl Disavow {
         Ok(self.pages.show(&request.reader_in(link.account.language()), &form)?)
     }
 
-    /// The press of the button.
+    /// Uses up the link.
     ///
     /// Robots that look for dangerous links open those of a mail and send the forms behind them. A form therefore counts only with a box that a person has
     /// ticked. A program that sends JSON has read no page.
@@ -83,14 +83,14 @@ impl Disavow {
         let token = Token::parse(&fields.finish(token)?);
         let now = self.clock.now();
         self.client_limit.admit(&self.store, request.client, now).await?;
-        let LiveLink { account, digest, .. } = self.disavowal(token.as_ref(), now).await?;
+        let link = self.disavowal(token.as_ref(), now).await?;
         // To the present address: a person who has changed it since could as well ask for a link there.
-        let caller = request.caller().in_language(account.language());
-        let reset = ResetRequest { email: account.email.clone(), requested_at: now, caller };
-        match self.store.disavow(account.id, &digest, &reset).await? {
+        let caller = request.caller().in_language(link.account.language());
+        let reset = ResetRequest { email: link.account.email.clone(), requested_at: now, caller };
+        match self.store.disavow(&link, reset).await? {
             Disavowed::Now => {
                 Metric::PASSWORDS_DISAVOWED.count();
-                tracing::info!(account = %account.id, "password disavowed");
+                tracing::info!(account = %link.account.id, "password disavowed");
                 Ok(())
             }
             Disavowed::NotValid => Err(Refusal::Token),

@@ -1,4 +1,4 @@
-//! The edge: what happens between the gateway and every endpoint.
+//! The edge, between the gateway and every endpoint: origins, methods, the deadline, panics and logging.
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
@@ -17,13 +17,13 @@ use crate::{Endpoint, PageRole, Wiring};
 /// The edge: it admits or refuses a request, gives the endpoint its time, and logs the outcome.
 #[derive(Clone, Debug, Default)]
 pub struct Edge {
-    /// Whose pages may ask.
+    /// The web pages that may make requests.
     pub origins: Origins,
-    /// How many proxies stand in front of the gateway.
+    /// The number of proxies in front of the gateway.
     pub trusted_hops: usize,
     /// How the nearest of them shows that a request did not come past it.
     pub proxy_secrets: ProxySecrets,
-    /// Where what a request counts is written.
+    /// Where the counts of a request are written.
     pub metrics: Metrics,
 }
 
@@ -67,7 +67,7 @@ impl Edge {
         if is_head { answer.without_body() } else { answer }
     }
 
-    /// The answer or the refusal, logged either way.
+    /// Returns the answer or the refusal, and logs it.
     async fn decide<E: Endpoint>(&self, endpoint: &E, request: Request) -> Result<Answer, Refusal> {
         let passes = self.proxy_secrets.admit(&request.headers);
         if request.method == Method::OPTIONS && passes.is_ok() {
@@ -103,7 +103,7 @@ impl Edge {
     }
 }
 
-/// Asks the endpoint, unless its routes do not have this method.
+/// Calls the endpoint, unless its routes do not have this method.
 async fn ask<E: Endpoint>(endpoint: &E, request: Request) -> Result<Answer, Refusal> {
     let opens_form = E::PAGE == PageRole::Form && matches!(request.method, Method::GET | Method::HEAD) && request.wants_page();
     if opens_form || E::METHODS.contains(&request.method) {
@@ -115,7 +115,7 @@ async fn ask<E: Endpoint>(endpoint: &E, request: Request) -> Result<Answer, Refu
     Err(Refusal::Method { method: request.method.to_string(), allow: Edge::allow(E::METHODS) })
 }
 
-/// A refusal as a page where a browser asked and there is one for it, else as JSON.
+/// The refusal as a page, if a browser asked and there is a page for it, otherwise as JSON.
 fn refused<E: Endpoint>(endpoint: &E, reader: Option<&Reader>, refusal: &Refusal) -> Answer {
     let page = reader.zip(endpoint.pages()).and_then(|(reader, pages)| pages.refused(reader, refusal));
     page.unwrap_or_else(|| Answer::from(refusal))

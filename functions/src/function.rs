@@ -19,7 +19,7 @@ use crate::Wiring;
 pub trait Function: Sized + Send + Sync + 'static {
     /// The name of its binary and of its zip, and the end of its name in a deployment.
     const NAME: &'static str;
-    /// The tables whose names it is told.
+    /// The tables whose names it gets.
     const TABLES: &'static [Table];
 
     /// The function as configured. No call is made.
@@ -32,12 +32,12 @@ pub trait Endpoint: Function {
     const ROUTES: &'static [&'static str];
     /// The methods of its routes, without OPTIONS, which the edge answers.
     const METHODS: &'static [Method] = &[Method::POST];
-    /// Whether only holders of a session may ask. Such an endpoint has its own [`Endpoint::authenticate`].
+    /// Whether it requires a session. Such an endpoint implements [`Endpoint::authenticate`].
     const PROTECTED: bool = false;
-    /// What its routes show in a browser.
+    /// The page of its routes in a browser.
     const PAGE: PageRole = PageRole::None;
 
-    /// Answers or refuses a request of one of the methods.
+    /// Answers or refuses a request with one of the methods.
     fn handle(&self, request: Request) -> impl Future<Output = Result<Answer, Refusal>> + Send;
 
     /// Refuses a request without a session. The edge asks this before it refuses a method, because 401 goes before 405.
@@ -45,29 +45,29 @@ pub trait Endpoint: Function {
         ready(Ok(()))
     }
 
-    /// The pages that tell a browser of refusals that any endpoint may give, where this one has pages.
+    /// The pages for refusals that every endpoint can give, if this endpoint has pages.
     fn pages(&self) -> Option<&Pages> {
         None
     }
 }
 
-/// A function that something else than the API calls.
+/// A function that is not called by the API.
 pub trait Handler: Function {
-    /// What it is called with.
+    /// Its event.
     type Event: DeserializeOwned + Send;
-    /// What it returns.
+    /// Its result.
     type Answer: Serialize + Send;
 
-    /// Handles an event within this time. An error is the caller's to handle, which may call again.
+    /// Handles an event within this time. The caller handles an error, and may call again.
     fn handle(&self, event: Self::Event, time: Duration) -> impl Future<Output = Result<Self::Answer, Error>> + Send;
 }
 
-/// What the routes of an endpoint show in a browser.
+/// The page of an endpoint's routes in a browser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PageRole {
-    /// Nothing: they answer JSON alone.
+    /// Nothing; they only answer JSON.
     None,
-    /// A form, when a browser opens them. GET is none of their methods and refused to programs.
+    /// A form, for browsers. GET is not among their methods and is refused to programs.
     Form,
     /// The page that a mailed link opens. GET is one of their methods, for browsers and programs alike.
     MailedLink,

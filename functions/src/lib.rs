@@ -1,6 +1,6 @@
 //! The Lambda functions: what each is called, what it is built of, and what it answers.
 //!
-//! A function is whole in a file of its own; its binary in `bin/` only serves it. [`FUNCTIONS`] lists them all: code that has to know every
+//! A function is in a file of its own; its binary in `bin/` only serves it. [`FUNCTIONS`] lists all of them: code that has to know every
 //! function or every route reads it there.
 
 #![expect(missing_docs, reason = "a library for its binaries and for tests; the first lines of a file tell what its function is")]

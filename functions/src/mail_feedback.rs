@@ -1,7 +1,7 @@
-//! Notes which addresses mail does not reach, from what SES tells `EventBridge` of mail it took: bounces, complaints, rejections.
+//! Marks accounts whose address mail does not reach, from the events that SES sends to `EventBridge`: bounces, complaints, rejections.
 //!
-//! The mark is for the operator to see. Mail to a marked address is still tried: SES keeps the list of addresses that it does not send to,
-//! and a mailbox can be mended. A reset link that is spent proves that the address works again.
+//! The mark informs the operator. Mail to a marked address is still tried, because SES has its own list of addresses to which it does not send, and a
+//! mailbox can be repaired. The use of a reset link proves that the address works again.
 
 use std::time::Duration;
 
@@ -22,15 +22,15 @@ pub struct MailFeedback {
     metrics: Metrics,
 }
 
-/// An event, as far as it is looked at.
+/// The parts of an event that are read.
 #[derive(Clone, Default, Deserialize)]
 pub struct Event {
-    /// What happened to a mail.
+    /// An event about a mail.
     #[serde(default)]
     pub detail: Detail,
 }
 
-/// What happened to a mail.
+/// An event about a mail.
 #[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Detail {
@@ -43,7 +43,7 @@ pub struct Detail {
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 struct Mail {
-    /// When SES took it.
+    /// When SES accepted it.
     timestamp: String,
 }
 
@@ -79,18 +79,18 @@ impl Handler for MailFeedback {
     type Event = Event;
     type Answer = ();
 
-    /// A fault is an error, after which the event comes again.
+    /// A fault is returned as an error, so that the event is delivered again.
     async fn handle(&self, event: Event, _: Duration) -> Result<(), Error> {
         Ok(self.metrics.counted(self.take(&event)).await?)
     }
 }
 
 impl MailFeedback {
-    /// Notes what an event tells.
+    /// Marks the accounts that an event is about.
     async fn take(&self, event: &Event) -> Result<(), Fault> {
         let detail = &event.detail;
         match detail.event_type.as_str() {
-            // A full mailbox or a slow server passes; SES itself tries for hours before it says so.
+            // A full mailbox or a slow server is transient. SES itself tries for hours before it reports that.
             "Bounce" if detail.bounce.bounce_type == "Permanent" => {
                 Metric::MAILS_BOUNCED.count();
                 self.mark(&detail.bounce.bounced_recipients, Undeliverable::Bounced, detail).await
@@ -99,7 +99,7 @@ impl MailFeedback {
                 Metric::MAILS_COMPLAINED.count();
                 self.mark(&detail.complaint.complained_recipients, Undeliverable::Complained, detail).await
             }
-            // SES took it and would not send it after all.
+            // SES accepted the mail but then did not send it.
             "Reject" | "Rendering Failure" => {
                 Metric::MAILS_FAILED.count();
                 tracing::error!(outcome = "rejected", "mail failed");

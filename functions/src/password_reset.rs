@@ -1,8 +1,7 @@
-//! POST `/api/password_reset/`: asks for a reset link. A browser that opens the route is shown a form that does.
+//! POST `/api/password_reset/`: requests a reset link. A browser that opens the route gets a form for it.
 //!
-//! This function cannot learn whether an account exists, as it has no permission to look. Every well-formed address costs the same two writes.
-
-use std::time::Duration;
+//! This function cannot learn whether an account exists, because it has no permission to read accounts. Every well-formed address costs the same two
+//! writes.
 
 use doorward::{
     account::EmailAddress,
@@ -19,13 +18,9 @@ use serde::Serialize;
 
 use crate::{Endpoint, Function, PageRole, Wiring};
 
-/// No link lives shorter (`RESET_LIFETIME`). A request may be dropped for another one of the same window only while that one's link is alive.
-const SHORTEST_LINK: Duration = span::minutes(10);
-
 pub struct PasswordReset {
     store: Store,
     client_limit: ClientLimit,
-    cool_down: Duration,
     pages: Pages,
     clock: Clock,
 }
@@ -45,7 +40,7 @@ impl PasswordReset {
         let now = self.clock.now();
         self.client_limit.admit(&self.store, request.client, now).await?;
         let reset = ResetRequest { email: body.email, requested_at: now, caller: request.caller() };
-        self.store.request_reset(&reset, self.cool_down).await?;
+        self.store.request_reset(&reset).await?;
         Metric::RESETS_REQUESTED.count();
         Ok(())
     }
@@ -64,7 +59,7 @@ impl PasswordReset {
         }
         match self.ask(request).await {
             Ok(()) => Ok(self.pages.send_on(reader)),
-            // The form once more, with the address as typed and what is wrong with it.
+            // The form again, with the address as typed and the complaints about it.
             Err(Refusal::Fields(errors)) => {
                 let email = Fields::of(request.form()?).take("email", Field::Text).unwrap_or_default();
                 Ok(self.pages.show(reader, &Page::Ask { email: &email, errors: &errors })?)
@@ -87,9 +82,6 @@ impl Function for PasswordReset {
                 Limit::new(20, span::hours(1)),
                 Metric::RESETS_LIMITED,
             ),
-            cool_down: doorward::reset::cool_down(&mut wiring.settings)
-                .first()
-                .map_or(span::minutes(1), |first| (*first).min(SHORTEST_LINK)),
             pages: Pages::configured(&mut wiring.settings),
             store: wiring.store.clone(),
             clock: wiring.clock.clone(),

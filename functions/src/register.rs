@@ -1,9 +1,9 @@
-//! POST `/api/register/`: makes an account.
+//! POST `/api/register/`: creates an account.
 
 use std::sync::Arc;
 
 use doorward::{
-    account::{Account, AccountId, EmailAddress, LONGEST_EMAIL, Registered, Taken, Username},
+    account::{Account, AccountId, EmailAddress, KnownNetwork, LONGEST_EMAIL, Registered, Taken, Username},
     clock::Clock,
     config::{Settings, span},
     entropy::Entropy,
@@ -47,7 +47,7 @@ struct RegisterAnswer<'a> {
     email: &'a str,
 }
 
-/// Whether strangers may make accounts: an emergency switch.
+/// Whether anybody may create an account. This is an emergency switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Registration {
     Open,
@@ -102,7 +102,8 @@ impl Endpoint for Register {
         let password = self.hasher.hash(body.password).await?;
         let id = AccountId::from(self.entropy.uuid(now));
         let language = request.language().map(|language| language.tag().to_owned());
-        let account = Account { language, ..Account::new(id, body.username, body.email, password, now) };
+        let networks = vec![KnownNetwork::of(request.client, now)];
+        let account = Account { language, networks, ..Account::new(id, body.username, body.email, password, now) };
         match self.store.register(&account).await? {
             Registered::Now => {
                 Metric::REGISTRATIONS.count();

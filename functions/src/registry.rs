@@ -1,4 +1,4 @@
-//! The registry: every function, and what the others need to know of it.
+//! The registry of all functions.
 
 use std::{pin::Pin, sync::Arc};
 
@@ -17,7 +17,7 @@ use crate::{
     PasswordReset, Register, ValidateToken, Wiring,
 };
 
-/// Every function. A new one is listed here and has a binary; tests hold the list against `bin/`, the template, `events/` and `docs/openapi.json`.
+/// Every function. A new one is added here and gets a binary. Tests compare the list with `bin/`, the template, `events/` and `docs/openapi.json`.
 pub static FUNCTIONS: [Listed; 11] = [
     endpoint::<Register>(),
     endpoint::<Login>(),
@@ -70,12 +70,12 @@ pub struct Listed {
     pub name: &'static str,
     /// [`Function::TABLES`].
     pub tables: &'static [Table],
-    /// What it answers; nothing where it is no endpoint.
+    /// Its routes, if it is an endpoint.
     pub routes: Option<Routes>,
     build: fn(&mut Wiring),
 }
 
-/// What an endpoint answers.
+/// The routes of an endpoint.
 pub struct Routes {
     /// [`Endpoint::ROUTES`].
     pub paths: &'static [&'static str],
@@ -88,7 +88,7 @@ pub struct Routes {
     start: fn(&mut Wiring) -> Answering,
 }
 
-/// An endpoint that was started, behind an edge: an event in, an answer out.
+/// A started endpoint behind an edge, which turns an event into an answer.
 pub type Answering = Arc<dyn Fn(Arc<Edge>, LambdaEvent<Box<RawValue>>) -> Answered + Send + Sync>;
 type Answered = Pin<Box<dyn Future<Output = Result<Box<RawValue>, Error>> + Send>>;
 

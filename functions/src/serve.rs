@@ -9,7 +9,7 @@ use tracing::Instrument as _;
 
 use crate::{Edge, Endpoint, Handler, Wiring};
 
-/// Serves an endpoint. Bad configuration stops the function here, with every complaint at once.
+/// Serves an endpoint. A wrong configuration stops the function here, with every problem reported at once.
 pub fn serve<E: Endpoint>() -> Result<(), Error> {
     block_on(async {
         let mut wiring = Wiring::of_environment(E::TABLES);
@@ -23,7 +23,7 @@ pub fn serve<E: Endpoint>() -> Result<(), Error> {
     })
 }
 
-/// Serves a handler. Bad configuration stops the function here, with every complaint at once.
+/// Serves a handler. A wrong configuration stops the function here, with every problem reported at once.
 pub fn listen<H: Handler>() -> Result<(), Error> {
     block_on(async {
         let mut wiring = Wiring::of_environment(H::TABLES);
@@ -37,7 +37,7 @@ pub fn listen<H: Handler>() -> Result<(), Error> {
     })
 }
 
-/// A function serves one event at a time, so one thread does.
+/// A function serves one event at a time, so one thread is enough.
 fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }

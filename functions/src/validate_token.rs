@@ -1,4 +1,4 @@
-//! POST `/api/password_reset/validate_token/`: says whether a reset link works. It spends nothing.
+//! POST `/api/password_reset/validate_token/`: tells whether a reset link works, without using it up.
 
 use doorward::{
     clock::Clock,
@@ -32,7 +32,7 @@ impl Function for ValidateToken {
 
     fn new(wiring: &mut Wiring) -> Self {
         Self {
-            links: ResetLinks::configured(&mut wiring.settings),
+            links: ResetLinks::configured(&mut wiring.settings, wiring.clock.now()),
             client_limit: ClientLimit::configured(
                 &mut wiring.settings,
                 "validate-client",

@@ -1,4 +1,4 @@
-//! What a function is built of.
+//! The parts of which a function is built.
 
 use std::sync::Arc;
 
@@ -13,9 +13,9 @@ use doorward::{
     telemetry,
 };
 
-/// What a function is built of: its configuration, its store, time and randomness, and what is made of these.
+/// The parts of which a function is built: configuration, store, time, randomness, and objects made from these.
 pub struct Wiring {
-    /// The configuration, and what is wrong with it so far.
+    /// The configuration, and the problems with it so far.
     pub settings: Settings,
     /// The store.
     pub store: Store,
@@ -47,13 +47,13 @@ impl Wiring {
         Self::new(settings, store, Clock::system(), entropy)
     }
 
-    /// The same, with metrics that are written elsewhere than to the log.
+    /// The same, with metrics that are not written to the log.
     #[must_use]
     pub fn with_metrics(self, metrics: Metrics) -> Self {
         Self { metrics: Some(metrics), ..self }
     }
 
-    /// The hasher: one, however often it is asked for, as its memory is most of what a function holds.
+    /// The hasher. There is only one, because its memory is most of a function's memory.
     pub fn hasher(&mut self) -> Arc<Hasher> {
         let (settings, entropy) = (&mut self.settings, &self.entropy);
         Arc::clone(self.hasher.get_or_insert_with(|| Arc::new(Hasher::configured(settings, entropy.clone()))))
@@ -61,15 +61,15 @@ impl Wiring {
 
     /// The rules of sessions.
     pub fn sessions(&mut self) -> Sessions {
-        Sessions::configured(&mut self.settings)
+        Sessions::configured(&mut self.settings, self.clock.now())
     }
 
-    /// Where what was counted is written.
+    /// Writes the counts of requests.
     pub fn metrics(&mut self) -> Metrics {
         self.metrics.get_or_insert_with(|| Metrics::configured(&self.settings)).clone()
     }
 
-    /// Everything that is wrong with the configuration.
+    /// All problems with the configuration, if there are any.
     pub fn finish(self) -> Result<(), ConfigError> {
         self.settings.finish()
     }

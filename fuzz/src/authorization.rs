@@ -1,4 +1,4 @@
-//! Any bytes as an Authorization header: a token without white space or a refusal; and no two texts are the same token.
+//! Any bytes as an Authorization header give a token without white space or a refusal, and no two texts are the same token.
 
 use doorward::{
     http::{Refusal, credentials_of},

@@ -1,4 +1,4 @@
-//! Any JSON as an API's question to the authorizer: whoever holds nothing that reads as a session does not pass, and the store is not asked.
+//! Any JSON as an event of the authorizer. Without something that parses as a session token it denies, and does not call the store.
 
 use std::sync::LazyLock;
 
@@ -12,7 +12,7 @@ static AUTHORIZER: LazyLock<Authorizer> = LazyLock::new(|| Authorizer::new(&mut 
 pub fn check(data: &[u8]) {
     let Ok(question) = serde_json::from_slice::<Question>(data) else { return };
     let Ok(text) = std::str::from_utf8(data) else { return };
-    // What may be a token is the store's to judge.
+    // The store decides about anything that may be a token.
     if text.contains("dws") || text.contains('\\') {
         return;
     }

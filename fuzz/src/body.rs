@@ -1,11 +1,16 @@
-//! Any bytes as a body, of any of the media types: read or refused. What a plain JSON parser reads as an object of texts is read the same here.
+//! Any bytes as a body of any media type are read or refused. An object of texts is read as a plain JSON parser reads it.
 
 use doorward::http::{Field, Fields, Refusal, Request};
 use lambda_http::{Body, http};
 use serde_json::Value;
 
-const TYPES: [&str; 5] =
-    ["application/json", "application/x-www-form-urlencoded", "Application/JSON ; charset=x", "text/plain", "multipart/form-data; boundary=x"];
+const TYPES: [&str; 5] = [
+    "application/json",
+    "application/x-www-form-urlencoded",
+    "Application/JSON ; charset=x",
+    "text/plain",
+    "multipart/form-data; boundary=x",
+];
 const NAMES: [&str; 3] = ["username", "password", "token"];
 
 /// Holds what the module says.

@@ -1,4 +1,4 @@
-//! Any JSON as a gateway's event: it is answered, never by a fault, in the form that a gateway takes, with the headers that every answer has.
+//! Any JSON as a gateway's event gets an answer in the form that a gateway takes, with the headers of every answer and never a fault.
 
 use std::sync::{Arc, LazyLock};
 
@@ -12,7 +12,7 @@ use serde_json::{Value, value::RawValue};
 
 use crate::{RUNTIME, wiring};
 
-/// Reads everything of a request that any endpoint reads.
+/// Reads every part of a request that some endpoint reads.
 struct Reads;
 
 impl Function for Reads {

@@ -1,4 +1,4 @@
-//! Whatever strangers, stores and services send is read without a panic, and means what it should: each module says what holds for any input.
+//! Everything that strangers, stores and services send is read without a panic. Each module states what holds for any input.
 //!
 //! `tests/seeds.rs` tries the seeds and what is near them with every other test; the programs of `fuzz_targets/` let libFuzzer look for more
 //! (`make fuzz`).
@@ -22,7 +22,7 @@ use doorward::{
 use doorward_functions::Wiring;
 use tokio::runtime::{Builder, Runtime};
 
-/// Every target by its name, which is also that of its program and of its folder of seeds.
+/// Every target by its name, which is also that of its program and its folder of seeds.
 pub const TARGETS: [(&str, fn(&[u8])); 7] = [
     ("authorization", authorization::check),
     ("authorizer_event", authorizer_event::check),

@@ -1,4 +1,4 @@
-//! Any text as an address and as what a mail quotes: what goes into a header is one address or one line, and what goes into HTML adds no markup.
+//! Any text as an address and as a quotation in a mail. A header gets one address or one line, and HTML gets no further markup.
 
 use std::sync::LazyLock;
 
@@ -11,12 +11,12 @@ use doorward::{
 
 fn rendered(quoted: &str) -> Rendered {
     let (_, sample) = ResetMail::samples(Language::default()).swap_remove(0);
-    // The configuration refuses a product whose name holds these.
+    // The configuration refuses a product's name with such characters.
     let product = Product { name: quoted.replace(char::is_control, ""), ..sample.product.clone() };
     ResetMail { product, link: format!("https://accounts.example.com/{quoted}"), ..sample }.render().expect("a mail")
 }
 
-/// How often a mail opens or closes a tag or a quotation.
+/// The number of characters in a mail that open or close a tag or a quotation.
 fn markup(html: &str) -> [usize; 3] {
     ['<', '>', '"'].map(|mark| html.matches(mark).count())
 }

@@ -1,4 +1,4 @@
-//! Any text as a stored hash: taken apart without a panic, and, where it asks for little work, verified: no text is the hash of this password.
+//! Any text as a stored hash is parsed without a panic, and verified if it asks for little work. No text is the hash of this password.
 
 use std::sync::LazyLock;
 
@@ -7,7 +7,7 @@ use doorward::{
     password::{Cost, Hasher, StoredPassword, TypedPassword, Verdict},
 };
 
-/// Never the password of a seed.
+/// This is not the password of any seed.
 const PASSWORD: &str = "none of the seeds is of this one";
 
 static HASHER: LazyLock<Hasher> = LazyLock::new(|| Hasher::new(Cost::default(), Entropy::system()));
@@ -16,7 +16,7 @@ static HASHER: LazyLock<Hasher> = LazyLock::new(|| Hasher::new(Cost::default(), 
 pub fn check(data: &[u8]) {
     let text = crate::text(data);
     let Ok(stored) = StoredPassword::imported(text.to_owned()) else { return };
-    // Seconds of work are within bounds; here only what takes a moment is tried.
+    // The bounds allow seconds of work; only cheap hashes are verified here.
     let numbers = text.split(|character: char| !character.is_ascii_digit()).filter_map(|digits| digits.parse::<u64>().ok());
     let most = if text.contains("ln=") { 10 } else { 20 };
     if text.contains("$2") || numbers.max().is_some_and(|number| number > most) {

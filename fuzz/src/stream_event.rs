@@ -1,4 +1,4 @@
-//! Any JSON as a batch of the Outbox's stream. With no time to send anything, the mailer reports each new entry that has a key, and only those.
+//! Any JSON as a batch of the Outbox's stream. Without time to send anything, the mailer reports each new entry that has a key, and no others.
 
 use std::{sync::LazyLock, time::Duration};
 

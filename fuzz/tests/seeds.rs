@@ -6,7 +6,7 @@ use doorward_fuzz::TARGETS;
 
 /// How many ways to cut a seed short, and how many to spoil it.
 const NEIGHBOURS: usize = 48;
-/// What structured text is made of, and what it must not hold.
+/// The characters of structured text, and some that it must not contain.
 const SPOILERS: [u8; 8] = [0, b'"', b'\\', b'{', b'%', b'$', 0x80, 0xff];
 
 /// The files of a folder: their names, and what they hold.
@@ -43,7 +43,7 @@ fn holds(name: &str) {
             assert!(held.is_ok(), "{name} does not hold for what is near the seed {seed}: {shown:?}");
         }
     }
-    // What a fuzzer kept on this machine, which is nothing on a fresh clone.
+    // Inputs that a fuzzer has kept on this machine; a fresh clone has none.
     files(&format!("corpus/{name}")).into_iter().for_each(|(_, content)| check(&content));
 }
 

@@ -1,4 +1,4 @@
-"""What an operator does to a stack in AWS as a whole: `make deploy`, `make restore`, `make delete`.
+"""The operator's commands for a whole stack in AWS: `make deploy`, `make restore`, `make delete`.
 
 With the credentials and the Region that any AWS program takes. What goes wrong is one sentence on standard error, and a non-zero exit.
 """

@@ -1,4 +1,4 @@
-"""infra/samconfig.toml: what was answered for each stack, as SAM CLI reads it.
+"""infra/samconfig.toml: the parameters of each stack, in the form that SAM CLI reads.
 
 It holds where a stack is and what differs from the template's defaults, so that a later release's defaults arrive. Git ignores it: `git pull`
 never meets it, and a team that wants to share it adds it with `git add -f`.
@@ -20,13 +20,13 @@ version = 0.1
 
 
 def read(stack: str) -> tuple[str | None, dict[str, str]]:
-    """The Region and the parameters that this stack was deployed with last; nothing when it was not."""
+    """The Region and the parameters of the last deployment of this stack; empty if there was none."""
     section = _document().get(stack, {}).get("deploy", {}).get("parameters", {})
     return section.get("region"), {name: str(value) for name, value in section.get("parameter_overrides", {}).items()}
 
 
 def write(stack: str, region: str, parameters: dict[str, str]) -> None:
-    """Keeps this stack's answers, and whatever else stands in the file."""
+    """Saves the parameters of this stack, and keeps the rest of the file."""
     document = _document()
     section: dict[str, Any] = {
         "stack_name": stack,

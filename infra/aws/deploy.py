@@ -1,4 +1,4 @@
-"""`make deploy`: says what is missing before it builds, shows what would change, deploys, and ends with what to do next."""
+"""`make deploy`: reports what is missing before it builds, shows the changes, deploys, and prints the next steps."""
 
 import os
 import re
@@ -21,23 +21,23 @@ from stack import ROOT, start_complaints
 from template import Template
 from typed import Failure, nearest, pairs
 
-# Where CloudFormation knows no AWS::SES::ConfigurationSet (its registry's schemas, as cfn-lint 1.58.0 has them).
+# Regions in which CloudFormation does not have AWS::SES::ConfigurationSet (schemas of its registry, from cfn-lint 1.58.0).
 WITHOUT_CONFIGURATION_SETS = (
     "ap-east-1", "ap-east-2", "ap-southeast-4", "ap-southeast-6", "ap-southeast-7", "cn-north-1", "cn-northwest-1", "eu-south-2", "mx-central-1",
 )
-# A stack whose first deployment failed: nothing can be deployed over it.
+# The states of a stack whose first deployment failed, over which nothing can be deployed.
 NEVER_WORKED = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED")
 
 
 def deploy(stack: str) -> None:
     region, kept = answers.read(stack)
-    wished = wishes(os.environ.get("PARAMS", ""))
+    wanted = requested(os.environ.get("PARAMS", ""))
     template = Template.read()
     place = Place.found(region)
     if region and region != place.region:
         raise Failure(f"{stack} is in {region} by {answers.shown()}, and the Region is {place.region}: set AWS_REGION, or give it another STACK.")
     running = _running(place, stack)
-    given, notes = decide(template, wished, kept, running and parameters(running), _defaults(place, stack) if running else {})
+    given, notes = decide(template, wanted, kept, running and parameters(running), _defaults(place, stack) if running else {})
     zips = os.environ.get("LAMBDA_DIR", "")
     _check(place, template, given, zips)
     for line in notes:
@@ -46,8 +46,8 @@ def deploy(stack: str) -> None:
     file = templates.from_directory(zips) if zips else _build(given.get("Architecture", template.defaults()["Architecture"]))
     before = running and running.get("LastUpdatedTime", running["CreationTime"])
     began = datetime.now(timezone.utc)
-    # A secret that is not asked for is in no file: CloudFormation keeps the one that it has.
-    kept_by_aws = template.secrets() - wished.keys()
+    # A secret that is not given is in no file; CloudFormation keeps the one that it has.
+    kept_by_aws = template.secrets() - wanted.keys()
     _sam_deploy(place, stack, file, {name: value for name, value in (template.defaults() | given).items() if name not in kept_by_aws})
     now = place.stack(stack)
     if not now or now["StackStatus"] == "REVIEW_IN_PROGRESS" or _declined(place, stack, began):
@@ -63,8 +63,8 @@ def deploy(stack: str) -> None:
     say(f"\n{done}: {stack} in {place}.\n\nURL         {found['ApiUrl']}\nauthorizer  {found['AuthorizerArn']}\nnext        {prefix}make doctor STACK={stack}")
 
 
-def wishes(text: str) -> dict[str, str]:
-    """PARAMS: `Name=value Other='two words'`. `now` is this second."""
+def requested(text: str) -> dict[str, str]:
+    """The parameters in PARAMS: `Name=value Other='two words'`. `now` means this second."""
     given = pairs(text)
     if wrong := [pair for pair in given if "=" not in pair]:
         raise Failure(f"PARAMS: {wrong[0]!r} is not Name=value.")
@@ -73,30 +73,30 @@ def wishes(text: str) -> dict[str, str]:
 
 
 def decide(
-    template: Template, wished: dict[str, str], kept: dict[str, str], running: dict[str, str] | None, deployed: dict[str, str],
+    template: Template, wanted: dict[str, str], kept: dict[str, str], running: dict[str, str] | None, deployed: dict[str, str],
 ) -> tuple[dict[str, str], list[str]]:
-    """The parameters that differ from the template's defaults, and what to tell about them.
+    """The parameters that differ from the template's defaults, and messages about them.
 
-    What is asked for goes first, then what was answered before. A stack may have been changed meanwhile (`make set`, an emergency lever): what differs
-    from the defaults that it was deployed with, `deployed`, stays, because a deployment must not open what somebody closed.
+    Given parameters come first, then saved ones. The stack may have been changed meanwhile by `make set`: values that differ from the defaults with
+    which it was deployed, `deployed`, stay, because a deployment must not undo an emergency switch.
     """
-    for name in wished:
+    for name in wanted:
         if name not in template.parameters:
             raise Failure(f"PARAMS: the template has no parameter {name}{nearest(name, template.parameters) or '; docs/configuration.md lists them.'}")
     notes = [f"{name} is no parameter any more and is left out." for name in kept if name not in template.parameters]
     kept = {name: value for name, value in kept.items() if name in template.parameters}
     now = {name: value for name, value in (running or {}).items() if name in template.parameters and name not in template.secrets()}
-    if differ := [name for name, value in kept.items() if name not in wished and name in now and now[name] != value]:
+    if differ := [name for name, value in kept.items() if name not in wanted and name in now and now[name] != value]:
         name = differ[0]
         raise Failure(f"{answers.shown()} says {name}={kept[name]}, and the stack has {now[name] or 'it empty'}: say which, as in PARAMS=\"{name}={now[name]}\".")
     by_hand = {name: value for name, value in now.items() if value != deployed.get(name)}
-    notes += [f"{name} stays {value or 'empty'}, as the stack has it." for name, value in by_hand.items() if name not in kept and name not in wished and running]
-    given = by_hand | kept | wished
+    notes += [f"{name} stays {value or 'empty'}, as the stack has it." for name, value in by_hand.items() if name not in kept and name not in wanted and running]
+    given = by_hand | kept | wanted
     return {name: value for name, value in given.items() if value != template.defaults().get(name)}, notes
 
 
 def _running(place: Place, stack: str) -> dict[str, Any] | None:
-    """The stack that is there, if it ever worked."""
+    """The existing stack, if its first deployment succeeded."""
     found = place.stack(stack)
     if not found or found["StackStatus"] == "REVIEW_IN_PROGRESS":
         return None
@@ -109,14 +109,14 @@ def _running(place: Place, stack: str) -> dict[str, Any] | None:
 
 
 def _defaults(place: Place, stack: str) -> dict[str, str]:
-    """The defaults of the template that is deployed."""
+    """The defaults of the deployed template."""
     body = place.client("cloudformation").get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
     document = body if isinstance(body, dict) else yaml.safe_load(re.sub(r"!\w+", "", body))
     return {name: str(about["Default"]) for name, about in document.get("Parameters", {}).items() if "Default" in about}
 
 
 def _check(place: Place, template: Template, given: dict[str, str], zips: str) -> None:
-    """Everything that can be known to be wrong before anything is built."""
+    """All problems that can be found before anything is built."""
     values = template.defaults() | given
     if "Sender" not in given:
         raise Failure(f'Sender is missing: make deploy PARAMS="Sender=accounts@your.domain", an address that SES has verified in {place.region}.')
@@ -145,7 +145,7 @@ def _check_settings(template: Template, values: dict[str, str], zips: str) -> No
 
 
 def _check_sender(place: Place, sender: str) -> None:
-    """Whether SES has verified the address, its domain or a parent of that."""
+    """Whether SES has verified the address, its domain or a parent domain."""
     labels = sender.rpartition("@")[2].split(".")
     ses = place.client("sesv2")
     known = False
@@ -176,7 +176,7 @@ def _make(*goal: str) -> None:
 
 
 def _sam_deploy(place: Place, stack: str, file: Path, values: dict[str, str]) -> None:
-    # SAM CLI takes a parameter that is not named for "as it is deployed", so that a default of a later release would never arrive: all are named.
+    # SAM CLI keeps the deployed value of a parameter that is not passed, so that new defaults would never arrive. Therefore all are passed.
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as named:
         yaml.safe_dump({name: _quoted(value) for name, value in values.items()}, named)
         named.flush()
@@ -184,7 +184,7 @@ def _sam_deploy(place: Place, stack: str, file: Path, values: dict[str, str]) ->
         command += ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND", "--resolve-s3", "--no-fail-on-empty-changeset"]
         command += ["--language-extensions", "--confirm-changeset" if is_terminal() else "--no-confirm-changeset"]
         command += ["--parameter-overrides", f"file://{named.name}"]
-        # A poll a second in the emulator, where nothing takes long; SAM CLI's own five otherwise.
+        # SAM CLI polls every second in the emulator, where nothing takes long, and every five seconds otherwise.
         quick = {"SAM_CLI_POLL_DELAY": "0.5"} if place.is_emulator else {}
         result = subprocess.run(command, cwd=ROOT, env={**os.environ, "SAM_CLI_TELEMETRY": "0", **quick}, check=False)
     if result.returncode != 0:
@@ -192,19 +192,19 @@ def _sam_deploy(place: Place, stack: str, file: Path, values: dict[str, str]) ->
 
 
 def _quoted(value: str) -> str:
-    """As SAM CLI reads a value: it takes one pair of quotes away, and the backslash before a quote."""
+    """A value in the form that SAM CLI reads: it removes one pair of quotes and the backslash before a quote."""
     return '"' + value.replace('"', '\\"') + '"' if value else ""
 
 
 def _cause(place: Place, stack: str) -> str:
-    """The first thing that failed in the last operation."""
+    """The first failure of the last operation."""
     try:
         pages = place.client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=stack)
         events = [event for page in pages for event in page["StackEvents"]]
     except ClientError:
         return "SAM CLI says why above"
     failed = []
-    for event in events:  # the newest first
+    for event in events:  # newest first
         own = event["PhysicalResourceId"] == event["StackId"]
         if event["ResourceStatus"].endswith("_FAILED") and "cancelled" not in event.get("ResourceStatusReason", ""):
             failed.append(f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}".rstrip("."))
@@ -222,7 +222,7 @@ def _change_sets(place: Place, stack: str) -> list[dict[str, Any]]:
 
 
 def _forget_change_set(place: Place, stack: str, now: dict[str, Any] | None) -> None:
-    """Takes away what was only shown."""
+    """Deletes the change set that was only shown."""
     cloudformation = place.client("cloudformation")
     if now and now["StackStatus"] == "REVIEW_IN_PROGRESS":
         cloudformation.delete_stack(StackName=stack)

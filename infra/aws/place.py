@@ -16,7 +16,7 @@ from typed import Failure
 
 @dataclass(frozen=True)
 class Place:
-    """An account and a Region, with credentials that AWS knows."""
+    """An account and a Region, with valid credentials."""
 
     session: boto3.Session
     region: str
@@ -24,7 +24,7 @@ class Place:
 
     @classmethod
     def found(cls, region: str | None = None) -> "Place":
-        """The Region that is asked for, else the one that was chosen for this stack before, `region`."""
+        """The Region of the environment, otherwise `region`, that of the previous deployment."""
         found = boto3.Session(region_name=region) if region and not os.environ.get("AWS_REGION") else session()
         if not found.region_name:
             raise Failure("no Region is chosen: set AWS_REGION, such as AWS_REGION=eu-central-1.")
@@ -38,7 +38,7 @@ class Place:
         return self.session.client(service, config=_config())
 
     def stack(self, name: str) -> dict[str, Any] | None:
-        """The stack of this name, if there is one."""
+        """The stack with this name, if it exists."""
         try:
             return self.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
         except ClientError as error:
@@ -47,14 +47,14 @@ class Place:
             raise
 
     def existing(self, name: str) -> dict[str, Any]:
-        """The stack of this name, which has to be there."""
+        """The stack with this name, which must exist."""
         if found := self.stack(name):
             return found
         raise Failure(f"there is no stack {name} in {self.region} of {self.account}: set STACK and AWS_REGION.")
 
     @property
     def is_emulator(self) -> bool:
-        """Whether this is an emulator on this machine, where nothing takes long."""
+        """Whether this is an emulator on this machine, in which nothing takes long."""
         return (urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).hostname or "") in ("127.0.0.1", "localhost")
 
     def __str__(self) -> str:
@@ -72,7 +72,7 @@ def parameters(stack: dict[str, Any]) -> dict[str, str]:
 
 
 def confirm(question: str, answer: str) -> None:
-    """Goes on only when `answer` is typed, or was given beforehand as CONFIRM."""
+    """Continues only if `answer` is typed or given as CONFIRM."""
     given = os.environ.get("CONFIRM") or input(f"{question} Type {answer} to go on: ").strip()
     if given != answer:
         raise Failure(f"{given!r} is not {answer}: nothing was done.")

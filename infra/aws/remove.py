@@ -1,4 +1,4 @@
-"""`make delete`: takes a stack away; with TABLES=yes its accounts and the mail that was to be sent too, which a stack leaves behind otherwise."""
+"""`make delete`: deletes a stack, and with TABLES=yes also its tables of accounts and mail, which otherwise stay."""
 
 import os
 import re
@@ -35,11 +35,11 @@ def delete(stack: str) -> None:
 
 
 def _tables(place: Place, stack: str, *, exists: bool) -> list[str]:
-    """The stack's tables that it leaves behind; when it is gone, those that have the names CloudFormation gave them."""
+    """The tables that the stack leaves; if the stack does not exist, those with the names that CloudFormation gave them."""
     if exists:
         resources = place.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
         found = [r for page in resources for r in page["StackResourceSummaries"] if r["LogicalResourceId"] in ("Accounts", "Outbox") and r.get("PhysicalResourceId")]
-        # A first deployment that failed leaves them too, and lists them as skipped.
+        # A failed first deployment leaves them too, and lists them as skipped.
         return sorted(r["PhysicalResourceId"] for r in found if r["ResourceStatus"] != "DELETE_COMPLETE")
     names = place.client("dynamodb").get_paginator("list_tables").paginate()
     own = re.compile(rf"{re.escape(stack)}-(Accounts|Outbox)-[A-Z0-9]+", re.ASCII)

@@ -1,7 +1,7 @@
-"""`make restore`: puts Accounts back to an instant of the last 35 days, under its own name.
+"""`make restore`: restores the table of accounts to an instant within the last 35 days, under its own name.
 
-Each step looks at what is there and does what is missing, so after any interruption the same command goes on. The live table is deleted only
-when the copy is ACTIVE and a backup of the copy AVAILABLE, and only once that was confirmed.
+Each step checks what exists and does what is missing, so that the same command continues after any interruption. The live table is deleted only when
+the copy is ACTIVE, its backup is AVAILABLE, and the operator has confirmed.
 """
 
 import os
@@ -36,7 +36,7 @@ def restore(stack: str) -> None:
     work = Restore(place, stack, outputs(running)["AccountsTable"], place.client("dynamodb"))
     say(PLAN.format(table=work.table, place=place))
     at = work.instant(os.environ.get("AT", ""))
-    work.pull_levers(parameters(running), at)
+    work.set_switches(parameters(running), at)
     backup = work.backup_of(work.copy_of(at))
     if work.is_live(backup):
         work.delete_live(backup["BackupArn"])
@@ -51,7 +51,7 @@ def restore(stack: str) -> None:
 
 @dataclass(frozen=True)
 class Restore:
-    """A restore of one table, from whatever step it is at."""
+    """A restore of one table, at any step."""
 
     place: Place
     stack: str
@@ -63,7 +63,7 @@ class Restore:
         return f"{self.table}-restored"
 
     def instant(self, text: str) -> datetime:
-        """AT; while there is a copy, what that is of."""
+        """The instant in AT, or that of an existing copy."""
         copy = self.described(self.copy)
         begun = (copy or {}).get("RestoreSummary", {}).get("RestoreDateTime")
         if not text and copy:
@@ -83,7 +83,7 @@ class Restore:
             raise Failure(f"{self.table} can go back to {shown(first)} at the earliest and {shown(last)} at the latest.")
         return at
 
-    def pull_levers(self, given: dict[str, str], at: datetime) -> None:
+    def set_switches(self, given: dict[str, str], at: datetime) -> None:
         wanted = []
         ended = given["SessionsNotBefore"]
         if not ended or datetime.fromisoformat(ended.replace("Z", "+00:00")) < at:
@@ -96,10 +96,10 @@ class Restore:
         environment = {**os.environ, "AWS_REGION": self.place.region, "AWS_DEFAULT_REGION": self.place.region}
         command = ["make", "--no-print-directory", "set", f"STACK={self.stack}", f"PARAMS={' '.join(wanted)}"]
         if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode != 0:
-            raise Failure("the levers were not pulled, so nothing was restored.")
+            raise Failure("the emergency switches were not set, so nothing was restored.")
 
     def copy_of(self, at: datetime) -> str:
-        """The copy, ACTIVE."""
+        """Waits until the copy is ACTIVE."""
         if not self.described(self.copy):
             say(f"\n==> {self.copy} as of {shown(at)}")
             self.database.restore_table_to_point_in_time(SourceTableName=self.table, TargetTableName=self.copy, RestoreDateTime=at)
@@ -107,7 +107,7 @@ class Restore:
         return self.copy
 
     def backup_of(self, copy: str) -> dict[str, Any]:
-        """The newest backup of the copy, AVAILABLE."""
+        """Waits until the newest backup of the copy is AVAILABLE."""
         def newest() -> dict[str, Any] | None:
             made = self.database.list_backups(TableName=copy, BackupType="USER")["BackupSummaries"]
             return max((each for each in made if each["BackupName"] == copy[-255:]), key=lambda each: each["BackupCreationDateTime"], default=None)
@@ -119,7 +119,7 @@ class Restore:
         return newest() or {}
 
     def is_live(self, backup: dict[str, Any]) -> bool:
-        """Whether the table under the live name is still the one of before: it is older than the backup, what comes from the backup is younger."""
+        """Whether the table with the live name is still the old one, which is older than the backup; the restored one is younger."""
         live = self.described(self.table)
         if live is None or live["TableStatus"] == "DELETING":
             return False
@@ -137,7 +137,7 @@ class Restore:
         self.database.delete_table(TableName=self.table)
 
     def require_whole(self, backup: str) -> None:
-        """Refuses to go on unless the copy could take the live table's place at once."""
+        """Fails unless the copy could replace the live table at once."""
         copy = self.described(self.copy) or {}
         status = self.database.describe_backup(BackupArn=backup)["BackupDescription"]["BackupDetails"]["BackupStatus"]
         if (copy.get("TableStatus"), status) != ("ACTIVE", "AVAILABLE"):
@@ -154,7 +154,7 @@ class Restore:
         self.wait(f"{self.table} is being restored", lambda: status() == "ACTIVE")
 
     def set_up(self, given: dict[str, str]) -> None:
-        """What a restore leaves out."""
+        """Sets what a restore leaves out."""
         say("\n==> Expiry, point-in-time recovery, protection")
         expiry = self.database.describe_time_to_live(TableName=self.table)["TimeToLiveDescription"]["TimeToLiveStatus"]
         if expiry not in ("ENABLED", "ENABLING"):
@@ -180,13 +180,13 @@ class Restore:
             return None
 
     def accounts(self, table: str) -> int:
-        """How many accounts a table holds, counted: DynamoDB's own count is up to six hours old."""
+        """Counts the accounts in a table, because DynamoDB's own count is up to six hours old."""
         request = {"TableName": table, "Select": "COUNT", "FilterExpression": "begins_with(pk, :account) AND sk = :own"}
         request["ExpressionAttributeValues"] = {":account": {"S": "account#"}, ":own": {"S": "account"}}
         return sum(page["Count"] for page in self.database.get_paginator("scan").paginate(**request))
 
     def wait(self, until: str, done: Callable[[], bool]) -> None:
-        """However long it takes: a time-out here would only make somebody start again."""
+        """Waits without a time-out, which would only force the operator to start again."""
         began = told = time.monotonic()
         while not done():
             if time.monotonic() - told > 60:

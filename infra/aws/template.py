@@ -11,12 +11,12 @@ from stack import ROOT
 from typed import Failure
 
 FILE = ROOT / "infra" / "template.yaml"
-# Where the template finds the zips that `make build` makes.
+# The folder in which the template expects the zips of `make build`.
 ZIPS = "../target/lambda/"
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads the template without caring for !Ref, !Sub and their like."""
+    """Reads the template and ignores tags such as !Ref and !Sub."""
 
 
 _Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
@@ -36,15 +36,15 @@ class Template:
         return cls(document["Parameters"], [str(f["CodeUri"]).split("/")[-2] for f in functions])
 
     def defaults(self) -> dict[str, str]:
-        """Of every parameter that has one."""
+        """The defaults of the parameters that have one."""
         return {name: str(about["Default"]) for name, about in self.parameters.items() if "Default" in about}
 
     def secrets(self) -> set[str]:
-        """Parameters whose value AWS does not tell again, and that no file keeps."""
+        """Parameters whose value AWS does not return, and that are kept in no file."""
         return {name for name, about in self.parameters.items() if about.get("NoEcho")}
 
     def complaints(self, given: dict[str, str]) -> list[str]:
-        """What CloudFormation would refuse, in its own order and without its stack trace."""
+        """The problems for which CloudFormation would refuse the parameters, in its order."""
         found = []
         for name, value in given.items():
             about = self.parameters[name]
@@ -61,7 +61,7 @@ class Template:
 
 
 def from_directory(zips: str) -> Path:
-    """The template with its zips taken from this directory, as a file beside the target directory's own."""
+    """Writes the template with its zips taken from this folder to a file in the target folder."""
     directory = Path(zips).resolve()
     missing = [name for name in Template.read().functions if not (directory / name / "bootstrap.zip").is_file()]
     if missing:

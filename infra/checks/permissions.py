@@ -17,8 +17,8 @@ INFRA = Path(__file__).resolve().parents[1]
 TEMPLATE = INFRA / "template.yaml"
 SNAPSHOT = INFRA / "permissions.txt"
 HEADER = "# role, action, resource, condition: what the template allows. `make permissions` rewrites this file; `make lint` checks it.\n"
-# Writes that may give back what they wrote over, each with its reason. Every other one has `dynamodb:ReturnValues` at NONE, because a write that
-# answers with the item reads it (DynamoDB developer guide, "Using IAM policy conditions for fine-grained access control").
+# Writes that may return the old item, each with its reason. All others have `dynamodb:ReturnValues` at NONE, because a write that returns the item
+# also reads it (DynamoDB developer guide, "Using IAM policy conditions for fine-grained access control").
 RETURNING = {
     ("*", "dynamodb:UpdateItem", "Limits.Arn"): "a count that is refused gives its item back, so that an answer that was lost is not counted twice; it holds counters",
     ("Mailer", "dynamodb:UpdateItem", "Outbox.Arn"): "the lease gives the entry to be sent",
@@ -28,11 +28,11 @@ POLICIES = ("AWS::IAM::Role", "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
 
 
 class Loader(yaml.SafeLoader):
-    """Reads the template as written: `!GetAtt Accounts.Arn` stays the text Accounts.Arn, and a mapping knows its line."""
+    """Reads the template as written: `!GetAtt Accounts.Arn` becomes the text Accounts.Arn, and mappings have their line."""
 
 
 class Mapping(dict):
-    """A mapping and the line, counted from 0, that it begins on."""
+    """A mapping with its first line, counted from 0."""
 
     line = 0
 
@@ -54,12 +54,12 @@ Loader.add_multi_constructor("!", _tagged)
 
 
 def listed(value: Any) -> list[Any]:
-    """CloudFormation's "one or several"."""
+    """A list of one or several values."""
     return value if isinstance(value, list) else [value]
 
 
 def statements(template: dict[str, Any]) -> Iterator[tuple[str, Mapping]]:
-    """The statements of every policy, with the role's name."""
+    """The statements of all policies with the names of their roles."""
     for name, resource in template["Resources"].items():
         if not isinstance(resource, dict) or resource["Type"] not in POLICIES:
             continue
@@ -67,12 +67,12 @@ def statements(template: dict[str, Any]) -> Iterator[tuple[str, Mapping]]:
         documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])] + listed(properties.get("PolicyDocument", []))
         for document in documents:
             for statement in listed(document["Statement"]):
-                # `!If [Condition, statement, AWS::NoValue]`: what the role has at most.
+                # `!If [Condition, statement, AWS::NoValue]`: the statement counts, as the most that the role can have.
                 yield name.removesuffix("Role"), statement[1] if isinstance(statement, list) else statement
 
 
 def lines(template: dict[str, Any]) -> list[str]:
-    """One line for each action on each resource."""
+    """One line per action and resource."""
     return [
         " ".join([name, "" if statement["Effect"] == "Allow" else statement["Effect"], action, resource, _condition(statement)]).replace("  ", " ").rstrip()
         for name, statement in statements(template)
@@ -87,7 +87,7 @@ def _condition(statement: Mapping) -> str:
 
 
 def complaints(template: dict[str, Any], source: list[str]) -> Iterator[str]:
-    """What the snapshot cannot say."""
+    """Problems that the list of permissions does not show."""
     for name, resource in template["Resources"].items():
         if not isinstance(resource, dict):
             continue

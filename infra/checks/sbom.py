@@ -1,4 +1,4 @@
-"""What the functions are made of, as CycloneDX 1.6: every crate that is linked into one, from Cargo.lock and cargo's own resolution.
+"""The software bill of materials as CycloneDX 1.6: every crate that is linked into a function, from Cargo.lock and cargo's resolution.
 
 `python infra/checks/sbom.py FILE`. The same lock file gives the same file, byte for byte.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-# Both architectures: the union of what is linked on either.
+# The union for both architectures.
 TARGETS = ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"]
 
 
@@ -23,7 +23,7 @@ def resolution(target: str) -> dict[str, Any]:
 
 
 def linked(metadata: dict[str, Any]) -> dict[str, set[str]]:
-    """Each package that a function is built from, with those it is built from itself: no development dependencies."""
+    """Each package that is linked into a function, with its dependencies, except development dependencies."""
     functions = [p["id"] for p in metadata["packages"] if Path(p["manifest_path"]).parent == ROOT / "functions"]
     nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
     found: dict[str, set[str]] = {}

@@ -17,13 +17,13 @@ def interrupt(*_: object) -> None:
 
 
 def main(command: str, *arguments: str) -> int:
-    """Runs one command; what goes wrong is one sentence on standard error and a non-zero exit."""
-    # As for Ctrl-C: what was started is stopped. Not by raising SIGINT, which nohup's cousins (a shell's background job, CI) have ignored.
+    """Runs one command. A failure is one sentence on standard error and a non-zero exit code."""
+    # Stops what was started, like Ctrl-C. It does not raise SIGINT, which background jobs of a shell and CI ignore.
     for end in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(end) != signal.SIG_IGN:
             signal.signal(end, interrupt)
     try:
-        # Imported here, so that a missing module is a sentence as well.
+        # Imported here, so that a missing module is reported in a sentence as well.
         from commands import COMMANDS
 
         if command not in COMMANDS:

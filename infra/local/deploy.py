@@ -1,4 +1,4 @@
-"""Puts the template and the functions' zips into the emulator, as a deployment to AWS would."""
+"""Deploys the template and the functions' zips to the emulator, like a deployment to AWS."""
 
 import json
 import mimetypes
@@ -27,7 +27,7 @@ class RoutesChanged(Exception):
 
 
 def client(settings: Settings, service: str, *, patience: int = 60) -> Any:
-    """A client for the emulator that never looks at this machine's own AWS settings. It waits so many seconds for an answer."""
+    """A client for the emulator that ignores this machine's own AWS settings, with a time-out in seconds."""
     return boto3.session.Session(
         aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
@@ -36,7 +36,7 @@ def client(settings: Settings, service: str, *, patience: int = 60) -> Any:
 
 
 def deploy(settings: Settings, binaries: dict[str, Path]) -> dict[str, str]:
-    """Deploys or updates the stack and returns its outputs once every function answers. One whose binary is the same stays as it is."""
+    """Deploys or updates the stack and returns its outputs when every function answers. Functions with the same binary are not replaced."""
     parameters = settings.parameters()
     _verify_sender(settings, parameters["Sender"])
     _upload_inbox(settings)
@@ -71,7 +71,7 @@ def function_variables(settings: Settings) -> dict[str, str]:
 
 
 def mails(settings: Settings) -> list[dict[str, Any]]:
-    """Every mail that was sent."""
+    """All mails that were sent."""
     try:
         with urllib.request.urlopen(settings.mail_url, timeout=10) as response:
             accounts = json.load(response)["messages"].values()
@@ -93,7 +93,7 @@ def settle(settings: Settings, patience: float = 5) -> None:
 
 
 def free_name(settings: Settings, name: str) -> str:
-    """The name, or with a number behind it, that no account has."""
+    """The name, with a number appended if an account has it."""
     database = client(settings, "dynamodb")
     table = function_variables(settings)["ACCOUNTS_TABLE"]
     for candidate in [name] + [f"{name}{number}" for number in range(2, 100)]:
@@ -104,7 +104,7 @@ def free_name(settings: Settings, name: str) -> str:
 
 
 def _complaint(settings: Settings, path: str, stage: str) -> str | None:
-    """What is wrong with the function behind a route, when it does not answer."""
+    """The problem with the function of a route, if it does not answer."""
     request = urllib.request.Request(settings.api_url(stage) + path, method="OPTIONS")
     try:
         with urllib.request.urlopen(request, timeout=30):
@@ -124,7 +124,7 @@ def _verify_sender(settings: Settings, sender: str) -> None:
 
 
 def _upload(settings: Settings, binaries: dict[str, Path]) -> str:
-    """Uploads what is not there yet and returns the URL of the template that names it."""
+    """Uploads what is missing, and returns the URL of the template."""
     s3 = client(settings, "s3")
     s3.create_bucket(Bucket=BUCKET)
     there = {item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])}
@@ -148,10 +148,10 @@ def _forget_older_zips(settings: Settings, processed: dict[str, Any]) -> None:
 
 
 def _upload_inbox(settings: Settings) -> None:
-    """Puts the inbox page beside the mail it shows: the emulator serves both, so no other process and no other port is needed."""
+    """Uploads the inbox page to the emulator, which also serves the mail, so that no other process or port is needed."""
     s3 = client(settings, "s3")
     s3.create_bucket(Bucket=INBOX.name)
-    # A browser signs nothing, so under AUTH=true everybody has to be allowed.
+    # A browser does not sign requests, so with AUTH=true everybody has to be allowed.
     s3.delete_public_access_block(Bucket=INBOX.name)
     everybody = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{INBOX.name}/*"}
     s3.put_bucket_policy(Bucket=INBOX.name, Policy=json.dumps({"Version": "2012-10-17", "Statement": [everybody]}))
@@ -161,7 +161,7 @@ def _upload_inbox(settings: Settings) -> None:
 
 
 def _apply(cloudformation: Any, request: dict[str, Any]) -> None:
-    """Creates or updates the stack and waits for it, naming every resource as it is done."""
+    """Creates or updates the stack, waits for it, and prints every resource when it is done."""
     stack = _stack(cloudformation)
     seen = {event["EventId"] for event in _events(cloudformation)} if stack else set()
     try:

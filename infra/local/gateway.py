@@ -1,4 +1,4 @@
-"""What the emulator overlooks in the definition of an API: the method ANY, and what the gateway answers itself. It knows both by its API."""
+"""Sets through the emulator's API what it ignores in the definition of an API: the method ANY, and the gateway's own answers."""
 
 import re
 from typing import Any

@@ -1,14 +1,14 @@
-"""MiniStack behind a guard. Run instead of `python -m ministack`.
+"""MiniStack behind a guard, which is run instead of `python -m ministack`.
 
-MiniStack answers whoever reaches its port, with CORS open to all, and runs the programs that it is handed. Every web page in a browser
-on this machine reaches that port. So nothing gets past this guard that a page of another site can make a browser send:
+MiniStack answers everybody who reaches its port, allows CORS for every origin, and runs the programs that it is given. Every web page in a browser
+on this machine can reach that port. The guard therefore refuses requests that a page of another site can make a browser send, with
 
-- a `Host` that is not this machine's, which is how a page whose name was pointed at 127.0.0.1 (DNS rebinding) would come,
-- an `Origin` that is not the very address that is asked,
-- `Sec-Fetch-Site: cross-site` or `same-site`, which browsers say also where they send no `Origin`: pictures, links, forms with GET.
+- a `Host` that is not this machine's, as from a page whose name was made to point to 127.0.0.1 (DNS rebinding),
+- an `Origin` other than the requested address,
+- `Sec-Fetch-Site: cross-site` or `same-site`, which browsers also send without an `Origin`: for pictures, links and forms with GET.
 
-The routes of deployed APIs are let through with any origin, because an API is made for pages of other sites and decides for itself.
-Programs (the functions, an AWS SDK, the SAM CLI, curl) send neither `Origin` nor `Sec-Fetch-Site`.
+Routes of deployed APIs accept any origin, because an API is made for pages of other sites and decides for itself. Programs (the functions, an AWS
+SDK, SAM CLI, curl) send neither `Origin` nor `Sec-Fetch-Site`.
 """
 
 import os
@@ -18,8 +18,8 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
-# The two forms of an API's address. Only the first is let through from other sites: under the second MiniStack looks at some paths,
-# its own reset among them, before it looks at the API, so the guard writes it as the first.
+# The two forms of an API's address. Other sites may only use the first. With the second MiniStack handles some paths itself, its own reset among
+# them, so the guard rewrites it to the first.
 API_PATH = re.compile(r"/_aws/execute-api/[^/]+/")
 API_HOST = re.compile(r"([a-z0-9]+)\.execute-api\.localhost(:\d+)?")
 REFUSAL = b'{"message":"This is the local stack of the person at this machine: a page of another site may call its API, nothing else."}'
@@ -29,7 +29,7 @@ Headers = Iterable[tuple[str, str]]
 
 
 def allows(headers: Headers, path: str, port: int) -> bool:
-    """Whether a request may pass: it names this machine, and no page of another site sent it."""
+    """Whether a request may pass: it is addressed to this machine, and no page of another site sent it."""
     given: dict[str, list[str]] = {}
     for name, value in headers:
         given.setdefault(name.lower(), []).append(value.strip().lower())
@@ -47,13 +47,13 @@ def _names() -> set[str]:
 
 
 def _is_ours(host: str, port: int) -> bool:
-    """Whether a `Host` names this machine and this port. Nobody can own a name below localhost (RFC 6761, 6.3)."""
+    """Whether a `Host` is this machine and this port. Names below localhost belong to nobody (RFC 6761, 6.3)."""
     name = host.removesuffix(f":{port}")
     return (name != host or port == 80) and (name in _names() or bool(re.fullmatch(r"[a-z0-9.-]+\.localhost", name)))
 
 
 def by_path(scope: dict[str, Any]) -> dict[str, Any]:
-    """A request to an API's own host as the request to its path that means the same."""
+    """Rewrites a request to an API's own host to the equivalent request with its path."""
     headers = [(name, value) for name, value in scope["headers"] if name.lower() == b"host"]
     found = API_HOST.fullmatch(headers[0][1].decode("latin-1").lower()) if len(headers) == 1 else None
     if not found:
@@ -68,7 +68,7 @@ def by_path(scope: dict[str, Any]) -> dict[str, Any]:
 
 
 def guarded(app: App, port: int) -> App:
-    """The application, which gets only what may pass."""
+    """The application, which only gets allowed requests."""
 
     async def guard(scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
         if scope["type"] == "lifespan":
@@ -85,13 +85,13 @@ def guarded(app: App, port: int) -> App:
 
 
 def guard_runtime_ports() -> None:
-    """The same for the ports where functions fetch their events (Lambda's runtime API): chosen by the system, without a check of their own."""
+    """Guards the ports where functions fetch their events (Lambda's runtime API), which have no check of their own."""
     parse = BaseHTTPRequestHandler.parse_request
 
     def parse_request(handler: BaseHTTPRequestHandler) -> bool:
         if not parse(handler):
             return False
-        # No path of theirs is an API's, whatever it looks like.
+        # None of their paths belongs to an API.
         if allows(handler.headers.items(), "/", handler.server.server_address[1]):  # type: ignore[index]
             return True
         handler.send_error(403)

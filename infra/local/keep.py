@@ -1,6 +1,6 @@
-"""What outlives the emulator, which holds everything in memory: the items of the stack's tables, as JSON in the state directory.
+"""Saves the items of the stack's tables as JSON in the state directory, because the emulator keeps everything in memory.
 
-Items, not the emulator's own state: they fit a template of another day, another version of the emulator, and an API whose routes changed.
+Items, unlike the emulator's own state, fit a changed template, another version of the emulator, and an API with other routes.
 """
 
 import json
@@ -17,14 +17,14 @@ from settings import Settings
 from stack import variable
 
 FILE = "accounts.json"
-# Accounts before the Outbox, whose entries the mailer is told of at once. What was sent is marked so, and is not sent again.
+# Accounts come before the Outbox, whose entries reach the mailer at once. Mail that was sent is marked and not sent again.
 TABLES = ("AccountsTable", "LimitsTable", "OutboxTable")
-# Most writes of one BatchWriteItem.
+# Maximum number of writes of one BatchWriteItem.
 BATCH = 25
 
 
 def save(settings: Settings, variables: dict[str, str]) -> bool:
-    """Writes every item of the running stack down. False when it does not answer: then the file stays as it was."""
+    """Saves every item of the running stack. Returns False, and leaves the file unchanged, if the stack does not answer."""
     tables = {table: variables[name] for table in TABLES if (name := variable(table)) in variables}
     try:
         database = deploy.client(settings, "dynamodb", patience=10)
@@ -38,7 +38,7 @@ def save(settings: Settings, variables: dict[str, str]) -> bool:
 
 
 def load(settings: Settings, outputs: dict[str, str]) -> int:
-    """Puts what was saved into a stack that is new; how many accounts that are. Items that have expired meanwhile stay out."""
+    """Loads the saved items into a new stack, except those that have expired; returns the number of accounts."""
     try:
         saved = json.loads((settings.directory / FILE).read_text())
     except FileNotFoundError:
@@ -74,7 +74,7 @@ def _is_over(item: dict[str, Any]) -> bool:
 
 
 def _write(file: Path, text: str) -> None:
-    """Readable by its owner alone, as it holds hashes; whole or not at all."""
+    """Writes a file completely or not at all. Only its owner can read it, because it contains hashes."""
     new = file.with_suffix(".new")
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:

@@ -1,7 +1,7 @@
-"""Runs an event of `events/` against the deployed function, so that it shows a success.
+"""Runs an event of `events/` with the deployed function, so that it succeeds.
 
-The files hold what AWS sends, with a name, an address and tokens that are nobody's. Every replay makes an account of its own through the
-API, asks for what the event needs (a session, a mailed link), and puts that in the place of the examples.
+The files contain what AWS sends, with an example's name, address and tokens. Every replay registers an account of its own through the API, requests
+what the event needs (a session, a mailed link), and replaces the examples by it.
 """
 
 import base64
@@ -25,12 +25,12 @@ EVENTS = ROOT / "events"
 EXAMPLE_TOKEN = re.compile(r"(dw[a-z]_)ThisIsAnExample\w*")
 EXAMPLE_INSTANT = re.compile(r"2026-01-02T03:04:0\d(\.\d+)?Z")
 PATIENCE_SECONDS = 20
-# How much of a page is printed.
+# How much of a page is printed, in characters.
 SHOWN = 300
 
 
 def file_of(event: str, programs: list[str]) -> tuple[Path, str]:
-    """The file that `EVENT=` means, and the program that it is for: login, login.json, events/login.json or a file elsewhere."""
+    """The file that EVENT names, and its function. It may be login, login.json, events/login.json or a file elsewhere."""
     known = {path.stem: path for path in sorted(EVENTS.glob("*.json"))}
     name = Path(event).name.removesuffix(".json")
     if not event:
@@ -49,7 +49,7 @@ def file_of(event: str, programs: list[str]) -> tuple[Path, str]:
 
 
 class Person:
-    """An account of the replay's own, and what it is asked for."""
+    """An account of the replay's own, with its session and links."""
 
     def __init__(self, settings: Settings, variables: dict[str, str], password: str) -> None:
         self._settings, self._variables, self._password = settings, variables, password
@@ -85,7 +85,7 @@ class Person:
         return self._mailed("dwn_")
 
     def token(self, example: re.Match[str]) -> str:
-        """The real one in the place of an example."""
+        """Replaces an example by the real value."""
         kinds = {"dws_": "session", "dwr_": "reset_link", "dwn_": "disavowal"}
         return str(getattr(self, kinds[example[1]])) if example[1] in kinds else example[0]
 
@@ -101,7 +101,7 @@ class Person:
 
 
 def filled(event: Any, person: Person) -> Any:
-    """The event with the person's name, address and tokens for the examples, and today for its day. The body may be base64."""
+    """The event with the examples replaced by the person's name, address and tokens, and with the present time. The body may be base64."""
     if isinstance(event, dict):
         filled_in = {name: filled(value, person) for name, value in event.items() if name != "body"}
         if "body" in event:
@@ -122,7 +122,7 @@ def filled(event: Any, person: Person) -> Any:
 
 
 def password_in(event: dict[str, Any]) -> str:
-    """The password that the account of this event has: its body's, where that says one that is not a new one."""
+    """The current password in the body of this event, or a default."""
     body = event.get("body") or "{}"
     try:
         fields = json.loads(base64.b64decode(body) if event.get("isBase64Encoded") else body)
@@ -132,9 +132,9 @@ def password_in(event: dict[str, Any]) -> str:
 
 
 def waiting(settings: Settings, variables: dict[str, str], person: Person) -> list[dict[str, Any]]:
-    """Keys of entries of the Outbox: a reset request that is done with, and a notice that waits for a mailer.
+    """Keys of entries of the Outbox: a reset request that is done, and a notice that waits for the mailer.
 
-    The stream hands only new entries to the mailer, so a done one that is opened again is left to whoever replays.
+    The stream only brings new entries to the mailer, so a done entry that is reopened stays for the replay.
     """
     table, database = variables["OUTBOX_TABLE"], deploy.client(settings, "dynamodb")
     person.reset_link, person.disavowal  # noqa: B018 — both mails are out now
@@ -149,7 +149,7 @@ def waiting(settings: Settings, variables: dict[str, str], person: Person) -> li
 
 
 def _newest_done(database: Any, table: str, kind: str) -> dict[str, Any]:
-    """The key of the newest entry of a kind, once the mailer has marked it."""
+    """Waits until the mailer has marked the newest entry of a kind; returns its key."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         pages = database.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
@@ -162,7 +162,7 @@ def _newest_done(database: Any, table: str, kind: str) -> dict[str, Any]:
 
 
 def replay(settings: Settings, variables: dict[str, str], event: str, *, raw: bool) -> None:
-    """Runs it and prints the answer; raw is what the function said, to the letter."""
+    """Runs the event and prints the answer, or with `raw` the function's result unchanged."""
     file, program = file_of(event, list(settings.template.zips))
     try:
         content = json.loads(file.read_text())
@@ -188,7 +188,7 @@ def replay(settings: Settings, variables: dict[str, str], event: str, *, raw: bo
 
 
 def shown(answer: Any) -> str:
-    """An answer as people read it: status, headers, body. A page is cut short."""
+    """An answer for people: status, headers, body. A page is abbreviated."""
     if not (isinstance(answer, dict) and "statusCode" in answer):
         return json.dumps(answer, indent=2)
     headers = {name: ", ".join(values) for name, values in answer.get("multiValueHeaders", {}).items()} | answer.get("headers", {})
@@ -204,7 +204,7 @@ def shown(answer: Any) -> str:
 
 
 def _hint(program: str, person: Person) -> str:
-    """Where to see what a function did that answers nothing."""
+    """Where the effect of a function without an answer can be seen."""
     if program == "mailer":
         return "\n\nIt failed nothing of the batch and sent the notice: make mail"
     if program == "mail-feedback":

@@ -1,4 +1,4 @@
-"""Where things are and what was asked for, read once from the environment."""
+"""Paths and settings, read once from the environment."""
 
 import os
 import platform
@@ -15,19 +15,19 @@ TEMPLATE = ROOT / "infra" / "template.yaml"
 REGION = "us-east-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
-# MiniStack gives an API the id in this tag, so that its URL is known before it is deployed and stays the same.
+# MiniStack gives an API the id in this tag, so that its URL is known before the deployment and stays the same.
 API_ID = "doorward"
 API_ID_TAG = {"Key": "ms-custom-id", "Value": API_ID}
 
-# Of MiniStack's own variables these pass through (AUTH=true enforces IAM; the rest is in its documentation).
+# Variables of MiniStack that are passed on (AUTH=true enforces IAM; for the others see its documentation).
 EMULATOR_VARIABLES = re.compile(r"AUTH|BIND_HOST|LOG_LEVEL|SMTP_\w+|LAMBDA_\w+|MINISTACK_\w+|CLOUDTRAIL_\w+")
-# What it needs of this shell besides. A function inherits its environment, so nothing else may get in.
+# Other variables that it needs. Functions inherit its environment, so nothing else is passed on.
 SHELL_VARIABLES = re.compile(r"PATH|HOME|LANG|LC_\w+|TZ|SSL_CERT_\w+")
 
 
 @dataclass(frozen=True)
 class Template:
-    """What this program needs to know of the template."""
+    """The parts of the template that this program needs."""
 
     parameters: frozenset[str]
     zips: dict[str, str]  # function (package, binary) → its CodeUri
@@ -44,7 +44,7 @@ class Template:
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads the template without caring for !Ref, !Sub and their like."""
+    """Reads the template and ignores tags such as !Ref and !Sub."""
 
 
 _Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
@@ -52,11 +52,11 @@ _Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
 
 @dataclass(frozen=True)
 class Settings:
-    """One invocation's wishes."""
+    """The settings of one invocation."""
 
     directory: Path = field(default_factory=state_directory)
     wished_port: str = field(default_factory=lambda: os.environ.get("PORT", ""))
-    # Nothing where PARAMS was not said: then those of the last time are in force.
+    # None without PARAMS; then the parameters of the previous time apply.
     said: str | None = field(default_factory=lambda: os.environ.get("PARAMS"))
     template: Template = field(default_factory=Template.read)
 
@@ -69,14 +69,14 @@ class Settings:
 
     @property
     def wishes(self) -> dict[str, str]:
-        """Template parameters that somebody asked for, now or the last time."""
+        """The template parameters of PARAMS, of this or the previous time."""
         if self.said is not None:
             return self._read(pairs(self.said), "PARAMS")
-        # A template of another day may lack some of them, which is no reason to refuse today's.
+        # A changed template may lack some of the earlier ones, which is no reason to fail.
         return {name: value for name, value in remembered(self.directory).items() if name in self.template.parameters}
 
     def parameters(self, wishes: dict[str, str] | None = None) -> dict[str, str]:
-        """The template's parameters: infra/local/parameters, then PARAMS (or these wishes), then what only this machine knows."""
+        """The template's parameters: infra/local/parameters, then PARAMS (or `wishes`), then those that depend on this machine."""
         file = Path(__file__).with_name("parameters")
         lines = [line for line in file.read_text().splitlines() if line and not line.startswith("#")]
         given = self._read(lines, str(file.relative_to(ROOT))) | (self.wishes if wishes is None else wishes)
@@ -116,7 +116,7 @@ class Settings:
 
 
 def architecture() -> str:
-    """This machine's, as Lambda calls it: the emulator runs the functions directly."""
+    """This machine's architecture in Lambda's words, because the emulator runs the functions directly."""
     if platform.system() != "Linux":
         raise Failure(f"The local stack runs Lambda's own Linux binaries, which {platform.system()} cannot; use a Linux machine, WSL or a virtual machine.")
     return "arm64" if platform.machine() == "aarch64" else "x86_64"

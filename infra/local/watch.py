@@ -1,4 +1,4 @@
-"""What `make dev` looks at: the sources, the keyboard, the functions' logs."""
+"""Watches the sources, the keyboard and the functions' logs for `make dev`."""
 
 import os
 import re
@@ -18,18 +18,18 @@ import deploy
 from settings import Settings
 from stack import ROOT, STACK
 
-# Whatever is compiled into a function or deployed with it lies in here; `test_watch.py` asks cargo whether that is so.
+# Everything that is compiled into a function or deployed with it is in these; `test_watch.py` checks that with cargo.
 SOURCES = [
     ".cargo", "Cargo.lock", "Cargo.toml", "functions", "infra/local/inbox", "infra/local/parameters", "infra/template.yaml",
     "rust-toolchain.toml", "shared", "templates",
 ]
-# What editors leave beside a file while it is edited or written: vim, emacs, JetBrains, kate, gedit, joe.
+# Temporary files of editors: vim, emacs, JetBrains, kate, gedit, joe.
 TEMPORARY = re.compile(r"\.#.*|#.*#|.*~|.*\.sw[a-z]|4913|.*___jb_(old|tmp)___|\.goutputstream-.*|.*\.kate-swp|.*\.(tmp|bak|orig|rej)|\.DS_Store")
 TICK_SECONDS = 0.5
 
 
 class Sources:
-    """Notices that a source file changed, appeared or went."""
+    """Notices that a source file was changed, added or removed."""
 
     def __init__(self, root: Path = ROOT) -> None:
         self._root = root
@@ -37,7 +37,7 @@ class Sources:
         self._is_settling = False
 
     def changed(self) -> bool:
-        """Whether something changed and is quiet again: an editor that saves ten files is waited for."""
+        """Whether something has changed and is quiet again, so that an editor can save several files."""
         before, self._seen = self._seen, self._look()
         was_settling, self._is_settling = self._is_settling, before != self._seen
         return was_settling and not self._is_settling
@@ -51,17 +51,17 @@ class Sources:
 
 
 def _stamp(file: Path) -> tuple[int, int] | None:
-    """What differs once a file was written; nothing for what is no file, or no longer."""
+    """A value that changes when the file is written; None if it is not a file or no longer exists."""
     try:
         state = file.stat()
-    except OSError:  # an editor is just replacing it, or a link leads nowhere
+    except OSError:  # an editor is just replacing it, or it is a broken link
         return None
     return (state.st_mtime_ns, state.st_size) if stat.S_ISREG(state.st_mode) else None
 
 
 @contextmanager
 def keys() -> Iterator[Callable[[], str]]:
-    """A function that waits one tick for a key and returns it, or nothing."""
+    """Yields a function that waits one tick for a key and returns it, or an empty text."""
     if not sys.stdin.isatty():
         yield lambda: time.sleep(TICK_SECONDS) or ""
         return
@@ -83,7 +83,7 @@ def _key(terminal: int) -> str:
 
 
 class Logs:
-    """The functions' log lines, oldest first, each once. In the emulator every invocation is a log stream of its own."""
+    """The functions' log lines, oldest first, each of them once. In the emulator every invocation has a log stream of its own."""
 
     def __init__(self, settings: Settings, *, from_the_start: bool = False) -> None:
         self._client = deploy.client(settings, "logs")
@@ -97,7 +97,7 @@ class Logs:
         self._client.close()
 
     def show(self, last: int | None = None) -> None:
-        """Prints what is new; with `last`, only so many lines of it."""
+        """Prints new lines; with `last`, only the last ones."""
         lines = []
         for group in self._client.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{STACK}-")["logGroups"]:
             name = group["logGroupName"]
@@ -105,7 +105,7 @@ class Logs:
                 pages = self._client.get_paginator("filter_log_events").paginate(logGroupName=name, startTime=self._since)
                 events = [event for page in pages for event in page["events"]]
             except ClientError:
-                continue  # the group went with the stack
+                continue  # the log group was deleted with the stack
             new = [event for event in events if event["logStreamName"] not in self._seen]
             self._seen.update(event["logStreamName"] for event in new)
             for event in new:

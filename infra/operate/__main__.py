@@ -1,6 +1,6 @@
-"""What an operator does to a deployment, here or in AWS: `make doctor`, `set`, `admin`, `probe`.
+"""The operator's commands for a deployment: `make doctor`, `set`, `admin`, `probe`.
 
-With STACK=name it is a stack in AWS, reached with the credentials and the Region that any AWS program takes; without, the one of `make up`.
+With STACK=name they work on a stack in AWS, with the usual credentials and Region; without it on the stack of `make up`.
 """
 
 import signal

@@ -1,4 +1,4 @@
-"""Every check: a question, and a function that yields what is wrong. They only read."""
+"""The checks of `make doctor`. Each has a question and a function that yields the problems. They only read."""
 
 import os
 import re
@@ -15,9 +15,9 @@ from stack import Environment, Finding, note
 Check = Callable[[Environment], Iterator[Finding]]
 CHECKS: list[tuple[str, Check]] = []
 
-# Names that documentation uses and nobody can own (RFC 2606, RFC 6761).
+# Names that are reserved for documentation (RFC 2606, RFC 6761).
 EXAMPLE = re.compile(r"(^|\.)(example|example\.(com|net|org)|test|invalid|localhost)$")
-# How much of the Outbox is read at most, in pages of 1 MB.
+# Maximum number of pages of the Outbox that are read, of 1 MB each.
 OUTBOX_PAGES = 10
 
 
@@ -48,7 +48,7 @@ def parameters(env: Environment) -> Iterator[Finding]:
     if given["SessionsNotBefore"] and datetime.fromisoformat(given["SessionsNotBefore"].replace("Z", "+00:00")) > datetime.now(timezone.utc):
         yield Finding("SessionsNotBefore lies in the future: nobody who logs in stays logged in; set it to now or empty.")
     if given["Registration"] == "closed":
-        yield note("Registration is closed: an emergency lever; deploy with Registration=open to take new accounts.")
+        yield note("Registration is closed: an emergency switch; deploy with Registration=open to take new accounts.")
     for origin in filter(None, re.split(r"\s*,\s*", given["AllowedOrigins"])):
         if origin.lower().startswith("http://") and not env.is_local:
             yield Finding(f"AllowedOrigins has {origin}, which is not https: whoever sits in between can ask in its visitors' names.")
@@ -99,7 +99,7 @@ def links(env: Environment) -> Iterator[Finding]:
         yield Finding(f"Links in mails begin with {base}, which is not https: whoever sits in between reads the token; set LinkBase to an https URL.")
         return
     status, kind = _ask(f"{base}/api/password_reset/confirm/", "GET")
-    if (status, kind) != (404, "text/html"):  # our page for a link without a token; any other 404 is somebody else's
+    if (status, kind) != (404, "text/html"):  # our page for a link without a token; any other 404 is not ours
         yield Finding(f"{base}/api/password_reset/confirm/ answers {status or 'nothing'}, not our page: links in mails lead nowhere; mend LinkBase, DNS or the certificate.")
 
 
@@ -197,7 +197,7 @@ def mail(env: Environment) -> Iterator[Finding]:
     failed, waiting, is_whole = _outbox(env)
     if failed:
         outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(failed.items()))
-        yield Finding(f"Mail failed for good ({outcomes}): OPERATIONS.md says how to look at it and re-drive it.")
+        yield Finding(f"Mail failed for good ({outcomes}): OPERATIONS.md says how to look at it and retry it.")
     if waiting:
         yield Finding(f"{waiting} mails wait for more than five minutes: look into the mailer's log and its event source mapping.")
     if not is_whole:
@@ -225,7 +225,7 @@ def operation(env: Environment) -> Iterator[Finding]:
 
 
 def _identity(env: Environment) -> dict[str, Any] | None:
-    """The SES identity that the sender counts as: its address, its domain or a parent of that, whichever is there first."""
+    """The SES identity of the sender: its address, its domain or a parent domain, whichever exists first."""
     address = env.mailer["SENDER"]
     domain = address.rpartition("@")[2].split(".")
     for identity in [address] + [".".join(domain[start:]) for start in range(len(domain) - 1)]:
@@ -238,7 +238,7 @@ def _identity(env: Environment) -> dict[str, Any] | None:
 
 
 def _configuration_set(env: Environment) -> str | None:
-    """The configuration set that mail leaves by, if it is there: the mailer's, else the sender's own."""
+    """The configuration set of outgoing mail, if it exists: the mailer's, otherwise the sender's default."""
     name = env.mailer.get("CONFIGURATION_SET") or (_identity(env) or {}).get("ConfigurationSetName")
     try:
         return env.client("sesv2").get_configuration_set(ConfigurationSetName=name)["ConfigurationSetName"] if name else None
@@ -249,13 +249,13 @@ def _configuration_set(env: Environment) -> str | None:
 
 
 def _outbox(env: Environment) -> tuple[dict[str, int], int, bool]:
-    """What failed for good by outcome, how many wait for more than five minutes, and whether everything was looked at."""
+    """Counts of permanent failures by outcome and of mail that has waited for more than five minutes, and whether everything was read."""
     failed: dict[str, int] = {}
     waiting = 0
     late = int((datetime.now(timezone.utc) - timedelta(minutes=5)).timestamp() * 1000)
     request: dict[str, Any] = {
         "TableName": env.outputs["OutboxTable"],
-        # Whose mail it is stays out of here.
+        # Recipients are not read.
         "ProjectionExpression": "failed_at, done_at, outcome",
         "FilterExpression": "(attribute_exists(failed_at) AND attribute_exists(done_at)) OR (attribute_not_exists(done_at) AND requested_at < :late)",
         "ExpressionAttributeValues": {":late": {"N": str(late)}},
@@ -275,7 +275,7 @@ def _outbox(env: Environment) -> tuple[dict[str, int], int, bool]:
 
 
 def _ask(url: str, method: str) -> tuple[int | None, str]:
-    """What the URL answers as a browser asks, and the kind of it; nothing when it does not answer."""
+    """The status and media type that a browser gets from the URL; None if it does not answer."""
     request = urllib.request.Request(url, method=method, headers={"Accept": "text/html"})
     try:
         with urllib.request.urlopen(request, timeout=20) as answer:

@@ -1,4 +1,4 @@
-"""The commands of an operator, by their names. Each returns its exit code."""
+"""The operator's commands by name. Each returns its exit code."""
 
 import os
 import signal
@@ -13,28 +13,28 @@ from parameters import set_parameters
 from stack import STACK, Environment, local_variables
 from typed import Failure, words
 
-# What only the one program needs of this shell that works on a stack's tables.
+# Variables of the environment that only programs for a stack's tables need.
 SECRET = ("ARGS", "EVENT", "PARAMS", "STACK", "URL")
 
 
 def environment() -> Environment:
-    """The stack that is meant."""
+    """The selected stack."""
     if not _stack() and "AWS_ENDPOINT_URL" not in os.environ:
         os.environ.update(local_variables())
     return Environment(_stack() or STACK)
 
 
 def admin() -> int:
-    """An operator's command line, `doorward-admin`. Its arguments come by the environment and reach it as they were typed: no shell sees them."""
+    """Runs `doorward-admin`. Its arguments come from the environment and reach it unchanged, without a shell."""
     if not _stack():
         local_variables()  # complains before anything takes long
-    # Built before there are any credentials.
+    # Built before credentials are read.
     program = cargo.built("doorward-admin")
     return _run([str(program), *words(os.environ.get("ARGS", ""))], _variables())
 
 
 def probe() -> int:
-    """Asks a deployment whether its times give accounts away, and takes back what it left there, where its tables are within reach."""
+    """Measures whether a deployment's times reveal accounts, and deletes the accounts that it made if it can reach the tables."""
     url = os.environ.get("URL", "") or (environment().outputs["ApiUrl"] if _stack() else local_variables()["API_URL"])
     program = str(cargo.built("probe"))
     command = [program, url, *words(os.environ.get("ARGS", ""))]
@@ -59,7 +59,7 @@ COMMANDS: dict[str, Callable[[], int]] = {
 
 
 def _told(command: Callable[[Environment], int]) -> int:
-    """Runs a command that writes a list; what ends it is its last line."""
+    """Runs a command that prints a list, and returns its last line."""
     try:
         return command(environment())
     except Failure as failure:
@@ -72,12 +72,12 @@ def _stack() -> str:
 
 
 def _variables() -> dict[str, str]:
-    """What a program of ours needs to work on the stack's tables."""
+    """The environment of a program for the stack's tables."""
     return environment().variables() if _stack() else local_variables()
 
 
 def _variables_of(url: str) -> dict[str, str]:
-    """The same for the stack behind this address; nothing where it is somebody else's, or another than STACK says."""
+    """The same for the stack at this URL; None if it is not ours or not the one that STACK names."""
     try:
         variables = _variables()
         # On AWS it may have a name of its own, which links in mails begin with.
@@ -88,7 +88,7 @@ def _variables_of(url: str) -> dict[str, str]:
 
 
 def _run(command: list[str], variables: dict[str, str]) -> int:
-    """Runs it in this terminal with these variables. Ctrl-C is the program's to answer."""
+    """Runs a program in this terminal with these variables. The program handles Ctrl-C itself."""
     mine = {name: value for name, value in os.environ.items() if name not in SECRET}
     process = subprocess.Popen(command, env=mine | variables)
     while True:
@@ -96,4 +96,4 @@ def _run(command: list[str], variables: dict[str, str]) -> int:
             code = process.wait()
             return code if code >= 0 else 128 - code
         except KeyboardInterrupt:
-            process.terminate()  # by the terminal it was told already; by SIGTERM only we were
+            process.terminate()  # Ctrl-C in the terminal reaches it too, SIGTERM does not

@@ -1,4 +1,4 @@
-"""Looks at a deployment and says what is wrong with it, and the mend. It only reads."""
+"""Finds what is wrong with a deployment and how to repair it. It only reads."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from stack import Environment, Finding
 
 
 def doctor(env: Environment) -> int:
-    """Prints what it finds; 0 when nothing is wrong."""
+    """Prints the problems; returns 0 if there are none."""
     print(env.place)
     wrong = 0
     for question, check in CHECKS:

@@ -1,4 +1,4 @@
-"""Changes parameters of a deployed stack and nothing else: no build, no new version. Made for the emergency levers."""
+"""Changes parameters of a deployed stack without a build or a new version, mainly for emergency switches."""
 
 import json
 import os
@@ -14,17 +14,17 @@ from stack import Environment, reason, remember, remembered, start_complaints, s
 from typed import Failure, nearest, pairs
 
 
-# What `now` stands for, to the second and for this run.
+# The value of `now` in this run, to the second.
 _NOW = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def set_parameters(env: Environment) -> int:
-    """Sets what PARAMS says, `Name=value …`: checks it, waits for it, asks every function, and puts the old values back when one does not start."""
+    """Sets the parameters in PARAMS: checks them, deploys, calls every function, and restores the old values if one does not start."""
     given = _given(env)
     print(env.place)
     for name, value in given.items():
         print(f"{name}: {env.parameters[name] or '(empty)'} → {value or '(empty)'}")
-    # The parser may have to be built first. A lever that CloudFormation judges, or that no function reads, does not wait for it.
+    # The parser may have to be built first. An emergency switch that CloudFormation checks, or that no function reads, does not wait for that.
     if _is_judged_by_functions(env, given) and (wrong := check.complaints(_programs(env), env.parameters, env.parameters | given)):
         raise Failure(f"{'; '.join(wrong)}. Nothing was changed.")
     if not _update(env, given):
@@ -48,7 +48,7 @@ def set_parameters(env: Environment) -> int:
 
 
 def _given(env: Environment) -> dict[str, str]:
-    """What PARAMS says. `now` is this second."""
+    """The parameters in PARAMS. `now` means this second."""
     given = {}
     for pair in pairs(os.environ.get("PARAMS", "")):
         name, equals, value = pair.partition("=")
@@ -70,13 +70,13 @@ def _is_judged_by_functions(env: Environment, given: dict[str, str]) -> bool:
 
 
 def _programs(env: Environment) -> dict[str, str]:
-    """The name of every function, by that of its program."""
+    """The names of the functions by the names of their programs."""
     names = env.names("AWS::Lambda::Function").values()
     return {name.removeprefix(f"{env.name}-"): name for name in names}
 
 
 def _update(env: Environment, given: dict[str, str]) -> bool:
-    """Deploys what is deployed with other parameters, and waits. False when that changes nothing."""
+    """Deploys the deployed template with other parameters, and waits. Returns False if that changes nothing."""
     cloudformation = env.client("cloudformation")
     try:
         cloudformation.update_stack(

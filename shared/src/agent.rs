@@ -1,8 +1,8 @@
-//! Browsers and systems that we recognise.
+//! Browsers and operating systems that are recognised.
 
 use std::{fmt, str::FromStr};
 
-/// A browser, and the system it runs on where that is recognised too. It prints as `Firefox on Linux`.
+/// A browser, and its operating system if that is recognised too. It displays as `Firefox on Linux`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Agent {
     /// The browser.
@@ -86,7 +86,7 @@ impl System {
 impl Agent {
     /// The agent that a `User-Agent` header names.
     ///
-    /// What a stranger typed never reaches a mail (OWASP Forgot Password Cheat Sheet): the header is recognised, not repeated.
+    /// The header is recognised and not repeated, because nothing that a stranger typed may reach a mail (OWASP Forgot Password Cheat Sheet).
     pub(crate) fn seen_in(header: &str) -> Option<Self> {
         Some(Self { browser: seen_in(header, &BROWSERS)?, system: seen_in(header, &SYSTEMS) })
     }

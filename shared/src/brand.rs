@@ -1,8 +1,8 @@
-//! How mails and pages look: the product's name and colour.
+//! The product's name and colour in mails and pages.
 
 use crate::config::Settings;
 
-/// A product, as its users know it.
+/// The product to which the accounts belong, as its users know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Product {
     /// Its name.
@@ -19,14 +19,14 @@ pub struct Colour {
     blue: u8,
 }
 
-/// The colour of links and buttons where none is configured.
+/// The default colour of links and buttons.
 const OURS: Colour = Colour { red: 0x0b, green: 0x63, blue: 0x57 };
-/// The background of pages and mails in the dark, on which the colour's lighter sister stands.
+/// The background of pages and mails in dark mode, on which a lighter variant of the colour is used.
 const DARK: Colour = Colour { red: 0x1e, green: 0x20, blue: 0x22 };
 const WHITE: Colour = Colour { red: 255, green: 255, blue: 255 };
 /// The lowest contrast of text with its background (WCAG 2.2, 1.4.3, level AA).
 const MIN_CONTRAST: f64 = 4.5;
-/// The longest name of a product, in code points: a subject shows about 60.
+/// Maximum length of a product's name in code points. Mail programs show about 60 of a subject.
 const MAX_NAME: usize = 40;
 
 impl Default for Product {
@@ -36,13 +36,13 @@ impl Default for Product {
 }
 
 impl Product {
-    /// `PRODUCT_NAME`, default Doorward, and `PRODUCT_COLOR`, such as `#0b6357`: dark enough to be read on white.
+    /// `PRODUCT_NAME` (default Doorward) and `PRODUCT_COLOR` (such as `#0b6357`), which must be dark enough to be read on white.
     pub fn configured(settings: &mut Settings) -> Self {
         let default = Self::default();
         Self {
             name: settings.parsed("PRODUCT_NAME", default.name, |text| {
                 let sane = text.chars().count() <= MAX_NAME && !text.contains(char::is_control);
-                // A name with a dot between letters reads as a link in mail programs; that is the operator's to decide.
+                // Mail programs may turn a name with a dot between letters into a link. That is the operator's decision.
                 if sane { Ok(text.to_owned()) } else { Err(format!("must be one line of at most {MAX_NAME} characters")) }
             }),
             colour: settings.parsed("PRODUCT_COLOR", default.colour, |text| {
@@ -65,14 +65,14 @@ impl Colour {
         Some(Self { red: part(0)?, green: part(2)?, blue: part(4)? })
     }
 
-    /// As CSS says it.
+    /// The colour in CSS notation.
     pub(crate) fn css(self) -> String {
         format!("#{:02x}{:02x}{:02x}", self.red, self.green, self.blue)
     }
 
-    /// The same colour, lightened until it can be read on a dark background.
+    /// The colour, lightened until it can be read on the dark background.
     pub(crate) fn in_the_dark(self) -> Self {
-        // A little more than the least, so that what lies on a lighter panel still has it.
+        // A little more than the minimum, so that text on a lighter panel still has it.
         (0..=20).map(|step| self.towards_white(step)).find(|colour| colour.contrast(DARK) >= MIN_CONTRAST + 2.0).unwrap_or(WHITE)
     }
 

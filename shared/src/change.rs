@@ -1,7 +1,8 @@
-//! Changing a password that is known.
+//! Changing a password by somebody who knows it.
 
 use crate::{
-    account::{self, Account},
+    account::{self, Account, KnownNetwork, NewPassword},
+    client::Client,
     clock::Timestamp,
     fault::Fault,
     outbox::{self, Notice},
@@ -21,17 +22,21 @@ pub enum Changed {
 }
 
 impl Store {
-    /// Sets a new password for the holder of a session: ends every other session and the reset link, and leaves a notice to send.
+    /// Sets a new password for the holder of a session: ends every other session and the reset link, and leaves a notice to send. A reset may be
+    /// asked for again at once, because the link of an earlier request has ended.
     pub async fn change_password(
         &self,
         account: &Account,
         session: &Digest<Session>,
+        client: Client,
         password: &StoredPassword,
         notice: &Notice,
         now: Timestamp,
     ) -> Result<Changed, Fault> {
+        let password = NewPassword { stored: password, network: KnownNetwork::of(client, now) };
         let writes = vec![
             account::password_changed(account, password, now),
+            outbox::asked_for_again(&account.email, now),
             session::carried_over(account, session),
             reset::forgotten(account.id),
             outbox::notice(notice),

@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr};
 
-/// Where a request came from, as the gateway (or the trusted proxy in front of it) saw it.
+/// The address of a request's sender, as seen by the gateway or by the trusted proxy in front of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Client(IpAddr);
 
@@ -11,7 +11,7 @@ pub struct Client(IpAddr);
 pub struct Network(String);
 
 impl Client {
-    /// The client at `address`; an IPv4 address mapped into IPv6 is the IPv4 address.
+    /// The client at `address`. An IPv4 address mapped into IPv6 is taken as the IPv4 address.
     #[must_use]
     pub fn at(address: IpAddr) -> Self {
         Self(address.to_canonical())
@@ -23,13 +23,13 @@ impl Client {
         self.0
     }
 
-    /// What limits count as one client: an IPv4 address; a /64 of IPv6, the least a subscriber is given (RFC 6177).
+    /// The block that limits count as one client: an IPv4 address or an IPv6 /64, the least that a subscriber gets (RFC 6177).
     #[must_use]
     pub fn counted(self) -> Network {
         self.network(32, 64)
     }
 
-    /// What an account remembers as a known network: a /24 of IPv4; a /48 of IPv6, a site (RFC 6177).
+    /// The block that an account remembers as a known network: an IPv4 /24 or an IPv6 /48, which is a site (RFC 6177).
     #[must_use]
     pub fn site(self) -> Network {
         self.network(24, 48)
@@ -48,11 +48,11 @@ impl Client {
         })
     }
 
-    /// Which client sent a request that reached the gateway from `gateway_address`.
+    /// The client that sent a request. The gateway got it from `gateway_address`.
     ///
     /// `forwarded_for` lists, per `X-Forwarded-For`, the addresses that proxies saw, the gateway's own entry last. With `trusted_hops` proxies
-    /// in front of the gateway, the client is that many entries further left; what stands left of it anyone may have written. An empty entry is
-    /// none (RFC 9110, 5.6.1.2). Where the entry is no address, as `unknown`, the gateway's word counts.
+    /// in front of the gateway, the client is that many entries further left; anybody may have written the entries left of it. Empty entries are ignored
+    /// (RFC 9110, 5.6.1.2). If the entry is not an address, such as `unknown`, the address that the gateway saw counts.
     #[must_use]
     pub fn seen(gateway_address: IpAddr, forwarded_for: &[&str], trusted_hops: usize) -> Self {
         let from_the_right = forwarded_for.iter().rev().flat_map(|header| header.rsplit(',')).map(str::trim);
@@ -64,7 +64,7 @@ impl Client {
 
 /// The address in an entry as proxies write them: with or without a port, quotes, brackets, a zone (RFC 7239, 6; RFC 4007, 11).
 ///
-/// `unknown` and obfuscated names are none.
+/// `unknown` and obfuscated names are not addresses.
 fn address_in(entry: &str) -> Option<IpAddr> {
     let entry = match entry.strip_prefix('"').and_then(|entry| entry.strip_suffix('"')) {
         Some(quoted) => quoted.replace('\\', ""),
@@ -75,23 +75,23 @@ fn address_in(entry: &str) -> Option<IpAddr> {
         let is_whole = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
         return if is_whole { read(address) } else { None };
     }
-    // IPv6 comes with a port and without brackets too. Where the last group could be either, it is the address's, and the network is the same.
+    // Some proxies write IPv6 with a port but without brackets. If the last group could be either, it is part of the address; the network is the same.
     read(&entry).or_else(|| entry.rsplit_once(':').filter(|(_, port)| is_port(port)).and_then(|(address, _)| read(address)))
 }
 
-/// Whether this is a port, or what stands for one that is kept secret (RFC 7239, 6.3).
+/// Whether this is a port or an obfuscated port (RFC 7239, 6.3).
 fn is_port(text: &str) -> bool {
     text.trim().parse::<u16>().is_ok() || text.trim().strip_prefix('_').is_some_and(|name| !name.is_empty())
 }
 
 impl Network {
-    /// A network as the store holds it.
+    /// Reads a stored network.
     #[must_use]
     pub fn stored(text: String) -> Self {
         Self(text)
     }
 
-    /// The network as the store holds it.
+    /// The network in its stored form.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

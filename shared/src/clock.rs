@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 pub use jiff::Timestamp;
 
-/// Where the time comes from: the system's clock in a function, a hand to turn in a test.
+/// The source of time: the system's clock in a function, a clock that tests advance.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
@@ -28,19 +28,19 @@ impl Clock {
     }
 }
 
-/// `instant` later by `span`; the end of time where that overflows.
+/// `instant` plus `span`, or the latest instant if that overflows.
 #[must_use]
 pub fn after(instant: Timestamp, span: std::time::Duration) -> Timestamp {
     instant.saturating_add(span).unwrap_or(Timestamp::MAX)
 }
 
-/// `instant` earlier by `span`; the beginning of time where that overflows.
+/// `instant` minus `span`, or the earliest instant if that overflows.
 #[must_use]
 pub fn before(instant: Timestamp, span: std::time::Duration) -> Timestamp {
     instant.saturating_sub(span).unwrap_or(Timestamp::MIN)
 }
 
-/// An instant as APIs say it: RFC 3339, to the second, UTC.
+/// An instant in RFC 3339 notation, in UTC, to the second.
 #[must_use]
 pub fn rfc3339(instant: Timestamp) -> String {
     instant.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()

@@ -1,13 +1,13 @@
-//! Configuration: read once at start, from the environment, complaining about everything at once.
+//! Configuration: read once at start from the environment, with every problem reported at once.
 
 use std::{collections::HashMap, fmt, str::FromStr, time::Duration};
 
 use crate::clock::Timestamp;
 
-/// The environment of a function and what is wrong with it.
+/// The environment variables of a function, and the problems with them.
 ///
-/// Every reading returns a value, a harmless one where the variable is missing or wrong, and notes the complaint;
-/// [`Settings::finish`] then stops the function with all of them.
+/// Reading a variable always returns a value: a harmless one if the variable is missing or wrong. The problem is noted, and [`Settings::finish`]
+/// then stops the function with all of them.
 pub struct Settings {
     variables: HashMap<String, String>,
     complaints: Vec<String>,
@@ -19,7 +19,7 @@ pub struct Settings {
 pub struct ConfigError(Vec<String>);
 
 impl ConfigError {
-    /// Every complaint: a variable and what it must be.
+    /// Every problem: a variable and what it must be.
     #[must_use]
     pub fn complaints(&self) -> &[String] {
         &self.0
@@ -33,13 +33,13 @@ impl Settings {
         Self::from_pairs(std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))))
     }
 
-    /// These variables. An empty value is a variable that is not set, as CloudFormation cannot leave one out.
+    /// These variables. An empty value counts as not set, because CloudFormation cannot omit a variable.
     pub fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
         let variables = pairs.into_iter().filter(|(_, value)| !value.trim().is_empty()).collect();
         Self { variables, complaints: Vec::new() }
     }
 
-    /// A variable that must be there.
+    /// A required variable.
     pub fn text(&mut self, name: &str) -> String {
         self.optional(name).unwrap_or_else(|| {
             self.complain(format!("{name} is not set"));
@@ -47,13 +47,13 @@ impl Settings {
         })
     }
 
-    /// A variable that may be absent.
+    /// An optional variable.
     #[must_use]
     pub fn optional(&self, name: &str) -> Option<String> {
         self.variables.get(name).map(|value| value.trim().to_owned())
     }
 
-    /// A variable with a meaning, read by `parse`, which says what it must be; `default` when it is not set.
+    /// A variable that `parse` reads, or `default` if it is not set. The error of `parse` says what the value must be.
     pub fn parsed<T>(&mut self, name: &str, default: T, parse: impl FnOnce(&str) -> Result<T, String>) -> T {
         let Some(text) = self.optional(name) else { return default };
         match parse(&text) {
@@ -96,18 +96,18 @@ impl Settings {
         text.split(',').map(|entry| entry.trim().to_owned()).filter(|entry| !entry.is_empty()).collect()
     }
 
-    /// Notes what is wrong. A complaint names the variable and what it must be, never its value.
+    /// Notes a problem. The text names the variable and what it must be, but never its value.
     pub fn complain(&mut self, complaint: String) {
         self.complaints.push(complaint);
     }
 
-    /// Everything that was complained about.
+    /// All problems, if there are any.
     pub fn finish(self) -> Result<(), ConfigError> {
         if self.complaints.is_empty() { Ok(()) } else { Err(ConfigError(self.complaints)) }
     }
 }
 
-/// Shorthand for spans in this crate's defaults and bounds.
+/// Spans for this crate's defaults and bounds.
 pub mod span {
     use std::time::Duration;
 
@@ -132,7 +132,7 @@ pub mod span {
         hours(24 * count)
     }
 
-    /// A span as configuration writes it, in the largest unit that divides it: `5m`, `36h`, `365d`.
+    /// A span as it is written in configuration, in the largest unit that divides it: `5m`, `36h`, `365d`.
     #[must_use]
     pub fn shown(span: Duration) -> String {
         let seconds = span.as_secs();

@@ -1,10 +1,10 @@
-//! "This wasn't me": the link in a notice, by which an owner takes a password out of use that somebody else has set.
+//! "This wasn't me": the link in a notice, with which an owner disables a password that somebody else has set.
 
 use std::time::Duration;
 
 use crate::{
     account::{self, AccountId},
-    clock::{Timestamp, after},
+    clock::{Timestamp, after, before},
     config::span,
     fault::Fault,
     link::{Kept, Links, LiveLink, Mailed},
@@ -17,6 +17,9 @@ use crate::{
 /// How long such a link works. A person who is on holiday for a week still has it.
 pub const DISAVOWAL_LIFETIME: Duration = span::days(7);
 
+/// How often a disavowal is tried while the password is being changed by others.
+const MAX_TRIES: u32 = 5;
+
 /// How the sort key of such a link begins, and the sort key of the reset request that it causes; its digest follows.
 const SORT_PREFIX: &str = "disavow#";
 
@@ -26,7 +29,7 @@ impl Mailed for Disavow {
     const KEPT: Kept = Kept::Each(SORT_PREFIX);
 }
 
-/// The outcome of saying "this wasn't me".
+/// The outcome of "this wasn't me".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disavowed {
     /// The link was spent by this call.
@@ -38,26 +41,51 @@ pub enum Disavowed {
 impl Store {
     /// Stores a link.
     pub async fn store_disavowal(&self, account: AccountId, link: &Digest<Disavow>, now: Timestamp) -> Result<(), Fault> {
-        self.write(Links::put(account, link, after(now, DISAVOWAL_LIFETIME), [])).await.map(drop)
+        self.write(Links::put(account, link, now, after(now, DISAVOWAL_LIFETIME), [])).await.map(drop)
     }
 
     /// The link with this token, if it works. One consistent read; nothing is spent.
+    ///
+    /// A disavowal ends the links that were made before it, so a person who kept many of them can use one.
     pub async fn disavowal(&self, token: &Token<Disavow>, now: Timestamp) -> Result<Option<LiveLink<Disavow>>, Fault> {
-        Links::live(self, token, now).await
+        let link = Links::live(self, token, now).await?;
+        Ok(link.filter(|link| link.account.disavowals_before.is_none_or(|before| before < made_at(link))))
     }
 
     /// Spends a link, all or nothing, once: ends every session, takes the password out of use, ends the reset link, and leaves a request
     /// for a new one, which is the only way back in.
     ///
-    /// The old reset link goes because a thief who changed the password may hold it. Its cool-down goes with it, so the new one is sent.
-    pub async fn disavow(&self, account: AccountId, link: &Digest<Disavow>, request: &ResetRequest) -> Result<Disavowed, Fault> {
-        let now = request.requested_at;
-        let writes = vec![
-            account::password_disavowed(account, now),
-            Links::spend(account, link, now),
-            reset::forgotten(account),
-            outbox::reset_request(request, &format!("{SORT_PREFIX}{}", link.as_str())),
-        ];
-        Ok(self.transact("disavow", writes).await?.or(Disavowed::Now, Disavowed::NotValid))
+    /// The old reset link goes because a thief who changed the password may hold it. Its cool-down goes with it, so the new one is sent. A request
+    /// that is not newer than the password would get no link, so a disavowal that loses against a change is made again, later than that change.
+    pub async fn disavow(&self, link: &LiveLink<Disavow>, request: ResetRequest) -> Result<Disavowed, Fault> {
+        let (id, made_at) = (link.account.id, made_at(link));
+        let (mut request, mut account) = (request, link.account.clone());
+        for _ in 0..MAX_TRIES {
+            let now = request.requested_at.max(after(account.password_changed_at, Duration::from_millis(1)));
+            request.requested_at = now;
+            let writes = vec![
+                account::password_disavowed(&account, made_at, now),
+                Links::spend(id, &link.digest, now),
+                reset::forgotten(id),
+                outbox::reset_request(&request, &format!("{SORT_PREFIX}{}", link.digest.as_str())),
+            ];
+            let outcome = self.transact("disavow", writes).await?;
+            if !outcome.refused_at(0) || outcome.refused_at(1) {
+                return Ok(outcome.or(Disavowed::Now, Disavowed::NotValid));
+            }
+            // Something else ended the sessions meanwhile: a change of the password, perhaps.
+            account = match self.account(id).await? {
+                Some(account) if account.usable_password().is_some() && account.disavowals_before.is_none_or(|before| before < made_at) => {
+                    account
+                }
+                _ => return Ok(Disavowed::NotValid),
+            };
+        }
+        Err(Fault::OutOfTime)
     }
+}
+
+/// When a link was made. One of before that was noted has worked for a fixed time since.
+fn made_at(link: &LiveLink<Disavow>) -> Timestamp {
+    link.made_at.unwrap_or(before(link.valid_until, DISAVOWAL_LIFETIME))
 }

@@ -6,7 +6,7 @@ use uuid::{Builder, Uuid};
 
 use crate::clock::Timestamp;
 
-/// Where random bytes come from: the operating system in a function, a counter in a test that wants the same bytes twice.
+/// The source of random bytes: the operating system in a function, a counter in tests that need the same bytes again.
 #[derive(Clone)]
 pub struct Entropy(Arc<Fill>);
 
@@ -17,7 +17,7 @@ impl Entropy {
     ///
     /// # Panics
     ///
-    /// When the system has no randomness to give: nothing here may go on without it, and the panic is answered with a 500.
+    /// Panics if the system cannot provide randomness. Nothing may continue without it, and the panic is answered with a 500.
     #[must_use]
     #[expect(clippy::expect_used, reason = "without randomness no secret can be made; there is no other answer")]
     #[expect(clippy::disallowed_methods, reason = "the one place that asks the system for randomness")]
@@ -25,7 +25,7 @@ impl Entropy {
         Self(Arc::new(|bytes| getrandom::fill(bytes).expect("the operating system gives random bytes")))
     }
 
-    /// Bytes as `fill` makes them.
+    /// Bytes that `fill` produces.
     pub fn filling(fill: impl Fn(&mut [u8]) + Send + Sync + 'static) -> Self {
         Self(Arc::new(fill))
     }

@@ -6,7 +6,7 @@ pub enum Fault {
     /// The service refused or failed.
     #[error("{operation} failed: {code} (request {request_id})")]
     Refused {
-        /// What was asked of the service.
+        /// The operation that was requested.
         operation: &'static str,
         /// The service's error code.
         code: String,
@@ -16,9 +16,9 @@ pub enum Fault {
     /// The service did not answer.
     #[error("{operation} got no answer: {kind}")]
     Unreachable {
-        /// What was asked of the service.
+        /// The operation that was requested.
         operation: &'static str,
-        /// Which part of asking failed.
+        /// The part of the request that failed.
         kind: &'static str,
     },
     /// The time for the whole request ran out.
@@ -30,9 +30,9 @@ pub enum Fault {
     /// An item does not have the form that this version writes and reads.
     #[error("an item of kind {kind} has no readable {attribute}")]
     Unreadable {
-        /// Which kind of item.
+        /// The kind of item.
         kind: &'static str,
-        /// Which attribute.
+        /// The attribute.
         attribute: &'static str,
     },
 }

@@ -1,11 +1,11 @@
-//! The languages of mails and pages. The API speaks English alone.
+//! The languages of mails and pages. The API's messages are always English.
 
 use crate::preference::liked;
 
-/// A language of ours.
+/// A language of mails and pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Language {
-    /// Spoken where no other is asked for.
+    /// The default.
     #[default]
     English,
     /// German.
@@ -17,7 +17,7 @@ pub enum Language {
 }
 
 impl Language {
-    /// Every one.
+    /// Every language.
     pub const ALL: [Self; 4] = [Self::English, Self::German, Self::Spanish, Self::Arabic];
 
     /// Its tag (BCP 47).
@@ -31,7 +31,7 @@ impl Language {
         }
     }
 
-    /// Which way it is written, as HTML says it.
+    /// Its direction, for HTML's `dir`.
     #[must_use]
     pub fn direction(self) -> &'static str {
         match self {
@@ -47,12 +47,12 @@ impl Language {
         Self::ALL.into_iter().find(|language| language.tag().eq_ignore_ascii_case(primary))
     }
 
-    /// The language among ours that an `Accept-Language` header likes best (RFC 9110, 12.5.4), if it likes one.
+    /// The language that an `Accept-Language` header prefers (RFC 9110, 12.5.4), if it accepts one of them.
     #[must_use]
     pub fn preferred(header: &str) -> Option<Self> {
         let mut best: Option<(Self, u16)> = None;
         for (tag, quality) in liked(header) {
-            // The first of equals wins, as browsers list them by preference.
+            // The first of equal weights wins, because browsers list languages by preference.
             if let Some(language) = Self::of_tag(tag).filter(|_| quality > best.map_or(0, |(_, quality)| quality)) {
                 best = Some((language, quality));
             }

@@ -1,7 +1,8 @@
-//! What is done to an account as a whole: invited, activated, deactivated, deleted. It stands above the features because it touches all of them.
+//! Operations on an account as a whole: invite, activate, deactivate, delete. They are above the features because they involve all of them.
 
 use crate::{
     account::{self, Account, AccountId, Registered},
+    clock::Timestamp,
     fault::Fault,
     limit,
     outbox::{self, ResetRequest},
@@ -24,7 +25,7 @@ pub enum Switched {
 pub enum Deleted {
     /// The account and all its data are deleted.
     Now,
-    /// There is no such account, or its names are another's by now. What is there stays.
+    /// There is no such account, or its names belong to another one by now. Nothing was deleted.
     Overtaken,
 }
 
@@ -53,13 +54,13 @@ impl Store {
 
     /// Makes an account active.
     pub async fn activate(&self, account: AccountId) -> Result<Switched, Fault> {
-        let writes = vec![account::switched(account, true)];
+        let writes = vec![account::activated(account)];
         Ok(self.transact("activate account", writes).await?.or(Switched::Now, Switched::Missing))
     }
 
-    /// Makes an account inactive and ends its sessions and its reset link, so that none of them comes back when it is activated again.
-    pub async fn deactivate(&self, account: AccountId) -> Result<Switched, Fault> {
-        let writes = vec![account::switched(account, false), reset::forgotten(account)];
+    /// Makes an account inactive and ends its sessions and its links, so that none of them comes back when it is activated again.
+    pub async fn deactivate(&self, account: AccountId, now: Timestamp) -> Result<Switched, Fault> {
+        let writes = vec![account::deactivated(account, now), reset::forgotten(account)];
         Ok(self.transact("deactivate account", writes).await?.or(Switched::Now, Switched::Missing))
     }
 
@@ -67,8 +68,8 @@ impl Store {
     ///
     /// It is deactivated first, so that nothing new comes. The account and its claims are deleted last and together: a deletion that is cut off
     /// leaves an inactive account, which can be deleted again.
-    pub async fn delete_account(&self, account: &Account) -> Result<Deleted, Fault> {
-        if self.deactivate(account.id).await? == Switched::Missing {
+    pub async fn delete_account(&self, account: &Account, now: Timestamp) -> Result<Deleted, Fault> {
+        if self.deactivate(account.id, now).await? == Switched::Missing {
             return Ok(Deleted::Overtaken);
         }
         // Its names may have changed since it was read.

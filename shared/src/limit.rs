@@ -1,7 +1,7 @@
 //! Limits: how often a client or an account may try.
 //!
 //! A limit is a number of attempts in a window of fixed length, written like `60/5m`. Windows begin at multiples of their length, so two windows'
-//! worth of attempts may fall together around a boundary. The bound that holds over a day is the number times the windows in it.
+//! worth of attempts may fall together around a boundary. The bound over a day is the number times the windows in it.
 
 use std::{fmt, time::Duration};
 
@@ -22,15 +22,16 @@ pub const LOGIN_ACCOUNT: &str = "login-account";
 /// The rule that counts attempts to change an account's password.
 pub const CHANGE_ACCOUNT: &str = "change-account";
 
-/// How long a network that logged in to an account keeps a window of its own there.
-const NETWORK_LIFETIME: Duration = span::days(30);
+/// How long a network that proved whose account it is keeps a window of its own there. It outlives every session (`SESSION_LIFETIME` is at most
+/// 365 days), so that an owner who logs in only when a session has ended still has one.
+const NETWORK_LIFETIME: Duration = span::days(400);
 /// The most networks of an account that have one.
 const MAX_NETWORKS: usize = 8;
 
 /// A number of attempts per window, such as 60 in 5 minutes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// Attempts.
+    /// The number of attempts.
     pub allowed: u32,
     /// The length of a window, in whole seconds.
     pub window: Duration,
@@ -97,7 +98,7 @@ impl ClientLimit {
     }
 }
 
-/// A window of a limit: which rule counts which subject, from when to when.
+/// A window of a limit: a rule, a subject, and its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
     /// The rule and the digest of its subject.
@@ -145,7 +146,7 @@ impl Store {
         let count = Write::update(window.key(), "SET expires_at = :expires, attempt = :attempt ADD hits :one")
             .when("attribute_not_exists(hits) OR (hits < :allowed AND attempt <> :attempt)")
             .with(":attempt", text(&attempt))
-            // A day longer than the window, for an operator who looks at what happened.
+            // A day longer than the window, so that an operator can look at it.
             .with(":expires", seconds(after(window.ends_at, span::days(1))))
             .with(":one", number(1))
             .with(":allowed", number(window.allowed))
@@ -159,29 +160,35 @@ impl Store {
     }
 }
 
-/// What an attempt to log in is counted against.
+/// The subject under which a login is counted.
 ///
-/// The subject holds the account's epoch, so a changed password opens a new window. A network that logged in lately has a window of its own,
-/// so that a stranger who guesses from elsewhere does not shut out the owner. An unknown name is counted like a known one.
+/// The subject holds the instant at which the password was set, so a new password opens a new window and nothing else does: not the end of
+/// sessions, which anybody who is signed in can cause. A network from which the owner registered, reset the password or logged in has a window of
+/// its own, so that a stranger who guesses from elsewhere does not lock the owner out. An unknown name is counted like a known one.
 #[must_use]
 pub fn login_subject(name: &str, account: Option<&Account>, client: Client, now: Timestamp) -> String {
     let Some(account) = account else { return format!("name {}", name.to_lowercase()) };
     let site = client.site();
     let known = known_networks(account, now).any(|network| *network == site);
     let network = if known { site.as_str() } else { "" };
-    format!("account {} {} {network}", account.id, account.epoch)
+    login_subject_of(account, network)
 }
 
-/// What an attempt to change a password is counted against: the account under its current epoch.
+fn login_subject_of(account: &Account, network: &str) -> String {
+    format!("account {} {} {network}", account.id, account.password_changed_at.as_millisecond())
+}
+
+/// What an attempt to change a password is counted against: the account, whatever became of it since. A change that succeeds counts as well,
+/// because each sends a mail.
 #[must_use]
 pub fn change_subject(account: &Account) -> String {
-    format!("account {} {}", account.id, account.epoch)
+    format!("account {}", account.id)
 }
 
-/// The partitions in which attempts at an account under its current epoch are counted: logins from anywhere and from its own networks, changes.
+/// The partitions in which attempts at an account with its current password are counted: logins from anywhere and from its own networks, changes.
 pub(crate) fn windows_of(account: &Account) -> Vec<String> {
     let networks = account.networks.iter().map(|known| known.network.as_str()).chain([""]);
-    let logins = networks.map(|network| counted_under(LOGIN_ACCOUNT, &format!("account {} {} {network}", account.id, account.epoch)));
+    let logins = networks.map(|network| counted_under(LOGIN_ACCOUNT, &login_subject_of(account, network)));
     logins.chain([counted_under(CHANGE_ACCOUNT, &change_subject(account))]).collect()
 }
 
@@ -195,9 +202,9 @@ fn known_networks(account: &Account, now: Timestamp) -> impl Iterator<Item = &Ne
     account.networks.iter().filter(move |known| known.seen_at > oldest).take(MAX_NETWORKS).map(|known| &known.network)
 }
 
-/// The account's networks after a login of `client`, if they differ from what it has: at most 8, the newest first, none older than 30 days.
+/// The account's networks after a login of `client`, if they differ from what it has: at most 8, the newest first, none older than 400 days.
 ///
-/// A network is noted at most once a day, so that a login seldom costs the write.
+/// A network is stored at most once a day, so that a login seldom costs this write.
 #[must_use]
 pub fn remembered_networks(account: &Account, client: Client, now: Timestamp) -> Option<Vec<KnownNetwork>> {
     let site = client.site();
@@ -207,7 +214,7 @@ pub fn remembered_networks(account: &Account, client: Client, now: Timestamp) ->
     }
     let oldest = before(now, NETWORK_LIFETIME);
     let others = account.networks.iter().filter(|known| known.network != site && known.seen_at > oldest).cloned();
-    Some(std::iter::once(KnownNetwork { network: site.clone(), seen_at: now }).chain(others).take(MAX_NETWORKS).collect())
+    Some(std::iter::once(KnownNetwork::of(client, now)).chain(others).take(MAX_NETWORKS).collect())
 }
 
 #[cfg(test)]

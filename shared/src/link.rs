@@ -1,5 +1,5 @@
-//! Links that are mailed. A link holds a token; the store holds its digest until the link is spent or expires. All kinds of links work alike:
-//! what is particular to one (what spending it does, how often it is sent) stands in its own module.
+//! Links in mails. A link contains a token, and the store has its digest until the link is used or expires. All kinds of links work alike; what is
+//! particular to one (what using it does, how often it is sent) is in its own module.
 
 use std::marker::PhantomData;
 
@@ -13,7 +13,7 @@ use crate::{
 
 /// A purpose whose tokens are mailed as links.
 pub(crate) trait Mailed: Purpose {
-    /// What a fault calls the item of such a link.
+    /// The name of such an item in a fault.
     const KIND: &'static str;
     /// How the links of one account are kept.
     const KEPT: Kept;
@@ -22,9 +22,10 @@ pub(crate) trait Mailed: Purpose {
 /// How the links of one account are kept.
 #[derive(Clone, Copy)]
 pub(crate) enum Kept {
-    /// One, under this sort key. A new link takes its place, so only the newest works.
+    /// One, under this sort key. A new link takes its place, so only the newest works. While its mail is on its way it stands beside the one that it
+    /// will replace (`pending_digest`): should the mail service refuse the mail, the earlier link still works.
     Newest(&'static str),
-    /// Each by itself: this begins its sort key, its digest follows. A new link leaves the others as they are.
+    /// Any number. The sort key is this prefix and the digest. A new link leaves the others as they are.
     Each(&'static str),
 }
 
@@ -34,8 +35,10 @@ pub struct LiveLink<P> {
     pub account: Account,
     /// The digest of its token.
     pub digest: Digest<P>,
-    /// Its item, for what its kind of link knows besides.
-    pub(crate) item: Item,
+    /// When it was made. A link of before that was noted has none.
+    pub(crate) made_at: Option<Timestamp>,
+    /// Until when it works.
+    pub(crate) valid_until: Timestamp,
 }
 
 /// The links of one purpose.
@@ -50,10 +53,11 @@ impl<P: Mailed> Links<P> {
         Key::new(Table::Accounts, P::KIND, account::partition(account), sort)
     }
 
-    /// The write that stores a link, with what its kind knows besides.
+    /// The write that stores a link, with the further attributes of its kind.
     pub(crate) fn put(
         account: AccountId,
         digest: &Digest<P>,
+        issued_at: Timestamp,
         valid_until: Timestamp,
         besides: impl IntoIterator<Item = (&'static str, Value)>,
     ) -> Write {
@@ -61,31 +65,43 @@ impl<P: Mailed> Links<P> {
             Kept::Newest(_) => Some(("digest", text(digest.as_str()))),
             Kept::Each(_) => None,
         };
-        let times = [("valid_until", millis(valid_until)), ("expires_at", seconds(valid_until))];
+        let times = [("issued_at", millis(issued_at)), ("valid_until", millis(valid_until)), ("expires_at", seconds(valid_until))];
         Write::put(Self::key(account, digest), times.into_iter().chain(in_item).chain(besides))
     }
 
-    /// The link with this token, if it works. One consistent read; nothing is spent.
+    /// The link with this token, if it works. One consistent read, which does not use it up.
     pub(crate) async fn live(store: &Store, token: &Token<P>, now: Timestamp) -> Result<Option<LiveLink<P>>, Fault> {
         let digest = token.digest();
         let keys = [account::key(token.account()), Self::key(token.account(), &digest)];
         let [Some(account), Some(item)] = store.read_all(Table::Accounts, keys).await? else { return Ok(None) };
         let account = account::read(&account)?;
-        let is_this_one = match P::KEPT {
-            Kept::Newest(_) => Digest::stored(item.text("digest")?.to_owned()) == digest,
-            Kept::Each(_) => true,
-        };
-        let works = is_this_one && now < item.instant("valid_until")? && account.usable_password().is_some();
-        Ok(works.then_some(LiveLink { account, digest, item }))
+        let Some((made_at, valid_until)) = Self::times(&item, &digest)? else { return Ok(None) };
+        let works = now < valid_until && account.usable_password().is_some();
+        Ok(works.then_some(LiveLink { account, digest, made_at, valid_until }))
     }
 
-    /// The write that spends a link, on condition that it is there and has not expired: of several at once, one succeeds.
+    /// When the link with this digest was made and until when it works, if the item holds it.
+    fn times(item: &Item, digest: &Digest<P>) -> Result<Option<(Option<Timestamp>, Timestamp)>, Fault> {
+        let is = |name: &str| item.optional_text(name).map(|stored| Digest::<P>::stored(stored.to_owned())).as_ref() == Some(digest);
+        Ok(match P::KEPT {
+            Kept::Newest(_) if is("digest") => Some((item.optional_instant("issued_at"), item.instant("valid_until")?)),
+            Kept::Newest(_) if is("pending_digest") => {
+                Some((item.optional_instant("pending_issued_at"), item.instant("pending_valid_until")?))
+            }
+            Kept::Newest(_) => None,
+            Kept::Each(_) => Some((item.optional_instant("issued_at"), item.instant("valid_until")?)),
+        })
+    }
+
+    /// The write that uses up a link, on condition that it exists and has not expired. Of several at once, one succeeds.
     pub(crate) fn spend(account: AccountId, digest: &Digest<P>, now: Timestamp) -> Write {
         // TTL deletes up to days late, so the condition decides.
-        let spend = Write::delete(Self::key(account, digest)).when("valid_until > :now").with(":now", millis(now));
+        let spend = Write::delete(Self::key(account, digest)).with(":now", millis(now));
         match P::KEPT {
-            Kept::Newest(_) => spend.when("digest = :digest").with(":digest", text(digest.as_str())),
-            Kept::Each(_) => spend,
+            Kept::Newest(_) => spend
+                .when("(digest = :digest AND valid_until > :now) OR (pending_digest = :digest AND pending_valid_until > :now)")
+                .with(":digest", text(digest.as_str())),
+            Kept::Each(_) => spend.when("valid_until > :now"),
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Metrics: what a deployment counts, as log lines that CloudWatch reads (embedded metric format). Numbers alone, nobody's data.
+//! Metrics: what a deployment counts, as log lines that CloudWatch reads (embedded metric format). They contain numbers and no personal data.
 //!
-//! Counting is as free of arguments as logging: a process serves one request at a time, and [`Metrics::counted`] writes what it counted as
-//! one line. What is counted never depends on whether an account exists, but for the names that say so.
+//! Counting goes through a global recorder, like logging: a process serves one request at a time, and [`Metrics::counted`] writes its counts as one
+//! line. No count depends on whether an account exists, except those whose names say so.
 
 use std::{
     fmt,
@@ -17,51 +17,51 @@ use crate::config::Settings;
 
 /// The namespace of every metric.
 const NAMESPACE: &str = "Doorward";
-/// The one dimension: which deployment.
+/// The only dimension: the deployment.
 const DIMENSION: &str = "Deployment";
-/// What a hash took, in milliseconds.
+/// The time of a hash in milliseconds.
 const HASH_MILLISECONDS: &str = "HashMilliseconds";
 
-/// Something that is counted, by its name in CloudWatch.
+/// A counter, with its name in CloudWatch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Metric(&'static str);
 
 impl Metric {
     /// A login opened a session.
     pub const LOGINS_ACCEPTED: Self = Self("LoginsAccepted");
-    /// A login was refused: no such name, a wrong password, an account that is switched off.
+    /// A login was refused: an unknown name, a wrong password or an inactive account.
     pub const LOGINS_REFUSED: Self = Self("LoginsRefused");
     /// A login was over the limit of its client or of its account.
     pub const LOGINS_LIMITED: Self = Self("LoginsLimited");
-    /// An account was made.
+    /// An account was registered.
     pub const REGISTRATIONS: Self = Self("Registrations");
     /// A registration was over the limit of its client.
     pub const REGISTRATIONS_LIMITED: Self = Self("RegistrationsLimited");
-    /// A password was changed by whoever knew the old one.
+    /// A password was changed by somebody who knew the old one.
     pub const PASSWORDS_CHANGED: Self = Self("PasswordsChanged");
     /// The old password was wrong.
     pub const CHANGES_REFUSED: Self = Self("ChangesRefused");
     /// A change was over the limit of its client or of its account.
     pub const CHANGES_LIMITED: Self = Self("ChangesLimited");
-    /// A reset link was asked for, for whatever address.
+    /// A reset link was requested, for any address.
     pub const RESETS_REQUESTED: Self = Self("ResetsRequested");
     /// A password was replaced by a reset link.
     pub const RESETS_CONFIRMED: Self = Self("ResetsConfirmed");
     /// A new password came with a link that does not work.
     pub const RESETS_REFUSED: Self = Self("ResetsRefused");
-    /// A reset link was asked for, looked at or tried over the limit of its client.
+    /// A reset link was requested, validated or used over the limit of its client.
     pub const RESETS_LIMITED: Self = Self("ResetsLimited");
-    /// An owner said of a change: this wasn't me.
+    /// An owner used "this wasn't me".
     pub const PASSWORDS_DISAVOWED: Self = Self("PasswordsDisavowed");
     /// The mail service accepted a mail.
     pub const MAILS_SENT: Self = Self("MailsSent");
     /// A mail failed for good.
     pub const MAILS_FAILED: Self = Self("MailsFailed");
-    /// An address refused a mail for good.
+    /// A mail bounced permanently.
     pub const MAILS_BOUNCED: Self = Self("MailsBounced");
-    /// A reader called a mail spam.
+    /// A mail was reported as spam.
     pub const MAILS_COMPLAINED: Self = Self("MailsComplained");
-    /// A stored hash was not worked on: an unknown algorithm, or parameters out of bounds.
+    /// A stored hash was not computed: an unknown algorithm, or parameters out of bounds.
     pub const HASHES_REFUSED: Self = Self("HashesRefused");
 
     /// Counts one.
@@ -70,28 +70,28 @@ impl Metric {
     }
 }
 
-/// Notes how long hashing took.
+/// Records how long hashing took.
 pub fn hashed_for(time: Duration) {
     metrics::histogram!(HASH_MILLISECONDS).record((time.as_secs_f64() * 1e5).round() / 100.0);
 }
 
-/// Where what was counted is written.
+/// Writes the counts of requests.
 #[derive(Clone, Default)]
 pub struct Metrics(Option<(&'static Collector, Arc<Write>)>);
 
 type Write = dyn Fn(&[u8]) + Send + Sync;
 
 impl Metrics {
-    /// `DEPLOYMENT`: the name under which this deployment's metrics stand. Where it is not set nothing is counted.
+    /// `DEPLOYMENT`: the name of this deployment in its metrics. Nothing is counted if it is not set.
     #[must_use]
     pub fn configured(settings: &Settings) -> Self {
         Self::written(settings.optional("DEPLOYMENT"), |line| {
-            // Whoever cannot log has nobody to tell.
+            // If the log cannot be written, there is nowhere to report it.
             let _ = std::io::stdout().lock().write_all(line);
         })
     }
 
-    /// The same, its lines written by `write`. A process counts for one deployment: the first that is named.
+    /// Like `configured`, with `write` for the lines. A process counts for one deployment, the first that is named.
     pub fn written(deployment: Option<String>, write: impl Fn(&[u8]) + Send + Sync + 'static) -> Self {
         static COLLECTOR: OnceLock<Option<&'static Collector>> = OnceLock::new();
         let collector = deployment.and_then(|deployment| {
@@ -104,9 +104,9 @@ impl Metrics {
         Self(collector.map(|collector| (collector, Arc::new(write) as Arc<Write>)))
     }
 
-    /// Does `work`, then writes what it counted, if anything.
+    /// Does `work`, then writes its counts, if there are any.
     pub fn counted<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = T> {
-        // Pinned at once, so that no caller's future holds it twice.
+        // Pinned at once, so that a caller's future does not contain it twice.
         let work = Box::pin(work);
         async move {
             let done = work.await;

@@ -1,4 +1,4 @@
-//! The Outbox: mail as data. The item is the truth; the stream only says that there is one.
+//! The Outbox: mail to be sent, as items. The item decides; the stream only announces it.
 
 use std::{fmt, time::Duration};
 
@@ -13,10 +13,16 @@ use crate::{
     token::subject_digest,
 };
 
-/// How long an entry that was never finished, or that failed for good, can be looked at and sent once more.
+/// How long an entry is kept that was never finished or that failed for good, so that an operator can look at it and retry it.
 const FAILED_LIFETIME: Duration = span::days(14);
+/// Of the requests for one address that come within this time one is kept. It bounds what a flood costs; how many mails go out is for the mailer to
+/// decide, who knows which link the owner holds.
+const REQUEST_WINDOW: Duration = span::seconds(10);
 /// How long a finished entry is kept. Its address is removed at once.
 const DONE_LIFETIME: Duration = span::days(1);
+/// What every finished entry says. Whether a mail was sent would tell the function that may write here, and look at what it wrote over, who has an
+/// account.
+const HANDLED: &str = "handled";
 /// What an entry holds of its tries.
 const TRIES: [&str; 6] = ["attempts", "done_at", "failed_at", "lease_until", "outcome", "worker"];
 
@@ -42,7 +48,7 @@ impl Kind {
     }
 }
 
-/// The key of an entry. It prints as `partition/sort`, which holds a digest or an account's id and no address.
+/// The key of an entry. It displays as `partition/sort`, which contains a digest or an account's id and no address.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EntryKey {
     partition: String,
@@ -95,10 +101,10 @@ pub struct ResetRequest {
     pub caller: Caller,
 }
 
-/// How a password came to be changed.
+/// How a password was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChangeKind {
-    /// By somebody signed in who knew the old one.
+    /// By a logged-in person who knew the old one.
     Changed,
     /// By a reset link.
     Reset,
@@ -120,11 +126,11 @@ impl ChangeKind {
 /// An account's password was changed, and its owner is to be told.
 #[derive(Clone)]
 pub struct Notice {
-    /// Which notice: a UUID, version 7.
+    /// The notice's id: a UUID, version 7.
     pub id: uuid::Uuid,
-    /// Whose password.
+    /// The account.
     pub account: AccountId,
-    /// Where to: the account's address at that time.
+    /// The account's address at that time, to which it is sent.
     pub email: EmailAddress,
     /// How it was changed.
     pub kind: ChangeKind,
@@ -134,7 +140,7 @@ pub struct Notice {
     pub caller: Caller,
 }
 
-/// What an entry asks to be sent.
+/// The mail that an entry asks for.
 #[derive(Clone)]
 pub enum Payload {
     /// A reset link.
@@ -145,21 +151,21 @@ pub enum Payload {
 
 /// An entry under lease.
 pub struct Entry {
-    /// What to send.
+    /// The mail to send.
     pub payload: Payload,
-    /// When it was last asked for: an operator may have it sent once more.
+    /// When it was last requested. An operator may have requested it again.
     pub requested_at: Timestamp,
-    /// How often it has been leased, this time included.
+    /// How often it has been leased, including this time.
     pub attempts: u32,
 }
 
 /// The outcome of asking for a lease.
 pub enum Lease {
-    /// The entry is ours until the lease runs out.
+    /// The entry is ours until the lease ends.
     Ours(Box<Entry>),
-    /// It is done, or gone: nothing to do.
+    /// The entry is done or does not exist, so there is nothing to do.
     Done,
-    /// Another worker has it. Should that one die, the entry must be asked for again.
+    /// Another worker has it. The entry must be tried again later, in case that worker fails.
     Theirs,
 }
 
@@ -172,18 +178,18 @@ pub struct FailedMail {
     pub email: Option<String>,
     /// When it last failed.
     pub failed_at: Timestamp,
-    /// Why: a code of the mail service, or ours.
+    /// The reason: a code of the mail service, or ours.
     pub reason: String,
     /// How often it was tried.
     pub attempts: u32,
-    /// Whether it failed for good. Otherwise it is tried again by itself.
+    /// Whether it failed for good. Otherwise it is retried automatically.
     pub for_good: bool,
 }
 
 /// The outcome of sending failed mail once more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Redriven {
-    /// It is a new entry now, and on its way.
+    /// It has been replaced by a new entry, which will be sent.
     Now,
     /// There is no such mail that failed for good.
     NotFailed,
@@ -214,6 +220,11 @@ pub(crate) fn reset_request(request: &ResetRequest, sort: &str) -> Write {
     Write::put(key.key(), attributes.into_iter().chain(caller_attributes(&request.caller)))
 }
 
+/// The write that makes room for another reset request for this address: the link of an earlier one has ended with the password.
+pub(crate) fn asked_for_again(email: &EmailAddress, now: Timestamp) -> Write {
+    Write::delete(EntryKey::new(&request_partition(email), &window_start(now).to_string()).key())
+}
+
 /// Where mail to an account is left.
 pub(crate) fn partitions_of(account: &Account) -> [String; 2] {
     [Kind::Notice.partition(account.id), request_partition(&account.email)]
@@ -224,13 +235,13 @@ fn request_partition(email: &EmailAddress) -> String {
 }
 
 impl Store {
-    /// Leaves a reset request, unless there is one for the same address in this cool-down window. The answer is the same either way.
-    pub async fn request_reset(&self, request: &ResetRequest, cool_down: Duration) -> Result<(), Fault> {
-        let window = window_start(request.requested_at, cool_down).to_string();
+    /// Leaves a reset request, unless there is one for the same address in this window. The answer is the same either way.
+    pub async fn request_reset(&self, request: &ResetRequest) -> Result<(), Fault> {
+        let window = window_start(request.requested_at).to_string();
         self.write(reset_request(request, &window).when("attribute_not_exists(pk)")).await.map(drop)
     }
 
-    /// Leaves a reset request outside any cool-down window, for an operator.
+    /// Leaves a reset request outside any window, for an operator.
     pub async fn request_reset_at_once(&self, request: &ResetRequest) -> Result<(), Fault> {
         let sort = self.entropy().uuid(request.requested_at).to_string();
         self.write(reset_request(request, &sort)).await.map(drop)
@@ -257,20 +268,20 @@ impl Store {
         }
     }
 
-    /// Finishes an entry: it is not sent again. Its address and earlier failures are removed; the result stays a day.
-    pub async fn finish(&self, key: &EntryKey, result: &str, now: Timestamp) -> Result<(), Fault> {
+    /// Finishes an entry: it is not sent again. Its address and earlier failures are removed; the rest stays a day.
+    pub async fn finish(&self, key: &EntryKey, now: Timestamp) -> Result<(), Fault> {
         let expression = "SET done_at = :now, outcome = :outcome, expires_at = :expires \
              REMOVE failed_at, lease_until, worker, email, email_folded, address";
-        self.mark(key, expression, result, now, DONE_LIFETIME).await
+        self.mark(key, expression, HANDLED, now, DONE_LIFETIME).await
     }
 
-    /// Gives an entry up: it failed for good, and stays for an operator to see and to send once more.
+    /// Gives up an entry that has failed for good, and keeps it so that an operator can look at it and retry it.
     pub async fn give_up(&self, key: &EntryKey, reason: &str, now: Timestamp) -> Result<(), Fault> {
         let expression = "SET done_at = :now, failed_at = :now, outcome = :outcome, expires_at = :expires REMOVE lease_until, worker";
         self.mark(key, expression, reason, now, FAILED_LIFETIME).await
     }
 
-    /// Hands an entry back after a failure that may pass, for the stream's next try.
+    /// Returns an entry after a transient failure, for the stream's next try.
     pub async fn hand_back(&self, key: &EntryKey, reason: &str, now: Timestamp) -> Result<(), Fault> {
         let expression = "SET failed_at = :now, outcome = :outcome, expires_at = :expires REMOVE lease_until, worker";
         self.mark(key, expression, reason, now, FAILED_LIFETIME).await
@@ -285,34 +296,47 @@ impl Store {
         self.write(mark).await.map(drop)
     }
 
-    /// Mail that failed, for good or until its next try, oldest first.
-    pub async fn failed_mail(&self) -> Result<Vec<FailedMail>, Fault> {
-        let entries = self.scan(Table::Outbox, "outbox entry", "attribute_exists(failed_at)").await?;
-        let mut mail: Vec<FailedMail> = entries.iter().map(read_failed).collect::<Result<_, _>>()?;
+    /// Mail that failed, for good or until its next try, and mail that the stream has given up, oldest first.
+    pub async fn failed_mail(&self, now: Timestamp) -> Result<Vec<FailedMail>, Fault> {
+        let condition = format!("attribute_exists(failed_at) OR {GIVEN_UP}");
+        let entries = self.scan(Table::Outbox, "outbox entry", &condition, [(":stale", millis(stale(now)))]).await?;
+        let mut mail: Vec<FailedMail> = entries.iter().map(|item| read_failed(item, now)).collect::<Result<_, _>>()?;
         mail.sort_by_key(|mail| mail.failed_at);
         Ok(mail)
     }
 
-    /// Sends mail that failed for good once more: a new entry, asked for now, takes the place of the old one, because the stream brings the
-    /// mailer new entries only.
+    /// Sends mail that failed for good, or that the stream has given up, once more: a new entry, asked for now, takes the place of the old one, because
+    /// the stream brings the mailer new entries only.
     pub async fn redrive(&self, old: &EntryKey, now: Timestamp) -> Result<Redriven, Fault> {
         let Some(entry) = self.read(&old.key()).await? else { return Ok(Redriven::NotFailed) };
         let new = EntryKey::new(&old.partition, &self.entropy().uuid(now).to_string());
-        // A notice says when the password was changed, however late it is sent.
+        // A notice states when the password was changed, however late it is sent.
         let changed_at = entry.optional_instant("changed_at").or(entry.optional_instant("requested_at"));
         let fresh = [("requested_at", millis(now)), ("expires_at", seconds(after(now, FAILED_LIFETIME)))];
         let fresh = fresh.into_iter().chain(changed_at.map(|changed_at| ("changed_at", millis(changed_at))));
         let kept = entry.into_attributes().filter(|(name, _)| !TRIES.contains(&name.as_str()));
         let attributes = kept.chain(fresh.map(|(name, value)| (name.to_owned(), value)));
-        let gone = Write::delete(old.key()).when("attribute_exists(failed_at) AND attribute_exists(done_at)");
+        let gone = Write::delete(old.key())
+            .when(
+                "(attribute_exists(failed_at) AND attribute_exists(done_at)) OR (attribute_not_exists(done_at) AND requested_at < :stale)",
+            )
+            .with(":stale", millis(stale(now)));
         let writes = vec![gone, Write::put(new.key(), attributes)];
         Ok(self.transact("redrive", writes).await?.or(Redriven::Now, Redriven::NotFailed))
     }
 }
 
-/// When the window of this length that holds `instant` began, in seconds.
-fn window_start(instant: Timestamp, length: Duration) -> i64 {
-    let length = i64::try_from(length.as_secs()).unwrap_or(i64::MAX).max(1);
+/// An entry that nobody will look at any more: the stream brings it for an hour and a while, and it is not done. The mailer was stopped, perhaps.
+const GIVEN_UP: &str = "(attribute_not_exists(done_at) AND requested_at < :stale)";
+
+/// Entries that were asked for earlier are given up at `now`: an hour, and longer than a lease.
+fn stale(now: Timestamp) -> Timestamp {
+    before(oldest_worth_sending(now), span::minutes(2))
+}
+
+/// When the window that holds `instant` began, in seconds.
+fn window_start(instant: Timestamp) -> i64 {
+    let length = i64::try_from(REQUEST_WINDOW.as_secs()).unwrap_or(i64::MAX).max(1);
     instant.as_second() - instant.as_second().rem_euclid(length)
 }
 
@@ -345,7 +369,7 @@ fn read(item: &Item) -> Result<Entry, Fault> {
             account: key.partition.split_once('#').and_then(|(_, id)| id.parse().ok()).ok_or(item.unreadable("pk"))?,
             email: EmailAddress::stored(item.text("email")?, &email_key(item.text("email")?)),
             kind: ChangeKind::stored(item.text("change")?).ok_or(item.unreadable("change"))?,
-            // An entry from before mail could be sent once more has one instant.
+            // Entries from before mail could be retried have one instant only.
             changed_at: item.optional_instant("changed_at").unwrap_or(requested_at),
             caller,
         }),
@@ -353,14 +377,16 @@ fn read(item: &Item) -> Result<Entry, Fault> {
     Ok(Entry { payload, requested_at, attempts: item.number("attempts")? })
 }
 
-fn read_failed(item: &Item) -> Result<FailedMail, Fault> {
+fn read_failed(item: &Item, now: Timestamp) -> Result<FailedMail, Fault> {
+    let requested_at = item.instant("requested_at")?;
+    let given_up = !item.has("done_at") && requested_at < stale(now);
     Ok(FailedMail {
         key: EntryKey::of(item)?,
         email: item.optional_text("email").map(str::to_owned),
-        failed_at: item.instant("failed_at")?,
-        reason: item.optional_text("outcome").unwrap_or_default().to_owned(),
+        failed_at: item.optional_instant("failed_at").unwrap_or(requested_at),
+        reason: item.optional_text("outcome").unwrap_or("never tried").to_owned(),
         attempts: item.optional_number("attempts").unwrap_or_default(),
-        for_good: item.optional_instant("done_at").is_some(),
+        for_good: given_up || item.has("done_at"),
     })
 }
 

@@ -1,10 +1,10 @@
-//! What a client likes, as the headers whose names begin with `Accept` say it.
+//! A client's preferences, from the headers whose names begin with `Accept`.
 
-/// Most values that are looked at. Nobody likes more.
+/// Maximum number of values that are read.
 const MOST: usize = 64;
 
-/// The values of such a header, each with its quality in thousandths (RFC 9110, 12.4.2). Parameters other than `q` are left out; a quality that is
-/// none counts as 1.
+/// The values of such a header, each with its quality in thousandths (RFC 9110, 12.4.2). Parameters other than `q` are ignored, and a malformed quality
+/// counts as 1.
 pub(crate) fn liked(header: &str) -> impl Iterator<Item = (&str, u16)> {
     header.split(',').take(MOST).filter_map(|range| {
         let mut parts = range.split(';').map(str::trim);

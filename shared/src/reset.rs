@@ -1,9 +1,10 @@
-//! Reset links: they replace a forgotten password, once. An account has one, overwritten by the newest.
+//! Reset links, which replace a forgotten password once. An account has at most one; a newer one overwrites it.
 
 use std::time::Duration;
 
 use crate::{
-    account::{self, Account, AccountId},
+    account::{self, Account, AccountId, KnownNetwork, NewPassword},
+    client::Client,
     clock::{Timestamp, after},
     config::{Settings, span},
     fault::Fault,
@@ -11,7 +12,7 @@ use crate::{
     outbox::{self, Notice},
     password::StoredPassword,
     session::Sessions,
-    store::{Item, Key, Store, Table, Write, millis, number, text},
+    store::{Item, Key, Store, Table, Write, millis, number, seconds, text},
     token::{Digest, Reset, Token},
 };
 
@@ -23,37 +24,52 @@ impl Mailed for Reset {
     const KEPT: Kept = Kept::Newest(SORT);
 }
 
-/// A reset link as the store holds it.
+/// A stored reset link.
 #[derive(Clone, Debug)]
 pub struct ResetLink {
     /// The digest of its token.
     pub digest: Digest<Reset>,
-    /// When it was asked for. Only the newest request has a link.
+    /// The newest request for which a link was stored. Older requests get none.
     pub requested_at: Timestamp,
     /// When it was made.
     pub issued_at: Timestamp,
     /// Until when it works.
     pub valid_until: Timestamp,
-    /// How many mails the mail service has accepted since the account last had no live link. The cool-down grows with it.
+    /// How many mails the mail service has accepted since the account last had no working link. The cool-down grows with it.
     pub sent: u32,
     /// When the last of them was accepted.
     pub sent_at: Option<Timestamp>,
+    /// Whether a newer link stands beside it, whose mail the mail service has not accepted yet.
+    pub has_pending: bool,
 }
 
 impl ResetLink {
-    /// Whether the link has not expired at `now`.
+    /// Whether the link was mailed and has not expired at `now`: the owner may hold it.
     #[must_use]
-    pub fn is_live(&self, now: Timestamp) -> bool {
-        now < self.valid_until
+    pub fn is_in_use(&self, now: Timestamp) -> bool {
+        now < self.valid_until && self.sent_at.is_some()
     }
 
-    /// Whether another mail would come too soon: a live link was sent less than its cool-down ago.
+    /// Whether another mail would come too soon: a link that is in use was sent less than its cool-down ago.
     #[must_use]
     pub fn cools_down(&self, cool_down: &[Duration], now: Timestamp) -> bool {
         let step = usize::try_from(self.sent).unwrap_or(usize::MAX).saturating_sub(1);
         let Some(wait) = cool_down.get(step).or(cool_down.last()) else { return false };
-        self.is_live(now) && self.sent_at.is_some_and(|sent_at| now < after(sent_at, *wait))
+        now < self.valid_until && self.sent_at.is_some_and(|sent_at| now < after(sent_at, *wait))
     }
+}
+
+/// A reset link that is about to be mailed.
+#[derive(Clone, Debug)]
+pub struct NewLink {
+    /// The digest of its token.
+    pub digest: Digest<Reset>,
+    /// The request that it answers.
+    pub requested_at: Timestamp,
+    /// When it is made.
+    pub issued_at: Timestamp,
+    /// Until when it works.
+    pub valid_until: Timestamp,
 }
 
 /// The outcome of spending a link.
@@ -68,9 +84,11 @@ pub enum Spent {
 /// The outcome of storing a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoredLink {
-    /// It is the account's only link now.
+    /// It is stored, and works from now on.
     Now,
-    /// A newer request or a newer password was there, or the account cannot be opened. Nothing was written.
+    /// The account's link is another one than was read. Nothing was written; it may be tried again.
+    Changed,
+    /// A newer password was there, or the account cannot be opened. Nothing was written.
     Overtaken,
 }
 
@@ -82,24 +100,34 @@ pub struct ResetLinks {
 
 impl ResetLinks {
     /// `SESSIONS_NOT_BEFORE` ends links too.
-    pub fn configured(settings: &mut Settings) -> Self {
-        Self { sessions: Sessions::configured(settings) }
+    pub fn configured(settings: &mut Settings, now: Timestamp) -> Self {
+        Self { sessions: Sessions::configured(settings, now) }
     }
 
-    /// The link with this token, if it works. One consistent read; nothing is spent.
+    /// The account's link, unless it has expired, was never mailed, or was ended by the switch: the one that a new link would take away from the owner.
+    #[must_use]
+    pub fn in_use(&self, link: Option<&ResetLink>, now: Timestamp) -> Option<ResetLink> {
+        link.filter(|link| link.is_in_use(now) && !self.sessions.ended_by_switch(link.issued_at)).cloned()
+    }
+
+    /// The link with this token, if it works. One consistent read, which does not use it up.
     pub async fn check(&self, store: &Store, token: &Token<Reset>, now: Timestamp) -> Result<Option<LiveLink<Reset>>, Fault> {
         let Some(link) = Links::live(store, token, now).await? else { return Ok(None) };
-        let ended = self.sessions.ended_by_switch(link.item.instant("issued_at")?);
+        let ended = link.made_at.is_none_or(|made_at| self.sessions.ended_by_switch(made_at));
         Ok((!ended).then_some(link))
     }
 }
 
-/// `RESET_COOL_DOWN`: how long after a reset mail the next one to the same account may go out, growing with each: `1m,5m,15m` by default.
-pub fn cool_down(settings: &mut Settings) -> Vec<Duration> {
-    let default = vec![span::minutes(1), span::minutes(5), span::minutes(15)];
+/// `RESET_COOL_DOWN`: how long after a reset mail the next one to the same account may go out, growing with each.
+///
+/// By default a minute, 5, 15, and then half of a link's life: under constant asking by strangers each mailed link works at least that long,
+/// however slow the owner's mailbox is.
+pub fn cool_down(settings: &mut Settings, link_lifetime: Duration) -> Vec<Duration> {
+    let half = link_lifetime / 2;
+    let default = [span::minutes(1), span::minutes(5), span::minutes(15)].into_iter().filter(|step| *step < half).chain([half]).collect();
     settings.parsed("RESET_COOL_DOWN", default, |text| {
         let spans: Result<Vec<Duration>, _> = text.split(',').map(|entry| humantime::parse_duration(entry.trim())).collect();
-        // Ten minutes is the shortest life of a link. A longer cool-down would leave the owner with an expired one.
+        // A longer cool-down than an hour would leave most owners with an expired link.
         let is_sane = |span: &Duration| *span >= span::seconds(1) && *span <= span::hours(1) && span.subsec_nanos() == 0;
         spans.ok().filter(|spans| spans.iter().all(is_sane)).ok_or_else(|| "must be spans such as 1m,5m,15m, each 1s to 1h".to_owned())
     })
@@ -112,43 +140,92 @@ impl Store {
         Ok((account.as_ref().map(account::read).transpose()?, link.as_ref().map(read).transpose()?))
     }
 
-    /// Makes `link` the account's only link, unless its request is older than the last password change or than the current link's request.
-    pub async fn store_reset_link(&self, account: AccountId, link: &ResetLink) -> Result<StoredLink, Fault> {
-        let mut besides =
-            vec![("requested_at", millis(link.requested_at)), ("issued_at", millis(link.issued_at)), ("sent", number(link.sent))];
-        besides.extend(link.sent_at.map(|sent_at| ("sent_at", millis(sent_at))));
-        let newest = Links::put(account, &link.digest, link.valid_until, besides)
-            .when("attribute_not_exists(pk) OR requested_at <= :requested")
-            .with(":requested", millis(link.requested_at));
-        let writes = vec![account::resettable(account, link.requested_at), newest];
-        Ok(self.transact("store reset link", writes).await?.or(StoredLink::Now, StoredLink::Overtaken))
+    /// Stores a link whose mail is about to be sent: beside `in_use`, the link that the owner may hold, or in place of one that nobody can use.
+    /// `current` is the account's link as it was read.
+    pub async fn store_reset_link(
+        &self,
+        account: AccountId,
+        link: &NewLink,
+        current: Option<&ResetLink>,
+        in_use: Option<&ResetLink>,
+    ) -> Result<StoredLink, Fault> {
+        let store = match in_use {
+            None => Links::put(
+                account,
+                &link.digest,
+                link.issued_at,
+                link.valid_until,
+                [("requested_at", millis(link.requested_at)), ("sent", number(0))],
+            ),
+            Some(_) => Write::update(
+                key(account),
+                "SET pending_digest = :new, pending_issued_at = :issued, pending_valid_until = :until, requested_at = :requested, \
+                 expires_at = :expires",
+            )
+            .with(":new", text(link.digest.as_str()))
+            .with(":issued", millis(link.issued_at))
+            .with(":until", millis(link.valid_until))
+            .with(":requested", millis(link.requested_at))
+            .with(":expires", seconds(link.valid_until)),
+        };
+        let store = match current {
+            None => store.when("attribute_not_exists(pk)"),
+            Some(current) => store
+                .when("digest = :seen AND requested_at = :seen_request")
+                .with(":seen", text(current.digest.as_str()))
+                .with(":seen_request", millis(current.requested_at)),
+        };
+        let outcome = self.transact("store reset link", vec![account::resettable(account, link.requested_at), store]).await?;
+        let changed = outcome.refused_at(1);
+        Ok(outcome.or(StoredLink::Now, if changed { StoredLink::Changed } else { StoredLink::Overtaken }))
     }
 
-    /// Notes that the mail service accepted the link's mail, if the link is still the current one.
-    pub async fn mark_link_sent(&self, account: AccountId, link: &ResetLink, now: Timestamp) -> Result<(), Fault> {
-        let mark = Write::update(key(account), "SET sent_at = :now, sent = :sent")
-            .when("digest = :digest")
-            .with(":now", millis(now))
-            .with(":sent", number(link.sent.saturating_add(1)))
-            .with(":digest", text(link.digest.as_str()));
+    /// Notes that the mail service accepted the mail of a stored link, which is the account's only one from now on. `sent` mails were accepted
+    /// before it.
+    pub async fn mark_link_sent(
+        &self,
+        account: AccountId,
+        link: &NewLink,
+        in_use: Option<&ResetLink>,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        let mark = match in_use {
+            None => Write::update(key(account), "SET sent_at = :now, sent = :sent").when("digest = :digest"),
+            Some(_) => Write::update(
+                key(account),
+                "SET sent_at = :now, sent = :sent, digest = pending_digest, issued_at = pending_issued_at, valid_until = pending_valid_until \
+                 REMOVE pending_digest, pending_issued_at, pending_valid_until",
+            )
+            .when("pending_digest = :digest"),
+        };
+        let sent = in_use.map_or(0, |link| link.sent).saturating_add(1);
+        let mark = mark.with(":now", millis(now)).with(":sent", number(sent)).with(":digest", text(link.digest.as_str()));
         self.write(mark).await.map(drop)
     }
 
-    /// Spends a reset link: sets the new password, ends every session and leaves a notice to send, all or nothing, once.
+    /// Spends a reset link: sets the new password, ends every session and leaves a notice to send, all or nothing, once. Another link may be asked
+    /// for at once, because the one of an earlier request has ended.
     pub async fn spend_reset(
         &self,
         account: AccountId,
         link: &Digest<Reset>,
+        client: Client,
         password: &StoredPassword,
         notice: &Notice,
         now: Timestamp,
     ) -> Result<Spent, Fault> {
-        let writes = vec![account::password_reset(account, password, now), Links::spend(account, link, now), outbox::notice(notice)];
+        let password = NewPassword { stored: password, network: KnownNetwork::of(client, now) };
+        let writes = vec![
+            account::password_reset(account, password, now),
+            Links::spend(account, link, now),
+            outbox::asked_for_again(&notice.email, now),
+            outbox::notice(notice),
+        ];
         Ok(self.transact("spend reset", writes).await?.or(Spent::Now, Spent::NotValid))
     }
 }
 
-/// The write that makes an account's reset link work no more, if it has one.
+/// The write that ends an account's reset link, if it has one.
 pub(crate) fn forgotten(account: AccountId) -> Write {
     Write::delete(key(account))
 }
@@ -165,5 +242,6 @@ fn read(item: &Item) -> Result<ResetLink, Fault> {
         valid_until: item.instant("valid_until")?,
         sent: item.number("sent")?,
         sent_at: item.optional_instant("sent_at"),
+        has_pending: item.has("pending_digest"),
     })
 }

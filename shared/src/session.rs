@@ -1,4 +1,4 @@
-//! Sessions: opened by a login, valid under the account's current epoch, ended by any change of it.
+//! Sessions. A login opens one, and it is valid only under the account's epoch of that moment.
 
 use std::time::Duration;
 
@@ -14,10 +14,13 @@ use crate::{
     token::{Digest, Session, Token},
 };
 
+/// How far ahead of a function's clock the clock of an operator may be.
+const CLOCK_SKEW: Duration = span::minutes(5);
+
 /// How the sort key of a session begins; the digest of its token follows.
 const SORT_PREFIX: &str = "session#";
 
-/// A session as the store holds it.
+/// A stored session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionRecord {
     /// The account's epoch that was read before the password was verified.
@@ -28,7 +31,7 @@ pub struct SessionRecord {
     pub valid_until: Timestamp,
 }
 
-/// The account and the token behind a request.
+/// The account that a request is authenticated as, and the token.
 pub struct SignedIn {
     /// The account.
     pub account: Account,
@@ -38,13 +41,13 @@ pub struct SignedIn {
 
 /// The outcome of checking a token.
 pub enum Checked {
-    /// It signs its account in.
+    /// The token is valid.
     SignedIn(Box<SignedIn>),
-    /// It does not.
+    /// The token is not valid.
     Not(NotSignedIn),
 }
 
-/// Why a token does not sign its account in.
+/// Why a token is not valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotSignedIn {
     /// Unknown, expired or ended.
@@ -72,12 +75,15 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// `SESSION_LIFETIME` (5m to 365d, default 30d) and `SESSIONS_NOT_BEFORE`.
-    pub fn configured(settings: &mut Settings) -> Self {
-        Self {
-            lifetime: settings.span("SESSION_LIFETIME", span::days(30), span::minutes(5), span::days(365)),
-            not_before: settings.instant("SESSIONS_NOT_BEFORE"),
+    /// `SESSION_LIFETIME` (5m to 365d, default 30d) and `SESSIONS_NOT_BEFORE`, which is refused where it lies in the future: every session would end
+    /// as it is opened, and every link as it is mailed.
+    pub fn configured(settings: &mut Settings, now: Timestamp) -> Self {
+        let lifetime = settings.span("SESSION_LIFETIME", span::days(30), span::minutes(5), span::days(365));
+        let not_before = settings.instant("SESSIONS_NOT_BEFORE");
+        if not_before.is_some_and(|not_before| not_before > after(now, CLOCK_SKEW)) {
+            settings.complain("SESSIONS_NOT_BEFORE: must not lie in the future".to_owned());
         }
+        Self { lifetime, not_before }
     }
 
     /// Whether the emergency switch has ended what was made at `instant`.
@@ -107,7 +113,7 @@ impl Sessions {
         Ok((token, session))
     }
 
-    /// Whether a token signs its account in. One consistent read; nothing is written.
+    /// Checks a token. One consistent read; nothing is written.
     pub async fn check(&self, store: &Store, token: Option<Token<Session>>, now: Timestamp) -> Result<Checked, Fault> {
         let Some(token) = token else { return Ok(Checked::Not(NotSignedIn::Invalid)) };
         let keys = [account::key(token.account()), key(token.account(), &token.digest())];
@@ -139,7 +145,7 @@ impl Sessions {
 }
 
 impl SessionRecord {
-    /// Whether it has neither expired nor ended with an epoch of its account.
+    /// Whether it has not expired and its account still has the same epoch.
     fn is_live(&self, account: &Account, now: Timestamp) -> bool {
         self.epoch == account.epoch && now < self.valid_until
     }
@@ -159,13 +165,13 @@ impl Store {
         self.write(Write::delete(key(account, digest))).await.map(drop)
     }
 
-    /// Ends every session of an account. Where the account is gone, its sessions are too.
+    /// Ends every session of an account. If the account does not exist, it has no sessions either.
     pub async fn end_sessions(&self, account: AccountId) -> Result<(), Fault> {
         self.write(account::end_sessions(account)).await.map(drop)
     }
 }
 
-/// The write that takes a session over into the account's next epoch, which ends all the others.
+/// The write that moves a session to the account's next epoch, which ends all the others.
 pub(crate) fn carried_over(account: &Account, digest: &Digest<Session>) -> Write {
     Write::update(key(account.id, digest), "SET epoch = :next")
         .when("epoch = :epoch")

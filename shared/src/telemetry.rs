@@ -1,4 +1,4 @@
-//! Log lines: JSON, one per event, with ids, codes and durations and without anybody's data.
+//! Log lines: JSON, one per event, with ids, codes and durations and without personal data.
 
 use tracing::{Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{
@@ -10,11 +10,11 @@ use tracing_subscriber::{
 
 use crate::config::Settings;
 
-/// What the names of our crates begin with. `LOG_LEVEL` governs those alone: the lines of the SDK and the HTTP crates below a warning may hold
-/// headers and bodies, so no setting turns them on.
+/// The prefix of the names of our crates, to which alone `LOG_LEVEL` applies. Lines of the SDK and the HTTP crates below a warning may contain headers and
+/// bodies, so no setting enables them.
 const OURS: &str = "doorward";
 
-/// `LOG_LEVEL`: error, warn or info (the default). A release holds no lines below that.
+/// `LOG_LEVEL`: error, warn or info (the default). A release contains no lines below info.
 pub fn level(settings: &mut Settings) -> LevelFilter {
     settings.parsed("LOG_LEVEL", LevelFilter::INFO, |text| match text {
         "error" => Ok(LevelFilter::ERROR),
@@ -26,7 +26,7 @@ pub fn level(settings: &mut Settings) -> LevelFilter {
 
 /// Starts logging at this level.
 pub fn start(level: LevelFilter) {
-    // A second start, as tests make, keeps the first.
+    // A second start, as in tests, keeps the first.
     let _ = lines_to(std::io::stdout, level).try_init();
     // The message of a panic may quote anything, so only the place is logged.
     std::panic::set_hook(Box::new(|panic| {
@@ -35,13 +35,13 @@ pub fn start(level: LevelFilter) {
     }));
 }
 
-/// Writes log lines to `writer`: those of our crates from `level` on, those of others from a warning on.
+/// Writes log lines to `writer`: those of our crates from `level` up, those of other crates from warnings up.
 pub fn lines_to<W>(writer: W, level: LevelFilter) -> impl Subscriber + Send + Sync
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
     let filter = Targets::new().with_default(LevelFilter::WARN).with_target(OURS, level);
-    // Lambda stamps every line.
+    // Lambda adds a time to every line.
     let lines = fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false).without_time().with_writer(writer);
     tracing_subscriber::registry().with(filter).with(lines)
 }

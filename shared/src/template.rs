@@ -19,9 +19,7 @@ macro_rules! templates {
     };
 }
 
-/// Every template, by the name it is rendered under.
-///
-/// The name's extension chooses the escaping: `.html` is escaped, `.txt` is not.
+/// Every template with its name. The extension of the name decides about escaping: `.html` is escaped, `.txt` is not.
 const TEMPLATES: [(&str, &str); 15] = templates![
     "email/layout.html",
     "email/link.html",
@@ -45,12 +43,12 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.add_function("say", say);
     environment.set_formatter(write_value);
-    // Blocks stand on lines of their own and leave none behind. The configuration is fixed, so building it cannot fail.
+    // Blocks are on lines of their own, which are removed. The configuration is fixed, so building it cannot fail.
     if let Ok(syntax) = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build() {
         environment.set_syntax(syntax);
     }
     for (name, source) in TEMPLATES {
-        // A template that does not parse is missing then, and its rendering fails: the tests render every one.
+        // A template that does not parse is missing, so that rendering it fails. Tests render every template.
         let _ = environment.add_template(name, source);
     }
     environment
@@ -67,7 +65,7 @@ impl From<MissingMessageError> for TemplateError {
     }
 }
 
-/// What every template knows, besides its own data.
+/// The data that every template has, besides its own.
 #[derive(Serialize)]
 struct Context<'a, T> {
     language: &'static str,
@@ -93,8 +91,8 @@ pub fn render(name: &str, language: Language, product: &Product, data: &impl Ser
     ENVIRONMENT.get_template(name).map_err(broken)?.render(minijinja::value::Serde(&context)).map_err(broken)
 }
 
-/// Text is escaped as markup needs it (OWASP Cross Site Scripting Prevention Cheat Sheet, 1), slashes left alone: a link stays one that a person,
-/// or a mail scanner that knows no entities, can read.
+/// Escapes text for markup (OWASP Cross Site Scripting Prevention Cheat Sheet, 1), except slashes, so that links remain readable for people and for
+/// mail scanners that do not know entities.
 fn write_value(out: &mut Output<'_>, state: &mut State, value: &minijinja::Value) -> Result<(), Error> {
     let Some(text) = value.as_str().filter(|_| *state.auto_escape() == AutoEscape::Html && !value.is_safe()) else {
         return escape_formatter(out, state, value);
@@ -112,7 +110,7 @@ fn write_value(out: &mut Output<'_>, state: &mut State, value: &minijinja::Value
     Ok(())
 }
 
-/// `say("id", name=value)`: a message in the language being rendered. The product's name is known to every message.
+/// `say("id", name=value)`: a message in the language being rendered. Every message can use the product's name.
 #[expect(clippy::needless_pass_by_value, reason = "minijinja hands arguments over")]
 fn say(state: &State, id: &str, values: Kwargs) -> Result<String, Error> {
     let known = |name: &str| state.lookup(name).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();

@@ -21,16 +21,16 @@ const NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizer::new_nfc()
 /// becomes at most four characters of at most four bytes.
 const LONGEST_COMPOSED: usize = 16 * 1024;
 
-/// Longest text that is normalized, in bytes: 320 code points, the longest e-mail address, of four bytes each.
+/// Maximum length in bytes of a text that is normalized: 320 code points, the longest e-mail address, of four bytes each.
 ///
-/// A code point can become 18, so that normalizing 256 KiB, the longest body, takes tens of milliseconds. Nobody's name is longer than this, and
-/// whoever normalizes looks at the length first.
+/// A code point can become 18, so normalizing 256 KiB, the largest body, takes tens of milliseconds. No name is longer than this, and callers check the
+/// length first.
 pub const LONGEST_NORMALIZED: usize = 4 * 320;
 
 /// Characters with `Numeric_Type=Digit`, as inclusive ranges: superscripts, subscripts, circled and other styled digits.
 ///
-/// Unicode 14.0, read out of Python 3.11's `unicodedata`, and complete for good: since Unicode 6.3 no character has been given
-/// this type, and none will be (UAX #44, on `Numeric_Type`).
+/// They come from Python 3.11's `unicodedata` (Unicode 14.0) and are complete: no character has been given this type since Unicode 6.3, and none
+/// will be (UAX #44, on `Numeric_Type`).
 const STYLED_DIGITS: [(char, char); 20] = [
     ('\u{B2}', '\u{B3}'),
     ('\u{B9}', '\u{B9}'),
@@ -60,8 +60,8 @@ pub fn trim(text: &str) -> &str {
     text.trim_matches(|char: char| char.is_whitespace() || matches!(char, '\u{1C}'..='\u{1F}'))
 }
 
-/// The text without what nobody sees at its ends: white space, as [`trim`] takes it off, and characters that are invisible by default, which
-/// come along when a name is copied. What consists of such characters alone keeps them, as there is no name in it.
+/// The text without white space (see [`trim`]) and characters that are invisible by default at its ends, which are copied along with a name. A text of
+/// such characters only is kept, because it contains no name.
 #[must_use]
 pub fn trim_unseen(text: &str) -> &str {
     let seen = text.trim_matches(|char: char| trim(char.encode_utf8(&mut [0; 4])).is_empty() || is_invisible(char));
@@ -147,7 +147,7 @@ mod tests {
 
     use super::*;
 
-    /// What `str.isspace` of Python 3.11 is true for, listed by that interpreter.
+    /// The characters for which `str.isspace` of Python 3.11 is true, as listed by that interpreter.
     const PYTHON_WHITE_SPACE: &str = "\t\n\u{B}\u{C}\r\u{1C}\u{1D}\u{1E}\u{1F} \u{85}\u{A0}\u{1680}\u{2000}\u{2001}\u{2002}\u{2003}\u{2004}\u{2005}\u{2006}\u{2007}\u{2008}\u{2009}\u{200A}\u{2028}\u{2029}\u{202F}\u{205F}\u{3000}";
 
     fn white_space() -> impl Strategy<Value = char> {

@@ -1,4 +1,4 @@
-//! Tokens: what a client holds, and the digest that is all we keep.
+//! Tokens: what a client has, and the digest, which is all that is stored.
 //!
 //! A token is a prefix that names its purpose and 48 bytes in base64url: the account's id, so that account and token come back in one read,
 //! and 256 random bits, far above the 64 that ASVS 5.0 (7.2.3: 128) and OWASP ask of a session identifier.
@@ -18,22 +18,22 @@ use crate::{entropy::Entropy, id::AccountId, text::is_invisible};
 const ID_BYTES: usize = 16;
 /// Bytes of secret: 256 bits.
 const SECRET_BYTES: usize = 32;
-/// Characters after the prefix: each holds six bits, and 48 bytes fill them to the last.
+/// Number of characters after the prefix. Each has six bits, so 48 bytes fill them exactly.
 const LENGTH: usize = 8 * (ID_BYTES + SECRET_BYTES) / 6;
 
-/// What a token is for. It is part of the type and of the text, so that one kind never parses as another.
+/// The purpose of a token. It is part of the type and of the text, so that a token of one purpose never parses as another.
 pub trait Purpose {
-    /// How the text of such a token begins, recognisable to secret scanners.
+    /// The prefix of such a token's text, which secret scanners can recognise.
     const PREFIX: &'static str;
 }
 
-/// Signs requests in.
+/// Authenticates requests.
 #[derive(Clone, Copy)]
 pub enum Session {}
-/// Lets a forgotten password be replaced, once.
+/// Allows a forgotten password to be replaced once.
 #[derive(Clone, Copy)]
 pub enum Reset {}
-/// Says that a change of the password was not the owner's, once.
+/// Allows an owner to disavow a change of the password once.
 #[derive(Clone, Copy)]
 pub enum Disavow {}
 
@@ -47,7 +47,7 @@ impl Purpose for Disavow {
     const PREFIX: &'static str = "dwn_";
 }
 
-/// A token as its holder knows it. It never prints itself.
+/// A token in plain text. Its `Debug` output does not contain it.
 pub struct Token<P> {
     bytes: Zeroizing<[u8; ID_BYTES + SECRET_BYTES]>,
     purpose: PhantomData<P>,
@@ -64,24 +64,24 @@ impl<P: Purpose> Token<P> {
         let (id, secret) = bytes.split_at_mut(ID_BYTES);
         id.copy_from_slice(account.uuid().as_bytes());
         entropy.fill(secret);
-        // The last character stands for the last six bits; 62 and 63 are `-` and `_`.
+        // The last character has the last six bits; 62 and 63 are `-` and `_`.
         while bytes[ID_BYTES + SECRET_BYTES - 1] & 0b11_1111 >= 62 {
             entropy.fill(&mut bytes[ID_BYTES + SECRET_BYTES - 1..]);
         }
         Self { bytes, purpose: PhantomData }
     }
 
-    /// The token that `text` spells, if it spells one of this purpose.
+    /// Parses a token of this purpose.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let encoded = text.strip_prefix(P::PREFIX)?;
         let mut bytes = Zeroizing::new([0; ID_BYTES + SECRET_BYTES]);
-        // 48 bytes are 64 characters to the bit, so no two texts spell the same token.
+        // 48 bytes are exactly 64 characters, so no two texts mean the same token.
         let length = URL_SAFE_NO_PAD.decode_slice(encoded, bytes.as_mut_slice()).ok()?;
         (length == bytes.len()).then_some(Self { bytes, purpose: PhantomData })
     }
 
-    /// The first token of this purpose in what became of a link on its way through mail programs, address bars and people.
+    /// The first token of this purpose in a link that mail programs, address bars or people may have mangled.
     ///
     /// A token has a fixed length, so that whatever was put around it does not count: a full stop, a bracket, a quote, `3D`, `utm_source=…`. Nor do
     /// line ends and other white space in it, nor that it was percent-encoded again, twice at most.
@@ -91,7 +91,7 @@ impl<P: Purpose> Token<P> {
         for _ in 0..2 {
             *text = percent_decode_str(&text).decode_utf8_lossy().into_owned();
         }
-        // A line end after "=" is one of quoted-printable (RFC 2045, 6.7).
+        // A line end after "=" is from quoted-printable (RFC 2045, 6.7).
         *text = text.replace("=\r\n", "").replace("=\n", "");
         text.retain(|char| !char.is_whitespace() && !is_invisible(char));
         let mut starts = text.match_indices(P::PREFIX).map(|(start, _)| start);
@@ -106,15 +106,15 @@ impl<P: Purpose> Token<P> {
         AccountId::from(Uuid::from_bytes(id))
     }
 
-    /// The token's text, for its holder alone.
+    /// The token's text, to be sent to its holder only.
     #[must_use]
     pub fn reveal(&self) -> Zeroizing<String> {
         Zeroizing::new(format!("{}{}", P::PREFIX, &*Zeroizing::new(URL_SAFE_NO_PAD.encode(self.bytes.as_slice()))))
     }
 
-    /// What we keep of the token.
+    /// The digest, which is stored instead of the token.
     ///
-    /// A plain SHA-256 is enough for 256 random bits: there is no dictionary to try (OWASP Forgot Password Cheat Sheet; NIST SP 800-63B-4, 3.1.2.2).
+    /// A plain SHA-256 is enough for 256 random bits, which no dictionary contains (OWASP Forgot Password Cheat Sheet; NIST SP 800-63B-4, 3.1.2.2).
     #[must_use]
     pub fn digest(&self) -> Digest<P> {
         Digest { text: URL_SAFE_NO_PAD.encode(Sha256::digest(self.reveal().as_bytes())), purpose: PhantomData }
@@ -134,13 +134,13 @@ pub struct Digest<P> {
 }
 
 impl<P> Digest<P> {
-    /// A digest as the store holds it.
+    /// Reads a stored digest.
     #[must_use]
     pub fn stored(text: String) -> Self {
         Self { text, purpose: PhantomData }
     }
 
-    /// The digest as the store holds it.
+    /// The digest in its stored form.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
@@ -153,7 +153,7 @@ impl<P> Clone for Digest<P> {
     }
 }
 
-/// In constant time.
+/// Compares in constant time.
 impl<P> PartialEq for Digest<P> {
     fn eq(&self, other: &Self) -> bool {
         self.text.as_bytes().ct_eq(other.text.as_bytes()).into()
@@ -166,7 +166,7 @@ impl<P> fmt::Debug for Digest<P> {
     }
 }
 
-/// The digest under which something a stranger typed (an address, a name) is counted, so that no key of the store spells it.
+/// The digest under which a name or an address that a stranger typed is counted, so that no key contains it.
 pub(crate) fn subject_digest(subject: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(subject.as_bytes()))
 }

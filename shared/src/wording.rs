@@ -1,4 +1,4 @@
-//! The words of mails and pages: every message of a language in one file, `templates/language/<tag>.json`.
+//! The texts of mails and pages: all messages of a language are in `templates/language/<tag>.json`.
 
 use std::{collections::HashMap, sync::LazyLock, time::Duration};
 
@@ -11,7 +11,7 @@ const END_OF_ISOLATE: char = '\u{2069}';
 
 type Messages = HashMap<String, String>;
 
-/// A message is missing, or a value that it names.
+/// A message, or a value that it uses, is missing.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no message or value for {0}")]
 pub struct MissingMessageError(pub String);
@@ -57,7 +57,7 @@ impl Language {
 
     /// A number of things: `8 characters`.
     pub fn count(self, noun: &str, count: u64) -> Result<String, MissingMessageError> {
-        // The number is part of the phrase: it needs no isolation, and the phrase gets its own.
+        // The number is part of the phrase, so it needs no isolate of its own.
         let said = self.say(&format!("{noun}.{}", self.plural(count)), &[("count", &count.to_string())])?;
         Ok(without_isolates(&said))
     }
@@ -71,7 +71,7 @@ impl Language {
         }
     }
 
-    /// An instant, in UTC: no time zone of the reader is known.
+    /// An instant in UTC, because the reader's time zone is unknown.
     pub fn instant(self, instant: Timestamp) -> Result<String, MissingMessageError> {
         let part = |format: &str| instant.strftime(format).to_string();
         let month = self.say(&format!("month.{}", part("%-m")), &[])?;
@@ -88,7 +88,7 @@ impl Language {
     }
 }
 
-/// Text as it stands where nothing surrounds it.
+/// Text without isolates, for use without surrounding text.
 #[must_use]
 pub fn without_isolates(text: &str) -> String {
     text.replace([ISOLATE, END_OF_ISOLATE], "")
@@ -100,7 +100,7 @@ mod tests {
 
     use super::*;
 
-    /// The nouns that stand beside a number.
+    /// The nouns that are used with a number.
     const NOUNS: [&str; 4] = ["characters", "days", "hours", "minutes"];
 
     fn placeholders(message: &str) -> BTreeSet<&str> {

@@ -22,8 +22,8 @@ QUICK = bool(os.environ.get("QUICK"))
 DIRECTORY = ROOT / "target/bench/quick" if QUICK else ROOT / "docs/bench"
 
 
-def main(*wishes: str) -> int:
-    unknown = set(wishes) - {*measure.PARTS, "rest", "report"}
+def main(*parts: str) -> int:
+    unknown = set(parts) - {*measure.PARTS, "rest", "report"}
     if unknown:
         print(f"bench: there is no part {', '.join(sorted(unknown))}; there are {', '.join(measure.PARTS)}, rest, report.", file=sys.stderr)
         return 2
@@ -32,7 +32,7 @@ def main(*wishes: str) -> int:
     results = json.loads(file.read_text()) if file.exists() else {}
     commit = machine.here()["commit"]
     rest = {part for part in measure.PARTS if results.get(part, {}).get("machine", {}).get("commit") != commit}
-    for name in [part for part in measure.PARTS if not wishes or part in wishes or ("rest" in wishes and part in rest)]:
+    for name in [part for part in measure.PARTS if not parts or part in parts or ("rest" in parts and part in rest)]:
         measured(name, results, file)
     report.write(results, DIRECTORY)
     print(f"bench: {(DIRECTORY / 'report.md').relative_to(ROOT)}", flush=True)

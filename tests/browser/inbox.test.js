@@ -70,7 +70,7 @@ test('whatever a mail holds, the inbox runs and loads nothing of it', async (t) 
   assert.deepEqual(await image.evaluate(({ complete, naturalWidth }) => ({ complete, naturalWidth })), { complete: true, naturalWidth: 0 });
   assert.equal(await page.evaluate(() => window.stranger), undefined);
   assert.equal(calls, 0, 'somebody was called');
-  // Whoever calls is noticed.
+  // A listener that notices every connection.
   await fetch(elsewhere);
   assert.equal(calls, 1);
 });

@@ -7,12 +7,14 @@ import { launch } from './chromium.js';
 
 const place = new URL('../../target/preview/', import.meta.url);
 const wanted = process.argv.slice(2);
-const names = readdirSync(place).filter((file) => file.endsWith('.html') && file !== 'index.html').map((file) => file.slice(0, -'.html'.length));
+const all = readdirSync(place).filter((file) => file.endsWith('.html') && file !== 'index.html').map((file) => file.slice(0, -'.html'.length));
+const names = all.filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)));
 
 const browser = await launch();
 const page = await browser.newPage();
 let taken = 0;
-for (const name of names.filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)))) {
+for (const [number, name] of names.entries()) {
+  if (number % 10 === 0) console.log(`Drawing ${name}, ${number + 1} of ${names.length}`);
   await page.goto(new URL(`${name}.html`, place).href);
   for (const width of [320, 1280]) {
     await page.setViewportSize({ width, height: 640 });

@@ -30,7 +30,7 @@ def decompressed(node: str, name: str) -> Iterator[IO[bytes]]:
 
 def main(node: str, directory: str) -> None:
     place = Path(directory)
-    # Whoever finds the folder finds all of it: it gets its name when it is complete.
+    # The folder gets its name when it is complete, so that it is never found incomplete.
     partial = place.with_name(f"{place.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)

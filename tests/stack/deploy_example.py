@@ -23,7 +23,7 @@ def main() -> None:
     cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
     stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-    # On AWS the output ApiUrl is the address; the emulator serves every API under its own.
+    # On AWS the output ApiUrl is the address. The emulator serves every API under its own URL.
     print(f"{endpoint}/_aws/execute-api/{outputs['ApiId']}/$default")
 
 

@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-# What a command begins with. A block in which no line begins so is something else: a drawing, a template, an answer.
+# The beginnings of commands. A block without such a line is something else: a drawing, a template, an answer.
 COMMANDS = ("make", "cargo", "curl", "aws", "sam", "git", "python", "python3", "pip", "npm", ".", "export", "cd")
 STARTS = re.compile(r"(?:[A-Z][A-Z_]*=\S* +)*(?:%s) |(?:make|[A-Z][A-Z_]*=.*)$" % "|".join(map(re.escape, COMMANDS)))
 # A part that is left to the reader.
@@ -99,7 +99,7 @@ def inline(path: Path) -> list[Command]:
 
 
 def rows(path: Path) -> list[Command]:
-    """What stands in the first column of the tables that are headed `command`."""
+    """The commands in the first column of tables with the heading `command`."""
     found, is_inside = [], False
     for number, line in enumerate(path.read_text().splitlines(), start=1):
         cells = [cell.strip() for cell in line.strip().strip("|").split("|")] if line.startswith("|") else []

@@ -10,7 +10,7 @@ LOCAL = ROOT / "infra" / "local"
 OPERATE = ROOT / "infra" / "operate"
 sys.path[:0] = [str(LOCAL), str(ROOT / "infra")]
 
-# What an outer make hands down: its job server, its options. A person's make has none of it.
+# The job server and options of an outer make, which a person's make does not have.
 OF_MAKE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MAKE_TERMOUT", "MAKE_TERMERR")
 
 
@@ -20,6 +20,6 @@ def environment(**changed: str) -> dict[str, str]:
 
 
 def make(*arguments: str, **changed: str) -> "subprocess.CompletedProcess[str]":
-    """What a person types at the top of the checkout."""
+    """Runs what a person types at the top of the checkout."""
     command = ["make", "-C", str(ROOT), "--no-print-directory", *arguments]
     return subprocess.run(command, env=environment(**changed), capture_output=True, text=True, check=False)

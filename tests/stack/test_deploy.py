@@ -1,4 +1,4 @@
-"""README's way to AWS and OPERATIONS.md's way back, with the commands that stand there: `make deploy` from a fresh checkout, by SAM CLI itself, into the emulator."""
+"""Deployment and deletion with the commands of README and OPERATIONS.md: `make deploy` from a fresh checkout, with SAM CLI, to the emulator."""
 
 import json
 import os
@@ -24,7 +24,7 @@ import gateway  # noqa: E402
 
 STACK = "fresh"
 SENDER = "accounts@fresh.internal"
-# What is no part of a checkout.
+# Files that do not belong to a checkout.
 ELSEWHERE = shutil.ignore_patterns("target", ".tools", ".local", ".git", "node_modules", "__pycache__", "samconfig.toml", "corpus", "artifacts")
 PASSWORDS = ["Correct-Horse-42", "Battery-Staple-77", "Third-Password-9"]
 
@@ -34,17 +34,17 @@ def client(service: str) -> Any:
 
 
 def checkout(directory: Path) -> None:
-    """A checkout with nothing in it that somebody made, but for the tools, which are installed already."""
+    """A fresh checkout, except that the tools are installed already."""
     shutil.copytree(ROOT, directory, ignore=ELSEWHERE)
     (directory / ".tools").mkdir()
     for tool in (ROOT / ".tools").iterdir():
         (directory / ".tools" / tool.name).symlink_to(tool)
     for pinned in (directory / "infra" / "requirements").rglob("*"):
-        os.utime(pinned, (0, 0))  # make installs a tool again that is older than its list
+        os.utime(pinned, (0, 0))  # make reinstalls a tool that is older than its list
 
 
 def unpack_zips(directory: Path) -> None:
-    """The zips of the stack that runs, as `make build` lays them out. They are of the dev profile."""
+    """The zips of the running stack in the layout of `make build`, with the dev profile."""
     functions = client("lambda")
     for function in functions.list_functions()["Functions"]:
         if not function["FunctionName"].startswith("doorward-"):
@@ -57,7 +57,7 @@ def unpack_zips(directory: Path) -> None:
 
 
 def change(archive: Path) -> None:
-    """Another program that does the same: what stands behind the end of an ELF file is not read."""
+    """A different program with the same behaviour: bytes after the end of an ELF file are not read."""
     with zipfile.ZipFile(archive) as old:
         program = old.read("bootstrap")
     entry = zipfile.ZipInfo("bootstrap", date_time=(1980, 1, 1, 0, 0, 0))
@@ -86,7 +86,7 @@ class Deployment(unittest.TestCase):
         return subprocess.run(["git", *arguments], cwd=cls.checkout, check=True, capture_output=True, text=True).stdout
 
     def make(self, goal: str, **variables: str) -> tuple[int, str]:
-        """`make goal NAME=value …`, typed into a shell that nobody sits at. Its exit code, and all that it said."""
+        """Runs `make goal NAME=value …` without a terminal; returns its exit code and output."""
         environment = {name: value for name, value in os.environ.items() if not re.match(r"MAKE|MFLAGS|STATE$|PORT$|PARAMS$|STACK$", name)}
         environment |= {name: value for name, value in variables.items() if name.isupper() and name.startswith("AWS_")}
         typed = [f"{name}={value}" for name, value in variables.items() if not name.startswith("AWS_")]
@@ -185,7 +185,7 @@ class Deployment(unittest.TestCase):
         self.assertEqual(self.kept()["Registration"], "closed")
         self.assertEqual(self.post("/api/register/", outputs, username="late", email="late@example.com", password=PASSWORDS[0])[0], 403)
 
-        # The file and the stack say different things: nobody but the operator knows which counts.
+        # The file and the stack differ, and only the operator knows which counts.
         code, said = self.make("set", STACK=STACK, PARAMS="Registration=open")
         self.assertEqual(code, 0, said)
         code, said = self.make("deploy", STACK=STACK, LAMBDA_DIR=str(self.zips))
@@ -251,7 +251,7 @@ class Deployment(unittest.TestCase):
         gateway.complete(client("apigateway"), outputs["ApiId"], outputs["StageName"], processed, arns)
 
     def post(self, path: str, outputs: dict[str, str], session: str = "", **body: str) -> tuple[int, Any]:
-        # On AWS the output ApiUrl is the address; the emulator serves every API under its own.
+        # On AWS the output ApiUrl is the address. The emulator serves every API under its own URL.
         url = f"{os.environ['AWS_ENDPOINT_URL']}/_aws/execute-api/{outputs['ApiId']}/{outputs['StageName']}{path}"
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Token {session}"} if session else {})
         try:
@@ -261,7 +261,7 @@ class Deployment(unittest.TestCase):
             return error.code, json.load(error)
 
     def flow(self, outputs: dict[str, str]) -> None:
-        """README's whole life of an account."""
+        """The life of an account that README shows."""
         name = f"fresh{time.time_ns()}"
         email = f"{name}@example.com"
         first, second, third = PASSWORDS

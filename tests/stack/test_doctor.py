@@ -1,4 +1,4 @@
-"""`make doctor` on a stack that is well, and on one that was broken through AWS's own API: it says what is wrong, and fails."""
+"""`make doctor` on a healthy stack and on one that was broken through AWS's API: it names the problem and fails."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ def client(service: str) -> Any:
 
 
 def doctor(**environment: str) -> tuple[int, list[str]]:
-    """Its exit code, and what it found wrong."""
+    """Returns the exit code and the problems."""
     result = subprocess.run([sys.executable, str(OPERATE), "doctor"], env={**os.environ, **environment}, capture_output=True, text=True, check=False)
     assert not result.stderr, result.stderr
     return result.returncode, [line.removeprefix("wrong ") for line in result.stdout.splitlines() if line.startswith("wrong ")]
@@ -28,7 +28,7 @@ def doctor(**environment: str) -> tuple[int, list[str]]:
 
 @contextmanager
 def variables(function: str, **changed: str):  # type: ignore[no-untyped-def]
-    """A function whose variables somebody changed by hand."""
+    """A function whose variables were changed by hand."""
     before = client("lambda").get_function_configuration(FunctionName=function)["Environment"]["Variables"]
     client("lambda").update_function_configuration(FunctionName=function, Environment={"Variables": before | changed})
     try:

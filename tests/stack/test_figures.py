@@ -1,4 +1,4 @@
-"""Every figure of OPERATIONS.md comes from somewhere: from the template, from the bench's report, or from a page of AWS's that is named here.
+"""Every figure of OPERATIONS.md has a source: the template, the report of the bench, or a page of AWS that is named here.
 
 A figure is a number with a unit. One that none of the tables below knows is red: add where it comes from, or leave it out.
 """
@@ -20,14 +20,14 @@ from template import alarms  # noqa: E402
 OPERATIONS = (ROOT / "OPERATIONS.md").read_text()
 REPORT = (ROOT / "docs" / "bench" / "report.md").read_text()
 DAY = 86_400
-# The row of the report that says what a million requests of each route cost. A disavowal is not measured: it writes as much as a confirmation.
+# The row of the report with the cost of a million requests to each route. A disavowal is not measured; it writes as much as a confirmation.
 ROUTES = {
     "/api/register/": "register", "/api/login/": "login", "/api/logout/": "logout", "/api/logout_all/": "logout everywhere", "/api/change_password/": "change password",
     "/api/password_reset/": "reset request", "/api/password_reset/validate_token/": "validate", "/api/password_reset/confirm/": "confirm", "/api/password_reset/disavow/": "confirm",
 }
 UNITS = r"US dollars|dollars|alarms|seconds?|minutes?|hours?|days?|requests|million|milliseconds|ms|MB|GB|shards?|routes?|logins|executions|printable|random characters"
 FIGURE = re.compile(rf"\b\d[\d,.]*(?: to \d[\d,.]*)? (?:{UNITS})\b")
-# What AWS says, and where.
+# Statements of AWS with their sources.
 AWS = {
     "35 days": "DynamoDB developer guide, Point-in-time recovery, and Restoring a table: the backup that AWS keeps of a deleted table",
     "20 minutes": "AWS re:Post, dynamodb-restore-taking-long: a point-in-time recovery takes at least that, whatever the size",
@@ -49,7 +49,7 @@ def routes() -> list[str]:
 
 
 def dollars_of_a_million(operation: str) -> float:
-    """The last column of the table of prices of a million."""
+    """The last column of the table with the prices of a million."""
     table = REPORT.partition("A million of each operation")[2]
     row = re.search(rf"^\| {re.escape(operation)} \|(.*)\|$", table, re.MULTILINE)
     assert row, operation
@@ -77,7 +77,7 @@ def billed(operation: str) -> int:
 
 
 def rounded(value: float, digits: int = 2) -> str:
-    """With so many digits that count."""
+    """The value with this many significant digits."""
     shift = 10 ** (len(str(int(value))) - digits)
     return f"{round(value / shift) * shift:,.0f}"
 
@@ -91,7 +91,7 @@ def days_of_messages(queue: str) -> int:
     return document()["Resources"][queue]["Properties"]["MessageRetentionPeriod"] // DAY
 
 
-# Where a figure stands, and what it has to be. `…` of a sentence are the figures, in this order.
+# Sentences with figures (each `…`), and the values that the figures must have, in order.
 HELD: list[tuple[str, list[str]]] = [
     ("exist only with it: … alarms, … US dollars a month", [str(alarms()), f"{alarms() * price('CloudWatch, alarms of standard resolution'):.2f}"]),
     ("requests a second to each of … routes", [str(len(routes()))]),

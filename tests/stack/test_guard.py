@@ -17,7 +17,7 @@ ENDPOINT = urlsplit(os.environ["AWS_ENDPOINT_URL"])
 HOST, PORT = str(ENDPOINT.hostname), int(ENDPOINT.port or 80)
 OURS = f"127.0.0.1:{PORT}"
 EVIL = "https://evil.example"
-# What MiniStack lets anybody do: run a program, read mail, wipe everything, call any service.
+# What MiniStack allows everybody: to run a program, read mail, delete everything, call any service.
 EVERYTHING = [
     ("POST", "/2015-03-31/functions"),
     ("POST", "/2015-03-31/functions/doorward-login/invocations"),
@@ -131,7 +131,7 @@ class Guard(unittest.TestCase):
         for address, port in ports:
             with self.subTest(port):
                 self.assertEqual(address, "0100007F", "127.0.0.1, as the kernel writes it")
-                # What a page would send to fetch the next event of a function, or to answer in its name.
+                # The requests with which a page could fetch the next event of a function, or answer in its name.
                 for headers in ({"Origin": EVIL}, {"Sec-Fetch-Site": "cross-site"}, {"Host": f"evil.example:{port}"}):
                     for method, path in (("GET", "/2018-06-01/runtime/invocation/next"), ("POST", "/2018-06-01/runtime/invocation/x/response")):
                         self.assertEqual(ask(method, path, headers, port)[0], 403)

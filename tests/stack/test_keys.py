@@ -1,4 +1,4 @@
-"""Which keys each function really asks the tables for, as the emulator's CloudTrail saw it, against what its role allows.
+"""Compares the keys that each function uses, as recorded by the emulator's CloudTrail, with those that its role allows.
 
 The emulator enforces actions and tables; conditions on keys and attributes it does not know, so they are evaluated here. What is allowed
 and never asked for is told as well.
@@ -30,7 +30,7 @@ KEYS, ATTRIBUTES, RETURNS = "dynamodb:LeadingKeys", "dynamodb:Attributes", "dyna
 
 
 class Asked(NamedTuple):
-    """What IAM decides about: an action on a table, the keys in that table, the keys of the whole call, the attributes named, what is to come back."""
+    """What IAM decides about: an action on a table, its keys in that table and in the whole call, the attributes, and the return values."""
 
     action: str
     table: str
@@ -41,7 +41,7 @@ class Asked(NamedTuple):
 
 
 def asked(event: dict[str, Any]) -> Iterator[Asked]:
-    """One call, as IAM takes it apart."""
+    """The parts of one call that IAM evaluates."""
     name, request = event["eventName"], event["requestParameters"]
     parts: list[tuple[str, str, dict[str, Any]]] = []
     if name == "TransactWriteItems":
@@ -77,12 +77,12 @@ def allows(statement: dict[str, Any], what: Asked, keys: frozenset[str]) -> bool
 
 @cache
 def granted() -> list[tuple[str, dict[str, Any]]]:
-    """Every statement that allows something, with its role."""
+    """Every allowing statement with its role."""
     return [(role, s) for role, s in statements(yaml.load(TEMPLATE.read_text(), Loader)) if s["Effect"] == "Allow"]
 
 
 class Keys(unittest.TestCase):
-    """With CLOUDTRAIL_RECORDING=1 and nobody else at work on the stack."""
+    """Needs CLOUDTRAIL_RECORDING=1 and a stack that nobody else uses."""
 
     def events(self, since: datetime) -> list[dict[str, Any]]:
         pages = client("cloudtrail").get_paginator("lookup_events").paginate(StartTime=since)
@@ -90,7 +90,7 @@ class Keys(unittest.TestCase):
         return [e for e in events if e["eventSource"] == "dynamodb.amazonaws.com" and e["userIdentity"]["accessKeyId"].startswith("ASIA")]
 
     def settle(self) -> None:
-        """Waits until the mailer has done with everything."""
+        """Waits until the mailer has handled everything."""
         deadline = time.monotonic() + 20
         request = {"TableName": os.environ["OUTBOX_TABLE"], "FilterExpression": "attribute_not_exists(done_at)", "ConsistentRead": True}
         while client("dynamodb").scan(**request)["Count"]:
@@ -98,7 +98,7 @@ class Keys(unittest.TestCase):
             time.sleep(0.1)
 
     def do(self, function: str, path: str, session: str | None = None, **body: str) -> Any:
-        """One request of one function. Whatever the tables were asked meanwhile is its doing, or the mailer's."""
+        """Makes one request to one function. All calls to the tables meanwhile are its own or the mailer's."""
         _, answer = post(path, session, **body)
         self.settle()
         self.attribute(function)
@@ -107,7 +107,7 @@ class Keys(unittest.TestCase):
     def attribute(self, function: str) -> None:
         events = [e for e in self.events(self.began) if e["eventID"] not in self.seen]
         self.seen |= {e["eventID"] for e in events}
-        # Nobody else writes marks into the Outbox.
+        # Only the mailer writes marks into the Outbox.
         mailers = {e["userIdentity"]["accessKeyId"] for e in events if e["eventName"] == "UpdateItem" and TABLES[e["requestParameters"]["TableName"]] == "Outbox"}
         for event in events:
             role = "Mailer" if event["userIdentity"]["accessKeyId"] in mailers else function
@@ -156,7 +156,7 @@ class Keys(unittest.TestCase):
 
         allowed = granted()
         for role, what in sorted(self.asked, key=str):
-            for keys in (what.keys, what.keys_of_call):  # whichever of the two AWS shows the statement
+            for keys in (what.keys, what.keys_of_call):  # whichever of the two AWS evaluates the statement with
                 with self.subTest(role=role, what=what):
                     self.assertTrue(any(r == role and allows(s, what, keys) for r, s in allowed))
         for role, statement in allowed:

@@ -1,4 +1,4 @@
-"""What happens to accounts, sessions and links when a stack is deployed again, updated, or its table restored. OPERATIONS.md says the same."""
+"""What happens to accounts, sessions and links when a stack is deployed again or updated, or its table is restored, as OPERATIONS.md describes it."""
 
 import json
 import os
@@ -50,13 +50,13 @@ def login(name: str) -> dict[str, str]:
 
 
 def is_signed_in(token: str) -> bool:
-    """Asked of the one route that needs a session and changes nothing when the old password is wrong."""
+    """Whether a session is valid, tried with a wrong old password, which changes nothing."""
     status, _ = post("/api/change_password/", token, old_password="Wrong-Horse-13", new_password="Battery-Staple-77")
     return status != 401
 
 
 def set_parameters(**changed: str) -> tuple[int, str]:
-    """`make set`: deploys what is deployed, with other parameters. Its exit code, and what it said."""
+    """Runs `make set`; returns its exit code and output."""
     environment = os.environ | {"PARAMS": " ".join(f"{name}={value}" for name, value in changed.items())}
     result = subprocess.run([sys.executable, str(OPERATE), "set"], env=environment, capture_output=True, text=True, check=False)
     assert not result.stderr, result.stderr
@@ -143,12 +143,12 @@ class Life(unittest.TestCase):
         code, said = restore(CONFIRM="doorward")
         self.assertEqual(code, 0, said)
         self.assertFalse(is_signed_in(session))
-        time.sleep(1)  # the lever is a whole second
+        time.sleep(1)  # SessionsNotBefore has the resolution of a second
         self.assertTrue(is_signed_in(login(name)["token"]))
         self.assertEqual(post("/api/login/", username=late, password=PASSWORD)[0], 401, "made after the copy")
         self.assertEqual([table for table in client("dynamodb").list_tables()["TableNames"] if table.endswith("-restored")], [])
         update(SessionsNotBefore="")
-        self.assertTrue(is_signed_in(session), "this is the danger that the lever is for")
+        self.assertTrue(is_signed_in(session), "this is the danger that the switch is for")
 
     def test_a_restore_that_was_interrupted_after_the_deletion_goes_on_without_asking(self) -> None:
         self.addCleanup(update, SessionsNotBefore="", Registration="open")

@@ -34,7 +34,7 @@ class Local(unittest.TestCase):
 
     def setUp(self) -> None:
         self.state = ROOT / ".local" / f"test-local-{uuid.uuid4().hex[:8]}"
-        # What the functions are built into is the same for all.
+        # All stacks share the folder of built functions.
         self.port = free_port()
         self.addCleanup(shutil.rmtree, self.state, ignore_errors=True)
         self.addCleanup(self.run_local, "down")

@@ -1,4 +1,4 @@
-"""A stack with everything on that is off by default: it deploys, and what watches it watches something that is there."""
+"""A stack with everything on that is off by default can be deployed, and its alarms and dashboard refer to existing resources."""
 
 import os
 import re
@@ -24,7 +24,7 @@ ON = {
     "CertificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/none",
     "HostedZoneId": "",
 }
-# What a line of the access log may hold: no path, no query, no header, no address.
+# The allowed content of a line of the access log: no path, no query, no header, no address.
 LOGGED = {"requestId", "requestTimeEpoch", "httpMethod", "resourcePath", "status", "error.responseType", "responseLatency", "integrationLatency", "responseLength"}
 
 

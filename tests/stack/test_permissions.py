@@ -1,4 +1,4 @@
-"""What each function's role may do on a stack whose emulator enforces IAM: what infra/permissions.txt lists, and nothing besides."""
+"""With IAM enforced by the emulator, each function's role may do what infra/permissions.txt lists and nothing else."""
 
 import os
 import unittest
@@ -13,9 +13,9 @@ from botocore.exceptions import ClientError
 SNAPSHOT = Path(__file__).resolve().parents[2] / "infra" / "permissions.txt"
 TABLES = {"Accounts": "ACCOUNTS_TABLE", "Limits": "LIMITS_TABLE", "Outbox": "OUTBOX_TABLE"}
 KEY = {"pk": {"S": "nobody#0"}, "sk": {"S": "none"}}
-ABSENT = {"ConditionExpression": "attribute_exists(pk)"}  # nothing is ever written
+ABSENT = {"ConditionExpression": "attribute_exists(pk)"}  # so that nothing is written
 
-# One harmless request for every action on items that IAM knows.
+# One harmless request for each of IAM's actions on items.
 ITEM_ACTIONS: dict[str, Callable[[Any, str], Any]] = {
     "GetItem": lambda db, table: db.get_item(TableName=table, Key=KEY),
     "BatchGetItem": lambda db, table: db.batch_get_item(RequestItems={table: {"Keys": [KEY]}}),
@@ -34,7 +34,7 @@ def client(service: str, **credentials: str) -> Any:
 
 
 def allowed(request: Callable[[], Any]) -> bool:
-    """Whether IAM lets a request through. What becomes of it then is not asked."""
+    """Whether IAM allows a request, whatever its outcome."""
     try:
         request()
     except ClientError as error:
@@ -43,7 +43,7 @@ def allowed(request: Callable[[], Any]) -> bool:
 
 
 class Permissions(unittest.TestCase):
-    """With AUTH=true; without it everything is allowed and every test here fails."""
+    """Needs AUTH=true; without it everything is allowed and every test fails."""
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -75,7 +75,7 @@ class Permissions(unittest.TestCase):
             self.assertFalse(allowed(lambda: database.delete_table(TableName="none")), role)
 
     def test_only_the_mailer_sends_mail(self) -> None:
-        # Whether the sender is the stack's own is for AWS to check: the emulator knows no ses:FromAddress.
+        # AWS checks the sender's address; the emulator does not know ses:FromAddress.
         sender = next(p["ParameterValue"] for p in client("cloudformation").describe_stacks(StackName="doorward")["Stacks"][0]["Parameters"] if p["ParameterKey"] == "Sender")
         content = {"Simple": {"Subject": {"Data": "test"}, "Body": {"Text": {"Data": "test"}}}}
         for role, credentials in self.roles.items():

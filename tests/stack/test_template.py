@@ -1,4 +1,4 @@
-"""What holds of the template as it stands, and of what a role could do with it in strange hands."""
+"""Properties of the template, and of what a compromised role could do."""
 
 import sys
 import unittest
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "infra" / "checks"))
 from permissions import RETURNING, TEMPLATE, WRITES, Loader, complaints, listed  # noqa: E402
 
-# AWS refuses a stack of more than 500 resources; each is something to read, to wait for and to look after.
+# AWS refuses a stack with more than 500 resources, and each resource costs time and attention.
 RESOURCES_AT_MOST = 100
 
 
@@ -24,7 +24,7 @@ def document(text: str | None = None) -> dict[str, Any]:
 
 
 def could(role: str, action: str, table: str, key: str, attributes: set[str] | None = None, returns: str = "NONE") -> bool:
-    """Whether a role may do this, by the conditions that AWS evaluates and the emulator does not."""
+    """Whether the conditions that AWS evaluates, and the emulator does not, allow a role to do this."""
     keys = frozenset({key})
     what = Asked(action, table, keys, keys, frozenset({"pk", "sk"} | (attributes or set())), returns)
     return any(r == role and allows(statement, what, keys) for r, statement in granted())
@@ -61,7 +61,7 @@ class Template(unittest.TestCase):
         self.assertEqual(len(events), len({event["Path"] for event in events}))
 
     def test_a_function_may_trace_before_it_is_made(self) -> None:
-        # A policy of its own would be made beside the functions, and Lambda refuses a function with tracing whose role may not.
+        # A separate policy would be created beside the functions, and Lambda refuses a traced function whose role lacks the permission.
         roles = {name: r for name, r in document()["Resources"].items() if isinstance(r, dict) and r["Type"] == "AWS::IAM::Role"}
         for name, role in roles.items():
             statements = [s[1] for s in role["Properties"]["Policies"][0]["PolicyDocument"]["Statement"] if isinstance(s, list) and s[0] == "Traces"]
@@ -96,7 +96,7 @@ class Template(unittest.TestCase):
 
 
 class Writes(unittest.TestCase):
-    """A role that writes does not read by it. AWS evaluates these conditions, the emulator does not."""
+    """A role that may write cannot read by a write. AWS evaluates these conditions, the emulator does not."""
 
     def test_every_write_gives_nothing_back_or_has_its_reason(self) -> None:
         text = TEMPLATE.read_text()
@@ -125,7 +125,7 @@ class Writes(unittest.TestCase):
         self.assertFalse(could("Register", "UpdateItem", "Accounts", "account#0"))
 
     def test_logout_cannot_ask_about_a_password_by_a_condition(self) -> None:
-        # A condition on an attribute tells whether it holds, so a role that may name the password may guess at its hash letter by letter.
+        # A condition on an attribute reveals whether it holds, so a role that may name the password could guess its hash letter by letter.
         for action in ("DeleteItem", "UpdateItem"):
             self.assertTrue(could("Logout", action, "Accounts", "account#0"))
             self.assertFalse(could("Logout", action, "Accounts", "account#0", {"password"}), action)

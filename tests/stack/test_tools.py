@@ -32,7 +32,7 @@ class Set(unittest.TestCase):
                 self.assertEqual(parameters(), before)
                 login(name)
 
-    def test_a_stopped_function_is_a_lever_and_not_a_failure(self) -> None:
+    def test_a_stopped_function_is_a_switch_and_not_a_failure(self) -> None:
         code, said = set_parameters(LoginConcurrency="0")
         self.addCleanup(set_parameters, LoginConcurrency="")
         self.assertEqual(code, 0, said)

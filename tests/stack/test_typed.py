@@ -1,4 +1,4 @@
-"""What somebody types reaches programs letter for letter. No shell, no make and no build sees it as anything but text."""
+"""Arguments reach programs unchanged. No shell, make or build interprets them."""
 
 import os
 import re

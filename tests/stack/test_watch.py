@@ -9,7 +9,7 @@ import infra_path
 from infra_path import ROOT
 from watch import SOURCES, Sources
 
-# What cargo notes to have read for a program: its sources, and all that they include.
+# The files that cargo records for a program: its sources and everything that they include.
 NOTED = ROOT / "target" / "debug"
 
 

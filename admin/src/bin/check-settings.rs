@@ -15,7 +15,7 @@ fn main() -> io::Result<ExitCode> {
     io::stdin().read_to_string(&mut input)?;
     let environments: BTreeMap<String, BTreeMap<String, String>> = match serde_json::from_str(&input) {
         Ok(environments) => environments,
-        // What serde says may quote a value.
+        // serde's message may quote a value.
         Err(error) => {
             let (line, column) = (error.line(), error.column());
             writeln!(io::stderr(), "check-settings: line {line} column {column}: not an object of variables for each function")?;

@@ -1,4 +1,4 @@
-//! From an entry of the file to an account, or to what is wrong with it.
+//! Turns an entry of the file into an account, or into the reason why it is refused.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -20,33 +20,33 @@ use super::{
 };
 use crate::accounts::parse_names;
 
-/// The fields that an account takes.
+/// The fields that are read.
 const FIELDS: [&str; 5] = ["username", "email", "password", "is_active", "date_joined"];
 
-/// Most names of fields and of models that are listed in the end.
+/// Maximum number of names of fields and models that are listed at the end.
 const MOST_LISTED: usize = 100;
 
-/// An account to be.
+/// An account to be imported.
 pub(super) struct Candidate {
     pub(super) username: Username,
     pub(super) email: EmailAddress,
     pub(super) password: StoredPassword,
     pub(super) active: bool,
     pub(super) created_at: Option<Timestamp>,
-    /// Whether its hash could not be verified and was left behind.
+    /// Whether its hash cannot be verified and was dropped.
     pub(super) lost_its_password: bool,
 }
 
-/// Makes accounts of entries, one after the other. Of two with the same name the first one counts.
+/// Turns entries into accounts, one after another. Of two with the same name the first one counts.
 pub(super) struct Reader {
     entry_word: &'static str,
     without_password: bool,
-    /// Which entry had a name first, by a hash of the name: a file may have millions.
+    /// The first entry with each name, by a hash of the name, because a file may have millions.
     seen: HashMap<u64, u32>,
     hasher: RandomState,
-    /// Fields that no account has a place for.
+    /// Fields that accounts do not have.
     pub(super) dropped: BTreeSet<String>,
-    /// How many objects of other models there were.
+    /// The number of objects of other models.
     pub(super) others: BTreeMap<String, usize>,
 }
 
@@ -56,7 +56,7 @@ impl Reader {
         Self { entry_word, without_password, seen, hasher, dropped: BTreeSet::new(), others: BTreeMap::new() }
     }
 
-    /// An account, or why it is none; nothing where the entry is of something else than a user.
+    /// An account, or the reason why it is refused; `None` if the entry is not a user.
     pub(super) fn read(&mut self, record: Record) -> Option<Entry> {
         let Record { number, raw, fields } = record;
         let fields = match fields {
@@ -71,12 +71,12 @@ impl Reader {
         Some(Entry { number, name, raw, account })
     }
 
-    /// The fields of a user: those of the object, or, in what Django's `dumpdata` writes, those below "fields" if its model is one of users.
+    /// The fields of a user: those of the object, or in the output of Django's `dumpdata` those below "fields", if its model is one of users.
     fn user(&mut self, mut object: Map<String, Value>) -> Option<Map<String, Value>> {
         let (Some(Value::String(model)), Some(Value::Object(_))) = (object.get("model"), object.get("fields")) else { return Some(object) };
         let model = model.to_lowercase();
         let Some(Value::Object(fields)) = object.remove("fields") else { return Some(object) };
-        // Whatever it is called, a user of Django's has these two.
+        // A user of Django has these two fields, whatever the model's name.
         if model.ends_with("user") || (fields.contains_key("password") && fields.contains_key("last_login")) {
             self.drop_others(object.keys().filter(|name| *name != "model"));
             return Some(fields);
@@ -114,7 +114,7 @@ impl Reader {
         Ok(Candidate { username, email, password, active: is_active(fields)?, created_at, lost_its_password })
     }
 
-    /// The stored password, and whether it is none because the hash cannot be verified.
+    /// The stored password, and whether it is missing because the hash cannot be verified.
     fn password(&self, fields: &Map<String, Value>) -> Result<(StoredPassword, bool), Reason> {
         let refused = match text(fields, "password")? {
             Some(hash) => match StoredPassword::imported(hash.to_owned()) {
@@ -126,7 +126,7 @@ impl Reader {
         if self.without_password { Ok((StoredPassword::unusable(), true)) } else { Err(Reason::new(refused).mended_without_password()) }
     }
 
-    /// The account, unless an entry before it has one of its names.
+    /// The account, unless an earlier entry has one of its names.
     fn once(&mut self, number: usize, candidate: Candidate) -> Result<Candidate, Reason> {
         let names = [("username", candidate.username.folded()), ("e-mail address", candidate.email.folded())];
         let keys = names.map(|name| self.hasher.hash_one(name));
@@ -144,7 +144,7 @@ impl Reader {
     }
 }
 
-/// A field that holds text; none where it is missing or null.
+/// A text field; `None` if it is missing or null.
 fn text<'a>(fields: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, Reason> {
     match fields.get(name) {
         None | Some(Value::Null) => Ok(None),
@@ -153,7 +153,7 @@ fn text<'a>(fields: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str
     }
 }
 
-/// Whether the account is switched on, as Django, databases and spreadsheets write it.
+/// Whether the account is active, in the forms of Django, databases and spreadsheets.
 fn is_active(fields: &Map<String, Value>) -> Result<bool, Reason> {
     let Some(value) = fields.get("is_active") else { return Ok(true) };
     let written = match value {
@@ -168,7 +168,7 @@ fn is_active(fields: &Map<String, Value>) -> Result<bool, Reason> {
     }
 }
 
-/// An instant, with its offset or, as Django without time zones writes it, in UTC.
+/// An instant with its offset, or without one in UTC, as Django without time zones writes it.
 fn instant(text: &str) -> Option<Timestamp> {
     let naive = || text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
     text.parse().ok().or_else(naive)

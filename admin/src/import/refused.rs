@@ -1,4 +1,4 @@
-//! A new file with what was refused, as it was: to be worked on, and imported again.
+//! A new file with the refused entries, to be edited and imported again.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -10,7 +10,7 @@ use std::{
 use super::records::Frame;
 use crate::Failure;
 
-/// The file. It holds hashes, so only its owner may read it.
+/// The file. It contains hashes, so only its owner may read it.
 pub(super) struct RefusedFile {
     path: PathBuf,
     file: BufWriter<File>,
@@ -19,7 +19,7 @@ pub(super) struct RefusedFile {
 }
 
 impl RefusedFile {
-    /// Makes it, and never writes over one that is there.
+    /// Creates the file, but never overwrites one.
     pub(super) fn create(path: &Path, frame: Frame) -> Result<Self, Failure> {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => Failure::Refused(format!("{} is there already, and is not written over", path.display())),
@@ -28,7 +28,7 @@ impl RefusedFile {
         Ok(Self { path: path.to_owned(), file: BufWriter::new(file), frame, entries: 0 })
     }
 
-    /// Adds an entry, as it was. What could not be read has none.
+    /// Adds the text of an entry, if it could be read.
     pub(super) fn add(&mut self, raw: &[u8]) -> io::Result<()> {
         if raw.is_empty() {
             return Ok(());
@@ -41,11 +41,11 @@ impl RefusedFile {
         }
         self.entries += 1;
         self.file.write_all(raw)?;
-        // The last line of a file may have no end.
+        // The last line of a file may lack its end.
         if matches!(self.frame, Frame::Lines(_)) && !raw.ends_with(b"\n") { self.file.write_all(b"\n") } else { Ok(()) }
     }
 
-    /// Where it is, if anything is in it; an empty one is removed.
+    /// The path of the file, if it has entries. An empty file is removed.
     pub(super) fn finish(mut self) -> io::Result<Option<PathBuf>> {
         if self.entries == 0 {
             fs::remove_file(&self.path)?;

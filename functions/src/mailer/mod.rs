@@ -1,7 +1,7 @@
-//! Sends what the Outbox holds.
+//! Sends the mail in the Outbox.
 //!
-//! The stream says that there is an entry; the entry itself is the truth. Each is taken under a lease, sent, and marked. What fails for now is
-//! reported, so that the stream brings it again; what fails for good is marked and stays for an operator to see.
+//! The stream announces entries; the entry itself decides. Each entry is leased, sent, and marked. A transient failure is reported, so that the stream
+//! delivers the record again. A permanent failure is marked, and the entry is kept for the operator.
 
 mod deliver;
 
@@ -15,6 +15,7 @@ use doorward::{
     mail::{LinkUrls, Sender},
     metric::Metrics,
     outbox::EntryKey,
+    reset::ResetLinks,
     store::{Store, Table},
 };
 use lambda_runtime::Error;
@@ -30,12 +31,13 @@ pub struct Mailer {
     links: LinkUrls,
     link_lifetime: Duration,
     cool_down: Vec<Duration>,
+    reset_links: ResetLinks,
     metrics: Metrics,
     clock: Clock,
     entropy: Entropy,
 }
 
-/// A batch of the Outbox stream, as far as it is looked at. Unknown or missing parts are no error: the item is the truth.
+/// The parts of a batch of the Outbox stream that are read. Unknown and missing parts are not errors, because the item decides.
 #[derive(Clone, Default, Deserialize)]
 pub struct Records {
     /// One record per change of an item.
@@ -49,18 +51,18 @@ pub struct Record {
     /// INSERT, MODIFY or REMOVE.
     #[serde(rename = "eventName", default)]
     pub event_name: String,
-    /// Which item.
+    /// The item that changed.
     #[serde(default)]
     pub dynamodb: Change,
 }
 
-/// Which item changed.
+/// The item that changed.
 #[derive(Clone, Default, Deserialize)]
 pub struct Change {
     /// The item's key.
     #[serde(rename = "Keys", default)]
     pub keys: Keys,
-    /// What a failure is reported by.
+    /// The sequence number, by which a failure is reported.
     #[serde(rename = "SequenceNumber", default)]
     pub sequence_number: String,
 }
@@ -84,7 +86,7 @@ pub struct Text {
     pub value: String,
 }
 
-/// Which records are to come again (`ReportBatchItemFailures`).
+/// The records to be delivered again (`ReportBatchItemFailures`).
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// One entry per record.
@@ -92,7 +94,7 @@ pub struct Report {
     pub failures: Vec<Failure>,
 }
 
-/// A record that is to come again.
+/// A record to be delivered again.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Failure {
     /// Its sequence number.
@@ -120,16 +122,18 @@ impl Handler for Mailer {
 }
 
 impl Mailer {
-    /// A mailer that sends by this sender.
+    /// A mailer that uses this sender.
     pub fn over(wiring: &mut Wiring, sender: Sender) -> Self {
         let metrics = wiring.metrics();
         let settings = &mut wiring.settings;
+        let link_lifetime = settings.span("RESET_LIFETIME", span::hours(1), span::minutes(10), span::hours(24));
         Self {
             sender,
             product: Product::configured(settings),
             links: LinkUrls::configured(settings),
-            link_lifetime: settings.span("RESET_LIFETIME", span::hours(1), span::minutes(10), span::hours(24)),
-            cool_down: doorward::reset::cool_down(settings),
+            link_lifetime,
+            cool_down: doorward::reset::cool_down(settings, link_lifetime),
+            reset_links: ResetLinks::configured(settings, wiring.clock.now()),
             metrics,
             store: wiring.store.clone(),
             clock: wiring.clock.clone(),
@@ -137,20 +141,20 @@ impl Mailer {
         }
     }
 
-    /// Sends what the records speak of, within a minute. A failure does not stop the others.
+    /// Handles the records within a minute. A failure of one does not stop the others.
     pub async fn deliver(&self, records: Records) -> Report {
         self.deliver_within(records, span::minutes(1)).await
     }
 
-    /// Sends what the records speak of. Records that `time` does not suffice for are reported and come again: a function that Lambda ends would
-    /// report nothing.
+    /// Handles the records. Those for which `time` is too short are reported and delivered again, because a function that Lambda cuts off reports
+    /// nothing.
     pub async fn deliver_within(&self, records: Records, time: Duration) -> Report {
         let until = Instant::now() + time;
         let mut report = Report::default();
         for record in records.records.iter().filter(|record| record.event_name == "INSERT") {
             let Keys { pk, sk } = &record.dynamodb.keys;
             if pk.value.is_empty() || sk.value.is_empty() {
-                // No item has such a key, however often the record comes.
+                // No item has such a key, so delivering the record again cannot help.
                 tracing::error!(outcome = "unreadable", "record without a key");
                 continue;
             }

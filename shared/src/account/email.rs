@@ -1,4 +1,4 @@
-//! E-mail addresses: which texts are one, and when two are the same.
+//! E-mail addresses: which texts are addresses, and which addresses are the same.
 
 use std::fmt;
 
@@ -7,43 +7,43 @@ use thiserror::Error;
 
 use crate::text::{LONGEST_NORMALIZED, fold, is_invisible, is_letter_or_number, is_mark, without_variants};
 
-/// Longest address, code points: 64 before the `@`, 255 after it (RFC 3696, 3); what Django's validator allows.
+/// Maximum length of an address in code points: 64 before the `@`, 255 after it (RFC 3696, 3), as in Django's validator.
 const LONGEST_ADDRESS: usize = 320;
-/// Longest address of an account, code points: the longest path of SMTP less its brackets (RFC 5321, 4.5.3.1.3).
+/// Maximum length of an account's address in code points: the longest path of SMTP without its brackets (RFC 5321, 4.5.3.1.3).
 pub const LONGEST_EMAIL: usize = 254;
-/// Longest local part, bytes (RFC 5321, 4.5.3.1.1).
+/// Maximum length of a local part in bytes (RFC 5321, 4.5.3.1.1).
 const LONGEST_LOCAL_PART: usize = 64;
-/// Longest label of a domain, bytes (RFC 1034, 3.1).
+/// Maximum length of a domain's label in bytes (RFC 1034, 3.1).
 const LONGEST_LABEL: usize = 63;
 
 /// An e-mail address that mail can go to.
 ///
-/// An ASCII dot-atom, an `@` and a domain of at least two labels. The domain may be written in any script when it has A-labels
-/// (UTS #46); those count for what is well-formed.
+/// It consists of an ASCII dot-atom, an `@` and a domain of at least two labels. The domain may be written in any script that has A-labels
+/// (UTS #46), and its A-labels must be well-formed.
 #[derive(Clone)]
 pub struct EmailAddress {
     given: String,
     folded: String,
 }
 
-/// A text is no e-mail address. It does not say which text.
+/// A text is not an e-mail address. The error does not contain the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("Enter a valid email address.")]
 pub struct Malformed;
 
 impl EmailAddress {
-    /// The address that this text, already trimmed, is.
+    /// Parses a trimmed text as an address.
     pub fn parse(text: &str) -> Result<Self, Malformed> {
         if text.len() > LONGEST_NORMALIZED {
             return Err(Malformed);
         }
         let (local_part, domain) = text.rsplit_once('@').ok_or(Malformed)?;
-        // More texts can be read as an address than are one: full-width dots, for one.
+        // Some texts fold to an address without being one, for example with full-width dots.
         let is_allowed = |char| matches!(char, '.' | '-') || (is_letter_or_number(char) || is_mark(char)) && !is_invisible(char);
         if !is_dot_atom(local_part) || !domain.chars().all(is_allowed) {
             return Err(Malformed);
         }
-        // Nor is a ligature two letters.
+        // A ligature such as `ﬁ` is one character here, although it folds to two; a top label of one letter is refused.
         if domain.rsplit('.').next().is_none_or(|last| last.chars().nth(1).is_none()) {
             return Err(Malformed);
         }
@@ -51,25 +51,25 @@ impl EmailAddress {
         Ok(Self { given: text.to_owned(), folded })
     }
 
-    /// An address as the store holds it: parsed once, and folded then.
+    /// A stored address, which was parsed and folded before.
     #[must_use]
     pub fn stored(given: &str, folded: &str) -> Self {
         Self { given: given.to_owned(), folded: folded.to_owned() }
     }
 
-    /// The address as given, for its owner to see.
+    /// The address as its owner wrote it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.given
     }
 
-    /// The address as it is compared: [`email_key`] of it.
+    /// The address in the form in which addresses are compared, see [`email_key`].
     #[must_use]
     pub fn folded(&self) -> &str {
         &self.folded
     }
 
-    /// The address as a mail server takes it without SMTPUTF8, as SES does: as given, but a domain in another script in A-labels.
+    /// The address for mail servers without SMTPUTF8, such as SES: as given, with the domain in A-labels.
     #[must_use]
     pub fn deliverable(&self) -> String {
         match (self.given.rsplit_once('@'), self.folded.rsplit_once('@')) {
@@ -85,10 +85,10 @@ impl fmt::Debug for EmailAddress {
     }
 }
 
-/// The form in which a login name, or any other text, is looked up: the address it reads as, else the text folded.
+/// The form in which a login name is looked up: the address that it reads as, otherwise the folded text.
 ///
-/// The form of a form is itself, and a text that does not read as an address never has the form of one. A text that is too long to be anybody's
-/// name is its own form.
+/// Applying it twice changes nothing, and a text that does not read as an address never gets the form of an address. A text that is too long for a name is
+/// its own form.
 #[must_use]
 pub fn email_key(text: &str) -> String {
     if text.len() > LONGEST_NORMALIZED {
@@ -97,10 +97,10 @@ pub fn email_key(text: &str) -> String {
     reads_as_email(text).unwrap_or_else(|| fold(text))
 }
 
-/// The address, as it is compared, that a text can be read as: a username that is one would stand for somebody's mailbox.
+/// The address that a text reads as, in the form in which addresses are compared. A username that is an address could be mistaken for its owner.
 ///
-/// The text is read as written first, because case folding changes which domain is meant (`straße.de` is not `strasse.de`),
-/// then folded, because that is how names are compared.
+/// The text is first read as written, because case folding changes the domain (`straße.de` is not `strasse.de`), and then folded, because names
+/// are compared in that form.
 #[must_use]
 pub fn reads_as_email(text: &str) -> Option<String> {
     if text.len() > LONGEST_NORMALIZED {
@@ -109,9 +109,9 @@ pub fn reads_as_email(text: &str) -> Option<String> {
     canonical(&without_variants(text)).or_else(|| canonical(&fold(text)))
 }
 
-/// The address with its local part folded and its domain in A-labels, if that is well-formed.
+/// The address with a folded local part and its domain in A-labels, if it is well-formed.
 fn canonical(text: &str) -> Option<String> {
-    // Looked at before and after: making A-labels takes time that grows with the square of a label.
+    // The length is checked before and after, because the time to make A-labels grows with the square of a label's length.
     if text.chars().count() > LONGEST_ADDRESS {
         return None;
     }
@@ -124,10 +124,10 @@ fn canonical(text: &str) -> Option<String> {
     (address.len() <= LONGEST_ADDRESS).then_some(address)
 }
 
-/// The domain as it is in the DNS, in lower case, if mail can be addressed to it.
+/// The domain in lower case as it is in the DNS, if mail can be addressed to it.
 fn a_labels(domain: &str) -> Option<String> {
     let (_, last) = domain.rsplit_once(['.', '。'])?;
-    // What is ASCII already goes to the DNS as it is, even where an `xn--` label decodes to nothing that UTS #46 allows.
+    // An ASCII domain is used in the DNS as it is, even if UTS #46 does not allow what an `xn--` label decodes to.
     let ascii = if domain.is_ascii() {
         domain.to_ascii_lowercase()
     } else {
@@ -137,13 +137,13 @@ fn a_labels(domain: &str) -> Option<String> {
     (is_last_label(last) && ascii.split('.').all(is_label)).then_some(ascii)
 }
 
-/// Whether the text is a dot-atom of ASCII characters (RFC 5322, 3.2.3) short enough for a local part.
+/// Whether the text is an ASCII dot-atom (RFC 5322, 3.2.3) that is short enough for a local part.
 fn is_dot_atom(text: &str) -> bool {
     let is_atext = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte);
     text.len() <= LONGEST_LOCAL_PART && text.split('.').all(|atom| !atom.is_empty() && atom.bytes().all(is_atext))
 }
 
-/// Whether the text is letters, digits and inner hyphens (RFC 1123, 2.1).
+/// Whether the text consists of letters, digits and inner hyphens (RFC 1123, 2.1).
 fn is_label(text: &str) -> bool {
     (1..=LONGEST_LABEL).contains(&text.len())
         && !text.starts_with('-')
@@ -151,8 +151,8 @@ fn is_label(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-/// Whether a label, as written, can be the last one: an A-label, or two or more letters, never digits, so that no IPv4 address is a
-/// domain (RFC 3696, 2). Inner hyphens pass because the DRF API accepts them.
+/// Whether a label can be the last one: an A-label, or two or more letters. It never contains digits, so no IPv4 address is a domain
+/// (RFC 3696, 2). Inner hyphens are allowed because the DRF API accepts them.
 fn is_last_label(label: &str) -> bool {
     let is_a_label = label.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("xn--"));
     is_a_label || label.chars().count() >= 2 && !label.contains(char::is_numeric)

@@ -1,4 +1,4 @@
-//! Finding accounts: by id, by name, by who holds a name.
+//! Finding accounts by id, by name, or by claims on names.
 
 use super::{
     Account, EmailAddress, Username,
@@ -21,7 +21,7 @@ fn name_key(name: &str) -> Option<String> {
     is_name.then_some(key)
 }
 
-/// Who holds two names that somebody wants.
+/// The accounts that hold a username and an e-mail address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Holders {
     /// The account with this username.
@@ -38,10 +38,10 @@ impl Store {
 
     /// The account with this login name: its username or its e-mail address, in any case. Two calls, whatever the name.
     ///
-    /// Where different accounts hold the name as a username and as an e-mail address, the username wins. A text that only reads as an address, as with a
-    /// full-width `＠`, is no name: nobody could ask for a reset link with it either.
+    /// If different accounts have the name as a username and as an e-mail address, the username wins. A text that only reads as an address, for example with a
+    /// full-width `＠`, is not a name, because it could not be used to request a reset link either.
     pub async fn account_by_login_name(&self, name: &str) -> Result<Option<Account>, Fault> {
-        // What is no name still costs its look-up.
+        // A text that is not a name still costs its look-up.
         let folded = name_key(name).unwrap_or_else(|| subject_digest(name));
         let [username, email] = self.read_all(Table::Accounts, [username_claim(&folded), email_claim(&folded)]).await?;
         // An unknown name is looked up under an id that no account has, so that it costs the same calls.
@@ -58,7 +58,7 @@ impl Store {
         self.account(holder(&claim)?).await
     }
 
-    /// Who holds these names. One call.
+    /// The accounts that hold these names. One call.
     pub async fn holders(&self, username: &Username, email: &EmailAddress) -> Result<Holders, Fault> {
         let [username, email] = self.read_all(Table::Accounts, [username_claim(username.folded()), email_claim(email.folded())]).await?;
         Ok(Holders { username: username.as_ref().map(holder).transpose()?, email: email.as_ref().map(holder).transpose()? })

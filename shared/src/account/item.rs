@@ -1,5 +1,5 @@
-//! The items of an account, itself and the claims on its two names: how they are read, and the writes that make, change and remove them. Features
-//! put those writes together into transactions.
+//! The items of an account (the account itself and the claims on its two names): how they are read, and the writes that create, change and delete them.
+//! Features combine these writes into transactions.
 
 use super::{Account, EmailAddress, KnownNetwork, Undeliverable, Username};
 use crate::{
@@ -14,11 +14,11 @@ use crate::{
 
 /// The sort key of an account.
 pub(crate) const SORT: &str = "account";
-/// The longest folded name that stands in a key as it is, in bytes. A partition key holds 2,048. A longer name (150 characters can fold to more)
-/// is digested.
+/// Maximum length in bytes of a folded name that is used in a key as it is. A partition key has at most 2,048 bytes, and 150 characters can fold
+/// to more, so a longer name is replaced by its digest.
 const MAX_PLAIN_NAME: usize = 1024;
 
-/// The partition of an account and of all that belongs to it.
+/// The partition of an account, its sessions and its links.
 pub(crate) fn partition(id: AccountId) -> String {
     format!("account#{id}")
 }
@@ -39,7 +39,7 @@ pub(super) fn email_claim(folded: &str) -> Key {
 }
 
 fn claim(name: &str, folded: &str) -> Key {
-    // A folded name never holds a colon, so a digest is never mistaken for a name.
+    // A folded name never contains a colon, so a digest is never mistaken for a name.
     let partition =
         if folded.len() <= MAX_PLAIN_NAME { format!("{name}#{folded}") } else { format!("{name}#sha256:{}", subject_digest(folded)) };
     Key::new(Table::Accounts, "claim", partition, "claim")
@@ -50,7 +50,7 @@ pub(super) fn holder(claim: &Item) -> Result<AccountId, Fault> {
     claim.parsed("account_id")
 }
 
-/// The writes that make an account and claim its names, each on condition that there is none yet: the account, its username, its e-mail address.
+/// The writes that create an account, the claim on its username and the claim on its e-mail address, each on condition that the item does not exist.
 pub(super) fn creation(account: &Account) -> [Write; 3] {
     let claim = |key: Key| Write::put(key, [("account_id", text(account.id.to_string()))]);
     let account = [put(account), claim(username_claim(account.username.folded())), claim(email_claim(account.email.folded()))];
@@ -79,7 +79,7 @@ pub(super) fn networks(networks: &[KnownNetwork]) -> Value {
     numbers_by_name(networks.iter().map(|known| (known.network.to_string(), known.seen_at.as_second())))
 }
 
-/// The account that an item holds.
+/// Reads an account from its item.
 pub(crate) fn read(item: &Item) -> Result<Account, Fault> {
     let id: Option<AccountId> = item.text("pk")?.strip_prefix("account#").and_then(|id| id.parse().ok());
     let known = |(network, seen)| Some(KnownNetwork { network: Network::stored(network), seen_at: Timestamp::from_second(seen).ok()? });
@@ -96,6 +96,7 @@ pub(crate) fn read(item: &Item) -> Result<Account, Fault> {
         created_at: item.instant("created_at")?,
         password_changed_at: item.instant("password_changed_at")?,
         disavowed: item.optional_instant("disavowed_at").is_some(),
+        disavowals_before: item.optional_instant("disavowals_before"),
         language: item.optional_text("language").map(str::to_owned),
         networks,
         undeliverable: undeliverable.zip(item.optional_instant("undeliverable_at")),
@@ -115,33 +116,53 @@ pub(crate) fn resettable(id: AccountId, instant: Timestamp) -> Write {
     when_openable(Write::check(key(id))).when("password_changed_at < :requested").with(":requested", millis(instant))
 }
 
+/// A new password, and the network from which it was set.
+///
+/// That network replaces the account's list: others may be a thief's who knew the old password.
+pub(crate) struct NewPassword<'a> {
+    /// As it is stored.
+    pub(crate) stored: &'a StoredPassword,
+    /// From where it was set.
+    pub(crate) network: KnownNetwork,
+}
+
 /// Sets a new password and ends every session, if the account can be opened.
 ///
 /// It also clears the mark that mail does not reach the address: a person who holds a reset link has read a mail.
-pub(crate) fn password_reset(id: AccountId, password: &StoredPassword, now: Timestamp) -> Write {
+pub(crate) fn password_reset(id: AccountId, password: NewPassword<'_>, now: Timestamp) -> Write {
     when_openable(set_password(id, password, now, "disavowed_at, undeliverable, undeliverable_at"))
 }
 
 /// Sets a new password and ends every session, if the account is as it was read.
-pub(crate) fn password_changed(account: &Account, password: &StoredPassword, now: Timestamp) -> Write {
+pub(crate) fn password_changed(account: &Account, password: NewPassword<'_>, now: Timestamp) -> Write {
     let write = set_password(account.id, password, now, "disavowed_at");
     write.when("epoch = :epoch AND active = :true").with(":epoch", number(account.epoch)).with(":true", truth(true))
 }
 
-fn set_password(id: AccountId, password: &StoredPassword, now: Timestamp, removed: &str) -> Write {
-    Write::update(key(id), format!("SET password = :password, password_changed_at = :now REMOVE {removed} ADD epoch :one"))
-        .with(":password", text(password.as_str()))
+fn set_password(id: AccountId, password: NewPassword<'_>, now: Timestamp, removed: &str) -> Write {
+    let set = "password = :password, password_changed_at = :now, networks = :networks";
+    Write::update(key(id), format!("SET {set} REMOVE {removed} ADD epoch :one"))
+        .with(":password", text(password.stored.as_str()))
+        .with(":networks", networks(&[password.network]))
         .with(":now", millis(now))
         .with(":one", number(1))
 }
 
-/// Takes the password out of use and ends every session, if the account is active.
+/// Takes the password out of use and ends every session, if the account is active, nothing has ended its sessions since it was read, and it was not
+/// disavowed since the link was made. It also ends every other link that says "this wasn't me" and was made until now.
 ///
+/// The epoch stands for the password, which is raised by every change of it.
 /// The password is not named here, though an account without one has nothing to take out of use (which whoever looked up the link has seen): IAM
 /// decides by the names of attributes, those in conditions included, and the function that does this has no right to write a password.
-pub(crate) fn password_disavowed(id: AccountId, now: Timestamp) -> Write {
-    let write = Write::update(key(id), "SET disavowed_at = :now ADD epoch :one").when("active = :true");
-    write.with(":now", millis(now)).with(":one", number(1)).with(":true", truth(true))
+pub(crate) fn password_disavowed(account: &Account, made_at: Timestamp, now: Timestamp) -> Write {
+    Write::update(key(account.id), "SET disavowed_at = :now, disavowals_before = :now ADD epoch :one")
+        .when("active = :true AND epoch = :epoch")
+        .when("attribute_not_exists(disavowals_before) OR disavowals_before < :made")
+        .with(":epoch", number(account.epoch))
+        .with(":made", millis(made_at))
+        .with(":now", millis(now))
+        .with(":one", number(1))
+        .with(":true", truth(true))
 }
 
 /// Sets a password that nobody knows, if the account is active and has no usable one.
@@ -158,14 +179,18 @@ pub(crate) fn end_sessions(id: AccountId) -> Write {
     Write::update(key(id), "ADD epoch :one").when("attribute_exists(pk)").with(":one", number(1))
 }
 
-/// Makes an account active or inactive, if there is one. Inactive also ends its sessions.
-pub(crate) fn switched(id: AccountId, active: bool) -> Write {
-    let write = if active {
-        Write::update(key(id), "SET active = :active")
-    } else {
-        Write::update(key(id), "SET active = :active ADD epoch :one").with(":one", number(1))
-    };
-    write.when("attribute_exists(pk)").with(":active", truth(active))
+/// Makes an account active, if there is one.
+pub(crate) fn activated(id: AccountId) -> Write {
+    Write::update(key(id), "SET active = :active").when("attribute_exists(pk)").with(":active", truth(true))
+}
+
+/// Makes an account inactive, if there is one, and ends its sessions and the links of its notices.
+pub(crate) fn deactivated(id: AccountId, now: Timestamp) -> Write {
+    Write::update(key(id), "SET active = :active, disavowals_before = :now ADD epoch :one")
+        .when("attribute_exists(pk)")
+        .with(":active", truth(false))
+        .with(":now", millis(now))
+        .with(":one", number(1))
 }
 
 /// Deletes an account and its claims, if there is such an account and no other has its names.

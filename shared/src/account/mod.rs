@@ -1,4 +1,4 @@
-//! Accounts: who they are, by which names they are found, and what is stored of them.
+//! Accounts: their names, their items, and how they are found, created and changed.
 
 mod email;
 mod find;
@@ -8,7 +8,8 @@ mod register;
 mod username;
 
 pub(crate) use self::item::{
-    SORT, end_sessions, first_password, key, partition, password_changed, password_disavowed, password_reset, read, removed, resettable, switched,
+    NewPassword, SORT, activated, deactivated, end_sessions, first_password, key, partition, password_changed, password_disavowed,
+    password_reset, read, removed, resettable,
 };
 pub use self::{
     email::{EmailAddress, LONGEST_EMAIL, Malformed, email_key},
@@ -18,12 +19,17 @@ pub use self::{
     username::{Username, UsernameRule},
 };
 pub use crate::id::AccountId;
-use crate::{client::Network, clock::Timestamp, language::Language, password::StoredPassword};
+use crate::{
+    client::{Client, Network},
+    clock::Timestamp,
+    language::Language,
+    password::StoredPassword,
+};
 
-/// An account as the store holds it. It does not print: names and addresses are personal data.
+/// A stored account. It has no `Debug`, because names and addresses are personal data.
 #[derive(Clone)]
 pub struct Account {
-    /// Which account.
+    /// Its id.
     pub id: AccountId,
     /// The username.
     pub username: Username,
@@ -33,24 +39,26 @@ pub struct Account {
     pub password: Option<StoredPassword>,
     /// Raised by every change that ends sessions; a session is valid only under the current one.
     pub epoch: u64,
-    /// Whether the account is switched on.
+    /// Whether the account is active.
     pub active: bool,
-    /// When the account was made.
+    /// When the account was created.
     pub created_at: Timestamp,
     /// When the password was last set.
     pub password_changed_at: Timestamp,
-    /// Whether the owner said that the password is not theirs. It opens nothing until it is replaced.
+    /// Whether the owner has disavowed the password. It does not work until it is replaced.
     pub disavowed: bool,
+    /// When it was last disavowed or made inactive. Links that say "this wasn't me" and are not newer do not work.
+    pub disavowals_before: Option<Timestamp>,
     /// The language of mails and pages that the account has chosen, if any (BCP 47).
     pub language: Option<String>,
-    /// Networks that logged in lately, newest first.
+    /// Networks from which the owner registered, reset the password or logged in, newest first. A new password starts the list anew.
     pub networks: Vec<KnownNetwork>,
-    /// Why mail did not reach the address, and when that mail was sent.
+    /// Why mail did not reach the address, and when that mail had been sent.
     pub undeliverable: Option<(Undeliverable, Timestamp)>,
 }
 
 impl Account {
-    /// A new account, switched on, whose password is set at `now`.
+    /// A new, active account whose password is set at `now`.
     #[must_use]
     pub fn new(id: AccountId, username: Username, email: EmailAddress, password: StoredPassword, now: Timestamp) -> Self {
         Self {
@@ -63,19 +71,20 @@ impl Account {
             created_at: now,
             password_changed_at: now,
             disavowed: false,
+            disavowals_before: None,
             language: None,
             networks: Vec::new(),
             undeliverable: None,
         }
     }
 
-    /// The language that the account has chosen, if it is one of ours.
+    /// The language that the account has chosen, if there are texts in it.
     #[must_use]
     pub fn language(&self) -> Option<Language> {
         self.language.as_deref().and_then(Language::of_tag)
     }
 
-    /// The password that opens this account now: a usable one that its owner has not disavowed.
+    /// The password with which one can log in now: a usable one that its owner has not disavowed.
     #[must_use]
     pub fn login_password(&self) -> Option<&StoredPassword> {
         self.usable_password().filter(|_| !self.disavowed)
@@ -90,26 +99,34 @@ impl Account {
     }
 }
 
-/// A network that logged in to an account.
+/// A network that proved whose account it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownNetwork {
-    /// Which network: /24 of IPv4, /48 of IPv6.
+    /// The network: an IPv4 /24 or an IPv6 /48.
     pub network: Network,
-    /// When it last logged in, to the day.
+    /// When it last did, to the day.
     pub seen_at: Timestamp,
+}
+
+impl KnownNetwork {
+    /// The network of a client, seen now.
+    #[must_use]
+    pub fn of(client: Client, now: Timestamp) -> Self {
+        Self { network: client.site(), seen_at: now }
+    }
 }
 
 /// Why mail does not reach an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undeliverable {
-    /// Its server refuses it for good.
+    /// The mail server refuses it permanently.
     Bounced,
-    /// Its reader called a mail spam.
+    /// The reader reported a mail as spam.
     Complained,
 }
 
 impl Undeliverable {
-    /// As the store holds it.
+    /// The form in which it is stored.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -118,7 +135,7 @@ impl Undeliverable {
         }
     }
 
-    /// From what the store holds.
+    /// Reads the stored form.
     fn stored(text: &str) -> Option<Self> {
         [Self::Bounced, Self::Complained].into_iter().find(|why| why.as_str() == text)
     }

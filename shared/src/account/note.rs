@@ -1,4 +1,4 @@
-//! What is noted on an account besides: how its owner logged in, and that mail does not reach it.
+//! Notes on an account: the networks and hash of a login, and that mail does not reach its address.
 
 use super::{
     Account, KnownNetwork, Undeliverable,
@@ -14,14 +14,14 @@ use crate::{
 /// The outcome of marking an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Marked {
-    /// Its account is marked.
+    /// The account is marked.
     Now,
-    /// No account has this address, or a reset has proven since that mail reaches it. Nothing was written.
+    /// No account has this address, or a later reset has proven that mail reaches it. Nothing was written.
     Nobody,
 }
 
 impl Store {
-    /// Notes the networks after a login and, where the stored hash is of another algorithm or cost than configured, the new one.
+    /// Stores the networks after a login and, if the stored hash has another algorithm or cost than configured, the new hash.
     ///
     /// It loses to a password change: a hash of the old password never replaces the new one.
     pub async fn note_login(&self, account: &Account, known: &[KnownNetwork], rehashed: Option<&StoredPassword>) -> Result<(), Fault> {
@@ -35,8 +35,8 @@ impl Store {
         self.write(note).await.map(drop)
     }
 
-    /// Marks the account with this e-mail address, folded, as one that mail does not reach. A mail that was sent before the password was last
-    /// set says nothing about today.
+    /// Marks the account with this folded e-mail address as unreachable by mail. A mail from before the last change of the password is ignored,
+    /// because it says nothing about the present.
     pub async fn mark_undeliverable(&self, folded: &str, why: Undeliverable, sent_at: Timestamp) -> Result<Marked, Fault> {
         let Some(claim) = self.read(&email_claim(folded)).await? else { return Ok(Marked::Nobody) };
         let mark = Write::update(key(holder(&claim)?), "SET undeliverable_at = :sent, undeliverable = :why")

@@ -1,4 +1,4 @@
-//! Making accounts.
+//! Creating accounts.
 
 use super::{Account, find::Holders, item::creation};
 use crate::{
@@ -36,13 +36,13 @@ impl Taken {
         }
     }
 
-    /// Whether the username is.
+    /// Whether the username is taken.
     #[must_use]
     pub fn username(self) -> bool {
         self != Self::Email
     }
 
-    /// Whether the e-mail address is.
+    /// Whether the e-mail address is taken.
     #[must_use]
     pub fn email(self) -> bool {
         self != Self::Username
@@ -63,12 +63,12 @@ impl Store {
         self.register_with(account, None).await
     }
 
-    /// The same, with another write in the same transaction.
+    /// Like `register`, with a further write in the same transaction.
     pub(crate) async fn register_with(&self, account: &Account, also: Option<Write>) -> Result<Registered, Fault> {
         let outcome = self.transact("register", creation(account).into_iter().chain(also).collect()).await?;
         match Taken::of(outcome.refused_at(1), outcome.refused_at(2)) {
             Some(taken) => Ok(Registered::Taken(taken)),
-            // Neither name refused: the account's id did, and no other account is made with a random id that is new.
+            // Neither name was the reason, so it was the account's id; a new random id belongs to no other account.
             None => outcome.or(Ok(Registered::Now), Err(Fault::Internal("making an account id"))),
         }
     }

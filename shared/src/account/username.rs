@@ -1,11 +1,11 @@
-//! Usernames: which texts can be one, and when two are the same.
+//! Usernames: which texts are valid, and which usernames are the same.
 
 use std::fmt;
 
 use super::email::{EmailAddress, email_key, reads_as_email};
 use crate::text::is_letter_or_number;
 
-/// Longest username, code points, as in the DRF API.
+/// Maximum length of a username in code points, as in the DRF API.
 const LONGEST: usize = 150;
 
 /// A username: letters and numbers of any script and `@.+-_`.
@@ -18,16 +18,16 @@ pub struct Username {
 /// A rule that a username breaks, in the order in which they are reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum UsernameRule {
-    /// It has a character that no username has.
+    /// It contains a character that is not allowed.
     Charset,
     /// It has more than 150 code points.
     TooLong,
-    /// It has U+0000, which is told apart from the other characters.
+    /// It contains U+0000, which has a message of its own.
     NullCharacter,
 }
 
 impl UsernameRule {
-    /// What the client is told.
+    /// The message for the client.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
@@ -39,7 +39,7 @@ impl UsernameRule {
 }
 
 impl Username {
-    /// The username that this text, already trimmed, is; or every rule that it breaks.
+    /// Parses a trimmed text as a username, or returns every rule that it breaks.
     pub fn parse(text: &str) -> Result<Self, Vec<UsernameRule>> {
         let is_allowed = |char: char| is_letter_or_number(char) || "@.+-_".contains(char);
         let broken = [
@@ -52,32 +52,31 @@ impl Username {
             return Err(broken);
         }
         let folded = email_key(text);
-        // Some letters are invisible: a name of nothing else names nobody.
+        // Some letters are invisible, and a name must not consist of these only.
         if folded.is_empty() { Err(vec![UsernameRule::Charset]) } else { Ok(Self { given: text.to_owned(), folded }) }
     }
 
-    /// A username as the store holds it: parsed once, and folded then.
+    /// A stored username, which was parsed and folded before.
     #[must_use]
     pub fn stored(given: &str, folded: &str) -> Self {
         Self { given: given.to_owned(), folded: folded.to_owned() }
     }
 
-    /// Whether it reads as an e-mail address, and not as this one, the account's own: it would stand for somebody else's mailbox.
+    /// Whether it reads as an e-mail address other than `email`, the account's own. It could then be mistaken for somebody else's.
     #[must_use]
     pub fn is_another_address_than(&self, email: &EmailAddress) -> bool {
         reads_as_email(&self.given).is_some_and(|address| address != email.folded())
     }
 
-    /// The username as given.
+    /// The username as its owner wrote it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.given
     }
 
-    /// The username as it is compared.
+    /// The username in the form in which names are compared.
     ///
-    /// One that reads as an e-mail address is compared as that address, so that a login name has one form and the two
-    /// kinds of names never lead it to two accounts.
+    /// If it reads as an e-mail address it is compared as that address, so that a login name has one form and never leads to two accounts.
     #[must_use]
     pub fn folded(&self) -> &str {
         &self.folded

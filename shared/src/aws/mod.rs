@@ -1,4 +1,4 @@
-//! The SDK as a function needs it, for every service that it calls.
+//! The configuration of the AWS SDK, for every service that a function calls.
 
 mod trust;
 
@@ -14,13 +14,13 @@ pub(crate) use trust::for_calls_tried_once;
 
 /// A call to a service is tried three times: the second time after at most 50 ms, the third after at most another 100 ms.
 ///
-/// The SDK's defaults, up to one second and then two, suit programs without a client that waits.
+/// The SDK's default pauses, up to one and two seconds, are too long for a client that waits.
 #[must_use]
 pub fn retries() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(50))
 }
 
-/// A try ends after three seconds (one to connect), which leaves time for two more and for an answer to the client.
+/// A try is cut off after three seconds (one to connect), which leaves time for two more and for an answer to the client.
 #[must_use]
 pub fn time_outs() -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(Duration::from_secs(1)).operation_attempt_timeout(Duration::from_secs(3)).build()

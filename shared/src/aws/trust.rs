@@ -1,6 +1,6 @@
-//! The certification authorities that are trusted to vouch for AWS: Amazon's own.
+//! The certification authorities that are trusted for AWS: Amazon's own.
 //!
-//! A system's list holds some 150 others that are not needed here, and reading it was nine tenths of a function's start.
+//! The system's list has about 150 others that are not needed here, and reading it took nine tenths of a function's start.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub(super) fn https_client() -> SharedHttpClient {
 /// learns that it is gone only from a call that fails. The mails of a batch, one after the other, still share one.
 const IDLE: Duration = Duration::from_secs(5);
 
-/// The same, for a service whose calls are not tried again.
+/// Like `sdk_config`, for a service whose calls are not retried.
 pub(crate) fn for_calls_tried_once() -> SharedHttpClient {
     https(Builder::new().pool_idle_timeout(IDLE))
 }
@@ -36,8 +36,8 @@ fn https(client: Builder) -> SharedHttpClient {
     client.tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(context).build_https()
 }
 
-/// Amazon's roots, with two exceptions that take the system's: a deployment that names roots of its own, as a proxy that opens TLS needs it,
-/// and Regions outside the partition `aws` (`GovCloud`, China, the European Sovereign Cloud), which Amazon's page does not cover.
+/// Amazon's roots. The system's are used instead if the environment names roots, as it must behind a proxy that inspects TLS, and in Regions
+/// outside the partition `aws` (`GovCloud`, China, the European Sovereign Cloud), which Amazon's page does not cover.
 fn roots(region: &str, told: bool) -> TrustStore {
     // `eu-central-1`; the other partitions have `us-gov-west-1`, `eusc-de-east-1`, `cn-north-1`.
     let ordinary = region.split('-').count() == 3 && !region.starts_with("cn-");
@@ -72,7 +72,9 @@ mod tests {
                     let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
                     // The body, `{}`, has no end of line: it stands before the next request's first.
                     while lines.by_ref().map_while(Result::ok).any(|line| line.is_empty()) {
-                        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 2\r\n\r\n{}").unwrap();
+                        stream
+                            .write_all(b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 2\r\n\r\n{}")
+                            .unwrap();
                     }
                 });
             }

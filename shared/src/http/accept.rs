@@ -1,14 +1,14 @@
-//! What a client likes to get: a page or JSON.
+//! Whether a client prefers a page or JSON.
 
 use crate::preference::liked;
 
-/// Whether an `Accept` header (all of its lines) names text/html and likes it no less than application/json (RFC 9110, 12.5.1).
+/// Whether an `Accept` header (all of its lines) names text/html with at least the quality of application/json (RFC 9110, 12.5.1).
 ///
 /// A program that takes anything (`*/*`) has not asked for a page.
 pub(super) fn likes_page<'a>(lines: impl Iterator<Item = &'a str>) -> bool {
     let ranges: Vec<(&str, u16)> = lines.flat_map(liked).collect();
     let quality = |names: &[&str]| {
-        // The most specific range that is there counts.
+        // The most specific range counts.
         let of = |name: &&str| ranges.iter().filter(|(range, _)| range.eq_ignore_ascii_case(name)).map(|(_, quality)| *quality).max();
         names.iter().find_map(of).unwrap_or(0)
     };

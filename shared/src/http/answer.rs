@@ -1,4 +1,4 @@
-//! Answers and what every one of them carries.
+//! Answers, and the headers that every answer has.
 
 use std::{
     future::{Future, ready},
@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Refusal, StatusCode};
 
-/// On every answer: nothing is kept, sniffed, framed or referred from, and the next request comes by TLS (ASVS 5.0, chapter 3.4).
+/// Security headers of every answer (ASVS 5.0, chapter 3.4): no caching, no sniffing, no framing, no referrer, HSTS.
 const ALWAYS: [(HeaderName, &str); 5] = [
     (header::CACHE_CONTROL, "no-store"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -23,39 +23,39 @@ const ALWAYS: [(HeaderName, &str); 5] = [
     (header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains"),
 ];
 
-/// What a client gets.
+/// An answer to a client.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The status.
     pub status: StatusCode,
-    /// Headers besides those that every answer carries.
+    /// Headers besides those that every answer has.
     pub headers: HeaderMap,
     /// The body.
     pub body: Vec<u8>,
-    /// A stable word for the log: `ok`, or the code of the refusal that it tells.
+    /// A stable word for the log: `ok`, or the code of the refusal.
     pub outcome: &'static str,
 }
 
-/// 200 and this, as JSON.
+/// 200 with this as JSON.
 #[must_use]
 pub fn ok(body: &impl Serialize) -> Answer {
     with_status(StatusCode::OK, body)
 }
 
-/// A status and this, as JSON.
+/// A status with this as JSON.
 #[must_use]
 pub fn with_status(status: StatusCode, body: &impl Serialize) -> Answer {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    // Our answers are plain structs of text: there is nothing in them that JSON cannot say.
+    // Our answers are plain structs of text, which always serialize.
     Answer { status, headers, body: serde_json::to_vec(body).unwrap_or_default(), outcome: "ok" }
 }
 
-/// How a page is referred to: by its origin alone, never by its address, which holds a token. Browsers say whose form they send by the same rule: with
-/// `no-referrer` they would send `Origin: null`, and those without Fetch Metadata could not use our pages (Fetch, "append a request Origin header").
+/// The referrer policy of pages: only the origin, never the address, which contains a token. Browsers compute the `Origin` of a form with the same policy:
+/// with `no-referrer` they would send `null`, and those without Fetch Metadata could not use our pages (Fetch, "append a request Origin header").
 const PAGES_REFER: HeaderValue = HeaderValue::from_static("strict-origin");
 
-/// A page, and the policy of what it may load and where its forms may go (CSP 3).
+/// A page, with the policy about what it may load and where its forms may be sent (CSP 3).
 #[must_use]
 pub fn html(status: StatusCode, page: String, content_security_policy: &str) -> Answer {
     let mut headers = HeaderMap::new();
@@ -97,13 +97,13 @@ impl From<&Refusal> for Answer {
 }
 
 impl Answer {
-    /// The answer to a HEAD: the same, but for its body (RFC 9110, 9.3.2).
+    /// The answer to HEAD: the same without the body (RFC 9110, 9.3.2).
     #[must_use]
     pub fn without_body(self) -> Self {
         Self { body: Vec::new(), ..self }
     }
 
-    /// The answer to an event that says neither its format nor its method, in format 1.0.
+    /// The answer to an event without a known format or method, in format 1.0.
     #[must_use]
     pub fn into_event(self) -> Value {
         let text = String::from_utf8_lossy(&self.body).into_owned();
@@ -127,7 +127,7 @@ impl Answer {
 }
 
 impl IntoResponse for Answer {
-    /// The answer as the gateway takes it: UTF-8 as it stands. (A `Response` would go through the tables of all the Web's encodings, and they into the zip.)
+    /// The answer in the form that the gateway takes, in UTF-8. (A `Response` would link the tables of all the Web's encodings into the zip.)
     fn into_response(self) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
         Box::pin(ready(self.into_http()))
     }

@@ -11,18 +11,18 @@ use super::{
     multipart::{self, Content, Malformed},
 };
 
-/// Largest body that is parsed, in bytes.
+/// Maximum size of a body that is parsed, in bytes.
 const LARGEST: usize = 256 * 1024;
-/// Most fields of a form, as in the DRF API (Django's `DATA_UPLOAD_MAX_NUMBER_FIELDS`).
+/// Maximum number of fields of a form, as in the DRF API (Django's `DATA_UPLOAD_MAX_NUMBER_FIELDS`).
 const MOST_FIELDS: usize = 1000;
 
 const URLENCODED: &str = "application/x-www-form-urlencoded";
 const MULTIPART: &str = "multipart/form-data";
 
-/// The fields of a body, each a value of one of JSON's kinds. Texts are wiped when they are dropped: any of them may be a password.
+/// The fields of a body with their values. Texts are wiped when they are dropped, because any of them may be a password.
 pub struct Form(HashMap<String, Value>);
 
-/// The value of a field, as far as fields tell kinds apart.
+/// A field's JSON value. Only text and null matter; everything else is `Other`.
 #[derive(Clone)]
 pub(super) enum Value {
     Null,
@@ -49,7 +49,7 @@ impl Form {
         }
     }
 
-    /// Whether this is the `Content-Type` of what a form on a page sends. (No page sends JSON but by its script.)
+    /// Whether this is the `Content-Type` of an HTML form. (Pages send JSON by scripts only.)
     pub(super) fn is_sent_by_page(headers: &HeaderMap) -> bool {
         [URLENCODED, MULTIPART].contains(&media_type(&content_type(headers)).as_str())
     }
@@ -76,7 +76,7 @@ impl Form {
         ))
     }
 
-    /// The last part of a name counts; a file, which is no text, counts before any text of the same name, as in the recorded stack.
+    /// The last part with a name counts. A file, which is not text, takes precedence over texts of the same name, as in the DRF API.
     fn multipart(content_type: &str, body: &[u8]) -> Result<Self, Refusal> {
         let parts = multipart::parts(content_type, body, MOST_FIELDS).map_err(|malformed| match malformed {
             Malformed::Body(reason) => Refusal::NoMultipart(reason),
@@ -90,7 +90,7 @@ impl Form {
         Ok(Self(texts.into_iter().chain(files).map(|part| (part.name, value(part.content))).collect()))
     }
 
-    /// Takes a field out; none where it is missing.
+    /// Removes a field and returns it, or `None` if it is missing.
     pub(super) fn take(&mut self, name: &str) -> Option<Value> {
         self.0.remove(name)
     }
@@ -105,7 +105,7 @@ fn media_type(content_type: &str) -> String {
     content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// A field's value. Numbers are not made into numbers, as no field is one: 1e999 is JSON too.
+/// Reads a field's value. Numbers are not parsed, because no field is a number and 1e999 is valid JSON.
 fn value(raw: &RawValue) -> Result<Value, Refusal> {
     Ok(match raw.get().as_bytes() {
         [b'"', ..] => Value::Text(Zeroizing::new(serde_json::from_str(raw.get()).map_err(unreadable)?)),
@@ -114,7 +114,7 @@ fn value(raw: &RawValue) -> Result<Value, Refusal> {
     })
 }
 
-/// Reads every string in what is JSON otherwise: a lone surrogate is found only there. One pass, however deeply the values are nested.
+/// Reads every string in a text that is otherwise JSON, because only that finds lone surrogates. It is one pass, however deeply the values are nested.
 fn check_strings(raw: &RawValue) -> Result<(), Refusal> {
     let mut rest = raw.get();
     while let Some(start) = rest.find('"') {
@@ -137,7 +137,7 @@ fn kind(raw: &str) -> &'static str {
     }
 }
 
-/// Where the JSON went wrong; never what stood there.
+/// The position of the error in the JSON, without the text at that position.
 #[expect(clippy::needless_pass_by_value, reason = "a map_err function")]
 fn unreadable(error: serde_json::Error) -> Refusal {
     let what = match error.classify() {

@@ -1,10 +1,10 @@
-//! What is wrong with a field.
+//! Complaints about fields.
 
 use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
 
-/// What is wrong with a field. The API says it in English, in the contract's words; a page says it in its reader's language.
+/// A complaint about a field. The API words it in English like the DRF API; a page words it in its reader's language.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Complaint {
     /// It is missing.
@@ -13,24 +13,24 @@ pub enum Complaint {
     Null,
     /// It is empty.
     Blank,
-    /// It is no text.
+    /// It is not text.
     NotText,
-    /// It is no e-mail address.
+    /// It is not an e-mail address.
     Email,
-    /// It has more code points than this.
+    /// It has more code points than this maximum.
     TooLong(usize),
-    /// It holds U+0000.
+    /// It contains U+0000.
     NullCharacter,
-    /// It was to be typed twice and is not the same. Only pages ask for that.
+    /// It had to be typed twice and differs. Only pages ask for that.
     Mismatch,
-    /// It may not be a password.
+    /// It is refused as a password.
     Password(crate::password::Violation),
-    /// What only one endpoint says, and no page.
+    /// A message of one endpoint that no page has.
     Other(Cow<'static, str>),
 }
 
 impl Complaint {
-    /// What the API says.
+    /// The message of the API.
     #[must_use]
     pub fn in_english(&self) -> Cow<'static, str> {
         match self {
@@ -66,7 +66,7 @@ impl From<String> for Complaint {
     }
 }
 
-/// Complaints by field, in the order the fields were looked at.
+/// Complaints by field, in the order in which the fields were read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldErrors(Vec<(&'static str, Vec<Complaint>)>);
 
@@ -87,20 +87,20 @@ impl FieldErrors {
         }
     }
 
-    /// Whether nothing was wrong.
+    /// Whether there is no complaint.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Fields and what is wrong with them.
+    /// Fields with their complaints.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &[Complaint])> {
         self.0.iter().map(|(field, complaints)| (*field, complaints.as_slice()))
     }
 }
 
 impl Serialize for FieldErrors {
-    /// `{field: [message, …]}`, fields in the order in which they were looked at: front-ends show the first message of the first field.
+    /// `{field: [message, …]}`, with fields in the order in which they were read, because front-ends show the first message of the first field.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer
             .collect_map(self.iter().map(|(field, complaints)| (field, complaints.iter().map(Complaint::in_english).collect::<Vec<_>>())))

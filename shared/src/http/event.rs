@@ -1,6 +1,6 @@
-//! The gateway's events, format 1.0 and 2.0: what is taken out of one before `lambda_http` reads it, and why.
+//! The gateway's events in formats 1.0 and 2.0, and what is removed from them before `lambda_http` reads them.
 //!
-//! `lambda_http` builds a URL of an event's host, protocol and query string, and panics where that is none. Nothing here reads that URL.
+//! `lambda_http` builds a URL from an event's host, protocol and query string, and panics if that is not a URL. Nothing here reads that URL.
 
 use std::future::Future;
 
@@ -16,7 +16,7 @@ use serde_json::{json, value::RawValue};
 
 use super::{Answer, Request, StatusCode, with_status};
 
-/// Answers an event in its own format; `trusted_hops` proxies stand in front of the gateway.
+/// Answers an event in its own format. `trusted_hops` is the number of proxies in front of the gateway.
 pub async fn answer_event<A, F>(event: LambdaEvent<Box<RawValue>>, trusted_hops: usize, answer: A) -> Result<Box<RawValue>, Error>
 where
     A: Fn(Request) -> F + Send,
@@ -37,7 +37,7 @@ where
     Ok(serde_json::value::to_raw_value(&response)?)
 }
 
-/// An event without what `lambda_http` would build a URL of, and what was taken out of it.
+/// An event without the values from which `lambda_http` would build a URL, and these values.
 struct Tamed {
     event: LambdaRequest,
     /// The parameters of the query string.
@@ -46,8 +46,8 @@ struct Tamed {
     domain: Option<String>,
 }
 
-/// Takes out of the event what `lambda_http` would build a URL of: the host, the protocol, the query string. None where the body is not the base64 that
-/// the event calls it.
+/// Removes the values from which `lambda_http` would build a URL: host, protocol, query string. `None` if the body is not base64 although the event says
+/// so.
 fn tamed(mut event: LambdaRequest) -> Option<Tamed> {
     let (query, domain) = match &mut event {
         LambdaRequest::ApiGatewayV1(proxy) => {
@@ -74,7 +74,7 @@ fn tamed(mut event: LambdaRequest) -> Option<Tamed> {
     Some(Tamed { event, query, domain })
 }
 
-/// `lambda_http` panics where a body is not the base64 that it is said to be.
+/// `lambda_http` panics if a body is not base64 although the event says so.
 fn readable(encoded: bool, body: Option<&str>) -> Option<()> {
     (!encoded || STANDARD.decode(body.unwrap_or_default()).is_ok()).then_some(())
 }

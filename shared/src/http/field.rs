@@ -1,39 +1,39 @@
-//! Fields: what a body must hold, all complaints together.
+//! Reading the fields of a body, with all complaints together.
 
 use zeroize::Zeroizing;
 
 use super::{Complaint, FieldErrors, Form, Refusal, body::Value};
 use crate::text::{composed, trim, trim_unseen};
 
-/// What a field takes.
+/// The kind of value that a field takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
     /// Text, trimmed.
     Text,
-    /// Text taken exactly as typed: a password.
+    /// Text exactly as typed, for passwords.
     Verbatim,
-    /// Text, trimmed, that is to be an e-mail address; what is no text is told so.
+    /// Text, trimmed, that must be an e-mail address. A value that is not text gets that message too.
     Email,
-    /// The name of an account that is there, trimmed of what nobody sees.
+    /// The name of an existing account, trimmed of white space and invisible characters.
     KnownName,
-    /// The e-mail address of an account that may be there, trimmed likewise.
+    /// The e-mail address of an account that may exist, trimmed likewise.
     KnownEmail,
 }
 
-/// The fields of a body being read, and what is wrong with them.
+/// The fields of a body, and the complaints about them.
 pub struct Fields {
     form: Form,
     errors: FieldErrors,
 }
 
 impl Fields {
-    /// The fields of this body.
+    /// Starts reading the fields of this body.
     #[must_use]
     pub fn of(form: Form) -> Self {
         Self { form, errors: FieldErrors::default() }
     }
 
-    /// A field that must be there and hold text; none where a complaint was noted.
+    /// A required text field. `None` if a complaint was noted.
     pub fn take(&mut self, name: &'static str, field: Field) -> Option<Zeroizing<String>> {
         let text = match self.form.take(name) {
             None => return self.complain(name, Complaint::Required),
@@ -50,8 +50,8 @@ impl Fields {
         if text.is_empty() { self.complain(name, Complaint::Blank) } else { Some(text) }
     }
 
-    /// The same, complaining about U+0000 and, where a value is set, about more than `longest` code points. The text comes back even so,
-    /// for whoever has more to say about it; [`Fields::finish`] refuses it.
+    /// Like `take`, with a complaint about U+0000 and, for a field whose value is stored, about more than `longest` code points. The text is returned
+    /// even so, so that further complaints can be added; [`Fields::finish`] refuses it.
     pub fn take_checked(&mut self, name: &'static str, field: Field, longest: Option<usize>) -> Option<Zeroizing<String>> {
         let text = self.take(name, field)?;
         // A password is counted in the form that is hashed.
@@ -61,14 +61,14 @@ impl Fields {
         Some(text)
     }
 
-    /// Complains about `name` unless it is a box of a form that a person has ticked. Browsers send "on" for a box that states no value (HTML, 4.10.18.5).
+    /// Complains about `name` unless it is a form's box that a person has ticked. Browsers send "on" for a box without a value (HTML, 4.10.18.5).
     pub fn check_ticked(&mut self, name: &'static str) {
         if !matches!(self.form.take(name), Some(Value::Text(text)) if text.as_str() == "on") {
             self.complain::<()>(name, Complaint::Required);
         }
     }
 
-    /// Complains about `name` unless it repeats `text`. Where it was not sent, nothing had to be repeated.
+    /// Complains about `name` unless it equals `text`. If `text` was not sent, there is nothing to repeat.
     pub fn check_repeated(&mut self, name: &'static str, text: Option<&str>) {
         if let Some(again) = self.form.take(name)
             && !matches!((&again, text), (Value::Text(again), Some(text)) if again.as_str() == text)
@@ -91,19 +91,19 @@ impl Fields {
         }
     }
 
-    /// Notes what is wrong with a field.
+    /// Notes a complaint about a field.
     pub fn complain<T>(&mut self, name: &'static str, complaint: impl Into<Complaint>) -> Option<T> {
         self.errors.add(name, complaint);
         None
     }
 
-    /// Whether anything is wrong with this field so far.
+    /// Whether there is a complaint about this field so far.
     #[must_use]
     pub fn has_complaint(&self, name: &str) -> bool {
         self.errors.iter().any(|(field, _)| field == name)
     }
 
-    /// All complaints together, or `values`.
+    /// `values`, or all complaints if there are any.
     pub fn finish<T>(self, values: Option<T>) -> Result<T, Refusal> {
         match values {
             Some(values) if self.errors.is_empty() => Ok(values),

@@ -1,6 +1,6 @@
 //! HTTP: from a gateway's event to an answer.
 //!
-//! A request is read here, with its origin and its time. What an endpoint decides is its own story; what every answer carries is in [`answer`].
+//! Requests are read here, with their origin and deadline. The headers of every answer are in [`answer`].
 
 mod accept;
 pub mod answer;

@@ -1,7 +1,7 @@
-//! Bodies of `multipart/form-data` (RFC 7578), as the recorded stack reads them: leniently, part by part.
+//! Bodies of `multipart/form-data` (RFC 7578), read as leniently as by the DRF API.
 //!
-//! A part that cannot be read is passed over, and the parts after it are read all the same. Nothing is copied but the values that are kept, so
-//! that no password is left in a buffer.
+//! A part that cannot be read is skipped, and the parts after it are read. Only values that are kept are copied, so that no password is left in a
+//! buffer.
 
 use base64::{
     Engine as _,
@@ -11,17 +11,17 @@ use base64::{
 use memchr::memmem;
 use zeroize::Zeroizing;
 
-/// Longest header of a part, in bytes, as in the recorded stack (Django's `MAX_TOTAL_HEADER_SIZE`).
+/// Maximum size of a part's header in bytes, as in the DRF API (Django's `MAX_TOTAL_HEADER_SIZE`).
 const LONGEST_HEADER: usize = 1024;
-/// Longest boundary. RFC 2046 (5.1.1) allows 70 characters, the recorded stack 201.
+/// Maximum length of a boundary. RFC 2046 (5.1.1) allows 70 characters, the DRF API 201.
 const LONGEST_BOUNDARY: usize = 201;
 
-/// What a named part holds.
+/// The content of a named part.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Content {
     /// Text.
     Text(Zeroizing<String>),
-    /// A file, whatever is in it.
+    /// A file with any content.
     File,
 }
 
@@ -32,21 +32,21 @@ pub(super) struct Part {
     pub(super) content: Content,
 }
 
-/// Why a body is not read at all.
+/// Why a body cannot be read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Malformed {
-    /// This is wrong with it.
+    /// It is malformed in this way.
     Body(&'static str),
-    /// It has more parts than are read.
+    /// It has too many parts.
     TooManyParts,
 }
 
-/// The named parts of a body whose `Content-Type` is this, in their order; at most `most` parts are looked at.
+/// The named parts of a body with this `Content-Type`, in order. At most `most` parts are read.
 pub(super) fn parts(content_type: &str, body: &[u8], most: usize) -> Result<Vec<Part>, Malformed> {
     let boundary = boundary(content_type).ok_or(Malformed::Body("the Content-Type names no boundary that can be one"))?;
     let delimiter = format!("--{boundary}");
     let delimiters = memmem::find_iter(body, &delimiter).count();
-    // The texts before the first and after the last delimiter are no parts.
+    // The texts before the first and after the last delimiter are not parts.
     if delimiters > most + 1 {
         return Err(Malformed::TooManyParts);
     }
@@ -71,7 +71,7 @@ fn boundary(content_type: &str) -> Option<String> {
     is_one.then_some(boundary)
 }
 
-/// What is between two delimiters, if it is a part with a name. It begins with the end of the delimiter's line.
+/// Reads the text between two delimiters, if it is a part with a name. It begins with the end of the delimiter's line.
 fn read(part: &[u8]) -> Result<Option<Part>, Malformed> {
     let Some(end) = memmem::find(&part[..part.len().min(LONGEST_HEADER)], b"\r\n\r\n") else {
         return if part.len() < LONGEST_HEADER { Ok(None) } else { Err(Malformed::Body("the header of a part is too long")) };
@@ -99,13 +99,13 @@ fn lines(header: &[u8]) -> impl Iterator<Item = &str> {
     ends.filter_map(move |end| std::str::from_utf8(&header[std::mem::replace(&mut start, end)..end]).ok())
 }
 
-/// The text in the bytes of a part. It is UTF-8 whatever charset the part claims (RFC 7578, 5.1.2); what is none becomes U+FFFD.
+/// The text in the bytes of a part. It is UTF-8 whatever charset the part claims (RFC 7578, 5.1.2); other bytes become U+FFFD.
 fn text(bytes: &[u8], is_base64: bool) -> Zeroizing<String> {
     let decoded = is_base64.then(|| from_base64(bytes)).flatten();
     Zeroizing::new(String::from_utf8_lossy(decoded.as_ref().map_or(bytes, |decoded| decoded.as_slice())).into_owned())
 }
 
-/// What base64 stands for, with anything in between that is not of its alphabet, as line ends are; none where its padding is missing.
+/// Decodes base64 and ignores characters outside its alphabet, such as line ends. `None` if its padding is missing.
 fn from_base64(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     const ANY_LAST_BITS: GeneralPurposeConfig =
         GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true).with_decode_padding_mode(DecodePaddingMode::RequireNone);
@@ -146,7 +146,7 @@ fn unquoted(value: &str) -> String {
     }
 }
 
-/// Without the line end that belongs to the delimiter after it.
+/// Removes the line end that belongs to the following delimiter.
 fn without_line_end(part: &[u8]) -> &[u8] {
     let part = part.strip_suffix(b"\n").unwrap_or(part);
     part.strip_suffix(b"\r").unwrap_or(part)
@@ -167,13 +167,13 @@ mod tests {
         parts.into_iter().map(|part| (part.name, text(part.content))).collect()
     }
 
-    /// What is read of one part with this header and value.
+    /// Reads one part with this header and value.
     fn one(header: &str, value: &[u8]) -> Option<(String, Option<String>)> {
         let body = [format!("--XX\r\n{header}\r\n\r\n").as_bytes(), value, b"\r\n--XX--\r\n"].concat();
         read(TYPE, &body).pop()
     }
 
-    /// What is read of the value of a part, with this header beside its name.
+    /// Reads the value of a part with a name and this further header.
     fn value(header: &str, bytes: &[u8]) -> String {
         one(&format!("Content-Disposition: form-data; name=\"a\"{header}"), bytes).unwrap().1.unwrap()
     }

@@ -1,4 +1,4 @@
-//! Which pages may talk to us (Fetch standard; RFC 6454; Fetch Metadata).
+//! Which web pages may make requests (Fetch standard; RFC 6454; Fetch Metadata).
 
 use std::net::Ipv6Addr;
 
@@ -11,14 +11,14 @@ use crate::config::Settings;
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
-/// What pages may read of an answer besides its body. A REST API on AWS renames `WWW-Authenticate`.
+/// The headers of an answer that pages may read. A REST API on AWS renames `WWW-Authenticate`.
 const EXPOSED: HeaderValue = HeaderValue::from_static("Retry-After, WWW-Authenticate, x-amzn-Remapped-WWW-Authenticate");
-/// What pages may send where they do not ask for more.
+/// The headers that pages may send if they do not request others.
 const USUAL_HEADERS: HeaderValue = HeaderValue::from_static("Authorization, Content-Type");
-/// Longest list of header names, in bytes, that is granted. Lists of real front-ends have some hundreds.
+/// Maximum length in bytes of a list of header names that is allowed. Lists of real front-ends have some hundreds.
 const LONGEST_LIST: usize = 2048;
 
-/// The origins on the allowlist, besides our own.
+/// The allowed origins, besides our own.
 #[derive(Clone, Debug, Default)]
 pub struct Origins {
     listed: Vec<String>,
@@ -28,7 +28,7 @@ pub struct Origins {
 impl Origins {
     /// `ALLOWED_ORIGINS`: origins such as `https://app.example.com` or `capacitor://localhost`, separated by commas; none by default.
     ///
-    /// `PUBLIC_URL`: where browsers find us, if a proxy shows them another name than the gateway has.
+    /// `PUBLIC_URL`: the URL that browsers use, if a proxy has another name than the gateway.
     pub fn configured(settings: &mut Settings) -> Self {
         let mut listed = Vec::new();
         for (index, entry) in settings.list("ALLOWED_ORIGINS").iter().enumerate() {
@@ -44,7 +44,7 @@ impl Origins {
         Self { listed, own }
     }
 
-    /// Refuses what a page of another site sends.
+    /// Refuses a request that a page of another site sends.
     pub fn admit(&self, request: &Request) -> Result<(), Refusal> {
         let origin = request.headers.get(header::ORIGIN);
         let is_foreign = match request.method {
@@ -55,7 +55,7 @@ impl Origins {
         if is_foreign { Err(Refusal::Origin) } else { Ok(()) }
     }
 
-    /// Lets the page that asked read the answer, if its origin is on the list.
+    /// Allows the requesting page to read the answer, if its origin is on the list.
     pub fn mark(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
         if self.listed.is_empty() {
             return;
@@ -63,13 +63,13 @@ impl Origins {
         headers.entry(header::VARY).or_insert(HeaderValue::from_static("Origin"));
         if let Some(origin) = origin.filter(|origin| self.is_listed(origin)) {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-            // Many front-ends ask for credentials. There are none: no cookie is set or read here, and a token is sent by hand.
+            // Many front-ends request credentials. There are none here: no cookie is set or read, and scripts send the token explicitly.
             headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
             headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
         }
     }
 
-    /// The answer to OPTIONS: what the route offers and, to a page on the list, leave to ask.
+    /// The answer to OPTIONS: the methods of the route and, for a page on the list, the permission to make the request.
     #[must_use]
     pub fn preflight(&self, request: &Request, allow: &HeaderValue) -> Answer {
         let mut headers = HeaderMap::new();
@@ -94,8 +94,8 @@ impl Origins {
         self.listed.iter().any(is_same)
     }
 
-    /// Whether the page is one of ours: its origin is the gateway's, the configured one or that of a trusted proxy, or the browser says so itself. No page
-    /// can make a browser say falsely what it says of itself (Fetch Metadata), nor add a header before we have let it (CORS).
+    /// Whether the page is one of ours: its origin is that of the gateway, of the configuration or of a trusted proxy, or the browser says so. Pages cannot
+    /// forge what a browser says itself (Fetch Metadata), nor add a header without a preflight (CORS).
     fn is_own(&self, request: &Request, origin: &HeaderValue) -> bool {
         let hosts = [&request.domain, &request.forwarded_host].into_iter().flatten();
         let mut own = hosts.map(|host| format!("https://{}", host.to_ascii_lowercase())).chain(self.own.clone());
@@ -103,14 +103,14 @@ impl Origins {
     }
 }
 
-/// Whether a page of another site has this loaded as a part of it, as an image is, rather than opened by a person.
+/// Whether a page of another site loads this as a part of itself, such as an image, and nobody has opened it.
 fn is_embedded(request: &Request) -> bool {
     request.header(&SEC_FETCH_SITE) == Some("cross-site")
         && request.header(&SEC_FETCH_DEST).is_some_and(|destination| destination != "document")
 }
 
-/// The header names that a preflight asks for. No header is dangerous, as none has authority that a page does not have itself. What is no list of names, or is
-/// longer than any front-end's, gets the usual ones.
+/// The header names that a preflight requests. No header is dangerous, because none has an authority that the page does not have itself. A malformed or
+/// overlong list gets the usual ones.
 fn granted_headers(headers: &HeaderMap) -> HeaderValue {
     let asked: Vec<&[u8]> = headers.get_all(header::ACCESS_CONTROL_REQUEST_HEADERS).iter().map(HeaderValue::as_bytes).collect();
     let asked = asked.join(&b", "[..]);
@@ -120,7 +120,7 @@ fn granted_headers(headers: &HeaderMap) -> HeaderValue {
     HeaderValue::from_bytes(&asked).ok().filter(|_| is_list).unwrap_or(USUAL_HEADERS)
 }
 
-/// The origin that this is, as browsers write it: in lower case, without the default port. Otherwise what is wrong with it.
+/// Reads an origin into the form in which browsers write it, in lower case and without the default port, or returns what is wrong with it.
 fn read_origin(text: &str) -> Result<String, &'static str> {
     if text.eq_ignore_ascii_case("null") {
         return Err("is null, which every sandboxed page has: leave it out");
@@ -151,7 +151,7 @@ fn read_origin(text: &str) -> Result<String, &'static str> {
     })
 }
 
-/// A host as browsers write it.
+/// A host in the form in which browsers write it.
 fn read_host(text: &str, is_web: bool) -> Option<String> {
     if let Some(address) = text.strip_prefix('[') {
         return Some(format!("[{}]", address.strip_suffix(']')?.parse::<Ipv6Addr>().ok()?));

@@ -1,7 +1,7 @@
-//! The proxy in front: with a secret that only it sends, nobody gets past it.
+//! The secret of a proxy in front, without which requests are refused.
 //!
-//! API Gateway answers under names of its own, which no proxy stands before, and takes any `X-Forwarded-For`. Whoever asks there would choose the address that
-//! limits count and that an account remembers.
+//! API Gateway also answers under names of its own, around the proxy, and accepts any `X-Forwarded-For`. Such a client could choose the address that limits
+//! count and that an account remembers.
 
 use lambda_http::http::{HeaderMap, HeaderName};
 use sha2::{Digest as _, Sha256};
@@ -11,12 +11,12 @@ use super::Refusal;
 use crate::config::Settings;
 
 const HEADER: HeaderName = HeaderName::from_static("x-doorward-proxy-secret");
-/// Fewer characters than this are guessed: 32 hexadecimal digits are 128 bits (NIST SP 800-63B-4, 3.1.2.2 asks for 112).
+/// Minimum length of a secret: 32 hexadecimal digits are 128 bits (NIST SP 800-63B-4, 3.1.2.2 asks for 112).
 const SHORTEST: usize = 32;
-/// One, and the next while it is changed.
+/// Maximum number of secrets: one, and the next one while it is being changed.
 const AT_MOST: usize = 2;
 
-/// The secrets that a proxy may send, as digests: comparing takes the same time whatever was sent. None lets everybody pass.
+/// The secrets that a proxy may send, as digests, so that comparing takes constant time. Without secrets every request is allowed.
 #[derive(Clone, Default)]
 pub struct ProxySecrets(Vec<[u8; 32]>);
 
@@ -26,14 +26,16 @@ impl ProxySecrets {
         let secrets = settings.list("PROXY_SECRET");
         let fits = |secret: &String| secret.len() >= SHORTEST && secret.bytes().all(|byte| byte.is_ascii_graphic());
         if secrets.len() > AT_MOST || !secrets.iter().all(fits) {
-            settings.complain(format!("PROXY_SECRET: must be one secret, or two with a comma between them, of at least {SHORTEST} printable characters each"));
+            settings.complain(format!(
+                "PROXY_SECRET: must be one secret, or two with a comma between them, of at least {SHORTEST} printable characters each"
+            ));
         }
         Self(secrets.iter().map(|secret| Sha256::digest(secret).into()).collect())
     }
 
-    /// Lets a request pass that the proxy sent on.
+    /// Refuses a request that did not come through the proxy.
     pub fn admit(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        // A proxy that adds its header to one that a client sent leaves two: one that fits is enough.
+        // A proxy that adds its header to one of the client leaves two; one that matches is enough.
         let fits = headers.get_all(HEADER).iter().fold(Choice::from(0), |fits, value| {
             let sent: [u8; 32] = Sha256::digest(value.as_bytes()).into();
             self.0.iter().fold(fits, |fits, secret| fits | secret.ct_eq(&sent))
@@ -77,7 +79,9 @@ mod tests {
         let one = secrets(SECRET).unwrap();
         assert!(passes(&one, &[SECRET]));
         assert!(passes(&one, &["a client's own", SECRET]));
-        for sent in [&[][..], &[""], &["0123"], &[NEXT], &[&SECRET.to_uppercase()], &[&format!("{SECRET} ,")], &[&format!("{SECRET},{SECRET}")]] {
+        for sent in
+            [&[][..], &[""], &["0123"], &[NEXT], &[&SECRET.to_uppercase()], &[&format!("{SECRET} ,")], &[&format!("{SECRET},{SECRET}")]]
+        {
             assert!(!passes(&one, sent), "{sent:?}");
         }
     }
@@ -91,9 +95,18 @@ mod tests {
 
     #[test]
     fn a_short_secret_is_refused_and_none_is_repeated() {
-        for text in ["short", &SECRET[1..], "with spaces in it, and long enough to count", &format!("{SECRET},short"), &format!("{SECRET},{NEXT},{SECRET}")] {
+        for text in [
+            "short",
+            &SECRET[1..],
+            "with spaces in it, and long enough to count",
+            &format!("{SECRET},short"),
+            &format!("{SECRET},{NEXT},{SECRET}"),
+        ] {
             let complaint = secrets(text).unwrap_err();
-            assert_eq!(complaint, "PROXY_SECRET: must be one secret, or two with a comma between them, of at least 32 printable characters each");
+            assert_eq!(
+                complaint,
+                "PROXY_SECRET: must be one secret, or two with a comma between them, of at least 32 printable characters each"
+            );
         }
         assert_eq!(format!("{:?}", secrets(SECRET).unwrap()), "ProxySecrets(1)");
     }

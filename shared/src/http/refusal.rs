@@ -1,4 +1,4 @@
-//! What a client is told when it does not get what it asked for. The wording is the contract's and lives here and in [`Complaint`] alone.
+//! Refusals: the answers to requests that fail. The wording is that of the DRF API and is only here and in [`Complaint`].
 
 use serde_json::{Value, json};
 
@@ -10,26 +10,26 @@ use crate::fault::Fault;
 pub enum Refusal {
     /// No or no valid credentials (RFC 9110, 15.5.2). The text says which.
     Unauthenticated(&'static str),
-    /// A wrong username or password. No `WWW-Authenticate`: the recorded clients do not expect one.
+    /// A wrong username or password. The answer has no `WWW-Authenticate`, as in the DRF API.
     Credentials,
-    /// The method is not one of the route's; `Allow` lists those.
+    /// The route does not have this method; `Allow` lists those that it has.
     Method {
-        /// The method asked for.
+        /// The requested method.
         method: String,
         /// The methods there are, as `Allow` lists them.
         allow: HeaderValue,
     },
-    /// A body in a format that is not read.
+    /// A body of an unsupported media type.
     MediaType(String),
     /// A body above the limit.
     TooLarge,
-    /// A body that is no JSON.
+    /// A body that is not valid JSON.
     Unreadable(String),
     /// A body that is no multipart form.
     NoMultipart(&'static str),
-    /// A form of more fields than are read.
+    /// A form with too many fields.
     TooManyFields,
-    /// A JSON body that is no object.
+    /// A JSON body that is not an object.
     NoObject(&'static str),
     /// Fields that are wrong.
     Fields(FieldErrors),
@@ -37,18 +37,18 @@ pub enum Refusal {
     OldPassword,
     /// The reset token is unknown, expired, used, or its account cannot be opened.
     Token,
-    /// The client asked too often.
+    /// The client has exceeded a limit.
     Throttled {
-        /// Seconds until it may ask again.
+        /// Seconds until it may try again.
         retry_after: u64,
     },
-    /// A page of another site asks.
+    /// The request comes from a page of another site.
     Origin,
     /// The request came past the proxy that is to send it.
     Proxy,
     /// Registration is closed by configuration.
     RegistrationClosed,
-    /// A service we stand on failed; the cause goes to the log.
+    /// A service that we depend on failed. The cause goes to the log.
     Fault(Fault),
 }
 
@@ -126,7 +126,7 @@ impl Refusal {
 }
 
 impl Refusal {
-    /// What the validators say of a new password in `field`.
+    /// The complaints of the password rules about a new password in `field`.
     #[must_use]
     pub fn violations(field: &'static str, violations: &[crate::password::Violation]) -> Self {
         let mut errors = FieldErrors::default();

@@ -31,29 +31,29 @@ pub struct Request {
     pub client: Client,
     /// The host name under which the gateway was reached, as the gateway says.
     pub domain: Option<String>,
-    /// The host name that was asked of the first proxy, where one that is trusted stands in front of the gateway and says so.
+    /// The host name that the client requested from the first proxy, if a trusted proxy in front of the gateway reports it.
     pub forwarded_host: Option<String>,
-    /// The time there is to answer.
+    /// The time left for the answer.
     pub time_left: Duration,
     query: Vec<(String, String)>,
 }
 
-/// Who reads a page, and where.
+/// The reader of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reader {
     /// The language.
     pub language: Language,
-    /// The path that was asked for, without the stage.
+    /// The requested path, without the stage.
     pub path: String,
 }
 
-/// The time to answer where Lambda names no deadline.
+/// The time to answer if Lambda gives no deadline.
 const TIME_WITHOUT_DEADLINE: Duration = Duration::from_secs(10);
 /// A deadline before this, in milliseconds since 1970, is none: an event without a context has 0, and `cargo lambda watch` names a span, 600,000.
 const EARLIEST_DEADLINE_MS: u64 = 24 * 60 * 60 * 1000;
 
 impl Request {
-    /// The request in a gateway's event; `trusted_hops` proxies stand in front of the gateway.
+    /// Reads the request from a gateway's event. `trusted_hops` is the number of proxies in front of the gateway.
     #[must_use]
     pub fn new(event: lambda_http::Request, query: Vec<(String, String)>, trusted_hops: usize) -> Self {
         let path = event.raw_http_path().to_owned();
@@ -65,7 +65,7 @@ impl Request {
         let time_left = event.lambda_context_ref().map_or(TIME_WITHOUT_DEADLINE, time_left);
         let (parts, body) = event.into_parts();
         let forwarded: Vec<&str> = texts(&parts.headers, &HeaderName::from_static("x-forwarded-for")).collect();
-        // Without an address every caller is the same one: limits then hold for all together, which is the safe side.
+        // Without an address all callers count as one, so that the limits hold for all together, which is safe.
         let gateway_address = source.and_then(|address| address.parse().ok()).unwrap_or(IpAddr::from([0, 0, 0, 0]));
         let client = Client::seen(gateway_address, &forwarded, trusted_hops);
         let forwarded_host = (trusted_hops > 0).then(|| first_forwarded_host(&parts.headers)).flatten();
@@ -77,13 +77,13 @@ impl Request {
         Self { method: parts.method, path, headers: parts.headers, body, client, domain: None, forwarded_host, time_left, query }
     }
 
-    /// A header's first value, where it is readable text.
+    /// The first value of a header, if it is readable text.
     #[must_use]
     pub fn header(&self, name: &HeaderName) -> Option<&str> {
         texts(&self.headers, name).next()
     }
 
-    /// A parameter of the query string. Only pages read one; to the API the query string is never data.
+    /// A parameter of the query string. Only pages read one; the API ignores the query string.
     #[must_use]
     pub fn query(&self, name: &str) -> Option<&str> {
         self.query.iter().rfind(|(key, _)| key == name).map(|(_, value)| value.as_str())
@@ -94,45 +94,45 @@ impl Request {
         Form::read(&self.headers, &self.body)
     }
 
-    /// The token of a mailed link, whatever became of the link on its way.
+    /// The token of a mailed link, even if mail programs have mangled the link.
     #[must_use]
     pub fn mailed_token<P: Purpose>(&self) -> Option<Token<P>> {
         self.query.iter().flat_map(|(name, value)| [name, value]).find_map(|text| Token::find(text))
     }
 
-    /// Whether a browser was sent on to here after its form was accepted, so that there is nothing to show but that.
+    /// Whether a browser was redirected here after its form was accepted, so that the page only says so.
     #[must_use]
     pub fn follows_form(&self) -> bool {
         self.method != Method::POST && self.query("done").is_some() && self.query("token").is_none()
     }
 
-    /// Whether the body is what a form on a page sends.
+    /// Whether the body is that of an HTML form.
     #[must_use]
     pub fn is_form(&self) -> bool {
         Form::is_sent_by_page(&self.headers)
     }
 
-    /// Whether a person's browser asks for a page, rather than a program for JSON: by opening an address or sending a form, and saying that it likes pages.
+    /// Whether a browser asks for a page, rather than a program for JSON: it opens an address or sends a form, and prefers pages.
     #[must_use]
     pub fn wants_page(&self) -> bool {
         let by_person = matches!(self.method, Method::GET | Method::HEAD) || self.is_form();
         by_person && likes_page(texts(&self.headers, &header::ACCEPT))
     }
 
-    /// The language among ours that the client prefers: that of the page it comes from, which our forms and links carry along, else its browser's.
+    /// The language that the client prefers: that of the page it comes from, which our forms and links pass on, otherwise the browser's.
     #[must_use]
     pub fn language(&self) -> Option<Language> {
         let of_page = self.query("language").filter(|_| self.wants_page()).and_then(Language::of_tag);
         of_page.or_else(|| self.header(&header::ACCEPT_LANGUAGE).and_then(Language::preferred))
     }
 
-    /// The reader of the page that this asks for; none where a program asks for JSON.
+    /// The reader of the requested page, or `None` if a program asks for JSON.
     #[must_use]
     pub fn reader(&self) -> Option<Reader> {
         self.wants_page().then(|| self.reader_in(None))
     }
 
-    /// The reader of a page in answer to this: in the given language if there is one, else in the one that the client prefers.
+    /// The reader of a page that answers this request, in the given language if there is one, otherwise in the one that the client prefers.
     #[must_use]
     pub fn reader_in(&self, language: Option<Language>) -> Reader {
         Reader { language: language.or_else(|| self.language()).unwrap_or_default(), path: self.path.clone() }
@@ -160,7 +160,7 @@ fn texts<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = 
     headers.get_all(name).iter().filter_map(|value| std::str::from_utf8(value.as_bytes()).ok())
 }
 
-/// Until just before Lambda's deadline, so that there is still time to say that there was not enough.
+/// The time until just before Lambda's deadline, so that there is still time to answer that it was too short.
 #[must_use]
 pub fn time_left(context: &lambda_http::Context) -> Duration {
     const FOR_THE_ANSWER: Duration = Duration::from_millis(500);

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::rendered::{CallerInWords, Rendered};
 use crate::{brand::Product, caller::Caller, clock::Timestamp, language::Language, outbox::ChangeKind, template::TemplateError};
 
-/// A mail that says that a password was changed.
+/// The notice that a password was changed.
 #[derive(Clone)]
 pub struct ChangedMail {
     /// The product.
@@ -16,9 +16,9 @@ pub struct ChangedMail {
     pub language: Language,
     /// How it was changed.
     pub kind: ChangeKind,
-    /// The link that says "this wasn't me", token included.
+    /// The "this wasn't me" link, including its token.
     pub link: String,
-    /// How long that link works.
+    /// How long the link works.
     pub lifetime: Duration,
     /// Who changed it.
     pub caller: Caller,

@@ -1,11 +1,11 @@
-//! Where the links in mails lead. It comes from configuration, never from a request.
+//! Where the links in mails lead. This comes from configuration, never from a request.
 
 use crate::{
     config::Settings,
     token::{Disavow, Reset, Token},
 };
 
-/// What stands in a link's template for the token.
+/// The placeholder for the token in a link's template.
 const TOKEN: &str = "{token}";
 
 /// The URLs of the links in mails.
@@ -16,8 +16,8 @@ pub struct LinkUrls {
 }
 
 impl LinkUrls {
-    /// `LINK_BASE`, under which our own pages are, and `RESET_LINK`, the page of another front-end: a URL with `{token}` in it, whose host
-    /// is one of `RESET_LINK_HOSTS`.
+    /// `LINK_BASE`, the URL of our own pages, and `RESET_LINK`, the page of another front-end: a URL that contains `{token}` and whose host is one
+    /// of `RESET_LINK_HOSTS`.
     pub fn configured(settings: &mut Settings) -> Self {
         let base = settings.text("LINK_BASE");
         if !base.is_empty() && !is_base(&base) {
@@ -37,14 +37,14 @@ impl LinkUrls {
         }
     }
 
-    /// The link that says "this wasn't me".
+    /// The "this wasn't me" link.
     #[must_use]
     pub fn disavow(&self, token: &Token<Disavow>) -> String {
         format!("{}/api/password_reset/disavow/?token={}", self.base, *token.reveal())
     }
 }
 
-/// The host of a URL that may stand in a mail, and what follows it. Plain http is for a laptop alone.
+/// The host of a URL that may be used in a mail, and what follows it. Plain http is allowed on this machine only.
 fn host_and_rest(text: &str) -> Option<(&str, &str)> {
     let (secure, rest) = match text.strip_prefix("https://") {
         Some(rest) => (true, rest),

@@ -1,4 +1,4 @@
-//! Mail: data in, a rendered mail out, sent by SES.
+//! Mail: a mail is data, is rendered, and is sent by SES.
 
 mod changed;
 mod links;

@@ -1,4 +1,4 @@
-//! A mail as it is sent.
+//! Rendered mails.
 
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ use crate::{
     wording::without_isolates,
 };
 
-/// A mail, ready to send.
+/// A mail that is ready to be sent.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Rendered {
     /// The subject: one line.
@@ -23,16 +23,16 @@ pub struct Rendered {
 }
 
 impl Rendered {
-    /// The mail whose templates lie under `name`.
+    /// Renders the mail whose templates are in the folder `name`.
     pub(super) fn of(name: &str, language: Language, product: &Product, data: &impl Serialize) -> Result<Self, TemplateError> {
         let part = |part: &str| render(&format!("email/{name}/{part}"), language, product, data);
-        // A subject is one line, whatever its template does; lists of mails know no isolates.
+        // A subject is one line, whatever the template contains. Mail programs do not know isolates in lists.
         let subject = without_isolates(&part("subject.txt")?).split_whitespace().collect::<Vec<_>>().join(" ");
         Ok(Self { subject, text: part("body.txt")?, html: part("body.html")? })
     }
 }
 
-/// When something was asked and by which caller, in words.
+/// The time and the caller of a request, in words.
 #[derive(Serialize)]
 pub(super) struct CallerInWords {
     when: String,

@@ -14,7 +14,7 @@ pub struct ResetMail {
     pub product: Product,
     /// The language.
     pub language: Language,
-    /// The link, token included: it opens the account.
+    /// The link, including its token, which gives access to the account.
     pub link: String,
     /// How long the link works.
     pub lifetime: Duration,

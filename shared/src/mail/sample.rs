@@ -1,4 +1,4 @@
-//! Mails with made-up data, as previews and snapshots show them.
+//! Mails with sample data, for previews and snapshots.
 
 use super::{ChangedMail, ResetMail};
 use crate::{brand::Product, caller::Caller, clock::Timestamp, config::span, language::Language, outbox::ChangeKind};
@@ -14,7 +14,7 @@ fn sample_caller(address: &str, agent: &str, language: Option<Language>) -> Call
 }
 
 impl ResetMail {
-    /// What such mails look like: the usual one, and one of an unknown browser and a product with a difficult name.
+    /// Samples: the usual mail, and one with an unknown browser and a product with a difficult name.
     #[must_use]
     pub fn samples(language: Language) -> Vec<(&'static str, Self)> {
         let usual = Self {
@@ -37,7 +37,7 @@ impl ResetMail {
 }
 
 impl ChangedMail {
-    /// What such mails look like: after a change, after a reset, and with difficult characters.
+    /// Samples: after a change, after a reset, and with difficult characters.
     #[must_use]
     pub fn samples(language: Language) -> Vec<(&'static str, Self)> {
         let changed = Self {

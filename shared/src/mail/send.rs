@@ -1,4 +1,4 @@
-//! Sending by Amazon SES.
+//! Sending mail with Amazon SES.
 
 use aws_sdk_sesv2::{
     Client,
@@ -10,7 +10,12 @@ use aws_sdk_sesv2::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::Rendered;
-use crate::{account::EmailAddress, aws::{for_calls_tried_once, sdk_config}, brand::Product, config::Settings};
+use crate::{
+    account::EmailAddress,
+    aws::{for_calls_tried_once, sdk_config},
+    brand::Product,
+    config::Settings,
+};
 
 /// Sends mail.
 #[derive(Clone)]
@@ -26,7 +31,7 @@ pub enum SendError {
     /// It never will be: the service refuses this mail.
     #[error("refused: {0}")]
     Refused(String),
-    /// It may be later: the service is unreachable, throttles, or is not set up to send.
+    /// The mail may be sent later: the service is unreachable, throttles, or is not set up to send.
     #[error("not now: {0}")]
     NotNow(String),
 }
@@ -55,10 +60,10 @@ impl Sender {
         Self::new(Client::from_conf(config), address, settings.optional("CONFIGURATION_SET"))
     }
 
-    /// Hands a mail of this product to the service.
+    /// Sends a mail of this product.
     pub async fn send(&self, product: &Product, to: &EmailAddress, mail: &Rendered) -> Result<(), SendError> {
         let part = |text: &str| Content::builder().data(text).charset("UTF-8").build();
-        // Tells vacation responders to keep still (RFC 3834, 5).
+        // Asks vacation responders not to answer (RFC 3834, 5).
         let automatic = MessageHeader::builder().name("Auto-Submitted").value("auto-generated").build();
         let (Ok(subject), Ok(text), Ok(html), Ok(automatic)) = (part(&mail.subject), part(&mail.text), part(&mail.html), automatic) else {
             return Err(SendError::Refused("NotBuilt".to_owned()));
@@ -102,7 +107,7 @@ fn display_name(name: &str) -> String {
         let quoted = |character: char| if matches!(character, '"' | '\\') { format!("\\{character}") } else { character.to_string() };
         return format!("\"{}\"", name.chars().filter(|character| !character.is_control()).map(quoted).collect::<String>());
     }
-    // An encoded word holds 75 characters at most: 45 bytes in base64 are 60.
+    // An encoded word has at most 75 characters; 45 bytes are 60 characters in base64.
     let mut words: Vec<String> = Vec::new();
     for character in name.chars() {
         match words.last_mut().filter(|word| word.len() + character.len_utf8() <= 45) {

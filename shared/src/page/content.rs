@@ -13,53 +13,53 @@ use crate::{
 
 /// A page.
 pub enum Page<'a> {
-    /// The form for a new password, with what was wrong with the last one.
+    /// The form for a new password, with the complaints about the last attempt.
     Reset {
         /// The token, from the link.
         token: &'a str,
-        /// Whose password: for the eye and for password managers.
+        /// The username, for people and for password managers.
         username: &'a str,
-        /// Fewest characters.
+        /// Minimum length of the password in characters.
         least: usize,
-        /// What was wrong.
+        /// The complaints.
         errors: &'a FieldErrors,
     },
-    /// The password is set. Like the other two that follow a form, it can be opened out of the blue, and says nothing that is not so then.
+    /// The password is set. This page can also be opened without a form, like the other two that follow one, so it claims nothing that may be false then.
     Done,
     /// The link does not work: used, expired, unknown and incomplete are the same.
     Dead,
-    /// The form that asks for a link.
+    /// The form that requests a link.
     Ask {
-        /// The address, as typed last.
+        /// The address as it was typed last.
         email: &'a str,
-        /// What was wrong with it.
+        /// The complaints about it.
         errors: &'a FieldErrors,
     },
     /// A link is on its way, if there is an account.
     Asked,
-    /// The form that says "this wasn't me".
+    /// The form that confirms "this wasn't me".
     Disavow {
         /// The token, from the link.
         token: &'a str,
-        /// What was wrong: the box was not ticked.
+        /// The complaints: the box was not ticked.
         errors: &'a FieldErrors,
     },
     /// The account is secured.
     Disavowed,
-    /// That link does not work.
+    /// The link does not work.
     DeadDisavowal,
-    /// Too many tries.
+    /// Too many attempts.
     Throttled {
-        /// Seconds until the next.
+        /// Seconds until the next attempt is allowed.
         retry_after: u64,
     },
-    /// The form was sent from a page that is not ours.
+    /// The form was sent from another site's page.
     Foreign,
     /// A service failed.
     Fault,
 }
 
-/// What every page carries.
+/// The data of every page.
 #[derive(Serialize)]
 struct Dressed<'a, T> {
     style: &'a str,
@@ -113,7 +113,7 @@ impl Page<'_> {
         }
     }
 
-    /// What was answered, as the log tells it.
+    /// The outcome of the page for the log.
     pub(super) fn outcome(&self) -> &'static str {
         match self {
             Self::Reset { errors, .. } | Self::Ask { errors, .. } | Self::Disavow { errors, .. } if !errors.is_empty() => "fields",
@@ -144,7 +144,7 @@ impl Page<'_> {
                 pages.dress("page/ask.html", language, Ask { email, problems: complaints(errors, "email", language)? })
             }
             Self::Disavow { token, errors } => {
-                // There is one thing to say: that the box was not ticked.
+                // The only complaint is that the box was not ticked.
                 let problems = if errors.is_empty() { Vec::new() } else { vec![language.say("complaint.tick", &[])?] };
                 pages.dress("page/disavow.html", language, Disavow { token, problems })
             }
@@ -154,7 +154,7 @@ impl Page<'_> {
 
     fn message(&self, reader: &Reader) -> Result<Message, MissingMessageError> {
         let language = reader.language;
-        // Links between pages are relative, so that they hold under any base path.
+        // Links between pages are relative, so that they work under any base path.
         let ask = Some(if reader.path.ends_with('/') { "../" } else { "./" });
         let (tone, title, paragraphs, again): (_, _, &[&str], _) = match self {
             Self::Done => ("good", "page.done.title", &["page.done.text"], None),
@@ -212,7 +212,7 @@ fn in_language(complaint: &Complaint, language: Language) -> Result<String, Miss
             Violation::Common => language.say("complaint.common", &[]),
             Violation::Numeric => language.say("complaint.numeric", &[]),
         },
-        // No page has a field of which this is said.
+        // No page has a field that can get this complaint.
         Complaint::Other(message) => Ok(message.to_string()),
     }
 }

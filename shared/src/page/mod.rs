@@ -1,6 +1,7 @@
-//! Pages: what a browser sees of us.
+//! Pages for browsers.
 //!
-//! A page loads nothing and runs only the script that is in it; the policy names style and script by their hashes. It works without the script.
+//! A page loads nothing and runs only the script that it contains; its Content-Security-Policy lists style and script by their hashes. It also
+//! works without the script.
 
 mod content;
 #[cfg(feature = "samples")]
@@ -30,7 +31,7 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// The pages in the name and colour of the configured product.
+    /// The pages with the name and colour of the configured product.
     pub fn configured(settings: &mut Settings) -> Self {
         Self::of(Product::configured(settings))
     }
@@ -42,7 +43,7 @@ impl Pages {
         let door = "%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E%3Cpath fill='COLOUR' d='M6 32V12a10 10 0 0 1 20 0v20z'/%3E%3C/svg%3E";
         let icon = format!("data:image/svg+xml,{}", door.replace("COLOUR", &product.colour.css().replace('#', "%23")));
         let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text.as_bytes())));
-        // Nothing is loaded, nothing else runs, a form goes only to where it came from (CSP 3).
+        // Nothing is loaded, nothing else runs, and a form can only be sent to our own origin (CSP 3).
         let policy = format!(
             "default-src 'none'; style-src {}; script-src {}; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
             hash(&style),
@@ -56,16 +57,16 @@ impl Pages {
         Ok(Answer { outcome: page.outcome(), ..html(page.status(), page.render(self, reader)?, &self.policy) })
     }
 
-    /// Sends a reader on from a form that was accepted to the same address without it, which then says so. It holds neither token nor name, and whoever
-    /// opens it out of the blue reads nothing that is not so.
+    /// Redirects a reader from an accepted form to the same address with GET, which then says so. That address contains neither token nor name, and the page
+    /// claims nothing that would be false for somebody who opens it directly.
     #[must_use]
     pub fn send_on(&self, reader: &Reader) -> Answer {
-        // Relative, so that it holds under any base path.
+        // Relative, so that it works under any base path.
         see_other(&format!("?done=1&language={}", reader.language.tag()))
     }
 
-    /// What a reader sees of a refusal that any endpoint may give; nothing where no page tells it. Refusals that belong to one endpoint,
-    /// such as wrong fields or a dead link, are on pages of that endpoint.
+    /// The page for a refusal that every endpoint can give, if there is one. Refusals of one endpoint, such as wrong fields or a dead link, are on pages of
+    /// that endpoint.
     #[must_use]
     pub fn refused(&self, reader: &Reader, refusal: &Refusal) -> Option<Answer> {
         let page = match refusal {

@@ -1,4 +1,4 @@
-//! Every page, as a preview and the snapshots show it.
+//! Every page with sample data, for previews and snapshots.
 
 use super::Page;
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
 };
 
 impl Page<'_> {
-    /// Gives every page a name and shows it.
+    /// Calls `show` with every page and its name.
     pub fn samples(mut show: impl FnMut(&'static str, &Page<'_>)) {
         let (token, username) = ("dwr_AZsW0t9gcbuyT3Z1bZ5c3nJ1Q0d1vK2xq7f8sVt0n4uYx3JmL9wPzA6hRkDe5GiB", "mara.lindgren");
         let nothing = FieldErrors::default();

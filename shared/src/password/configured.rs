@@ -1,6 +1,6 @@
 //! Passwords as configured.
 
-use super::imported::MOST_MEMORY_KIB;
+use super::cost::MOST_MEMORY_KIB;
 use super::{Cost, Hasher, Policy};
 use crate::{config::Settings, entropy::Entropy};
 

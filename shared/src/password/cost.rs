@@ -1,34 +1,44 @@
-//! What one new password hash costs, between OWASP's floor and what a function can carry.
+//! The cost of a new password hash, between OWASP's minimum and what a function can afford.
 
 use argon2::Params;
 use thiserror::Error;
 
-use super::imported::argon2::within_bounds;
-
-/// Length of a new hash's tag, bytes (RFC 9106, 4: 256-bit tag).
+/// Length of a new hash's tag in bytes (RFC 9106, 4: 256-bit tag).
 pub(super) const TAG_BYTES: usize = 32;
 
-/// Least memory (KiB) for a number of passes (OWASP Password Storage Cheat Sheet, Argon2id, all with p=1). Each pair is
-/// as strong as the others: with fewer passes, more memory. A cost is accepted when it reaches one pair in both values.
+/// Minimum memory (KiB) for a number of passes (OWASP Password Storage Cheat Sheet, Argon2id, all with p=1). All pairs are equally strong: fewer passes
+/// need more memory. A cost is accepted if it reaches one pair in both values.
 const FLOOR: [(u32, u32); 5] = [(47_104, 1), (19_456, 2), (12_288, 3), (9_216, 4), (7_168, 5)];
 
-/// Most passes: OWASP's pairs end at 5; beyond 20, more memory is the better use of the same time (RFC 9106, 4).
+/// Most memory for one verification, KiB. libsodium's "moderate" asks for 256 MiB, Django and passlib for 100, RFC 9106's
+/// second choice for 64, OWASP's scrypt for 128. RFC 9106's first choice (2 GiB) and libsodium's "sensitive" (1 GiB) are beyond it, but are not meant
+/// for logins.
+pub(super) const MOST_MEMORY_KIB: u32 = 256 * 1024;
+
+/// Most work, in KiB of memory times passes: 1 GiB, about 1 s. libsodium's "moderate" asks for 768 MiB (256 MiB, 3
+/// passes), RFC 9106's second choice for 192, Django's default for 200.
+const MOST_WORK_KIB: u64 = 1024 * 1024;
+
+/// Maximum number of lanes of a hash that is verified. Sites use the number of their processors: Django and passlib 8, RFC 9106 4.
+const MOST_VERIFIED_LANES: u32 = 64;
+
+/// Maximum number of passes. OWASP's pairs end at 5; beyond 20, more memory is the better use of the same time (RFC 9106, 4).
 const MOST_ITERATIONS: u32 = 20;
 
-/// Most lanes. One Lambda function has at most 6 processors, and lanes are worked on one after another here anyway.
+/// Maximum number of lanes. A Lambda function has at most 6 processors, and lanes are computed one after another here anyway.
 const MOST_LANES: u32 = 16;
 
-/// Parameters of Argon2id (RFC 9106) for new hashes. What exists here is at or above OWASP's floor.
+/// Parameters of Argon2id (RFC 9106) for new hashes, at or above OWASP's minimum.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cost(Params);
 
-/// Why a cost is refused. The words are for whoever configures the function.
+/// Why a cost is refused, for the person who configures the function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum CostRefused {
     /// Cheaper than every pair that OWASP recommends.
     #[error("below OWASP's floor: at least 47104 KiB with 1 pass, 19456 with 2, 12288 with 3, 9216 with 4 or 7168 with 5")]
     BelowFloor,
-    /// More lanes than make sense, or none.
+    /// Too many lanes, or none.
     #[error("parallelism must be 1 to 16")]
     Parallelism,
     /// More memory or work than one function should spend on one password.
@@ -39,8 +49,8 @@ pub enum CostRefused {
 impl Cost {
     /// A cost of `memory_kib` KiB, `iterations` passes and `parallelism` lanes.
     ///
-    /// The ceiling is at most the bound for hashes from elsewhere, so whatever is written under one configuration can be
-    /// verified under the next. RFC 9106 asks for 8 KiB a lane: the floor times the most lanes is far above that.
+    /// The maximum is at most the bound for imported hashes, so that hashes of one configuration can be verified under the next. RFC 9106 asks for 8 KiB per
+    /// lane; the minimum is far above that for any number of lanes.
     pub fn new(memory_kib: u32, iterations: u32, parallelism: u32) -> Result<Self, CostRefused> {
         let reaches = |&(memory, passes): &(u32, u32)| memory_kib >= memory && iterations >= passes;
         if !FLOOR.iter().any(reaches) {
@@ -55,7 +65,7 @@ impl Cost {
         Params::new(memory_kib, iterations, parallelism, Some(TAG_BYTES)).map(Self).map_err(|_| CostRefused::AboveCeiling)
     }
 
-    /// Memory, KiB.
+    /// Memory in KiB.
     #[must_use]
     pub fn memory_kib(&self) -> u32 {
         self.0.m_cost()
@@ -73,19 +83,19 @@ impl Cost {
         self.0.p_cost()
     }
 
-    /// The same as the `argon2` crate takes it.
+    /// The parameters for the `argon2` crate.
     pub(super) fn params(&self) -> &Params {
         &self.0
     }
 }
 
-/// The work of one hash: KiB of memory times passes over them. Its time grows with that, whatever the two are.
+/// The work of one hash in KiB of memory times passes, with which its time grows.
 pub(super) fn work_kib(params: &Params) -> u64 {
     u64::from(params.m_cost()) * u64::from(params.t_cost())
 }
 
-/// Parameters whose work is what that of `whole` has beyond `done_kib`, in the same memory or less; none where that is less than a hash.
-/// Memory is whole KiB, so fewer of these are left over than there are passes.
+/// Parameters whose work is that of `whole` minus `done_kib`, in the same memory or less. `None` if that is less than a hash. Memory is a whole number of
+/// KiB, so the rest is less than the number of passes.
 pub(super) fn rest_of(whole: &Params, done_kib: u64) -> Option<Params> {
     let rest = work_kib(whole).checked_sub(done_kib)?;
     let passes = rest.div_ceil(u64::from(whole.m_cost())).max(1);
@@ -94,7 +104,7 @@ pub(super) fn rest_of(whole: &Params, done_kib: u64) -> Option<Params> {
 }
 
 impl Default for Cost {
-    /// 19 MiB, 2 passes, 1 lane: the pair that OWASP names first, and the crate's own default.
+    /// 19 MiB, 2 passes, 1 lane: the pair that OWASP names first, which is also the crate's default.
     fn default() -> Self {
         Self(const { default_params() })
     }
@@ -105,6 +115,11 @@ const fn default_params() -> Params {
         Ok(params) => params,
         Err(_) => Params::DEFAULT,
     }
+}
+
+/// Whether one hash with these parameters is within bounds.
+pub(super) fn within_bounds(memory_kib: u32, iterations: u32, lanes: u32) -> bool {
+    memory_kib <= MOST_MEMORY_KIB && lanes <= MOST_VERIFIED_LANES && u64::from(memory_kib) * u64::from(iterations) <= MOST_WORK_KIB
 }
 
 #[cfg(test)]

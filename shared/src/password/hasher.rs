@@ -1,8 +1,8 @@
-//! Makes and verifies password hashes.
+//! Computes and verifies password hashes.
 //!
-//! What is unknown costs what is wrong costs, because the same code does the same work: an account without a hash that can be verified
-//! is given one with a random salt and a random tag. After a wrong password for an Argon2 hash that is cheaper than that one, the rest of
-//! its work is done as well, so that the time does not tell a hash of an earlier cost from none.
+//! An unknown account costs what a wrong password costs, because the same code does the same work: without a hash that can be verified, a decoy with a
+//! random salt and a random tag is computed. After a wrong password for an Argon2 hash that is cheaper than a decoy, the rest of a decoy's work is done
+//! too, so that the time does not reveal a hash of an earlier cost.
 
 use std::fmt;
 use std::hint::black_box;
@@ -13,8 +13,8 @@ use std::time::Instant;
 use argon2::Params;
 use tokio::task::spawn_blocking;
 
-use super::cost::{Cost, TAG_BYTES, rest_of, work_kib};
-use super::imported::argon2::{Argon2Hash, within_bounds};
+use super::cost::{Cost, TAG_BYTES, rest_of, within_bounds, work_kib};
+use super::imported::argon2::Argon2Hash;
 use super::imported::{KnownHash, RefusedHash};
 use super::stored::StoredPassword;
 use super::typed::{AcceptedPassword, NormalPassword, TypedPassword};
@@ -22,30 +22,30 @@ use super::workspace::{HashingFault, Workspace};
 use crate::entropy::Entropy;
 use crate::metric::{self, Metric};
 
-/// What verifying a password came to.
+/// The outcome of verifying a password.
 ///
 /// Clients must not be able to tell [`Verdict::Wrong`] from [`Verdict::Refused`].
 #[derive(Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The password is the account's.
+    /// The password is right.
     Right {
-        /// The same password's hash as it should be stored, when what is stored has another algorithm, cost or form; none where what is
-        /// stored cannot tell this password from others, see `KnownHash::determines`.
+        /// The hash to be stored instead, if the stored one has another algorithm, cost or form. `None` if the stored one also fits other passwords, see
+        /// `KnownHash::determines`.
         rehash: Option<StoredPassword>,
     },
-    /// It is not, or there is no password: no account, or one whose password is unusable.
+    /// The password is wrong, or there is none because there is no account or its password is unusable.
     Wrong,
-    /// What is stored cannot be verified, whatever the password. To be counted and logged.
+    /// The stored hash cannot be verified, whatever the password. This is to be counted and logged.
     Refused(RefusedHash),
 }
 
 /// Computes password hashes at one configured cost.
 ///
-/// A function has one, in an [`Arc`]. The two asynchronous methods compute on tokio's blocking threads, so the runtime goes on
-/// serving; a dropped future leaves its hash running to its end. The `blocking_` ones compute on the caller's thread.
+/// A function has one, in an [`Arc`]. The two asynchronous methods compute on tokio's blocking threads, so that the runtime continues to serve. If their
+/// future is dropped, the hash still runs to its end. The `blocking_` methods compute on the caller's thread.
 pub struct Hasher {
     cost: Cost,
-    /// What every wrong password costs at least: the configured cost or a dearer one.
+    /// The minimum cost of a wrong password: the configured cost or a higher one.
     wrong: Params,
     entropy: Entropy,
     workspace: Workspace,
@@ -63,9 +63,8 @@ impl Hasher {
         Self { cost, wrong, entropy, workspace, evaluations: AtomicU64::new(0), decoys: AtomicU64::new(0), work_kib: AtomicU64::new(0) }
     }
 
-    /// The same where accounts have Argon2 hashes of up to this memory (KiB) and so many passes, because they were made at a dearer cost or
-    /// came from elsewhere: a wrong password then costs that much, whoever is meant. What is cheaper than the cost of new hashes changes
-    /// nothing. None where no such hash would be verified.
+    /// Like `new`, for accounts with Argon2 hashes of up to this memory (KiB) and this many passes, which were made at a higher cost or imported. Every
+    /// wrong password then costs that much. A cost below that of new hashes changes nothing. `None` if such a hash would not be verified.
     #[must_use]
     pub fn with_dearest(self, memory_kib: u32, iterations: u32) -> Option<Self> {
         if !within_bounds(memory_kib, iterations, 1) {
@@ -85,54 +84,54 @@ impl Hasher {
         &self.cost
     }
 
-    /// Memory that is kept between hashes, KiB.
+    /// The memory that is kept between hashes, in KiB.
     #[must_use]
     pub fn kept_kib(&self) -> u64 {
         self.wrong.m_cost().max(self.cost.memory_kib()).into()
     }
 
-    /// How many hashes were computed so far, of any algorithm, decoys and rehashes included.
+    /// The number of hashes computed so far, of any algorithm, including decoys and rehashes.
     #[must_use]
     pub fn evaluations(&self) -> u64 {
         self.evaluations.load(Ordering::Relaxed)
     }
 
-    /// How many of them were decoys: whole ones, and those that do the rest after a cheaper hash.
+    /// The number of decoys among them, including those that do the rest of the work after a cheaper hash.
     #[must_use]
     pub fn decoys(&self) -> u64 {
         self.decoys.load(Ordering::Relaxed)
     }
 
-    /// The work of all Argon2 hashes among them: KiB of memory times passes.
+    /// The work of all Argon2 hashes among them, in KiB of memory times passes.
     #[must_use]
     pub fn work_kib(&self) -> u64 {
         self.work_kib.load(Ordering::Relaxed)
     }
 
-    /// Hashes a new password: Argon2id, version 19, at the configured cost, with a random salt, as a PHC string.
+    /// Hashes a new password with Argon2id, version 19, at the configured cost and with a random salt, to a PHC string.
     pub async fn hash(self: &Arc<Self>, password: AcceptedPassword) -> Result<StoredPassword, HashingFault> {
         self.off_thread(move |hasher| hasher.blocking_hash(&password)).await
     }
 
-    /// As [`Hasher::hash`], on this thread.
+    /// Like [`Hasher::hash`], on this thread.
     pub fn blocking_hash(&self, password: &AcceptedPassword) -> Result<StoredPassword, HashingFault> {
         self.encode(password.normal())
     }
 
-    /// A password that nobody knows, at the configured cost: a random salt and a random tag. Whoever has it can replace it by mail.
+    /// A password that nobody knows, at the configured cost, with a random salt and a random tag. Its owner can replace it by mail.
     #[must_use]
     pub fn unknowable(&self) -> StoredPassword {
         StoredPassword::stored(Argon2Hash::fresh(self.cost.params(), self.entropy.bytes(), self.entropy.bytes()).encode())
     }
 
-    /// Verifies a typed password against what is stored, which may be nothing.
+    /// Verifies a typed password against the stored one, if there is one.
     ///
-    /// A hash that can be verified is, at its own cost, right or wrong, and a right one of another cost is followed by a
-    /// new hash. A wrong one of Argon2 that is cheaper than what a wrong password costs is followed by the rest of that work. In every
-    /// other case one Argon2id at that cost is computed, and thrown away.
+    /// A hash that can be verified is verified at its own cost. If the password is right and the cost another one, a new hash is computed. If the password
+    /// is wrong and the hash is an Argon2 that is cheaper than a wrong password must be, the rest of that work is done. In every other case one Argon2id
+    /// of that cost is computed and discarded.
     ///
-    /// What is stored says in which form the password was hashed, so one verification is enough. The new hash is of the password in
-    /// normalization form C: the policy has no say about a password that is already in use.
+    /// The stored form shows in which form the password was hashed, so one verification is enough. The new hash is of the password in normalization form C.
+    /// The policy does not apply to a password that is already in use.
     pub async fn verify(self: &Arc<Self>, password: TypedPassword, stored: Option<StoredPassword>) -> Result<Verdict, HashingFault> {
         let verdict = self.off_thread(move |hasher| hasher.blocking_verify(&password, stored.as_ref())).await?;
         if let Verdict::Refused(_) = verdict {
@@ -141,9 +140,9 @@ impl Hasher {
         Ok(verdict)
     }
 
-    /// As [`Hasher::verify`], on this thread.
+    /// Like [`Hasher::verify`], on this thread.
     pub fn blocking_verify(&self, password: &TypedPassword, stored: Option<&StoredPassword>) -> Result<Verdict, HashingFault> {
-        // In any case, as its time would tell which form an account's hash is of.
+        // Always done, because its time would otherwise reveal the form of an account's hash.
         let normal = password.normal();
         let Some(stored) = stored.filter(|stored| stored.is_usable()) else {
             self.decoy(&normal, 0)?;
@@ -170,10 +169,10 @@ impl Hasher {
         Ok(Verdict::Right { rehash })
     }
 
-    /// Whether `stored` is what this hasher would write, but for the salt.
+    /// Whether `stored` is what this hasher would write, except for the salt.
     fn is_current(&self, known: &KnownHash, stored: &StoredPassword) -> bool {
         match known {
-            // Django's form of the same hash is worth replacing too: only PHC strings leave this code.
+            // Django's form of the same hash is replaced too, so that only PHC strings are stored.
             KnownHash::Argon2(hash) => hash.is_current(&self.cost) && hash.encode() == stored.as_str(),
             _ => false,
         }
@@ -186,14 +185,14 @@ impl Hasher {
         Ok(StoredPassword::stored(sealed.encode()))
     }
 
-    /// Does what verifying a wrong password does, but for the work of which so much is done.
+    /// Does the work of verifying a wrong password, minus the work that has been done already.
     fn decoy(&self, password: &NormalPassword, done_kib: u64) -> Result<(), HashingFault> {
         let params = if done_kib == 0 { Some(self.wrong.clone()) } else { rest_of(&self.wrong, done_kib) };
         let Some(params) = params else { return Ok(()) };
         let hash = Argon2Hash::fresh(&params, self.entropy.bytes(), self.entropy.bytes());
         self.count(hash.work_kib());
         self.decoys.fetch_add(1, Ordering::Relaxed);
-        // Nobody guesses the tag; if somebody did, it would be worth nothing: the result goes nowhere.
+        // The random tag never matches; the result is discarded either way.
         black_box(hash.matches(password.reveal().as_bytes(), &self.workspace)?);
         Ok(())
     }
@@ -217,7 +216,7 @@ impl Hasher {
                 metric::hashed_for(time);
                 outcome
             }
-            // A panic stays a panic: it is answered with a 500, like any other.
+            // A panic is passed on and answered with a 500, like any other.
             Err(ended) => match ended.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
                 Err(_) => Err(HashingFault::Interrupted),

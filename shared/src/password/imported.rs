@@ -1,13 +1,13 @@
-//! Every stored form that is verified: our own, Django's, and the plain strings of other sites.
+//! Every stored form that can be verified: our own, Django's, and those of other sites.
 //!
-//! A string is parsed, and its parameters bounded, before any work is done. Whatever a record asks for, one verification then
-//! takes at most 256 MiB of memory and two to three seconds of one core. (A Lambda function of 512 MB has 0.29 of a core: up to
-//! 10 s.) A function does not start with a cost of its own hashes that does not fit its memory beside these 256 MiB, see
-//! [`Hasher::configured`](super::Hasher::configured). The bounds are for what no site uses: nothing is too cheap, and each bound is
-//! well above every default in the field. The argument stands at each constant; the times were measured on one core of a current server.
+//! A string is parsed and its parameters are bounded before any work is done. One verification then takes at most 256 MiB of memory and two to three
+//! seconds of one core, whatever the string asks for. (A Lambda function of 512 MB has 0.29 of a core: up to 10 s.) A function does not start if the
+//! cost of its own hashes does not fit into its memory beside these 256 MiB, see [`Hasher::configured`](super::Hasher::configured). There is no lower
+//! bound, and each upper bound is well above every default in the field; each constant has the argument. The times were measured on one core of a
+//! current server.
 //!
-//! Parsing is as strict as the programs that write these strings: no sign, no leading zero, no white space, fields in order. Where
-//! programs in use differ, in padding and spare bits of base64, what each of them writes is read.
+//! Parsing is as strict as the programs that write these strings: no sign, no leading zero, no white space, fields in order. Where programs differ, in
+//! padding and spare bits of base64, all their forms are read.
 //!
 //! | form | written by |
 //! |---|---|
@@ -37,27 +37,22 @@ use self::scrypt::ScryptHash;
 use super::stored::StoredPassword;
 use super::workspace::{HashingFault, Workspace};
 
-/// Longest stored string that is looked at, bytes. Django's column holds 128 characters, the longest Argon2 string within bounds 216.
+/// Maximum length of a stored string in bytes. Django's column has 128 characters, the longest Argon2 string within bounds 216.
 const LONGEST_STRING: usize = 512;
-
-/// Most memory for one verification, KiB. libsodium's "moderate" asks for 256 MiB, Django and passlib for 100, RFC 9106's
-/// second choice for 64, OWASP's scrypt for 128. What stays outside are RFC 9106's first choice (2 GiB) and libsodium's
-/// "sensitive" (1 GiB), which are not meant for logins.
-pub(super) const MOST_MEMORY_KIB: u32 = 256 * 1024;
 
 /// Lengths of a tag, bytes, where the string says it (PHC string format: 12 to 64). RFC 9106 allows 4, which one guess in 2^32 hits.
 const TAG_LENGTHS: RangeInclusive<usize> = 12..=64;
 
-/// Why a stored string is not worked on. Counted and logged by its name; the client sees a wrong password.
+/// Why a stored string is not verified. It is counted and logged by its name; the client gets the answer to a wrong password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum RefusedHash {
-    /// No algorithm that we verify.
+    /// The algorithm is unknown.
     #[error("unknown algorithm")]
     UnknownAlgorithm,
-    /// A known algorithm, but not a string that it writes.
+    /// The algorithm is known, but the string is malformed.
     #[error("malformed hash")]
     Malformed,
-    /// Parameters that no site uses.
+    /// The parameters are out of bounds.
     #[error("parameters out of bounds")]
     OutOfBounds,
 }
@@ -75,7 +70,7 @@ impl RefusedHash {
 }
 
 impl StoredPassword {
-    /// A hash from elsewhere, if it is one that can be verified, or an unusable password as Django writes it.
+    /// Takes a hash from elsewhere that can be verified, or an unusable password in Django's form.
     pub fn imported(text: String) -> Result<Self, RefusedHash> {
         let password = Self::stored(text);
         if password.as_str().len() > LONGEST_STRING {
@@ -88,7 +83,7 @@ impl StoredPassword {
     }
 }
 
-/// A stored string, taken apart and within bounds.
+/// A parsed string within bounds.
 pub(super) enum KnownHash {
     Argon2(Argon2Hash),
     Bcrypt(BcryptHash),
@@ -97,7 +92,7 @@ pub(super) enum KnownHash {
 }
 
 impl KnownHash {
-    /// Takes a stored string apart. Costs microseconds, whatever it says.
+    /// Parses a stored string, which takes microseconds.
     pub(super) fn parse(stored: &str) -> Result<Self, RefusedHash> {
         if stored.len() > LONGEST_STRING {
             return Err(RefusedHash::Malformed);
@@ -126,7 +121,7 @@ impl KnownHash {
         }
     }
 
-    /// Whether this is the hash of `password`. Takes the time that the string's own parameters ask for.
+    /// Whether this is the hash of `password`. Takes the time that the string's parameters ask for.
     pub(super) fn matches(&self, password: &str, workspace: &Workspace) -> Result<bool, HashingFault> {
         let password = password.as_bytes();
         match self {
@@ -137,32 +132,32 @@ impl KnownHash {
         }
     }
 
-    /// Whether it was made of the password's normalization form C. Others were made of what was typed.
+    /// Whether it is the hash of the password's normalization form C, and not of the password as typed.
     pub(super) fn is_of_normal_form(&self) -> bool {
         matches!(self, Self::Argon2(hash) if hash.is_of_normal_form())
     }
 
-    /// What verifying an Argon2 hash takes, KiB times passes. Nothing else is counted in that unit.
+    /// The work of verifying an Argon2 hash, in KiB times passes. Other algorithms do not have this unit.
     pub(super) fn argon2_work_kib(&self) -> Option<u64> {
         if let Self::Argon2(hash) = self { Some(hash.work_kib()) } else { None }
     }
 
-    /// Whether `password`, which matches, is the only text that does: then, and only then, a hash of it may replace this one.
+    /// Whether `password`, which matches, is the only text that does. Only then may a hash of it replace this one.
     ///
-    /// Where an algorithm looks at a part of what was typed, the first login would decide for good which of many texts the password is,
-    /// and the owner, whose password is another of them, could not log in any more.
+    /// If an algorithm ignores a part of what was typed, the first login would otherwise decide which of many texts is the password, and an owner whose
+    /// password is another one could not log in any more.
     pub(super) fn determines(&self, password: &str) -> bool {
         match self {
             Self::Argon2(_) => true,
             Self::Bcrypt(hash) => hash.determines(password.as_bytes()),
-            // HMAC (RFC 2104) fills a key up with U+0000. It also takes a key that is longer than its block for its digest; a digest
-            // that is text as well has to be looked for among many passwords, so it was found by the one who chose the password.
+            // HMAC (RFC 2104) pads a key with U+0000. It also replaces a key that is longer than its block by its digest. A digest that is also text
+            // has to be searched for among many passwords, so it was found by the person who chose the password.
             Self::Pbkdf2(_) | Self::Scrypt(_) => !password.ends_with('\0'),
         }
     }
 }
 
-/// The fields of Django's formats: exactly `N` of them.
+/// The `N` fields of one of Django's formats.
 fn fields<const N: usize>(text: &str) -> Result<[&str; N], RefusedHash> {
     let mut parts = text.split('$');
     let mut fields = [""; N];
@@ -172,7 +167,7 @@ fn fields<const N: usize>(text: &str) -> Result<[&str; N], RefusedHash> {
     if parts.next().is_some() { Err(RefusedHash::Malformed) } else { Ok(fields) }
 }
 
-/// A decimal number as programs write it. More than 32 bits are out of bounds, not malformed.
+/// A decimal number. More than 32 bits are out of bounds, not malformed.
 fn number(text: &str) -> Result<u32, RefusedHash> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if !digits || (text.len() > 1 && text.starts_with('0')) {
@@ -181,7 +176,7 @@ fn number(text: &str) -> Result<u32, RefusedHash> {
     text.parse().map_err(|_| RefusedHash::OutOfBounds)
 }
 
-/// A salt of Django's PBKDF2 and scrypt: text, used as it is. Django refuses an empty one.
+/// A salt of Django's PBKDF2 and scrypt, which is text and used as it is. Django refuses an empty one.
 fn salt(text: &str) -> Result<Vec<u8>, RefusedHash> {
     if text.is_empty() { Err(RefusedHash::Malformed) } else { Ok(text.as_bytes().to_vec()) }
 }
@@ -192,7 +187,7 @@ fn tag(text: &str, length: usize) -> Result<Vec<u8>, RefusedHash> {
     if bytes.len() == length { Ok(bytes) } else { Err(RefusedHash::Malformed) }
 }
 
-/// Salt and tag of `$algorithm$…`: bytes, neither empty, the tag of a length that the PHC string format has.
+/// The salt and tag of `$algorithm$…`. Neither is empty, and the tag's length is one of the PHC string format.
 fn salt_and_tag(salt: &str, tag: &str) -> Result<(Vec<u8>, Vec<u8>), RefusedHash> {
     let (salt, tag) = (crypt_bytes(salt)?, crypt_bytes(tag)?);
     if salt.is_empty() {
@@ -201,7 +196,7 @@ fn salt_and_tag(salt: &str, tag: &str) -> Result<(Vec<u8>, Vec<u8>), RefusedHash
     if TAG_LENGTHS.contains(&tag.len()) { Ok((salt, tag)) } else { Err(RefusedHash::OutOfBounds) }
 }
 
-/// Base64 without padding, as the PHC string format has it, with padding, as Ory Kratos writes it, or with `.` for `+`, as passlib does.
+/// Base64 without padding as in the PHC string format, with padding as from Ory Kratos, or with `.` for `+` as from passlib.
 fn crypt_bytes(text: &str) -> Result<Vec<u8>, RefusedHash> {
     const ENGINE: GeneralPurpose =
         GeneralPurpose::new(&alphabet::STANDARD, GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent));

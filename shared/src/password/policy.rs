@@ -1,4 +1,4 @@
-//! Which passwords may be set: what Django's four validators allow, in their order.
+//! The rules for new passwords: those of Django's four validators, in their order.
 
 use std::borrow::Cow;
 
@@ -6,15 +6,15 @@ use zeroize::Zeroizing;
 
 use crate::text::{composed, is_digit, is_letter_or_number, trim};
 
-/// The passwords that most accounts are tried with, as a set that is looked up where it lies (see `data/README.md`).
+/// The most common passwords, as a set that is searched without unpacking it (see `data/README.md`).
 static COMMON: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/common-passwords.fst"));
 
-/// What a new password must be.
+/// The rules for a new password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// Fewest code points. 8 by default, as in the DRF API.
+    /// Minimum number of code points: 8 by default, as in the DRF API.
     pub min_length: usize,
-    /// Most code points. It is a rule for the field and is checked where the field is read; [`Policy::judge`] does not.
+    /// Maximum number of code points. It is checked where the field is read, not by [`Policy::judge`].
     pub max_length: usize,
 }
 
@@ -31,16 +31,16 @@ pub enum Violation {
     LikeUsername,
     /// It resembles the e-mail address.
     LikeEmail,
-    /// It has fewer code points than this.
+    /// It has fewer code points than this minimum.
     TooShort(usize),
     /// It is on the list of common passwords.
     Common,
-    /// It is all digits.
+    /// It consists of digits only.
     Numeric,
 }
 
 impl Violation {
-    /// What the client is told.
+    /// The message for the client.
     #[must_use]
     pub fn message(self) -> Cow<'static, str> {
         match self {
@@ -55,7 +55,7 @@ impl Violation {
 }
 
 impl Policy {
-    /// Every rule that the password breaks for an account of this name and address, in the order in which they are reported.
+    /// Every rule that the password breaks for an account with this username and address, in the order in which they are reported.
     #[must_use]
     pub fn judge(&self, password: &str, username: &str, email: &str) -> Vec<Violation> {
         let lower = Zeroizing::new(password.to_lowercase());
@@ -71,14 +71,14 @@ impl Policy {
     }
 }
 
-/// Whether a password, given as its sorted lower-case characters, resembles a value or a word of it. Both are compared in the form in
-/// which passwords are hashed.
+/// Whether a password, given as its sorted lower-case characters, resembles a value or a word in it. Both are compared in the form in which passwords are
+/// hashed.
 fn resembles(password: &[char], value: &str) -> bool {
     let value = composed(value).to_lowercase();
     let is_word = |char: char| is_letter_or_number(char) || char == '_';
     value.split(|char| !is_word(char)).chain([&*value]).any(|part| {
         let part = sorted(part);
-        // 20 · shared ≥ 7 · sum is 2 · shared / sum ≥ 0.7. A password ten times as long as a part has hardly anything of it.
+        // 20 · shared ≥ 7 · sum means 2 · shared / sum ≥ 0.7. A password that is ten times as long as a part hardly resembles it.
         password.len() < 10 * part.len() && 20 * shared(password, &part) >= 7 * (password.len() + part.len())
     })
 }
@@ -90,7 +90,7 @@ fn sorted(text: &str) -> Zeroizing<Vec<char>> {
     characters
 }
 
-/// The number of characters that two sorted texts share, each as often as both have it.
+/// The number of characters that two sorted texts have in common, with multiplicity.
 fn shared(mut one: &[char], mut other: &[char]) -> usize {
     let mut count = 0;
     while let ([first, one_rest @ ..], [second, other_rest @ ..]) = (one, other) {
@@ -107,7 +107,7 @@ fn shared(mut one: &[char], mut other: &[char]) -> usize {
 
 /// Whether a password, in lower case and trimmed, is on the list.
 fn is_common(password: &str) -> bool {
-    // Opening reads 36 bytes at the two ends. That the set opens and holds the list is a test's matter.
+    // Opening reads 36 bytes at both ends. A test checks that the set opens and contains the list.
     fst::Set::new(COMMON).is_ok_and(|set| set.contains(password))
 }
 

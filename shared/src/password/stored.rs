@@ -1,34 +1,34 @@
-//! A password as the store keeps it. Functions that never hash need no more than this.
+//! A password in its stored form. Functions that never hash only need this.
 
 use std::fmt;
 
-/// How a password that nobody can type begins: Django's mark for an account that logs in by other means (`UNUSABLE_PASSWORD_PREFIX`).
+/// The beginning of an unusable password: Django's mark for an account that logs in by other means (`UNUSABLE_PASSWORD_PREFIX`).
 pub const UNUSABLE: &str = "!";
 
-/// A password as the store keeps it: our own Argon2id PHC string, or whatever another site left there.
+/// A stored password: our own Argon2id PHC string, or an imported one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoredPassword(String);
 
 impl StoredPassword {
-    /// Takes an account's attribute as it is. Any text is allowed: what it is worth shows when a password is verified.
+    /// Takes an account's attribute as it is. Any text is allowed; it is parsed when a password is verified.
     #[must_use]
     pub fn stored(text: String) -> Self {
         Self(text)
     }
 
-    /// A password that nobody can type, as Django marks it: such an account cannot be logged in to and is sent no reset link.
+    /// An unusable password in Django's form. Nobody can log in to such an account, and it gets no reset link.
     #[must_use]
     pub fn unusable() -> Self {
         Self(UNUSABLE.to_owned())
     }
 
-    /// The text to write to the store, or to compare with what is there.
+    /// The text to be stored or compared with the stored one.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether anybody can log in with it, or have it replaced by mail.
+    /// Whether one can log in with it or have it replaced by mail.
     #[must_use]
     pub fn is_usable(&self) -> bool {
         !self.0.starts_with(UNUSABLE)

@@ -1,5 +1,5 @@
-//! A password as typed, in the form that is hashed, and as accepted by the policy. With [`StoredPassword`](super::StoredPassword) types of
-//! their own, so that none is taken for another: only an accepted password becomes a new hash, only a stored one is kept.
+//! A password as typed, in the form that is hashed, and as accepted by the policy. These and [`StoredPassword`](super::StoredPassword) are different
+//! types, so that none is mistaken for another: only an accepted password becomes a new hash, and only a stored one is stored.
 
 use std::fmt;
 
@@ -8,17 +8,17 @@ use zeroize::Zeroizing;
 use super::policy::{Policy, Violation};
 use crate::text::composed;
 
-/// A password exactly as somebody typed it: never trimmed, never normalised, wiped when dropped.
+/// A password exactly as typed: not trimmed, not normalised, wiped when dropped.
 pub struct TypedPassword(Zeroizing<String>);
 
 impl TypedPassword {
-    /// Takes the text as it came out of the request.
+    /// Takes the text from the request.
     #[must_use]
     pub fn new(typed: String) -> Self {
         Self(Zeroizing::new(typed))
     }
 
-    /// The text itself. Every use is worth a second look.
+    /// The text. Every use needs attention.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
@@ -30,8 +30,8 @@ impl TypedPassword {
     }
 }
 
-/// A password in Unicode's normalization form C, the form in which new ones are hashed: whichever keyboard or system composed its letters,
-/// it is one password (NIST SP 800-63B-4, 3.1.1.2; the form is that of RFC 8265, 4.2.2).
+/// A password in Unicode's normalization form C, in which new ones are hashed. It is the same password whichever keyboard or system composed its letters
+/// (NIST SP 800-63B-4, 3.1.1.2; the form is that of RFC 8265, 4.2.2).
 pub(super) struct NormalPassword(Zeroizing<String>);
 
 impl NormalPassword {
@@ -53,12 +53,11 @@ impl fmt::Debug for TypedPassword {
     }
 }
 
-/// A password that the policy accepts for one account: the only kind that becomes a new password.
+/// A password that the policy accepts for an account. Only this becomes a new password.
 pub struct AcceptedPassword(NormalPassword);
 
 impl AcceptedPassword {
-    /// Puts a typed password before the policy, beside the username and address it must not resemble. The policy sees the text that
-    /// will be hashed.
+    /// Checks a typed password against the policy, with the username and address that it must not resemble. The policy sees the text that will be hashed.
     ///
     /// The error lists every rule that it breaks, in the order in which they are shown.
     #[expect(clippy::needless_pass_by_value, reason = "what was typed is wiped here, and only what is hashed goes on")]
@@ -68,7 +67,7 @@ impl AcceptedPassword {
         if violations.is_empty() { Ok(Self(normal)) } else { Err(violations) }
     }
 
-    /// One that no policy has seen, for the hasher's own tests.
+    /// A password that was not checked, for the hasher's own tests.
     #[cfg(test)]
     pub(super) fn unjudged(text: &str) -> Self {
         Self(TypedPassword::new(text.into()).normal())

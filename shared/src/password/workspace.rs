@@ -1,4 +1,4 @@
-//! The memory in which Argon2 works: wiped after every hash, kept for the next.
+//! The memory in which Argon2 works. It is wiped after every hash and kept for the next.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -6,33 +6,32 @@ use argon2::{Argon2, Block};
 use thiserror::Error;
 use zeroize::Zeroize;
 
-/// Why no hash came out. Neither says anything about the password.
+/// Why a hash could not be computed. This reveals nothing about the password.
 #[derive(Debug, Error)]
 pub enum HashingFault {
-    /// The system did not give the memory that the parameters ask for.
+    /// The system did not provide the memory that the parameters ask for.
     #[error("no memory for {kib} KiB of Argon2 blocks")]
     OutOfMemory {
-        /// What was asked for, KiB.
+        /// The requested memory in KiB.
         kib: usize,
     },
     /// The algorithm refused parameters that were within bounds.
     #[error("Argon2 refused its parameters")]
     Argon2(#[from] argon2::Error),
-    /// The task that hashed was ended before it was done: the runtime is shutting down.
+    /// The task was ended before it was done, because the runtime is shutting down.
     #[error("hashing was interrupted")]
     Interrupted,
 }
 
-/// Hands out blocks. One buffer, large enough for a hash at the configured cost, stays allocated: to get its pages from the
-/// system takes more than half as long as the hash itself (11 and 18 ms at 19 MiB; to wipe them takes 1 ms). Whoever finds
-/// it lent gets a new one.
+/// Provides blocks of memory. One buffer, large enough for a hash at the configured cost, stays allocated, because getting its pages from the system takes
+/// more than half as long as the hash (11 and 18 ms at 19 MiB; wiping them takes 1 ms). While it is in use, others get a new buffer.
 pub(super) struct Workspace {
     kept: Mutex<Option<Vec<Block>>>,
     kept_blocks: usize,
 }
 
 impl Workspace {
-    /// A workspace that keeps a buffer of `kept_blocks` KiB once it was needed.
+    /// A workspace that keeps a buffer of `kept_blocks` KiB after its first use.
     pub(super) fn new(kept_blocks: usize) -> Self {
         Self { kept: Mutex::new(None), kept_blocks }
     }
@@ -46,7 +45,7 @@ impl Workspace {
 
     fn lend(&self, blocks: usize) -> Result<Lent<'_>, HashingFault> {
         if blocks > self.kept_blocks {
-            // Hashes from elsewhere may ask for far more than ours: theirs goes back to the system.
+            // Imported hashes may need far more memory than ours, which is returned to the system.
             return Ok(Lent { workspace: None, buffer: allocate(blocks)?, used: blocks });
         }
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -58,7 +57,7 @@ impl Workspace {
     }
 }
 
-/// Zeroed blocks, or an error where `Vec` alone would end the process.
+/// Zeroed blocks, or an error where `Vec` would abort the process.
 fn allocate(blocks: usize) -> Result<Vec<Block>, HashingFault> {
     let mut buffer = Vec::new();
     buffer.try_reserve_exact(blocks).map_err(|_| HashingFault::OutOfMemory { kib: blocks })?;
@@ -66,7 +65,7 @@ fn allocate(blocks: usize) -> Result<Vec<Block>, HashingFault> {
     Ok(buffer)
 }
 
-/// A buffer that is wiped when it is given back, also by a panic.
+/// A buffer that is wiped when it is returned, also after a panic.
 struct Lent<'workspace> {
     workspace: Option<&'workspace Workspace>,
     buffer: Vec<Block>,
@@ -81,7 +80,7 @@ impl Lent<'_> {
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
-        // The crate wipes its digests, not its blocks; from them a guess can be checked without paying for the hash.
+        // The crate wipes its digests but not its blocks, with which a guess could be checked without computing the hash.
         self.used().iter_mut().for_each(Zeroize::zeroize);
         if let Some(workspace) = self.workspace {
             let buffer = std::mem::take(&mut self.buffer);

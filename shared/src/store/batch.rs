@@ -18,7 +18,7 @@ const MAX_BATCH: usize = 25;
 impl Store {
     /// Carries out at most 25 puts and deletes without conditions. Each is done, or the call is a fault.
     ///
-    /// DynamoDB leaves writes undone when it is throttled. Those are asked for again after a pause.
+    /// DynamoDB returns undone writes when it is throttled. They are repeated after a pause.
     pub(crate) async fn write_batch(&self, writes: Vec<Write>) -> Result<(), Fault> {
         let mut left: HashMap<String, Vec<WriteRequest>> = HashMap::new();
         for write in writes {

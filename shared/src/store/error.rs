@@ -1,4 +1,4 @@
-//! What the SDK's errors mean, and waiting out those that pass.
+//! Converts errors of the SDK into faults, and retries after transient ones.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::{
 use super::Store;
 use crate::{entropy::Entropy, fault::Fault};
 
-/// The SDK did not take the parts of a request: a mistake of ours. It is never answered by leaving a part out.
+/// The fault for a request that the SDK could not build, which is a mistake of ours. Such a part is never left out silently.
 pub(super) const NOT_BUILT: Fault = Fault::Internal("building a request");
 
 /// The fault behind an error of the SDK.
@@ -35,7 +35,7 @@ where
 
 /// A pause before the next try, of random length and a little longer each time: at most 5, 10, 20 … 320 ms.
 ///
-/// The number of tries has no bound of its own: the request's time bounds it, and a request that is cut off is answered with 503.
+/// The number of tries is only limited by the request's deadline; a request that is cut off is answered with 503.
 pub(super) struct Pause<'entropy> {
     entropy: &'entropy Entropy,
     bound_ms: u64,
@@ -52,12 +52,12 @@ impl Pause<'_> {
 }
 
 impl Store {
-    /// The first of a row of pauses.
+    /// The first of a series of pauses.
     pub(super) fn pause(&self) -> Pause<'_> {
         Pause { entropy: &self.entropy, bound_ms: 5 }
     }
 
-    /// Asks until the answer is no conflict. A conflict says that another transaction holds one of the items: neither a yes nor a no.
+    /// Repeats the call until the answer is not a conflict. A conflict means that another transaction has one of the items, so there is no answer yet.
     pub(super) async fn through_conflicts<T, E, F>(&self, is_conflict: impl Fn(&E) -> bool, mut ask: impl FnMut() -> F) -> Result<T, E>
     where
         F: Future<Output = Result<T, E>>,

@@ -1,4 +1,4 @@
-//! Items: attributes in, attributes out.
+//! Reading and writing the attributes of items.
 
 use std::{collections::HashMap, fmt::Display, str::FromStr};
 
@@ -84,12 +84,12 @@ impl Item {
         self.attributes.get(name).and_then(|value| value.as_bool().ok().copied()).ok_or(self.unreadable(name))
     }
 
-    /// A string that spells a value of this type.
+    /// A string that is parsed as this type.
     pub(crate) fn parsed<T: FromStr>(&self, name: &'static str) -> Result<T, Fault> {
         self.text(name)?.parse().map_err(|_| self.unreadable(name))
     }
 
-    /// Numbers by name; none where the attribute is absent.
+    /// Numbers by name; empty if the attribute is absent.
     pub(crate) fn numbers_by_name(&self, name: &str) -> Vec<(String, i64)> {
         let Some(Ok(entries)) = self.attributes.get(name).map(Value::as_m) else { return Vec::new() };
         entries.iter().filter_map(|(name, value)| Some((name.clone(), value.as_n().ok()?.parse().ok()?))).collect()

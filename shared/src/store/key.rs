@@ -55,7 +55,7 @@ impl Tables {
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Key {
     pub(super) table: Table,
-    /// What a fault calls such an item.
+    /// The name of such an item in a fault.
     pub(super) kind: &'static str,
     pub(super) partition: String,
     pub(super) sort: String,

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::KeysAndAttributes;
 use super::{
     Store,
     error::{NOT_BUILT, fault_of},
-    item::{Item, text},
+    item::{Item, Value, text},
     key::{Key, Table},
 };
 use crate::fault::Fault;
@@ -23,7 +23,7 @@ impl Store {
 
     /// The items with these keys of one table, in the order of the keys, read in one call.
     ///
-    /// DynamoDB leaves keys unread when it is throttled. Those are asked for again after a pause.
+    /// DynamoDB returns unread keys when it is throttled. They are read after a pause.
     pub(crate) async fn read_all<const N: usize>(&self, table: Table, keys: [Key; N]) -> Result<[Option<Item>; N], Fault> {
         let table = self.tables.name(table);
         let mut items = [const { None }; N];
@@ -59,8 +59,16 @@ impl Store {
     }
 
     /// Every item of a table for which this condition holds. It reads the whole table.
-    pub(crate) async fn scan(&self, table: Table, kind: &'static str, condition: &str) -> Result<Vec<Item>, Fault> {
+    pub(crate) async fn scan(
+        &self,
+        table: Table,
+        kind: &'static str,
+        condition: &str,
+        values: impl IntoIterator<Item = (&'static str, Value)>,
+    ) -> Result<Vec<Item>, Fault> {
+        let values = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let scan = self.client.scan().table_name(self.tables.name(table)).consistent_read(true).filter_expression(condition);
+        let scan = scan.set_expression_attribute_values(Some(values));
         let mut found = scan.into_paginator().items().send();
         let mut items = Vec::new();
         while let Some(attributes) = found.next().await {

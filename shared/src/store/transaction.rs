@@ -30,7 +30,7 @@ impl Transacted {
         matches!(self, Self::Refused(failed) if failed.get(position) == Some(&true))
     }
 
-    /// This where every write is done, otherwise that.
+    /// The first value if every write is done, otherwise the second.
     pub(crate) fn or<T>(self, done: T, refused: T) -> T {
         if self == Self::Done { done } else { refused }
     }

@@ -1,4 +1,4 @@
-//! Writes: built by a feature, carried out by the store.
+//! Writes, which features build and the store carries out.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::fault::Fault;
 
-/// A write of one item: what is written, under which condition.
+/// A write of one item, with its conditions.
 #[derive(Clone)]
 pub(crate) struct Write {
     pub(super) key: Key,
@@ -27,7 +27,7 @@ pub(crate) struct Write {
     shows_refusing: bool,
 }
 
-/// What a write does.
+/// The kind of a write.
 #[derive(Clone)]
 pub(super) enum Action {
     /// Puts this item.
@@ -43,9 +43,9 @@ pub(super) enum Action {
 /// The outcome of a write.
 #[must_use = "a refused write wrote nothing"]
 pub(crate) enum Written {
-    /// It is done. The item as it is now, if the write asked for it.
+    /// It is done. Contains the new item, if the write asked for it.
     Done(Item),
-    /// Its condition did not hold and nothing was written. The item that refused it, if the write asked for it.
+    /// Its condition did not hold and nothing was written. Contains the item that refused it, if the write asked for it.
     Refused(Item),
 }
 
@@ -57,7 +57,7 @@ impl Write {
         Self::of(key, Action::Put(item))
     }
 
-    /// Updates an item, which is made if there is none.
+    /// Updates an item, or creates it.
     pub(crate) fn update(key: Key, expression: impl Into<String>) -> Self {
         Self::of(key, Action::Update(expression.into()))
     }

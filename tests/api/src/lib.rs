@@ -1,1 +1,1 @@
-//! Tests alone: see `tests/`.
+//! This crate contains tests only; see `tests/`.

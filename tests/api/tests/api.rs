@@ -1,21 +1,24 @@
 //! Nearly every test of this folder, as one program: it is linked once, and its tests run side by side whatever file they are in.
 //!
-//! `start` and `secrets` are programs of their own, since they change or measure their whole process; so are `admin` and `contract`,
+//! `start`, `secrets` and `metrics` are programs of their own, since they change or measure their whole process; so are `admin` and `contract`,
 //! which have a root of their own. A test of one file: `cargo test -p doorward-api-tests --test api races::`.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
 mod architecture;
+mod browsers;
 mod builds;
 mod configuration;
+mod configuration_md;
 mod disavow;
+mod documents;
 mod faults;
 mod feedback;
 mod hashes;
 mod imports;
 mod interleavings;
 mod mail_faults;
-mod metrics;
+mod modules;
 mod openapi;
 mod pages;
 #[path = "promises/main.rs"]
@@ -23,6 +26,7 @@ mod promises;
 mod properties;
 mod proxy;
 mod races;
+mod registry;
 mod security_md;
 mod vectors;
 mod wire;

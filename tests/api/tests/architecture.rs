@@ -1,4 +1,4 @@
-//! The shape of the code, as ARCHITECTURE.md and CONTRIBUTING.md tell it.
+//! The structure of the code is as ARCHITECTURE.md and CONTRIBUTING.md describe it.
 
 use std::{
     collections::BTreeSet,
@@ -11,7 +11,7 @@ use doorward_functions::{FUNCTIONS, PageRole};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-/// Every Rust source below a folder of the repository.
+/// The paths and contents of every Rust source below a folder of the repository.
 fn sources(folder: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![Path::new(ROOT).join(folder)];
@@ -28,7 +28,7 @@ fn sources(folder: &str) -> Vec<PathBuf> {
     found
 }
 
-/// The sources of the product that say one of these words, relative to the repository.
+/// The sources of the product that contain one of these words, relative to the repository.
 fn that_name(words: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     for path in ["shared/src", "functions", "admin"].iter().flat_map(|folder| sources(folder)) {
@@ -97,7 +97,7 @@ fn a_function_names_what_it_needs_and_no_more() {
 
 #[test]
 fn a_panic_unwinds_in_what_goes_to_aws() {
-    // `cargo lambda build --release` aborts unless the profile says otherwise, and an abort is a 502 instead of our answer.
+    // Without this `cargo lambda build --release` aborts at a panic, which the gateway answers with 502 instead of our 500.
     let manifest = fs::read_to_string(Path::new(ROOT).join("Cargo.toml")).expect("the workspace");
     let profile = manifest.split("\n[profile.release]\n").nth(1).expect("a release profile").split("\n[").next().unwrap_or_default();
     assert!(profile.lines().any(|line| line == "panic = \"unwind\""), "{profile}");

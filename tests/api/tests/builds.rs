@@ -1,4 +1,4 @@
-//! What is compiled once serves the tests, the local stack, the preview and the operator's commands.
+//! One build serves the tests, the local stack, the preview and the operator's commands.
 
 use std::{collections::BTreeMap, process::Command};
 

@@ -1,10 +1,10 @@
-//! Promise 11: bad configuration stops a function at start, with every complaint at once.
+//! Promise 11: a wrong configuration stops a function at start, with every problem reported at once.
 
 use doorward::{clock::Clock, config::Settings, entropy::Entropy, mail::Sender, store::Store};
 use doorward_functions::{FUNCTIONS, Mailer, Wiring, complaints};
 
 /// Everything a function could be configured with, all of it wrong; every value says so, and none may be repeated.
-const WRONG: [(&str, &str); 25] = [
+const WRONG: [(&str, &str); 26] = [
     ("LOG_LEVEL", "wrong"),
     ("ALLOWED_ORIGINS", "https://wrong.example/path"),
     ("PUBLIC_URL", "wrong"),
@@ -37,7 +37,7 @@ fn settings(pairs: &[(&str, &str)]) -> Settings {
     Settings::from_pairs(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
 }
 
-/// What each function says when it starts in this environment.
+/// The complaints of each function that is started in this environment.
 async fn at_start(pairs: &[(&str, &str)]) -> Vec<(&'static str, Vec<String>)> {
     let started = FUNCTIONS.iter().map(|function| (function.name, function.check(settings(pairs), Entropy::system())));
     started.map(|(function, started)| (function, started.err().map(|error| error.complaints().to_vec()).unwrap_or_default())).collect()

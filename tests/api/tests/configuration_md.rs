@@ -16,8 +16,8 @@ struct Parameter {
 
 /// The parameters of the template. It is read line by line, which its plain layout allows: a name at two spaces, its properties at four.
 fn declared(template: &str) -> BTreeMap<String, Parameter> {
-    let section = template.split("\nParameters:\n").nth(1).and_then(|rest| rest.split("\n\n# What").next()).expect("a section of parameters");
-    let section = section.split("\nRules:").next().unwrap_or(section);
+    let section = template.split("\nParameters:\n").nth(1).expect("a section of parameters");
+    let section = section.split("\nRules:\n").next().unwrap_or(section);
     let mut parameters = BTreeMap::new();
     let mut name = String::new();
     for line in section.lines().filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#')) {
@@ -58,7 +58,10 @@ fn described(page: &str) -> BTreeMap<String, Parameter> {
             "(empty)" => Some(String::new()),
             code => Some(code.trim_matches('`').to_owned()),
         };
-        (name.trim_matches('`').to_owned(), Parameter { default, allowed: values.split(',').map(|value| value.trim().to_owned()).collect() })
+        (
+            name.trim_matches('`').to_owned(),
+            Parameter { default, allowed: values.split(',').map(|value| value.trim().to_owned()).collect() },
+        )
     });
     let list: Vec<(String, Parameter)> = parameters.collect();
     let count = list.len();
@@ -70,7 +73,8 @@ fn described(page: &str) -> BTreeMap<String, Parameter> {
 /// What is wrong with the page, a sentence each.
 fn differences(page: &str, template: &str) -> Vec<String> {
     let (declared, described) = (declared(template), described(page));
-    let mut wrong: Vec<String> = described.keys().filter(|name| !declared.contains_key(*name)).map(|name| format!("{name} is not in the template")).collect();
+    let mut wrong: Vec<String> =
+        described.keys().filter(|name| !declared.contains_key(*name)).map(|name| format!("{name} is not in the template")).collect();
     for (name, parameter) in &declared {
         let Some(row) = described.get(name) else {
             wrong.push(format!("{name} has no row"));
@@ -98,7 +102,10 @@ fn every_parameter_is_described_with_its_default_and_its_allowed_values() {
 fn a_missing_a_stale_and_a_wrong_row_are_each_found() {
     let row = |name: &str| PAGE.lines().find(|line| line.starts_with(&format!("| `{name}` |"))).expect("a row");
     assert_eq!(differences(&PAGE.replace(row("Sender"), ""), TEMPLATE), ["Sender has no row"]);
-    assert_eq!(differences(&PAGE.replace("`StageName` |", "`Stage` |"), TEMPLATE), ["Stage is not in the template", "StageName has no row"]);
+    assert_eq!(
+        differences(&PAGE.replace("`StageName` |", "`Stage` |"), TEMPLATE),
+        ["Stage is not in the template", "StageName has no row"]
+    );
     assert_eq!(differences(&PAGE.replace(row("ThrottleRate"), &row("ThrottleRate").replace("200", "20")), TEMPLATE).len(), 1);
     assert_eq!(differences(&PAGE.replace("`error`, `warn`, `info`", "`error`, `info`"), TEMPLATE).len(), 1);
 }

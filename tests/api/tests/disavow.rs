@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use doorward::{
+    caller::Caller,
     clock::after,
+    disavow::Disavowed,
     entropy::Entropy,
-    reset::{ResetLink, StoredLink},
+    outbox::ResetRequest,
+    reset::{NewLink, StoredLink},
     token::{Reset, Token},
 };
 use doorward_functions::mailer::{Change, Keys, Record, Records, Text};
@@ -36,7 +39,7 @@ async fn mails(app: &App) -> Vec<Mail> {
     app.mailbox.to("mara@example.com")
 }
 
-/// An account whose password somebody else has changed; their session, and the link of the notice.
+/// An account whose password a thief has changed, the thief's session, and the link of the notice.
 async fn stolen() -> (App, String, String) {
     let app = App::start().await;
     let body = json!({ "username": "mara", "email": "mara@example.com", "password": OLD });
@@ -67,7 +70,7 @@ async fn one_press_ends_every_session_and_starts_a_reset() {
     assert_eq!(disavow(&app, &token).await, 303);
 
     assert!(!holds(&app, &session).await);
-    // Whoever changed the password knows it: it opens nothing until the owner has set another.
+    // The thief knows the new password, so it must not work until the owner has set another.
     assert_eq!(login(&app, THEIRS).await, None);
     let link = mails(&app).await.pop().and_then(|mail| mail.reset_token()).expect("a reset link");
     let body = json!({ "token": link, "password": "the owner's next password" });
@@ -119,10 +122,15 @@ async fn it_works_for_seven_days_and_after_another_change() {
     app.clock.advance(Duration::from_secs(7 * 24 * 3600 - 300));
     assert_eq!(disavow(&app, &first).await, 303);
     assert_eq!(login(&app, "the thief's second password").await, None);
-    // The other link is for another notice and still has its use.
-    assert_eq!(app.send(open(&format!("{DISAVOW}?token={second}"))).await.status, 200);
-    app.clock.advance(Duration::from_secs(600));
-    assert_eq!(disavow(&app, &second).await, 404);
+    // The other link was made before this, so it has ended with it.
+    assert_eq!(app.send(open(&format!("{DISAVOW}?token={second}"))).await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_does_not_work_for_longer_than_seven_days() {
+    let (app, _, link) = stolen().await;
+    app.clock.advance(Duration::from_secs(7 * 24 * 3600 + 300));
+    assert_eq!(disavow(&app, &link).await, 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -159,7 +167,7 @@ async fn dead_links_end_alike_and_change_nothing() {
     assert!(ends[0].1.contains("href=\"../?language=en\""));
     assert!(holds(&app, &session).await);
     assert_eq!(mails(&app).await.len(), used);
-    // A notice's token opens no other door.
+    // The token of a notice works nowhere else.
     let confirm = json!({ "token": token, "password": "seven quiet lighthouses" });
     assert_eq!(app.send(post("/api/password_reset/confirm/", &confirm)).await.status, 404);
 }
@@ -224,7 +232,7 @@ async fn a_notice_tried_twice_has_a_link_that_works() {
     assert_eq!(app.send(post("/api/register/", &body)).await.status, 201);
     let session = login(&app, OLD).await.expect("a session");
     assert_eq!(change(&app, &session, OLD, THEIRS).await, 200);
-    // The service refuses at first: the try's link was never sent, the next one's works.
+    // SES refuses the first attempt, so the link of that attempt was never sent; the next one works.
     app.mailbox.refuse_next(doorward_kit::mailbox::Refuse(429, "TooManyRequestsException"));
     let records = app.stream().await;
     let again = once_more(&records);
@@ -234,13 +242,13 @@ async fn a_notice_tried_twice_has_a_link_that_works() {
     app.mailer.deliver(again).await;
     let token = app.mailbox.all()[0].disavowal_token().expect("a link");
     assert_eq!(disavow(&app, &token).await, 303);
-    // Only digests are kept.
+    // Only digests are stored.
     for item in app.operator.items_of("mara").await {
         assert!(!format!("{item:?}").contains(&token[4..]));
     }
 }
 
-/// The same records once more, as the stream brings them.
+/// Delivers the same records again, as the stream may do.
 fn once_more(records: &Records) -> Records {
     let copy = |record: &Record| Record {
         event_name: record.event_name.clone(),
@@ -271,9 +279,61 @@ async fn the_code_and_the_store_agree_on_which_accounts_can_be_opened() {
             let now = app.clock.now();
             let digest = Token::<Reset>::generate(account.id, &Entropy::system()).digest();
             let valid_until = after(now, Duration::from_secs(3600));
-            let link = ResetLink { digest, requested_at: now, issued_at: now, valid_until, sent: 0, sent_at: None };
-            let stored = app.store.store_reset_link(account.id, &link).await.expect("the store answers");
+            let link = NewLink { digest, requested_at: now, issued_at: now, valid_until };
+            let stored = app.store.store_reset_link(account.id, &link, None, None).await.expect("the store answers");
             assert_eq!(stored == StoredLink::Now, account.usable_password().is_some(), "active: {active}, password: {password:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn of_all_the_links_that_were_kept_one_press_works() {
+    let (app, mut session, first) = stolen().await;
+    let mut kept = vec![first];
+    for number in 0..5 {
+        let (old, new) = if number % 2 == 0 { (THEIRS, OLD) } else { (OLD, THEIRS) };
+        assert_eq!(change(&app, &session, old, new).await, 200);
+        session = login(&app, new).await.expect("a session");
+        kept.push(mails(&app).await.pop().and_then(|mail| mail.disavowal_token()).expect("a link"));
+    }
+    assert!(disavow(&app, &kept[2]).await < 400);
+    let reset = mails(&app).await.pop().and_then(|mail| mail.reset_token()).expect("a reset link");
+    assert_eq!(app.confirm_reset(&reset, "the owner's next one").await.status, 200);
+    let session = login(&app, "the owner's next one").await.expect("a session");
+    for link in &kept {
+        disavow(&app, link).await;
+        assert!(holds(&app, &session).await && login(&app, "the owner's next one").await.is_some());
+    }
+    // The notice of what the owner did last carries a link that works.
+    let newest = mails(&app).await.iter().rev().find_map(Mail::disavowal_token).expect("a link");
+    assert!(disavow(&app, &newest).await < 400);
+    assert!(!holds(&app, &session).await);
+}
+
+#[tokio::test]
+async fn a_link_of_before_does_not_come_back_when_the_account_is_made_active_again() {
+    let (app, _, link) = stolen().await;
+    let account = app.store.account_by_login_name("mara").await.expect("the store answers").expect("an account");
+    app.clock.advance(Duration::from_secs(1));
+    app.store.deactivate(account.id, app.clock.now()).await.expect("the store answers");
+    app.store.activate(account.id).await.expect("the store answers");
+    let session = login(&app, THEIRS).await.expect("a session");
+    disavow(&app, &link).await;
+    assert!(holds(&app, &session).await);
+}
+
+#[tokio::test]
+async fn a_disavowal_that_a_change_overtakes_still_leads_to_a_mail() {
+    let (app, session, link) = stolen().await;
+    app.clock.advance(Duration::from_secs(60));
+    let asked_at = app.clock.now();
+    let token = Token::parse(&link).expect("a token");
+    let read = app.store.disavowal(&token, asked_at).await.expect("the store answers").expect("a link");
+    let request = ResetRequest { email: read.account.email.clone(), requested_at: asked_at, caller: Caller::default() };
+    // The thief changes the password once more, later than the owner's press was read.
+    assert_eq!(change(&app, &session, THEIRS, "another of the thief's").await, 200);
+    assert_eq!(app.store.disavow(&read, request).await.expect("the store answers"), Disavowed::Now);
+    assert!(!holds(&app, &session).await && login(&app, "another of the thief's").await.is_none());
+    let mails = mails(&app).await;
+    assert!(mails.last().expect("a mail").reset_token().is_some(), "the way back in");
 }

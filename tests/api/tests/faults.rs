@@ -1,4 +1,4 @@
-//! Every call of every endpoint fails in turn, before it took effect and after: the state is old or new, and the answer is true or a 503.
+//! Each call of each endpoint is made to fail, before and after it took effect. The state is the old or the new one, and the answer is true or a 503.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -10,7 +10,7 @@ use doorward_kit::{
     app::Observer,
     changes::changes,
     person::Person,
-    proxy::{Call, Failure, Trouble, When},
+    proxy::{Call, Failure, Injected, When},
     requests::{
         NEW_PASSWORD, PASSWORD, Request, change_password, confirm_reset, login, logout, logout_all, register, request, reset_request,
         validate,
@@ -20,15 +20,15 @@ use doorward_kit::{
 };
 use serde_json::json;
 
-/// One request, of which every call fails in turn.
+/// A request, each of whose calls is made to fail in turn.
 struct Case {
     name: &'static str,
     ask: fn(&World) -> Request,
-    /// The status when nothing fails.
+    /// The status if nothing fails.
     done: u16,
-    /// The status of the same request once it was done: what is true then.
+    /// The status of the same request after it has succeeded.
     again: u16,
-    /// What it changes; what may be left undone stands after the bar.
+    /// The items that it changes. Those after the bar may be left undone.
     changes: &'static str,
 }
 
@@ -54,7 +54,7 @@ static CASES: [Case; 9] = [
         ask: |world| change_password(&world.session, PASSWORD, NEW_PASSWORD),
         done: 200,
         again: 400,
-        changes: "+notice,-reset,~account epoch password password_changed_at,~session epoch",
+        changes: "+notice,-reset,~account epoch networks password password_changed_at,~session epoch",
     },
     Case { name: "reset request", ask: |world| reset_request(&world.person.email), done: 200, again: 200, changes: "+request" },
     Case { name: "validate", ask: |world| validate(&world.link), done: 200, again: 200, changes: "" },
@@ -70,11 +70,11 @@ static CASES: [Case; 9] = [
         ask: |world| confirm_reset(&world.link, NEW_PASSWORD),
         done: 200,
         again: 404,
-        changes: "+notice,-reset,~account epoch password password_changed_at",
+        changes: "+notice,-reset,~account epoch networks password password_changed_at",
     },
 ];
 
-/// Somebody with a session and a link, and everything in the store at that moment.
+/// A person with a session and a link, and everything in the store at that moment.
 struct World {
     person: Person,
     session: String,
@@ -98,19 +98,20 @@ impl World {
 }
 
 impl Case {
-    /// Whether these changes are all of the request's, or all but what may be left undone.
+    /// Whether these are all changes of the request, or all except those that may be left undone.
     fn is_done(&self, changes: &str) -> bool {
         let (needed, more) = self.changes.split_once('|').unwrap_or((self.changes, ""));
         changes == needed || (!more.is_empty() && changes == format!("{needed},{more}"))
     }
 
-    /// Asks in a new world while the calls that `rule` names fail. The state must be old or new then, and the same request get what is true.
+    /// Makes the request in a new fixture while the calls that `rule` selects fail. The state must then be the old or the new one, and a repeated
+    /// request must get the answer that is true for it.
     async fn ask_failing(
         &self,
         (app, observer): (&App, &Observer),
         context: &str,
         time: Duration,
-        rule: impl Fn(&Call) -> Trouble + Send + Sync + 'static,
+        rule: impl Fn(&Call) -> Injected + Send + Sync + 'static,
     ) -> (Response, Vec<Call>, bool) {
         let world = World::of(app, &context.replace([' ', '/'], "-")).await;
         let mails = app.mailbox.all().len();
@@ -120,7 +121,7 @@ impl Case {
         let answer = app.send_within((self.ask)(&world), time).await;
         assert!(watch.elapsed() < time, "Lambda would have ended the function: {context}");
         let calls = observer.store.calls();
-        // The rule stays until the state was looked at: a call that the time cut off may still be on its way.
+        // The rule stays until the state has been read, because a call that was cut off by the deadline may still be under way.
         let changes = world.changes(app).await;
         observer.store.forget();
         let done = self.is_done(&changes);
@@ -141,7 +142,7 @@ impl Case {
     }
 }
 
-/// Runs this for every case, each over a store of its own, all at once.
+/// Runs this for all cases concurrently, each with a store of its own.
 async fn for_every_case<F: Future<Output = usize> + Send + 'static>(test: fn(&'static Case, App, Observer) -> F) -> usize {
     let ask = |case: &'static Case| {
         tokio::spawn(async move {
@@ -179,7 +180,7 @@ async fn whichever_call_fails_the_state_is_old_or_new_and_the_answer_true_or_a_5
                 let (answer, calls, done) = case.ask_failing((&app, &observer), &context, LONG, rule).await;
                 let Some(last) = calls.iter().rfind(|call| call.number == number) else { break };
                 assert_eq!(last.attempt, if what == "denied" { 1 } else { 3 }, "{context}");
-                // Only the note of a login is not waited for.
+                // Only a failure to store the network of a login does not change the answer.
                 let optional = case.name == "login" && calls.iter().any(|call| call.number < number && call.operation == "BatchWriteItem");
                 assert_eq!(answer.status, if optional { 200 } else { 503 }, "{context}");
                 assert!(!done || optional || case.changes.is_empty() || when == When::After, "{context}");
@@ -194,13 +195,13 @@ async fn whichever_call_fails_the_state_is_old_or_new_and_the_answer_true_or_a_5
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_fails_once_or_whose_answer_is_lost_is_asked_again_and_nobody_notices() {
-    type Rule = fn(&Call) -> Trouble;
+    type Rule = fn(&Call) -> Injected;
     const ONCE: [(&str, Rule); 5] = [
         ("drop before", |call| (call.attempt == 1).then_some((When::Before, Failure::Drops))),
         ("drop after", |call| (call.attempt == 1).then_some((When::After, Failure::Drops))),
         ("500 before", |call| (call.attempt == 1).then(|| (When::Before, Failure::code(500, "InternalServerError")))),
         ("500 after", |call| (call.attempt == 1).then(|| (When::After, Failure::code(500, "InternalServerError")))),
-        // The second try finds somebody else at work; whoever tries again then must still know the first as its own.
+        // The second attempt meets a conflict. A further attempt must still recognise the first as its own.
         ("lost and then in conflict", |call| match call.attempt {
             1 => Some((When::After, Failure::Drops)),
             2 => Some((When::Before, Failure::busy(call, "TransactionConflict"))),
@@ -229,11 +230,11 @@ async fn a_call_that_fails_once_or_whose_answer_is_lost_is_asked_again_and_nobod
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_a_failed_condition_is_a_lost_race() {
-    // The rest of what cancels a transaction says nothing about links, names or sessions.
+    // Other reasons for cancelling a transaction say nothing about links, names or sessions.
     for (reasons, times, status) in [
         (["ValidationError", "None"], usize::MAX, 503),
         (["ItemCollectionSizeLimitExceeded", "None"], usize::MAX, 503),
-        // A condition that failed on what another transaction had not finished may hold once it has.
+        // A condition that failed because of another, unfinished transaction may hold when that is done.
         (["ConditionalCheckFailed", "TransactionConflict"], 2, 200),
     ] {
         let (app, observer) = App::observed(&[]).await;

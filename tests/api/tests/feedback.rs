@@ -1,4 +1,4 @@
-//! Bounces and complaints: an account whose address is dead is marked, and nothing that a client sees changes.
+//! Bounces and complaints: an account whose address does not take mail is marked, and clients see no difference.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
@@ -9,7 +9,7 @@ use doorward_kit::{
 };
 use serde_json::{Value, json};
 
-/// The sample of `events/`, of a mail to this address that was sent now.
+/// The sample event of `events/`, about a mail that was sent to this address just now.
 fn bounce(app: &App, address: &str) -> Value {
     let mut event: Value = serde_json::from_str(include_str!("../../../events/mail-feedback.json")).unwrap();
     event["detail"]["bounce"]["bouncedRecipients"][0]["emailAddress"] = json!(address);
@@ -80,7 +80,7 @@ async fn a_marked_account_is_answered_and_mailed_like_any_other_and_a_reset_by_m
     let link = app.reset_link(&address_of("ann")).await;
     assert_eq!(app.confirm_reset(&link, PASSWORD).await.status, 200);
     assert_eq!(mark(&app).await, None);
-    // A bounce of before that comes late says nothing about today.
+    // A late bounce of an older mail says nothing about the present.
     app.feed_back(stale).await.unwrap();
     assert_eq!(mark(&app).await, None);
     app.advance(1);

@@ -1,5 +1,5 @@
-//! Hashes from elsewhere: verified at their own cost, replaced by ours, bounded before any work, and otherwise as dear as a wrong
-//! password.
+//! Hashes from elsewhere are verified at their own cost and replaced by ours. Their parameters are bounded before any work, and a hash beyond the bounds
+//! costs as much as a wrong password.
 //!
 //! `contract/hashes.jsonl` was recorded with the contract. `contract-extra/bcrypt.jsonl` was written by Django 5.2.19's two
 //! bcrypt hashers with bcrypt 5.0, and by bcrypt 4.3, which cut passwords at 72 bytes (5.0 refuses longer ones).
@@ -60,11 +60,11 @@ fn verify(hasher: &Hasher, password: &str, stored: &str) -> Verdict {
     hasher.blocking_verify(&TypedPassword::new(password.to_owned()), Some(&stored)).unwrap()
 }
 
-/// A password that is near to `password` and not it, within the 72 bytes that bcrypt sees.
+/// A password that differs from `password` within the 72 bytes that bcrypt reads.
 fn wrong(password: &str) -> String {
     let mut rest = password.chars();
     let first = rest.next();
-    // Without its first character, where that changes more than the length.
+    // Without its first character, if that changes more than the length.
     if rest.clone().next() == first { format!("x{password}") } else { rest.as_str().to_owned() }
 }
 
@@ -223,7 +223,7 @@ async fn hashing_leaves_the_thread_of_the_runtime() {
     assert!(turns > 1, "the runtime had {turns} turns while a password was hashed");
 }
 
-/// A parameter that is free or refused, so that a property costs no more than a decoy.
+/// A parameter that costs next to nothing or is refused, so that no case costs more than a decoy.
 fn parameter() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => (1_u32..10).prop_map(|small| small.to_string()),
@@ -234,7 +234,7 @@ fn parameter() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Text between two `$`: often of the right length.
+/// Text between two `$`, often of the right length.
 fn field() -> impl Strategy<Value = String> {
     prop_oneof!["[A-Za-z0-9+/]{22}", "[A-Za-z0-9+/]{43}=?", "[A-Za-z0-9+/]{86}==", "[A-Za-z0-9./]{53}", "\\PC{0,70}", "[$=,]{0,5}"]
 }
@@ -281,7 +281,7 @@ proptest! {
         let line = candidates.nth(line).unwrap();
         let mut changed: Vec<char> = line.encoded.chars().collect();
         let position = position.index(changed.len());
-        // A digit elsewhere may ask for much work within bounds; what follows the parameters may not.
+        // Changing a digit of a parameter may ask for much work within the bounds; changing what follows them may not.
         prop_assume!(changed[position] != replacement && !changed[position].is_ascii_digit() && !replacement.is_ascii_digit());
         changed[position] = replacement;
         let changed: String = changed.into_iter().collect();

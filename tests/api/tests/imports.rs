@@ -1,5 +1,5 @@
-//! Accounts that came with a hash from elsewhere: the first login replaces it, a concurrent change wins over that, and a hash that asks for too
-//! much is answered like a wrong password.
+//! Imported accounts: the first login replaces the hash, a concurrent change wins over that, and a hash that is too expensive is answered like a wrong
+//! password.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
@@ -9,7 +9,7 @@ use serde_json::json;
 const PASSWORD: &str = "Correct-Horse-42";
 const OTHER: &str = "Battery-Staple-77";
 
-/// Django's hash of [`PASSWORD`], of few rounds.
+/// Django's hash of [`PASSWORD`], with few rounds.
 const DJANGO: &str = "pbkdf2_sha256$1000$NaCl$Qy2AVj/IsyyN6Z7SGlVi0PkScd8T2C2RkCsEZdRojsY=";
 
 async fn login(app: &App, name: &str, password: &str) -> Response {
@@ -36,7 +36,7 @@ async fn the_first_login_with_an_imported_hash_replaces_it_by_ours() {
     let token = login(&app, "ann", PASSWORD).await.text("token");
     let ours = stored(&app).await;
     assert!(ours.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
-    // It is the same password: nothing else changed, and the session that was opened lives.
+    // It is the same password, so nothing else has changed and the session is valid.
     assert_eq!(login(&app, "ann", PASSWORD).await.status, 200);
     assert_eq!(stored(&app).await, ours, "what is ours is not hashed again");
     assert_eq!(app.send(post("/api/logout/", &json!({})).token(&token)).await.status, 200);
@@ -48,11 +48,11 @@ async fn a_rehash_loses_to_a_change_that_came_between() {
     app.operator.set_password_hash("ann", DJANGO).await;
     let (account, networks) = (app.store.account_by_login_name("ann").await.unwrap().unwrap(), Vec::new());
     let rehashed = doorward::password::StoredPassword::stored("$argon2id$rehashed".to_owned());
-    // Meanwhile the password is changed: by its hash alone, or with the epoch, as a change does.
+    // Meanwhile the password is changed: only its hash, or its hash and the epoch as by a change.
     app.operator.set_password_hash("ann", "$argon2id$changed").await;
     app.store.note_login(&account, &networks, Some(&rehashed)).await.unwrap();
     assert_eq!(stored(&app).await, "$argon2id$changed");
-    // Without a change it is written.
+    // Without a change the new hash is written.
     let account = app.store.account_by_login_name("ann").await.unwrap().unwrap();
     app.store.note_login(&account, &networks, Some(&rehashed)).await.unwrap();
     assert_eq!(stored(&app).await, "$argon2id$rehashed");

@@ -1,4 +1,4 @@
-//! Two things at once in every order: one is held before each of its calls to the store in turn, while the whole of the other happens.
+//! Pairs of concurrent requests: the first is held before each of its calls to the store in turn, while the second runs completely.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,16 +12,16 @@ use doorward_kit::{
     requests::{PASSWORD, change_password, confirm_reset, login, logout, logout_all, reset_request, validate},
 };
 
-/// What somebody does, or the mailer for them.
+/// A request of a person, or a delivery by the mailer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     /// Logs in with the old password.
     Login,
-    /// Changes the password from the session there is.
+    /// Changes the password with the existing session.
     Change,
-    /// Resets the password by the link there is.
+    /// Resets the password with the existing link.
     Confirm,
-    /// Ends the session there is.
+    /// Ends the existing session.
     Logout,
     /// Ends all sessions.
     LogoutAll,
@@ -56,10 +56,10 @@ const PAIRS: [(Step, Step); 20] = [
 ];
 const CHANGED: &str = "Changed-Horse-44";
 const RESET: &str = "Battery-Staple-43";
-/// The hash of PASSWORD by Django, of a kind that a login replaces.
+/// Django's hash of PASSWORD, which a login replaces.
 const IMPORTED: &str = "pbkdf2_sha256$1000$abcdefgh$NV/xnCaTZ36ksDsXc7gM4kB2Eq1TSiwPZMBg1TZej6g=";
 
-/// Somebody with a session, a link, and two requests for another link that nobody has delivered.
+/// A person with a session, a link, and two requests for another link that have not been delivered.
 struct World {
     app: App,
     person: Person,
@@ -68,7 +68,7 @@ struct World {
     requests: [Records; 2],
 }
 
-/// What came of a step.
+/// The outcome of a step.
 struct Outcome {
     step: Step,
     done: bool,
@@ -111,7 +111,7 @@ impl World {
         Outcome { step, done, session: (done && step == Login).then(|| answer.text("token")) }
     }
 
-    /// The first step, held before its call of this number, and the second step meanwhile. None where the first makes no such call.
+    /// Holds the first step before its call of this number, and runs the second step meanwhile. `None` if the first makes fewer calls.
     async fn run_in_the_middle(self: &Arc<Self>, observer: &Observer, number: usize, steps: (Step, Step)) -> Option<[Outcome; 2]> {
         let gate = Gate::default();
         let held = gate.clone();
@@ -133,7 +133,7 @@ impl World {
         Some([first, second])
     }
 
-    /// What holds after any two steps, whatever their order.
+    /// Asserts what holds after any two steps in any order.
     async fn check(&self, outcomes: &[Outcome; 2], context: &str) {
         let app = &self.app;
         let done = |step| outcomes.iter().filter(|outcome| outcome.step == step && outcome.done).count();
@@ -172,7 +172,7 @@ impl World {
     }
 }
 
-/// When the link in a mail was asked for, as the mail says.
+/// The time of the request that a mail answers, as the mail states it.
 fn requested_at(mail: &Mail) -> String {
     let utc = mail.text.find(" UTC").expect("the mail says when");
     mail.text[utc - 16..utc].to_owned()

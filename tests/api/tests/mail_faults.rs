@@ -1,4 +1,4 @@
-//! Every call of the mailer fails in turn: no mail is lost, none is sent twice but where nobody can know, and the last link works.
+//! Each call of the mailer is made to fail. No mail is lost, none is sent twice unless nobody can know whether it was accepted, and the last link works.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -15,23 +15,23 @@ use doorward_kit::{
     store::Facts,
 };
 
-/// A mail to be sent.
+/// A kind of mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Reset,
     Notice,
 }
 
-/// The calls to the store in the course of a delivery, and before which of them the mail is handed over.
+/// The calls to the store during a delivery, and before which of them SES gets the mail.
 impl Kind {
     fn calls(self) -> &'static [&'static str] {
         match self {
             Self::Reset => &["lease", "claim", "account", "link", "store the link", "mark the link", "finish"],
-            Self::Notice => &["lease", "keep the link", "finish"],
+            Self::Notice => &["lease", "account", "keep the link", "finish"],
         }
     }
 
-    /// Whether a mail that was accepted before this call failed is not known to have been.
+    /// Whether a failure of this call hides that SES has accepted the mail.
     fn forgets_the_mail(self, call: &str) -> bool {
         match self {
             Self::Reset => call == "mark the link",
@@ -40,7 +40,7 @@ impl Kind {
     }
 }
 
-/// Somebody a mail is to be sent to, and the record that says so.
+/// A person to whom a mail is due, and the stream record of its item.
 async fn somebody(app: &App, name: &str, kind: Kind) -> (Person, Record) {
     let person = app.sign_up(name).await;
     let asked = match kind {
@@ -57,14 +57,14 @@ async fn deliver(app: &App, records: &[&Record]) -> Report {
     app.mailer.deliver(Records { records: records.iter().map(|record| (*record).clone()).collect() }).await
 }
 
-/// What the Outbox says of a record's item.
+/// The Outbox item of a record.
 async fn entry(app: &App, record: &Record) -> std::collections::BTreeMap<String, String> {
     let keys = &record.dynamodb.keys;
     let facts: Facts = app.snapshot("outbox").await;
     facts.get(&(keys.pk.value.clone(), keys.sk.value.clone())).cloned().unwrap_or_default()
 }
 
-/// Brings the record again, as the stream does, until it is done: at most three times, each after the last lease.
+/// Delivers the record again, as the stream does, until the item is done: at most three times, each after the previous lease has ended.
 async fn bring_again(app: &App, record: &Record, context: &str) {
     for _ in 0..3 {
         app.clock.advance(Duration::from_secs(91));
@@ -75,7 +75,7 @@ async fn bring_again(app: &App, record: &Record, context: &str) {
     panic!("never delivered after {context}");
 }
 
-/// The mail came, as often as it may have, its link works, and nothing is left to do.
+/// Asserts that the mail was sent as often as it may have been, that its link works, and that nothing is left to do.
 async fn check((app, observer): (&App, &Observer), kind: Kind, person: &Person, record: &Record, twice: bool, context: &str) {
     let mails = app.mailbox.to(&person.email);
     assert_eq!(mails.len(), if twice { 2 } else { 1 }, "mails after {context}");
@@ -109,7 +109,7 @@ async fn whichever_call_to_the_store_fails_the_mail_comes_once_and_its_link_work
     for kind in [Kind::Reset, Kind::Notice] {
         for (index, (when, failure)) in FAILURES.into_iter().enumerate() {
             for (number, call) in kind.calls().iter().enumerate() {
-                // The function dies where it fails, or it is able to hand the entry back.
+                // The function either crashes at the failure or is able to return the item for a retry.
                 for dies in [false, true] {
                     let context = format!("{kind:?}: {call} {:?} {when:?}, dies: {dies}", failure());
                     let (app, observer) = App::observed(&[]).await;

@@ -1,4 +1,4 @@
-//! Metrics: what each endpoint's outcome counts, that a request writes one line at most, and that the lines hold numbers alone.
+//! Metrics: what the outcome of each endpoint counts. A request writes at most one line, which contains numbers only.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use doorward_kit::{
     App,
     mailbox::Refuse,
-    requests::{NEW_PASSWORD, PASSWORD, Request, address_of, login, post, request, reset_request},
+    requests::{NEW_PASSWORD, PASSWORD, Request, address_of, login, post, request, reset_request, validate},
 };
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
 
-/// A process counts for one deployment, so these tests run one after the other.
+/// Counting is global in a process, so these tests run one after another.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 struct Counting {
@@ -27,7 +27,7 @@ impl Counting {
         Self { app, _alone: alone }
     }
 
-    /// What was counted since this was last asked: how many times, or how many values.
+    /// What has been counted since the previous call: the number of times, or of values.
     fn counted(&self) -> BTreeMap<String, u64> {
         let lines = String::from_utf8(std::mem::take(&mut *self.app.metric_lines.lock().unwrap())).unwrap();
         assert!(lines.lines().count() <= 1, "one line a request: {lines}");
@@ -49,13 +49,13 @@ impl Counting {
             };
             counted.insert(name.to_owned(), count);
         }
-        // Nothing but what is counted, the time, and under which name.
+        // The line contains the counts, the time and the deployment, and nothing else.
         let known: BTreeSet<&str> = counted.keys().map(String::as_str).chain(["_aws", "Deployment"]).collect();
         assert_eq!(line.keys().map(String::as_str).collect::<BTreeSet<_>>(), known);
         counted
     }
 
-    /// What a test prepares is not what it is about.
+    /// Discards what the preparation of a test has counted.
     fn forget(&self) {
         self.app.metric_lines.lock().unwrap().clear();
     }
@@ -88,20 +88,20 @@ async fn a_login_counts_one_of_accepted_refused_and_limited_whoever_is_meant() {
         for _ in 0..3 {
             it.counts(login(name, "Wrong-Horse-42").from("198.51.100.7"), &[("LoginsRefused", 1), HASHED]).await;
         }
-        // Over the limit of its account, be it one or none, right or wrong.
+        // Over the account's limit, whether the account exists or not and the password is right or wrong.
         it.counts(login(name, PASSWORD).from("198.51.100.7"), &[("LoginsLimited", 1), HASHED]).await;
     }
     it.counts(login("ann", PASSWORD).from("198.51.100.7"), &[("LoginsLimited", 1)]).await;
     it.app.operator.set_password_hash("old", "md5$salt$00000000000000000000000000000000").await;
     it.counts(login("old", PASSWORD), &[("LoginsRefused", 1), ("HashesRefused", 1), HASHED]).await;
-    // What is no login is none.
+    // A malformed login is not counted.
     it.counts(post("/api/login/", &json!({ "username": "ann" })), &[]).await;
     it.counts(request("OPTIONS", "/api/login/"), &[]).await;
 }
 
 #[tokio::test]
 async fn registrations_and_changes_are_counted_by_their_outcome() {
-    let it = Counting::start(&[("REGISTER_CLIENT_LIMIT", "2/1h"), ("CHANGE_ACCOUNT_LIMIT", "2/15m")]).await;
+    let it = Counting::start(&[("REGISTER_CLIENT_LIMIT", "2/1h"), ("CHANGE_ACCOUNT_LIMIT", "4/15m")]).await;
     let register = post("/api/register/", &json!({ "username": "ann", "email": "ann@example.com", "password": PASSWORD }));
     it.counts(register.clone(), &[("Registrations", 1), HASHED]).await;
     it.counts(register.clone(), &[HASHED]).await;
@@ -110,7 +110,7 @@ async fn registrations_and_changes_are_counted_by_their_outcome() {
     let change = |old: &str| post("/api/change_password/", &json!({ "old_password": old, "new_password": NEW_PASSWORD })).token(&session);
     it.counts(change("Wrong-Horse-42"), &[("ChangesRefused", 1), HASHED]).await;
     it.counts(change(PASSWORD), &[("PasswordsChanged", 1), ("HashMilliseconds", 2)]).await;
-    // The change opened a new window.
+    // A change that succeeds counts as well, and opens no new window.
     for _ in 0..2 {
         it.counts(change("Wrong-Horse-42"), &[("ChangesRefused", 1), HASHED]).await;
     }
@@ -130,7 +130,7 @@ async fn resets_are_counted_from_the_request_to_the_mail_to_the_link() {
     it.counts_now(&[("MailsSent", 1)], "two intents, one account");
     let link = it.app.newest_reset_link(&address_of("ann")).unwrap();
     let confirm = |password: &str| post("/api/password_reset/confirm/", &json!({ "token": link, "password": password }));
-    it.counts(post("/api/password_reset/validate_token/", &json!({ "token": link })), &[]).await;
+    it.counts(validate(&link), &[]).await;
     it.counts(confirm("short"), &[]).await;
     it.counts(confirm(NEW_PASSWORD), &[("ResetsConfirmed", 1), HASHED]).await;
     it.counts(confirm(NEW_PASSWORD), &[("ResetsRefused", 1)]).await;
@@ -166,7 +166,7 @@ async fn a_deployment_without_a_name_counts_nothing() {
     let nameless = App::start().await;
     nameless.sign_up("ann").await.login().await;
     assert!(nameless.metric_lines.lock().unwrap().is_empty());
-    // The others of this process count in the same place: what this one left there is written and forgotten.
+    // Other tests of this process use the same recorder, so its remaining counts are written out and discarded.
     it.app.send(request("OPTIONS", "/api/login/")).await;
 }
 

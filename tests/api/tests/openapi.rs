@@ -1,5 +1,4 @@
-//! The OpenAPI document against the code: routes, methods, refusals, examples. That it describes every recorded answer is seen where those
-//! are replayed, in `wire.rs`.
+//! The OpenAPI document agrees with the code: routes, methods, refusals, examples. `wire.rs` checks that it describes every recorded answer.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What a browser sees: forms, messages, dead ends.
+//! The pages: forms, messages, and links that do not work.
 
 use std::{
     io::{self, Write},
@@ -27,7 +27,7 @@ async fn with_account(language: &str) -> App {
     app
 }
 
-/// Log lines, as a function writes them.
+/// Log lines in the form in which a function writes them.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -114,7 +114,7 @@ async fn used_expired_and_unknown_links_end_alike_and_friendly() {
     assert!(ends.iter().all(|end| *end == ends[0]) && ends[0].0 == 404);
     assert!(ends[0].1.contains("href=\"../?language=en\""));
     assert!(app.send(open(&format!("/api/password_reset/confirm?token={used}"))).await.body.contains("href=\"./?language=en\""));
-    // A program gets the contract's words.
+    // A program gets the messages of the API.
     let answer = app.send(request("GET", &format!("{CONFIRM}?token={used}"))).await;
     assert_eq!(answer.text("detail"), "The OTP password entered is not valid. Please check and try again.");
 }
@@ -123,7 +123,7 @@ async fn used_expired_and_unknown_links_end_alike_and_friendly() {
 async fn what_is_wrong_stands_in_the_form_in_the_reader_s_language_and_the_link_lives_on() {
     let app = with_account("de").await;
     let token = token(&app).await;
-    // The account speaks German, whatever this browser prefers.
+    // The account's language is German, which beats the browser's.
     let form = app.send(open(&format!("{CONFIRM}?token={token}")).header("Accept-Language", "es")).await;
     assert!(form.body.contains("<html lang=\"de\" dir=\"ltr\">") && form.body.contains("Neues Passwort wählen"));
     let refused = [("12345", "12345"), (PASSWORD, "seven quiet lighthouse"), ("", ""), ("mara@example.com", "mara@example.com")];
@@ -144,7 +144,7 @@ async fn what_is_wrong_stands_in_the_form_in_the_reader_s_language_and_the_link_
         "Das Passwort ist Ihrer E-Mail-Adresse zu ähnlich.",
     ]
     "#);
-    // To the API the second field is an unknown name, and messages are English.
+    // The API ignores the second field, as it does unknown names, and its messages are English.
     let body = json!({ "token": token, "password": "12345678", "again": "else" });
     assert_eq!(
         app.send(post(CONFIRM, &body)).await.json(),
@@ -169,7 +169,7 @@ async fn whatever_follows_a_form_speaks_its_language() {
     }
     let again = app.send(open(&format!("{ASK}?language=es")).header("Accept-Language", "de")).await;
     assert!(again.body.contains("<html lang=\"es\" dir=\"ltr\">"));
-    // A language of no page of ours is none, and to a program the query says nothing.
+    // An unknown language is ignored, and programs cannot choose one.
     let page = app.send(open(&format!("{ASK}?language=tlh")).header("Accept-Language", "de")).await;
     assert!(page.body.contains("<html lang=\"de\" dir=\"ltr\">"));
     let body = json!({ "username": "ann", "email": "ann@example.com", "password": PASSWORD });
@@ -214,7 +214,7 @@ async fn a_browser_asks_for_a_link_and_every_address_reads_the_same() {
             && wrong.body.contains("Enter a valid e-mail address.")
             && wrong.body.contains("value=\"mara&#x27;&lt;b&gt;@\"")
     );
-    // A program is told what it always was.
+    // A program gets the usual answer.
     for method in ["GET", "HEAD", "PUT"] {
         let answer = app.send(request(method, ASK).header("Accept", "application/json")).await;
         assert_eq!((answer.status, answer.headers["allow"].as_str()), (405, "POST, OPTIONS"));

@@ -1,4 +1,4 @@
-//! Whatever comes, a documented answer goes: never a 5xx, never a panic.
+//! Every request, however odd, gets a documented answer: never a 5xx, never a panic.
 
 use std::sync::LazyLock;
 
@@ -33,17 +33,17 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
     World { runtime, app, token }
 });
 
-/// Text of any kind, often of the kind that something is made of.
+/// Any text, often one that has a meaning somewhere.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof!["\\PC{0,30}", any::<String>(), "[ -~]{0,60}", Just("\0".to_owned()), Just(String::new()), "[\\[\\]{}:/@?#%&=;, .a0-]{0,30}"]
 }
 
-/// A header's value, as a gateway writes it into an event: no line breaks.
+/// A header's value as a gateway writes it into an event: without line breaks.
 fn header_text() -> impl Strategy<Value = String> {
     text().prop_map(|text| text.chars().filter(|char| !char.is_control() || *char == '\t').collect())
 }
 
-/// A header that something reads, or another one.
+/// A header that some code reads, or any other.
 fn header() -> impl Strategy<Value = (String, String)> {
     let known = |name: &'static str, values: &'static [&'static str]| {
         (Just(name.to_owned()), prop_oneof![proptest::sample::select(values).prop_map(str::to_owned), header_text()])
@@ -70,7 +70,7 @@ fn header() -> impl Strategy<Value = (String, String)> {
     ]
 }
 
-/// A body: bytes, or something near to what is asked for.
+/// A body: any bytes, or nearly a valid one.
 fn body() -> impl Strategy<Value = Vec<u8>> {
     let value = prop_oneof![
         text().prop_map(Value::from),
@@ -86,7 +86,7 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![4 => object, 2 => form, 2 => proptest::collection::vec(any::<u8>(), 0..200), 1 => text().prop_map(String::into_bytes)]
 }
 
-/// A method, its name any token.
+/// A method with any token as its name.
 fn method() -> impl Strategy<Value = String> {
     prop_oneof![
         6 => Just("POST".to_owned()),
@@ -95,7 +95,7 @@ fn method() -> impl Strategy<Value = String> {
     ]
 }
 
-/// What is behind a route's path: nothing, a slash, a query.
+/// What follows a route's path: nothing, a slash or a query.
 fn tail() -> impl Strategy<Value = String> {
     prop_oneof![Just(String::new()), Just("/".to_owned()), "/?\\?[a-z]{1,5}=[ -~]{0,20}", "/?\\?token=\\PC{0,20}"]
 }
@@ -120,7 +120,7 @@ fn second_format(event: &Value, body: Option<&[u8]>) -> Value {
     })
 }
 
-/// That an answer is one that the document knows, and no fault.
+/// Asserts that the document describes the answer, and that it is not a 5xx.
 fn is_documented(method: &str, path: &str, answer: &Response) -> Result<(), TestCaseError> {
     prop_assert!(answer.status < 500, "{answer:?}");
     prop_assert_eq!(&answer.headers["cache-control"], "no-store");
@@ -187,7 +187,7 @@ proptest! {
         Just(json!({ "httpMethod": "POST", "path": null, "headers": null })),
         text().prop_map(|text| {
             let mut event = post("/api/login/", &json!({})).event();
-            event["body"] = json!(format!("{text}!")); // never base64, though it says so
+            event["body"] = json!(format!("{text}!")); // not base64, although the event says so
             event
         }),
         text().prop_map(|text| json!({ "httpMethod": text, "path": "/", "headers": { "a": text }, "requestContext": {} })),

@@ -1,4 +1,4 @@
-//! What stands between client and store does what the other proofs take for granted.
+//! The proxy between client and store does what the other tests rely on.
 
 use doorward_kit::{
     App,
@@ -14,7 +14,7 @@ async fn calls_are_counted_with_what_they_cost_and_a_lost_answer_is_asked_for_ag
         app.send(post("/api/register/", &json!({ "username": "anna", "email": "anna@example.org", "password": "Correct-Horse-42" }))).await;
     assert_eq!(registered.status, 201, "{registered:?}");
     assert_eq!(format!("{:?}", observer.store.count()), r#"{"TransactWriteItems": 1, "UpdateItem": 1}"#);
-    // A transaction writes twice: three items at two units each, and the limit's window.
+    // Each item of a transaction costs two units: three items, and the limit's window.
     assert_eq!(observer.store.units(), (7.0, 0.0));
 
     for failure in [Failure::Drops, Failure::code(500, "InternalServerError")] {

@@ -1,4 +1,4 @@
-//! Many at once, round after round, on the real protocol: whatever the order, one wins and nothing is left in between.
+//! Concurrent requests, in many rounds, over the real protocol: in whatever order they run, one wins and no state in between is left.
 
 use std::time::Duration;
 
@@ -17,12 +17,12 @@ use serde_json::json;
 const AT_ONCE: usize = 32;
 const NOT_VALID: &str = r#"{"detail":"The OTP password entered is not valid. Please check and try again."}"#;
 
-/// How many answers have this status.
+/// The number of answers with this status.
 fn having(status: u16, answers: &[Response]) -> usize {
     answers.iter().filter(|answer| answer.status == status).count()
 }
 
-/// How many items have a partition key that begins so.
+/// The number of items whose partition key begins like this.
 fn beginning(facts: &Facts, start: &str) -> usize {
     facts.keys().filter(|(partition, _)| partition.starts_with(start)).count()
 }
@@ -31,18 +31,18 @@ async fn epoch(app: &App, person: &Person) -> u64 {
     app.operator.account(&person.username).await["epoch"].as_n().expect("a number").parse().expect("a number")
 }
 
-/// How many notices of a person wait in the Outbox.
+/// The number of notices for a person in the Outbox.
 async fn notices(app: &App, person: &Person) -> usize {
     let partition = app.operator.partition(&person.username).await.replace("account#", "notice#");
     beginning(&app.snapshot("outbox").await, &partition)
 }
 
-/// Lets some time go by, a little different in every round: races are lost by microseconds and by hashes.
+/// Waits for a time that differs a little in every round, because races are decided by microseconds and by hashes.
 async fn after_a_while(round: usize) {
     tokio::time::sleep(Duration::from_micros(u64::try_from(round * 7_919 % 60_000).expect("small"))).await;
 }
 
-/// Asks both, the second a little later, by another while in each round.
+/// Makes both requests, the second a little later, with another delay in every round.
 async fn both(app: &App, round: usize, requests: [Request; 2]) -> [Response; 2] {
     let [first, second] = requests.map(|request| (app.clone(), request));
     let first = tokio::spawn(async move { first.0.send(first.1).await });
@@ -102,7 +102,7 @@ async fn of_many_registrations_of_one_name_one_makes_an_account() {
     }
 }
 
-/// A thousand wrong passwords at once: how many hashes were computed, how many of them of the account's own, and the answers.
+/// Tries a thousand wrong passwords at once. Returns the number of hashes computed, how many of them were the account's own, and the answers.
 async fn a_thousand_guesses(settings: &[(&str, &str)], client: impl Fn(usize) -> String) -> (u64, u64, Vec<Response>) {
     let app = App::configured(settings).await;
     let person = app.sign_up("anna").await;
@@ -111,14 +111,14 @@ async fn a_thousand_guesses(settings: &[(&str, &str)], client: impl Fn(usize) ->
     let answers = app.at_once(guesses).await;
     assert_eq!(beginning(&app.snapshot("accounts").await, "account#"), 1, "no session, no other account");
     assert!(app.snapshot("outbox").await.is_empty());
-    // Whoever guessed the limit away guesses in vain now, with the right password too.
+    // Once the limit is used up, even the right password is refused.
     let right = app.send(login(&person.username, PASSWORD).from(&client(1000))).await;
     assert_ne!(right.status, 200, "{right:?}");
     let (computed, decoys) = (app.hasher.evaluations() - computed, app.hasher.decoys() - decoys);
     (computed, computed - decoys, answers)
 }
 
-/// A runtime that computes few hashes at a time: each takes 19 MiB.
+/// A runtime that computes few hashes at a time, because each takes 19 MiB.
 fn small_runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).max_blocking_threads(2).enable_all().build().expect("a runtime")
 }
@@ -128,7 +128,7 @@ fn of_a_thousand_guesses_of_one_client_no_more_are_evaluated_than_its_limit_and_
     let settings = [("LOGIN_CLIENT_LIMIT", "60/5m"), ("LOGIN_ACCOUNT_LIMIT", "10/15m")];
     let (computed, evaluated, answers) = small_runtime().block_on(a_thousand_guesses(&settings, |_| "203.0.113.7".to_owned()));
     assert_eq!((having(401, &answers), having(429, &answers)), (60, 940));
-    // The try with the right password came after the client's limit and was not computed either.
+    // The attempt with the right password came after the client's limit, so it was not computed either.
     assert_eq!((computed, evaluated), (60, 10), "a refusal of the client comes before any hash");
 }
 
@@ -138,7 +138,7 @@ fn of_a_thousand_guesses_of_a_thousand_clients_no_more_are_evaluated_than_the_ac
     let client = |number: usize| format!("198.18.{}.{}", number / 250, number % 250);
     let (computed, evaluated, answers) = small_runtime().block_on(a_thousand_guesses(&settings, client));
     assert_eq!(having(401, &answers), 1000);
-    // Over the limit every guess costs a hash that is nobody's, as it does for a name that nobody has.
+    // Over the limit every guess costs a decoy, as for an unknown name.
     assert_eq!((computed, evaluated), (1001, 10));
 }
 
@@ -195,7 +195,7 @@ async fn no_login_with_the_old_password_outlives_a_change_or_a_reset() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_wins_over_the_new_hash_of_an_old_password() {
-    // Django's PBKDF2 of PASSWORD in so few rounds that a login with it is quick to replace the hash.
+    // Django's PBKDF2 of PASSWORD, with so few rounds that a login replaces the hash quickly.
     let imported = "pbkdf2_sha256$1000$abcdefgh$NV/xnCaTZ36ksDsXc7gM4kB2Eq1TSiwPZMBg1TZej6g=";
     let app = App::start().await;
     for round in 0..12 {
@@ -249,7 +249,7 @@ async fn of_two_reset_requests_at_once_one_link_works() {
     let app = App::start().await;
     for round in 0..16 {
         let person = app.sign_up(&format!("anna{round}")).await;
-        // Every other round the second request comes after the cool-down of its address: two intents, delivered at once.
+        // In every other round the second request comes after the cool-down of its address, so two items are delivered at once.
         let answers = if round % 2 == 0 {
             app.at_once([reset_request(&person.email), reset_request(&person.email)]).await
         } else {
@@ -297,7 +297,7 @@ async fn a_record_that_comes_three_times_is_one_mail() {
                     tokio::spawn(async move { app.mailer.deliver(batch).await })
                 })
                 .collect();
-            // Who finds the record in other hands has it come again: those may drop it.
+            // A worker that finds the item leased asks for it again, because the lease holder may fail.
             for delivery in deliveries {
                 assert!(delivery.await.expect("the mailer does not panic").failures.len() <= 1);
             }

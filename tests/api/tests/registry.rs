@@ -22,7 +22,7 @@ fn files(folder: &str) -> Vec<String> {
     entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("text")).collect()
 }
 
-/// What the template says of each function: its routes, and the tables whose names it is told.
+/// The routes of each function in the template, and the tables whose names it gets.
 fn template() -> BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)> {
     let template = fs::read_to_string(Path::new(ROOT).join("infra/template.yaml")).expect("the template");
     let mut functions = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Promise 10: nothing secret leaks. Everything is done once, well and badly, and then everything that was written is searched.
+//! Promise 10: nothing secret leaks. Every endpoint is used once with success and once without, and everything that was written is then searched.
 
 use std::{
     io::Write,
@@ -13,7 +13,7 @@ use doorward_kit::{
     leak::{Secret, found},
     mailbox::Refuse,
     proxy::{Failure, When},
-    requests::{Request, address_of, login, post, request, reset_request},
+    requests::{Request, address_of, login, post, request, reset_request, validate},
     store::lines,
 };
 use serde_json::json;
@@ -27,7 +27,7 @@ const TOO_SHORT: &str = "Zq7#x9";
 const EMAIL: &str = "ann.o'neil+tag@example.com";
 const STRANGER: &str = "stranger@elsewhere.example";
 
-/// Log lines, as a function writes them, at the level that says most.
+/// Log lines as a function writes them, at the most verbose level.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -47,7 +47,7 @@ impl Log {
         let writer = log.clone();
         let lines = telemetry::lines_to(move || writer.clone(), LevelFilter::TRACE);
         tracing::subscriber::set_global_default(lines).expect("the first in this process");
-        // For its panic hook, whose own lines come to this log too; a test that fails says why besides.
+        // Installs the panic hook, whose lines also go to this log. A failing test still prints its message.
         let usual = std::panic::take_hook();
         telemetry::start(LevelFilter::INFO);
         let ours = std::panic::take_hook();
@@ -63,19 +63,19 @@ impl Log {
     }
 }
 
-/// What a run knows and what it wrote.
+/// The secrets of a run, and everything that it wrote.
 struct Run {
     log: Log,
     app: App,
     observer: Observer,
     passwords: Vec<Secret>,
     tokens: Vec<Secret>,
-    /// Addresses, and what else belongs to the account alone: nothing of these in a log line.
+    /// Addresses and other personal values, which must not be in a log line.
     personal: Vec<Secret>,
-    /// Digests and hashes: in their own place in Accounts and nowhere else.
+    /// Digests and hashes, which may only be in their own attributes in Accounts.
     kept: Vec<Secret>,
     answers: Vec<(Request, Response)>,
-    /// What the store was asked: what was written and deleted again is here too.
+    /// The requests to the store, which include what was written and deleted again.
     asked: Vec<String>,
 }
 
@@ -101,7 +101,7 @@ impl Run {
         }
     }
 
-    /// Keeps what the store was asked, before the proxy forgets it.
+    /// Keeps the requests to the store before the proxy discards them.
     fn keep_calls(&mut self) {
         self.asked.extend(self.observer.store.calls().iter().map(|call| call.request.to_string()));
         self.observer.store.forget();
@@ -141,7 +141,7 @@ impl Run {
         token
     }
 
-    /// Every endpoint, done well and refused.
+    /// Uses every endpoint with success and with a refusal.
     async fn everything(&mut self) {
         let register = json!({ "username": "ann", "email": EMAIL, "password": FIRST });
         for body in [json!({ "username": "ann", "email": EMAIL, "password": TOO_SHORT }), register.clone(), register] {
@@ -173,8 +173,8 @@ impl Run {
         let page = format!("/api/password_reset/confirm/?token={link}");
         for asked in [
             request("GET", &page),
-            post("/api/password_reset/validate_token/", &json!({ "token": link })),
-            post("/api/password_reset/validate_token/", &json!({ "token": session })),
+            validate(&link),
+            validate(&session),
             post("/api/password_reset/confirm/", &json!({ "token": link, "password": TOO_SHORT })),
             post("/api/password_reset/confirm/", &json!({ "token": link, "password": TOO_SHORT })).header("Accept", "text/html"),
             post("/api/password_reset/confirm/", &json!({ "token": link, "password": THIRD })),
@@ -189,7 +189,7 @@ impl Run {
             self.app.authorize(json!({ "version": "2.0", "headers": { "authorization": header } })).await;
         }
         self.send(request("POST", "/api/logout_all/").token(&last)).await;
-        // An imported hash that cannot be verified is told to the log, and one that can is replaced.
+        // An imported hash that cannot be verified is logged, and one that can be verified is replaced.
         for hash in ["md5$salt$hash-of-somewhere-else", "pbkdf2_sha256$1000$saltsaltsalt$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="] {
             self.app.operator.set_password_hash("ann", hash).await;
             self.kept.push(Secret::text("imported hash", hash));
@@ -206,7 +206,7 @@ impl Run {
         }
     }
 
-    /// The same, while the store and the mail service fail and say in their messages whatever they were sent.
+    /// The same, while the store and the mail service fail with error messages that quote the request.
     async fn everything_amid_faults(&mut self) {
         let session = {
             self.app.register("eve", &address_of("eve")).await;
@@ -217,10 +217,10 @@ impl Run {
         self.knows_token("session", &session);
         self.knows_token("reset link", &link);
         for number in 0..6 {
-            // What passes is tried again, which takes its time: once is enough.
+            // Transient failures are retried, which takes time, so one is enough.
             let codes = ["ValidationException", "AccessDeniedException", "InternalServerError"];
             for code in codes.into_iter().take(if number == 0 { 3 } else { 2 }) {
-                // Something for the mailer to fail at.
+                // A mail at which the mailer can fail.
                 self.app.advance(60);
                 self.send(reset_request(EMAIL)).await;
                 let records = self.app.stream().await;
@@ -261,13 +261,13 @@ impl Run {
         catch_unwind(move || panic!("{quoted}")).expect_err("it panics");
     }
 
-    /// Log lines and metric lines: on Lambda they stand in one log.
+    /// Log lines and metric lines, which share one log on Lambda.
     fn lines(&self) -> String {
         let metrics = self.app.metric_lines.lock().expect("no test panicked while counting").clone();
         self.log.text() + &String::from_utf8(metrics).expect("text")
     }
 
-    /// Where anything was found that must not be there.
+    /// The places in which something was found that must not be there.
     async fn leaks(&self) -> Vec<String> {
         let mut leaks = Vec::new();
         let mut look = |place: &str, text: &str, secrets: &[&[Secret]]| {
@@ -287,7 +287,7 @@ impl Run {
                     if !own {
                         look(&format!("attribute {attribute} of {table}"), attribute, &[&self.kept]);
                     }
-                    // Under whom something is counted is nobody's to read.
+                    // The subject of a counter must not be readable.
                     if table == "limits" || attribute.starts_with("pk=reset#") {
                         look(&format!("attribute {attribute} of {table}"), attribute, &[&self.personal]);
                     }
@@ -309,7 +309,7 @@ impl Run {
             let text = format!("{:?} {}", answer.headers, answer.body);
             let place = format!("answer to {} {}: {text}", asked.method, asked.path);
             look(&place, &text, &[&self.passwords, &self.kept]);
-            // A login tells its own token, the page of a link keeps its own; nothing else says any.
+            // A login returns its token and the page of a link contains its token. No other answer contains one.
             let own = answer.json()["token"].is_string() || answer.body.contains("name=\"token\"");
             if !own {
                 look(&place, &text, &[&self.tokens]);
@@ -346,7 +346,7 @@ async fn after_a_full_run_no_secret_is_in_an_item_a_log_line_a_mail_or_an_answer
     }
     assert_eq!(run.leaks().await, [""; 0]);
 
-    // And it would have been found: planted in each form, in each place.
+    // Each secret, planted in each form and place, is found.
     for secret in run.passwords.iter().chain(&run.tokens).chain(&run.kept).chain(&run.personal) {
         for form in &secret.forms {
             assert!(!found(&format!("something before {form} and after"), std::slice::from_ref(secret)).is_empty(), "{form}");

@@ -1,4 +1,4 @@
-//! What a function does before its first event: it reads its configuration and builds its clients. Whoever waits for a cold start waits for that alone.
+//! Before its first event a function only reads its configuration and builds its clients, so a cold start waits for nothing else.
 
 use std::{
     env, fs,
@@ -16,7 +16,7 @@ use doorward_functions::FUNCTIONS;
 
 #[test]
 fn a_function_that_starts_calls_nobody_hashes_nothing_and_reads_little() {
-    // Every service that the SDK could turn to is here, and whoever connects is noticed.
+    // Every service that the SDK could contact is this listener, which notices connections.
     let services = TcpListener::bind("127.0.0.1:0").expect("a free port");
     services.set_nonblocking(true).expect("a listener that does not wait");
     let url = format!("http://{}", services.local_addr().expect("an address"));
@@ -44,10 +44,10 @@ fn a_function_that_starts_calls_nobody_hashes_nothing_and_reads_little() {
     assert_eq!(connected, Err(ErrorKind::WouldBlock), "somebody was called");
 }
 
-/// What all starts together may read, in bytes. The system's list of certificates alone has 200 KiB.
+/// The most that all starts together may read, in bytes. The system's list of certificates alone has 200 KiB.
 const LITTLE: u64 = 64 * 1024;
 
-/// Bytes that this process has read so far, from files and from anything else (proc(5), `rchar`).
+/// Bytes that this process has read so far, from files and other sources (proc(5), `rchar`).
 fn bytes_read() -> u64 {
     let counts = fs::read_to_string("/proc/self/io").expect("Linux counts");
     counts.lines().find_map(|line| line.strip_prefix("rchar: ")?.parse().ok()).expect("a number")
@@ -56,7 +56,7 @@ fn bytes_read() -> u64 {
 #[tokio::test]
 #[ignore = "the test above runs it, in an environment of its own"]
 async fn every_function_starts() {
-    // A new hash and a decoy need a salt, and there is no stored one to verify: without randomness there was no hash.
+    // A new hash and a decoy need a salt, and no stored hash is verified. So if no randomness was used, nothing was hashed.
     let drawn = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&drawn);
     let entropy = Entropy::filling(move |bytes| {

@@ -13,7 +13,7 @@ const USERNAMES: &str = include_str!("../contract/usernames.jsonl");
 const EMAILS: &str = include_str!("../contract/emails.jsonl");
 const PASSWORDS: &str = include_str!("../contract/passwords.jsonl");
 
-/// The lines of a file for which `agrees` is false. The file has as many lines as it was recorded with.
+/// The lines of a file for which `agrees` is false. `count` is the number of lines that were recorded.
 fn differences(file: &str, recorded: usize, agrees: impl Fn(&Value) -> bool) -> Vec<&str> {
     assert_eq!(file.lines().count(), recorded);
     file.lines().filter(|line| !agrees(&serde_json::from_str(line).unwrap())).collect()

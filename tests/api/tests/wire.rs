@@ -1,4 +1,4 @@
-//! The recorded wire contract, replayed as gateway events on a fresh store.
+//! The recorded exchanges, replayed as gateway events on an empty store.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ struct Events(App);
 
 impl Stage for Events {
     async fn send(&self, request: Request) -> Response {
-        // Time goes by between the steps of a person.
+        // Time passes between the steps of a person.
         self.0.clock.advance(Duration::from_secs(1));
         self.0.send(request).await
     }
@@ -29,7 +29,7 @@ impl Stage for Events {
     }
 }
 
-/// Plays every scenario of a file on a fresh store, and names those that differ.
+/// Replays every scenario of a file on an empty store, and names those that differ.
 async fn replay(file: &str, settings: &[(&str, &str)]) -> usize {
     let scenarios = read(file);
     let stage = Events(App::configured(settings).await);

@@ -1,4 +1,4 @@
-//! What cost of Argon2id a time budget affords, on the machine that this runs on.
+//! Finds the cost of Argon2id that a time budget allows on this machine.
 
 use std::{
     collections::HashMap,
@@ -11,43 +11,44 @@ use doorward::{
 };
 use serde::{Deserialize, Serialize};
 
-/// More passes than any accepted cost has.
+/// One more than the maximum number of passes.
 const ABOVE_ALL_PASSES: u32 = 1000;
 
-/// What is asked for; what is left out is the default.
+/// The arguments; omitted ones have their defaults.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Wish {
-    /// Memory of a hash, KiB.
+pub struct Request {
+    /// Memory of a hash in KiB.
     pub memory_kib: u32,
-    /// How long a hash may take, milliseconds.
+    /// How long a hash may take, in milliseconds.
     pub budget_ms: u32,
 }
 
-impl Default for Wish {
+impl Default for Request {
     fn default() -> Self {
         Self { memory_kib: Cost::default().memory_kib(), budget_ms: 100 }
     }
 }
 
-/// What the budget affords.
+/// The cost that the budget allows.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Found {
-    /// As `sam deploy --parameter-overrides` and `make up PARAMS=…` take it.
+    /// In the form that `make deploy PARAMS=…` and `make up PARAMS=…` take.
     pub parameters: String,
-    /// What a hash of this cost takes here, milliseconds.
+    /// The time of a hash of this cost here, in milliseconds.
     pub milliseconds: f64,
-    /// Whether that is within the budget. Where it is not, this is OWASP's floor, and nothing cheaper is accepted.
+    /// Whether that is within the budget. If it is not, this is OWASP's minimum, and nothing cheaper is accepted.
     pub within_budget: bool,
 }
 
-/// The most passes within the budget, never below OWASP's floor. `time` says how long a hash of a cost takes: longer with every pass.
-pub fn calibrate(wish: Wish, mut time: impl FnMut(&Cost) -> Duration) -> Result<Found, CostRefused> {
-    let accepted: Vec<Cost> = (1..ABOVE_ALL_PASSES).filter_map(|passes| Cost::new(wish.memory_kib, passes, 1).ok()).collect();
+/// The maximum number of passes within the budget, never below OWASP's minimum. `time` returns how long a hash of a cost takes, which grows with every
+/// pass.
+pub fn calibrate(request: Request, mut time: impl FnMut(&Cost) -> Duration) -> Result<Found, CostRefused> {
+    let accepted: Vec<Cost> = (1..ABOVE_ALL_PASSES).filter_map(|passes| Cost::new(request.memory_kib, passes, 1).ok()).collect();
     let Some(floor) = accepted.first() else {
-        return Err(Cost::new(wish.memory_kib, ABOVE_ALL_PASSES, 1).err().unwrap_or(CostRefused::BelowFloor));
+        return Err(Cost::new(request.memory_kib, ABOVE_ALL_PASSES, 1).err().unwrap_or(CostRefused::BelowFloor));
     };
-    let budget = Duration::from_millis(wish.budget_ms.into());
+    let budget = Duration::from_millis(request.budget_ms.into());
     let mut measured = HashMap::new();
     let affordable = accepted.partition_point(|cost| *measured.entry(cost.iterations()).or_insert_with(|| time(cost)) <= budget);
     let cost = affordable.checked_sub(1).map_or(floor, |last| &accepted[last]);
@@ -63,7 +64,7 @@ pub fn calibrate(wish: Wish, mut time: impl FnMut(&Cost) -> Duration) -> Result<
     })
 }
 
-/// What so many hashes of this cost take, each, after one that fetches the memory from the system: what a function that runs already does.
+/// The times of this many hashes of this cost, after one that fetches the memory from the system, as in a running function.
 pub fn times(cost: &Cost, hashes: usize) -> Vec<Duration> {
     let hasher = Hasher::new(cost.clone(), Entropy::system());
     let password = TypedPassword::new("Correct-Horse-42".to_owned());
@@ -76,8 +77,8 @@ pub fn times(cost: &Cost, hashes: usize) -> Vec<Duration> {
     (0..hashes).map(|_| hash()).collect()
 }
 
-/// What a hash of this cost takes: the mean, as Lambda stops a function that has less than a whole processor for a part of every period, which a median
-/// would not see.
+/// The mean time of a hash of this cost. Lambda stops a function with less than a whole processor for a part of every period, which a median would
+/// not show.
 pub fn mean_time(cost: &Cost) -> Duration {
     const HASHES: u32 = 10;
     times(cost, HASHES as usize).iter().sum::<Duration>() / HASHES
@@ -87,13 +88,13 @@ pub fn mean_time(cost: &Cost) -> Duration {
 mod tests {
     use super::*;
 
-    /// A machine on which every pass over 19 MiB takes 10 ms.
+    /// The time on a machine on which every pass over 19 MiB takes 10 ms.
     fn slow(cost: &Cost) -> Duration {
         Duration::from_millis(10) * cost.iterations() * cost.memory_kib() / 19_456
     }
 
     fn found(memory_kib: u32, budget_ms: u32) -> Result<(String, bool), CostRefused> {
-        let found = calibrate(Wish { memory_kib, budget_ms }, slow)?;
+        let found = calibrate(Request { memory_kib, budget_ms }, slow)?;
         assert_eq!(found.within_budget, found.milliseconds <= f64::from(budget_ms), "{found:?}");
         assert!(found.milliseconds > 0.0, "{found:?}");
         Ok((found.parameters, found.within_budget))

@@ -1,6 +1,6 @@
 //! Serves all functions over a fresh store in process: `cargo run -p doorward-kit --example serve [ADDRESS] [NAME=VALUE …]`.
 //!
-//! The settings are the tests', with those named after the address besides. `GET /mails` shows what was mailed.
+//! The settings are those of the tests, and those given after the address. `GET /mails` returns the mail that was sent.
 
 use doorward_kit::{App, front};
 

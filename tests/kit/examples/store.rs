@@ -5,15 +5,15 @@
 //!
 //! | path | body | answer |
 //! |---|---|---|
-//! | `/accounts` | `{"until": N}` | there are accounts 1 to N; how many bytes one takes |
+//! | `/accounts` | `{"until": N}` | makes accounts 1 to N; the bytes of one |
 //! | `/sessions` | `{"accounts": [n, …], "each": M}` | tokens of M new sessions of each |
 //! | `/links` | `{"accounts": [n, …]}` | tokens of a new reset link of each |
 //! | `/reset_requests` | `{"accounts": [n, …]}` | each asked for a reset link; the stream's events for the mailer |
-//! | `/forget` | | counting begins anew |
-//! | `/calls` | | what was called since, what it cost in units, how long the services were at work |
+//! | `/forget` | | starts counting again |
+//! | `/calls` | | the calls since then, their capacity units, and the services' working time |
 //!
-//! Account n is called `account-000000n` and has the usual password. All are copies of account 0, which the functions themselves made, so that what
-//! an item looks like is written nowhere else.
+//! Account n is named `account-000000n` and has the usual password. All are copies of account 0, which the functions themselves created, so that the
+//! form of items is not repeated here.
 
 use std::{sync::Arc, time::Duration};
 
@@ -40,7 +40,7 @@ use dynoxide::{AttributeValue, Database, ImportOptions, Item};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::Mutex};
 
-/// Accounts written in one go.
+/// The number of accounts that are written at once.
 const BATCH: usize = 10_000;
 
 struct Service {
@@ -52,7 +52,7 @@ struct Service {
     accounts: Mutex<usize>,
 }
 
-/// Account 0 and what belongs to it, as the functions wrote it.
+/// Account 0 and its items, as the functions wrote them.
 struct Original {
     id: String,
     /// The account and its claims.
@@ -130,12 +130,12 @@ impl Original {
         Self { id: id.expect("an account"), account, session: session.expect("a session"), link: link.expect("a link") }
     }
 
-    /// The id of a copy: the same, but for its last digits.
+    /// The id of a copy, which differs in the last digits.
     fn id_of(&self, account: u64) -> String {
         format!("{}{account:012x}", &self.id[..self.id.len() - 12])
     }
 
-    /// An item as this account has it, with other texts besides.
+    /// An item of this account, with further texts replaced.
     fn copied(&self, item: &Item, account: u64, (old, new): (&str, &str)) -> Item {
         let (zero, name, id) = (name_of(0), name_of(account), self.id_of(account));
         let replaced = |text: &str| text.replace(&zero, &name).replace(&self.id, &id).replace(old, new);
@@ -175,7 +175,7 @@ impl Service {
         json!({ "bytes_each": if *there > before { bytes / (*there - before) } else { 0 } })
     }
 
-    /// A copy of an item that holds a token's digest for each account, with a token of its own.
+    /// Copies an item with a token's digest for each account, each with a token of its own.
     fn copies<P: Purpose>(&self, accounts: impl Iterator<Item = u64>, item: &Item) -> Value {
         let held = if item.contains_key("digest") { text(item, "digest") } else { text(item, "sk").split_once('#').expect("a digest").1 };
         let mut tokens = Vec::new();
@@ -191,7 +191,7 @@ impl Service {
     }
 
     async fn reset_requests(&self, accounts: impl Iterator<Item = u64>) -> Value {
-        // What others have asked for meanwhile is not ours.
+        // Requests that others have made meanwhile are ignored.
         while !self.app.stream().await.records.is_empty() {}
         let mut events = Vec::new();
         for account in accounts {

@@ -37,7 +37,7 @@ use crate::{
     time::TestClock,
 };
 
-/// What every app of the tests is configured with; a test overrides what it is about.
+/// The settings of every app of the tests. A test overrides those that it is about.
 const SETTINGS: [(&str, &str); 11] = [
     ("LINK_BASE", "https://accounts.example.com"),
     ("SENDER", "accounts@example.com"),
@@ -53,7 +53,7 @@ const SETTINGS: [(&str, &str); 11] = [
     ("LOG_LEVEL", "info"),
 ];
 
-/// What calls are signed with: nothing here checks signatures.
+/// The credentials with which calls are signed; nothing here checks signatures.
 pub(crate) fn credentials() -> Credentials {
     Credentials::builder().access_key_id("test").secret_access_key("test").provider_name("tests").build()
 }
@@ -68,13 +68,13 @@ pub struct App {
     pub mailer: Arc<Mailer>,
     mail_feedback: Arc<MailFeedback>,
     edge: Arc<Edge>,
-    /// What computes the hashes of all endpoints, and counts them.
+    /// Computes and counts the hashes of all endpoints.
     pub hasher: Arc<Hasher>,
     /// The clock.
     pub clock: TestClock,
     /// The mailbox.
     pub mailbox: Mailbox,
-    /// Who may reach into the store.
+    /// The operator, who can change the store.
     pub operator: Operator,
     /// The store.
     pub store: Store,
@@ -83,7 +83,7 @@ pub struct App {
     outbox: Arc<tokio::sync::Mutex<Outbox>>,
 }
 
-/// What sees, counts and fails the calls of the functions.
+/// Observes and counts the calls of the functions, and makes them fail.
 pub struct Observer {
     /// Calls to the store.
     pub store: Proxy,
@@ -117,7 +117,7 @@ pub fn client_of(url: &str) -> aws_sdk_dynamodb::Client {
     aws_sdk_dynamodb::Client::from_conf(config)
 }
 
-/// A fresh store on a port of its own, and its URL.
+/// Starts an empty store on a port of its own; returns its URL.
 pub async fn fresh_store() -> (Database, String) {
     let database = Database::memory().expect("a database");
     for (name, stream) in [("accounts", false), ("limits", false), ("outbox", true)] {
@@ -139,24 +139,24 @@ pub async fn fresh_store() -> (Database, String) {
 }
 
 impl App {
-    /// A fresh app.
+    /// A new app.
     pub async fn start() -> Self {
         Self::configured(&[]).await
     }
 
-    /// A fresh app with these settings besides the usual ones.
+    /// A new app with these settings in addition to the usual ones.
     pub async fn configured(overrides: &[(&str, &str)]) -> Self {
         let (database, url) = fresh_store().await;
         Self::over(database, &url, overrides).await
     }
 
-    /// An app over the store behind `url`, which is `database` or something in front of it.
+    /// An app over the store behind `url`, which is `database` or a proxy in front of it.
     pub async fn over(database: Database, url: &str, overrides: &[(&str, &str)]) -> Self {
         let (mailbox, mail_url) = Mailbox::open().await;
         Self::wired(database, [url, url], mailbox, &mail_url, overrides)
     }
 
-    /// A fresh app whose calls to the store and to the mail service are observed. What the operator does is not.
+    /// A new app whose calls to the store and to the mail service are observed, except the operator's.
     pub async fn observed(overrides: &[(&str, &str)]) -> (Self, Observer) {
         let (database, url) = fresh_store().await;
         let (mailbox, mail_url) = Mailbox::open().await;
@@ -201,12 +201,12 @@ impl App {
         app
     }
 
-    /// Answers a request by the function its route belongs to. The answer is one that the OpenAPI document describes.
+    /// Answers a request with the function of its route, and asserts that the OpenAPI document describes the answer.
     pub async fn send(&self, request: Request) -> Response {
         self.send_in(Context::default(), request).await
     }
 
-    /// As [`App::send`], with so much time until Lambda ends the function.
+    /// Like [`App::send`], with this time until Lambda cuts the function off.
     pub async fn send_within(&self, request: Request, time: Duration) -> Response {
         #[expect(clippy::disallowed_methods, reason = "Lambda's deadline is of the system's clock")]
         let deadline = (SystemTime::now() + time).duration_since(UNIX_EPOCH).expect("it is later than 1970").as_millis();
@@ -222,7 +222,7 @@ impl App {
         answer
     }
 
-    /// The answers to these requests, all asked at once. They wait for each other's hashes, which functions on Lambda do not, so each has ten minutes.
+    /// Makes all these requests at once and returns the answers. Unlike on Lambda they wait for each other's hashes, so each has ten minutes.
     pub async fn at_once(&self, requests: impl IntoIterator<Item = Request>) -> Vec<Response> {
         let ask = |request| {
             let app = self.clone();
@@ -236,7 +236,7 @@ impl App {
         answers
     }
 
-    /// Answers an event by the function of a path.
+    /// Answers an event with the function of a path.
     pub async fn answer(&self, path: &str, event: Value) -> Value {
         self.answer_in(Context::default(), path, event).await
     }
@@ -249,34 +249,34 @@ impl App {
         serde_json::from_str(answer.expect("an answer, whatever was asked").get()).expect("JSON")
     }
 
-    /// Asks the authorizer.
+    /// Calls the authorizer.
     pub async fn authorize(&self, question: Value) -> Value {
         self.decide(question).await.expect("the store answers")
     }
 
-    /// Asks the authorizer over a store that may not answer.
+    /// Calls the authorizer, whose store may not answer.
     pub async fn decide(&self, question: Value) -> Result<Value, Error> {
         self.authorizer.handle(serde_json::from_value(question).expect("a question"), span::minutes(1)).await
     }
 
-    /// Whether the authorizer lets a token's holder pass.
+    /// Whether the authorizer accepts a token.
     pub async fn lets_pass(&self, token: &str) -> bool {
         let question = json!({ "version": "2.0", "headers": { "authorization": format!("Token {token}") } });
         self.authorize(question).await["isAuthorized"] == true
     }
 
-    /// Brings the mailer what the stream has, once. What it reports is returned, and does not come again by itself.
+    /// Delivers the records of the stream to the mailer, once. Returns the records that it reports; they are not delivered again automatically.
     pub async fn deliver(&self) -> Report {
         let records = self.outbox.lock().await.next();
         self.mailer.handle(records, span::minutes(1)).await.expect("a report, whatever became of the mail")
     }
 
-    /// Brings the mail service's word of a mail that it took.
+    /// Delivers an event of the mail service about a mail.
     pub async fn feed_back(&self, event: Value) -> Result<(), Error> {
         self.mail_feedback.handle(serde_json::from_value(event).expect("an event"), span::minutes(1)).await
     }
 
-    /// What the stream has, without the mailer.
+    /// Takes the records of the stream without delivering them.
     pub async fn stream(&self) -> Records {
         self.outbox.lock().await.next()
     }

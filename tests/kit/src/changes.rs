@@ -1,4 +1,4 @@
-//! What became of the store between two moments, in words that two runs of the same thing share.
+//! The changes of the store between two moments, in words that are the same for two runs of the same request.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ fn kind((partition, sort): &(String, String)) -> String {
     }
 }
 
-/// Each item that came, went or changed: `+session`, `-reset`, `~account epoch password`, in order.
+/// Each item that was added, removed or changed, in order: `+session`, `-reset`, `~account epoch password`.
 pub fn changes(before: &Facts, after: &Facts) -> Vec<String> {
     let mut changes: Vec<String> = before
         .keys()

@@ -1,4 +1,4 @@
-//! HTTP in front of the functions in process, as the gateway stands in front of them: for clients that speak HTTP and nothing else.
+//! HTTP in front of the functions in process, in place of the gateway, for clients that only speak HTTP.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -15,10 +15,10 @@ use tokio::net::TcpListener;
 
 use crate::{App, Response, requests::request};
 
-/// Largest body that the gateway takes, bytes.
+/// Maximum size of a body that the gateway accepts, in bytes.
 const LARGEST_BODY: usize = 10 * 1024 * 1024;
 
-/// Serves the app at this address until the returned task is dropped with its runtime. Mail is delivered as it comes, and time goes by.
+/// Serves the app at this address until the returned task is dropped with its runtime. Mail is delivered at once, and time advances.
 pub async fn serve(app: App, address: SocketAddr) -> SocketAddr {
     let listener = TcpListener::bind(address).await.expect("the port is free");
     let address = listener.local_addr().expect("an address");
@@ -35,7 +35,7 @@ pub async fn serve(app: App, address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// A request through its event to the function, and the answer back.
+/// Turns a request into an event, calls the function, and returns its answer.
 async fn pass(State(app): State<App>, ConnectInfo(peer): ConnectInfo<SocketAddr>, asked: Asked) -> Answered {
     let (parts, body) = asked.into_parts();
     let path = parts.uri.path();
@@ -57,7 +57,7 @@ async fn pass(State(app): State<App>, ConnectInfo(peer): ConnectInfo<SocketAddr>
     answered(app.send(event.from(&peer.ip().to_string())).await)
 }
 
-/// What the mailbox holds, oldest first: for tests that must follow a mailed link.
+/// The mails, oldest first, for tests that follow a mailed link.
 fn mails(app: &App) -> Response {
     let mails = app.mailbox.all().into_iter();
     let mails = mails.map(|mail| json!({ "to": mail.to, "subject": mail.subject, "text": mail.text, "html": mail.html }));

@@ -1,4 +1,4 @@
-//! Looking for a secret in everything that was written, in whatever form it may have been.
+//! Searching for secrets in everything that was written, in any form.
 
 use std::fmt::Write as _;
 
@@ -8,16 +8,16 @@ use base64::{
 };
 use sha2::{Digest as _, Sha256};
 
-/// Something that must not be found.
+/// A secret that must not be found.
 #[derive(Clone, Debug)]
 pub struct Secret {
-    /// What it is, for whoever reads that it was found.
+    /// Its name, for messages.
     pub name: String,
-    /// Every form that is looked for.
+    /// Every form in which it is searched for.
     pub forms: Vec<String>,
 }
 
-/// Characters of a token that give it away: nobody writes as many of them by chance.
+/// The number of a token's characters that identify it; that many do not occur by chance.
 const TELLING: usize = 16;
 
 impl Secret {
@@ -26,7 +26,7 @@ impl Secret {
         Self { name: name.to_owned(), forms: forms(text.as_bytes(), Some(text)) }
     }
 
-    /// A token: its text, its bytes, and a piece of either.
+    /// A token: its text, its bytes, and a part of either.
     pub fn token(name: &str, token: &str) -> Self {
         let bytes = crate::store::token_bytes(token);
         let secret = &bytes[16..];
@@ -34,12 +34,12 @@ impl Secret {
         all.extend(forms(&bytes, None));
         all.extend(forms(secret, None));
         all.push(token[token.len() - TELLING..].to_owned());
-        // Where the account's id ends, at a character's edge.
+        // After the account's id, at the border of a character.
         all.push(token[4 + 24..4 + 24 + TELLING].to_owned());
         Self { name: name.to_owned(), forms: all }
     }
 
-    /// A token's digest, as the store holds it.
+    /// A token's digest in its stored form.
     pub fn digest(name: &str, token: &str) -> Self {
         let digest = Sha256::digest(token.as_bytes());
         let text = URL_SAFE_NO_PAD.encode(digest);
@@ -49,12 +49,12 @@ impl Secret {
     }
 }
 
-/// The secrets that a text holds, and in which form.
+/// The secrets that a text contains, with their form.
 pub fn found<'a>(text: &str, secrets: &'a [Secret]) -> Vec<(&'a str, &'a str)> {
     secrets.iter().filter_map(|secret| Some((&*secret.name, &**secret.forms.iter().find(|form| text.contains(form.as_str()))?))).collect()
 }
 
-/// As it is, in JSON, in a URL, in a form, in HTML, in hexadecimal, in both alphabets of base64 wherever in a longer text it stands.
+/// As it is, in JSON, in a URL, in a form, in HTML, in hexadecimal, and in both alphabets of base64 at any position of a longer text.
 fn forms(bytes: &[u8], text: Option<&str>) -> Vec<String> {
     let mut forms = Vec::new();
     if let Some(text) = text {
@@ -80,7 +80,7 @@ fn forms(bytes: &[u8], text: Option<&str>) -> Vec<String> {
     }
     for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
         for skipped in 1..3 {
-            // What stands before it shifts it by one or two bytes; whole groups of three stay recognisable.
+            // The text before it shifts it by one or two bytes; complete groups of three bytes remain recognisable.
             let from = 3 - skipped;
             let whole = (bytes.len().saturating_sub(from)) / 3 * 3;
             forms.extend(bytes.get(from..from + whole).filter(|bytes| bytes.len() >= 6).map(|bytes| engine.encode(bytes)));

@@ -1,7 +1,7 @@
-//! What the tests stand on: the functions as an app over a store in process, a clock to advance, a mail service that remembers, requests, recorded
-//! scenarios, and what stands between client and service to count and fail the calls.
+//! The test kit: the functions as an app over a store in process, a clock that tests advance, a mail service that keeps its mail, requests, recorded
+//! scenarios, and a proxy that counts calls and makes them fail.
 //!
-//! Nothing here is reachable from a function. A test that finds its ground missing has nothing to report but that, so this crate panics freely.
+//! No function depends on this crate. It panics freely, because a test whose set-up fails has nothing else to report.
 
 pub mod app;
 pub mod changes;

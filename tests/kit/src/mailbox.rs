@@ -1,4 +1,4 @@
-//! A mail service that remembers: SES's SendEmail over HTTP, for the real client. Nothing real of the kind runs on a laptop.
+//! A mail service that keeps its mail: SES's SendEmail over HTTP, for the real client. There is no real one for this machine.
 
 use std::{
     collections::VecDeque,
@@ -20,9 +20,9 @@ pub const DISAVOWAL_LINK: &str = "/api/password_reset/disavow/?token=";
 /// A mail that was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mail {
-    /// To whom.
+    /// The recipient.
     pub to: String,
-    /// From whom.
+    /// The sender.
     pub from: String,
     /// The subject.
     pub subject: String,
@@ -49,11 +49,11 @@ impl Mail {
     }
 }
 
-/// What the service says instead of accepting: an HTTP status and an error code.
+/// A refusal of the service: an HTTP status and an error code.
 #[derive(Clone, Debug)]
 pub struct Refuse(pub u16, pub &'static str);
 
-/// A client of a mail service at this URL. It does not try again by itself, like the mailer's own.
+/// A client of a mail service at this URL. Like the mailer's own it does not retry.
 pub fn client_of(url: &str) -> aws_sdk_sesv2::Client {
     let config = aws_sdk_sesv2::Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -66,7 +66,7 @@ pub fn client_of(url: &str) -> aws_sdk_sesv2::Client {
     aws_sdk_sesv2::Client::from_conf(config)
 }
 
-/// Mail as it was accepted, and what is to be refused next.
+/// The accepted mails, and the refusal of the next one.
 #[derive(Clone, Default)]
 pub struct Mailbox {
     mails: Arc<Mutex<Vec<Mail>>>,
@@ -74,7 +74,7 @@ pub struct Mailbox {
 }
 
 impl Mailbox {
-    /// A service of its own port, and its URL.
+    /// Starts a service on a port of its own; returns its URL.
     pub async fn open() -> (Self, String) {
         let mailbox = Self::default();
         let router = Router::new().route("/v2/email/outbound-emails", post(accept)).with_state(mailbox.clone());

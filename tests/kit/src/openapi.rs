@@ -1,4 +1,4 @@
-//! The OpenAPI document, asked whether it says of an answer what the answer is.
+//! Checks that the OpenAPI document describes an answer.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,22 +13,22 @@ use crate::Response;
 /// The document: `docs/openapi.json`.
 const DOCUMENT: &str = include_str!("../../../docs/openapi.json");
 
-/// The document, and what it says of the answers of each operation.
+/// The document, and its descriptions of the answers of each operation.
 pub struct Document {
     value: Value,
     answers: BTreeMap<(String, String, u16), Described>,
 }
 
-/// What the document says of an answer.
+/// The document's description of an answer.
 struct Described {
-    /// Header, whether it is always there, and what its value must be.
+    /// The name of a header, whether it is required, and the schema of its value.
     headers: Vec<(String, bool, Validator)>,
-    /// Media types, and what a body of each must be.
+    /// Media types, with the schema of a body.
     content: BTreeMap<String, Validator>,
 }
 
 impl Document {
-    /// The document, every schema in it compiled, once for all tests of a process.
+    /// The document with all its schemas compiled, once for all tests of a process.
     pub fn shared() -> &'static Self {
         static SHARED: LazyLock<Document> = LazyLock::new(Document::read);
         &SHARED
@@ -62,14 +62,14 @@ impl Document {
         (!example.is_null()).then(|| example.clone())
     }
 
-    /// The fields of an operation's body, and the schema of each; none where it takes no body.
+    /// The fields of an operation's body with their schemas; empty if it takes no body.
     pub fn fields(&self, path: &str) -> Vec<(String, Value)> {
         let schema = &self.value["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"];
         let fields = schema["properties"].as_object().into_iter().flatten();
         fields.map(|(name, schema)| (name.clone(), schema.clone())).collect()
     }
 
-    /// What an answer is that the document does not say it can be. A method that the document does not name is answered as POST would be.
+    /// The differences between an answer and its description. A method that the document does not name is described as POST is.
     pub fn check(&self, method: &str, path: &str, answer: &Response) -> Result<(), String> {
         let path = format!("{}/", path.split('?').next().unwrap_or_default().trim_end_matches('/'));
         let named = self.value["paths"][&path].get(method.to_lowercase()).is_some();
@@ -114,7 +114,7 @@ fn described(document: &Value, response: &Value) -> Described {
     Described { headers: headers.collect(), content: content.map(|(name, media)| (name.clone(), compiled(&media["schema"]))).collect() }
 }
 
-/// What a reference stands for.
+/// Resolves a reference.
 fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     let pointer = value["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
     pointer.map_or(value, |pointer| document.pointer(pointer).expect("what is referred to"))

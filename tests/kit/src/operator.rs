@@ -1,4 +1,4 @@
-//! What an operator does to the store by hand: the op steps of recorded scenarios.
+//! Manual changes of the store: the op steps of recorded scenarios.
 
 use std::collections::HashMap;
 
@@ -61,17 +61,17 @@ impl Operator {
             .expect("the item exists");
     }
 
-    /// Switches an account on or off.
+    /// Activates or deactivates an account.
     pub async fn set_active(&self, username: &str, active: bool) {
         self.set(&self.partition(username).await, "account", "active", AttributeValue::Bool(active)).await;
     }
 
-    /// Puts this text where the password's hash is.
+    /// Stores this text as the password's hash.
     pub async fn set_password_hash(&self, username: &str, hash: &str) {
         self.set(&self.partition(username).await, "account", "password", text(hash)).await;
     }
 
-    /// Takes an attribute away from an account.
+    /// Removes an attribute of an account.
     pub async fn remove(&self, username: &str, attribute: &str) {
         let update = self.client.update_item().table_name(&self.accounts).set_key(Some(key(&self.partition(username).await, "account")));
         let update = update.update_expression("REMOVE #name").expression_attribute_names("#name", attribute);

@@ -1,4 +1,4 @@
-//! Somebody with an account, and what people do with accounts, in one line each.
+//! People with accounts, and what they do with them, in one line each.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::{
     requests::{self, PASSWORD, address_of, post},
 };
 
-/// Somebody with an account.
+/// A person with an account.
 #[derive(Clone)]
 pub struct Person {
-    /// Where the account is.
+    /// The app that has the account.
     pub app: App,
     /// The username.
     pub username: String,
@@ -23,19 +23,19 @@ pub struct Person {
 }
 
 impl Person {
-    /// Logs in with the usual password: a session's token.
+    /// Logs in with the usual password; returns the session's token.
     pub async fn login(&self) -> String {
         self.login_with(PASSWORD).await
     }
 
-    /// Logs in with this password: a session's token.
+    /// Logs in with this password; returns the session's token.
     pub async fn login_with(&self, password: &str) -> String {
         self.app.login(&self.username, password).await
     }
 
-    /// Whether this password logs in. A wrong one says nothing else.
+    /// Whether one can log in with this password. Asserts that a wrong one gets the usual answer.
     pub async fn logs_in(&self, password: &str) -> bool {
-        // Minutes go by, so that no window of a limit is in the way.
+        // Lets minutes pass, so that no limit interferes.
         self.app.clock.advance(span::minutes(20));
         let answer = self.app.send(requests::login(&self.username, password)).await;
         assert!(answer.status == 200 || answer.body == r#"{"error":"Invalid credentials"}"#, "{answer:?}");
@@ -47,14 +47,14 @@ impl Person {
         self.app.change_password(session, old, new).await
     }
 
-    /// Asks for a reset link and has the mailer send what there is: the newest link's token.
+    /// Requests a reset link and runs the mailer; returns the newest link's token.
     pub async fn reset_link(&self) -> String {
         self.app.reset_link(&self.email).await
     }
 }
 
 impl App {
-    /// Makes an account with the usual address and password. A second goes by.
+    /// Registers an account with the usual address and password. A second passes.
     pub async fn sign_up(&self, username: &str) -> Person {
         let person = Person { app: self.clone(), username: username.to_owned(), email: address_of(username) };
         let answer = self.register(username, &person.email).await;
@@ -63,12 +63,12 @@ impl App {
         person
     }
 
-    /// Registers, whether it works or not.
+    /// Registers; the request may be refused.
     pub async fn register(&self, username: &str, email: &str) -> Response {
         self.send(requests::register(username, email)).await
     }
 
-    /// Logs in: a session's token.
+    /// Logs in; returns the session's token.
     pub async fn login(&self, name: &str, password: &str) -> String {
         let answer = self.send(requests::login(name, password)).await;
         assert_eq!(answer.status, 200, "{answer:?}");
@@ -91,12 +91,12 @@ impl App {
         self.send(requests::logout(session)).await
     }
 
-    /// Ends every session of whoever holds this one.
+    /// Ends every session of this session's account.
     pub async fn logout_all(&self, session: &str) -> Response {
         self.send(requests::logout_all(session)).await
     }
 
-    /// Asks for a reset link and has the mailer send what there is: the newest link's token.
+    /// Requests a reset link and runs the mailer; returns the newest link's token.
     pub async fn reset_link(&self, email: &str) -> String {
         assert_eq!(self.send(requests::reset_request(email)).await.status, 200);
         self.deliver().await;
@@ -108,22 +108,22 @@ impl App {
         self.mailbox.to(email).iter().rev().find_map(Mail::reset_token)
     }
 
-    /// How many reset mails have reached this address.
+    /// The number of reset mails that have reached this address.
     pub fn reset_mails(&self, email: &str) -> usize {
         self.mailbox.to(email).iter().filter(|mail| mail.reset_token().is_some()).count()
     }
 
-    /// Asks whether a reset link works.
+    /// Validates a reset link.
     pub async fn validate(&self, link: &str) -> Response {
         self.send(requests::validate(link)).await
     }
 
-    /// Spends a reset link.
+    /// Uses a reset link.
     pub async fn confirm_reset(&self, link: &str, password: &str) -> Response {
         self.send(requests::confirm_reset(link, password)).await
     }
 
-    /// Lets so many seconds go by.
+    /// Lets this many seconds pass.
     pub fn advance(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
     }

@@ -1,4 +1,4 @@
-//! What stands between a real client and a service: it counts the calls, reads what they cost, and fails the ones a test wants to fail.
+//! A proxy between a real client and a service, which counts calls, reads their cost, and makes the calls fail that a test selects.
 
 use std::{
     collections::BTreeMap,
@@ -20,30 +20,30 @@ use hyper_util::{
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-/// A call as the service sees it. What the SDK sends again after a failure is the same call.
+/// A call as the service sees it. A retry of the SDK counts as the same call.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// Its number, from 0, since the proxy last forgot.
+    /// Its number, from 0, since the records were last cleared.
     pub number: usize,
-    /// Which try this is, from 1.
+    /// The number of this try, from 1.
     pub attempt: usize,
     /// `GetItem`, `TransactWriteItems` …; `SendEmail` for the mail service.
     pub operation: String,
-    /// What was asked.
+    /// The body of the request.
     pub request: Value,
-    /// What was answered; null where nobody knows.
+    /// The body of the answer; null if unknown.
     pub answer: Value,
-    /// The status of the answer; 0 where there was none.
+    /// The status of the answer; 0 if there was none.
     pub status: u16,
-    /// When it came.
+    /// When it arrived.
     pub came_at: Instant,
-    /// When the service had answered; nothing where it has not.
+    /// When the service had answered, if it has.
     pub answered_at: Option<Instant>,
     invocation: String,
 }
 
 impl Call {
-    /// What the call cost, in capacity units of all its tables. A refused write tells nothing, and costs what it would have written.
+    /// The cost of the call in capacity units of all its tables. A refused write does not report its cost, which is that of the write.
     pub fn units(&self) -> f64 {
         match &self.answer["ConsumedCapacity"] {
             Value::Array(tables) => tables.iter().filter_map(|table| table["CapacityUnits"].as_f64()).sum(),
@@ -60,17 +60,17 @@ impl Call {
 /// How a call fails.
 #[derive(Clone, Debug)]
 pub enum Failure {
-    /// This status and this body.
+    /// It is answered with this status and body.
     Says(u16, Value),
     /// The connection breaks.
     Drops,
-    /// Nothing comes, ever.
+    /// It is never answered.
     Hangs,
-    /// It stands at a gate, and goes on as if nothing had happened once that is opened.
+    /// It waits at a gate, and continues normally when that is opened.
     Waits(Gate),
 }
 
-/// Holds a call until something else has happened.
+/// Holds a call until it is opened.
 #[derive(Clone, Debug, Default)]
 pub struct Gate {
     reached: Arc<Notify>,
@@ -78,12 +78,12 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Waits until a call stands here.
+    /// Waits until a call has arrived here.
     pub async fn reached(&self) {
         self.reached.notified().await;
     }
 
-    /// Lets the call go on.
+    /// Lets the call continue.
     pub fn open(&self) {
         self.opened.notify_one();
     }
@@ -94,15 +94,15 @@ impl Gate {
 pub enum When {
     /// Before it reaches the service.
     Before,
-    /// After the service did it: the answer is lost.
+    /// After it has taken effect, so that its answer is lost.
     After,
 }
 
-/// What to do to a call.
-pub type Trouble = Option<(When, Failure)>;
-type Rule = Arc<dyn Fn(&Call) -> Trouble + Send + Sync>;
+/// Decides whether and how a call fails.
+pub type Injected = Option<(When, Failure)>;
+type Rule = Arc<dyn Fn(&Call) -> Injected + Send + Sync>;
 
-/// A service with a fault to come.
+/// A service whose calls can be made to fail.
 #[derive(Clone)]
 pub struct Proxy {
     inner: Arc<Inner>,
@@ -117,7 +117,7 @@ struct Inner {
 }
 
 impl Proxy {
-    /// Stands before the service at this URL.
+    /// A proxy in front of the service at this URL.
     pub async fn before(service: &str) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let proxy = Self {
@@ -134,17 +134,17 @@ impl Proxy {
         proxy
     }
 
-    /// Where it listens.
+    /// The URL on which it listens.
     pub fn url(&self) -> &str {
         &self.inner.url
     }
 
-    /// Every try of every call since the proxy last forgot, in the order they came.
+    /// Every try of every call since the records were last cleared, in order of arrival.
     pub fn calls(&self) -> Vec<Call> {
         self.locked().clone()
     }
 
-    /// How many calls there were of each operation, however often the SDK tried.
+    /// The number of calls of each operation, regardless of retries.
     pub fn count(&self) -> BTreeMap<String, usize> {
         let mut count = BTreeMap::new();
         for call in self.locked().iter().filter(|call| call.attempt == 1) {
@@ -153,13 +153,13 @@ impl Proxy {
         count
     }
 
-    /// What writes and reads have cost, in capacity units, as far as the answers tell.
+    /// The cost of writes and reads in capacity units, as far as the answers report it.
     pub fn units(&self) -> (f64, f64) {
         let cost = |writes: bool| self.locked().iter().filter(|call| call.writes() == writes).map(Call::units).sum();
         (cost(true), cost(false))
     }
 
-    /// How long at least one call was with the service.
+    /// The time during which the service was working on at least one call.
     pub fn busy(&self) -> Duration {
         let mut spans: Vec<(Instant, Instant)> = self.locked().iter().filter_map(|call| Some((call.came_at, call.answered_at?))).collect();
         spans.sort();
@@ -173,18 +173,18 @@ impl Proxy {
         busy
     }
 
-    /// Forgets the calls and the rule.
+    /// Clears the records and the rule.
     pub fn forget(&self) {
         self.heal();
         self.locked().clear();
     }
 
-    /// Fails the calls that `rule` names, from now on.
-    pub fn fail(&self, rule: impl Fn(&Call) -> Trouble + Send + Sync + 'static) {
+    /// From now on makes the calls fail that `rule` selects.
+    pub fn fail(&self, rule: impl Fn(&Call) -> Injected + Send + Sync + 'static) {
         *self.inner.rule.lock().expect("no rule panics") = Some(Arc::new(rule));
     }
 
-    /// Fails no more calls.
+    /// Makes no more calls fail.
     pub fn heal(&self) {
         *self.inner.rule.lock().expect("no rule panics") = None;
     }
@@ -193,7 +193,7 @@ impl Proxy {
         self.inner.calls.lock().expect("nobody panics while counting")
     }
 
-    /// Notes a call, and where its record is.
+    /// Records a call; returns the position of its record.
     fn note(&self, headers: &HeaderMap, uri: &Uri, request: Value, came_at: Instant) -> (usize, Call) {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
         let target = text("x-amz-target");
@@ -221,7 +221,7 @@ impl Proxy {
         (calls.len() - 1, call)
     }
 
-    fn trouble(&self, call: &Call) -> Trouble {
+    fn injected(&self, call: &Call) -> Injected {
         let rule = self.inner.rule.lock().expect("no rule panics").clone();
         rule.and_then(|rule| rule(call))
     }
@@ -243,8 +243,8 @@ async fn pass(State(proxy): State<Proxy>, request: Request<Body>) -> Response<Bo
     let body = to_bytes(body, usize::MAX).await.expect("a whole request");
     let mut asked: Value = serde_json::from_slice(&body).expect("both services speak JSON");
     let (record, call) = proxy.note(&head.headers, &head.uri, asked.clone(), came_at);
-    let trouble = proxy.trouble(&call);
-    if let Some((When::Before, failure)) = &trouble
+    let injected = proxy.injected(&call);
+    if let Some((When::Before, failure)) = &injected
         && let Some(answer) = failure.happens().await
     {
         return answer;
@@ -261,7 +261,7 @@ async fn pass(State(proxy): State<Proxy>, request: Request<Body>) -> Response<Bo
         call.answer = serde_json::from_slice(&body).unwrap_or_default();
         call.answered_at = Some(Instant::now());
     }
-    if let Some((When::After, failure)) = &trouble
+    if let Some((When::After, failure)) = &injected
         && let Some(answer) = failure.happens().await
     {
         return answer;
@@ -270,13 +270,13 @@ async fn pass(State(proxy): State<Proxy>, request: Request<Body>) -> Response<Bo
 }
 
 impl Failure {
-    /// A code of the store, as it says it.
+    /// An error of the store with this code, in its own format.
     pub fn code(status: u16, code: &str) -> Self {
         Self::Says(status, json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "made by a test" }))
     }
 
-    /// What the store says when something else holds or exhausts what `call` wants: a conflict (`TransactionConflict`), a throttled transaction
-    /// (`ThrottlingError`), each in the form that the call's operation has for it.
+    /// The store's answer to a call that conflicts with another transaction (`TransactionConflict`) or is throttled (`ThrottlingError`), in the form that the
+    /// call's operation has for it.
     pub fn busy(call: &Call, reason: &str) -> Self {
         let alone = match reason {
             "TransactionConflict" => "TransactionConflictException",
@@ -285,16 +285,16 @@ impl Failure {
         };
         match call.operation.as_str() {
             "TransactWriteItems" => Self::cancelled(call, &[reason]),
-            // A batch leaves undone what it could not do.
+            // A batch returns the parts that it could not do.
             "BatchWriteItem" => Self::Says(200, json!({ "UnprocessedItems": call.request["RequestItems"] })),
             "BatchGetItem" => Self::Says(200, json!({ "Responses": {}, "UnprocessedKeys": call.request["RequestItems"] })),
-            // A read of one item meets no conflict; it can be throttled.
+            // A read of one item cannot conflict, but can be throttled.
             "GetItem" if reason == "TransactionConflict" => Self::code(400, "ThrottlingException"),
             _ => Self::code(400, alone),
         }
     }
 
-    /// What the store says of a transaction that it cancelled for these reasons, one for each of the first items.
+    /// The store's answer to a transaction that it cancelled for these reasons, one for each of the first items.
     pub fn cancelled(call: &Call, reasons: &[&str]) -> Self {
         let items = call.request["TransactItems"].as_array().map_or(0, Vec::len);
         let reason = |index: usize| reasons.get(index).copied().unwrap_or("None");
@@ -304,7 +304,7 @@ impl Failure {
         Self::Says(status, body)
     }
 
-    /// The answer, if it makes one.
+    /// The answer, if there is one.
     async fn happens(&self) -> Option<Response<Body>> {
         match self {
             Self::Says(status, body) => {
@@ -313,7 +313,7 @@ impl Failure {
                 let code = code.rsplit('#').next().unwrap_or_default();
                 Some(answer.header("x-amzn-errortype", code).body(Body::from(body.to_string())).expect("an answer"))
             }
-            // Ends the task of the connection without an answer; unlike a panic it says nothing on standard error.
+            // Ends the connection's task without an answer. Unlike a panic it prints nothing to standard error.
             Self::Drops => resume_unwind(Box::new("dropped on purpose")),
             Self::Hangs => std::future::pending().await,
             Self::Waits(gate) => {

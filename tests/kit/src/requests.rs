@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-/// The client address of an event that names no other.
+/// The default client address.
 pub const CLIENT: &str = "203.0.113.7";
 
-/// A request to be made.
+/// A request.
 #[derive(Clone)]
 pub struct Request {
     /// The method.
     pub method: String,
-    /// The path, with a query string or without.
+    /// The path, with or without a query string.
     pub path: String,
     /// The headers.
     pub headers: Vec<(String, String)>,
@@ -33,7 +33,7 @@ pub fn post(path: &str, body: &Value) -> Request {
     request("POST", path).header("Content-Type", "application/json").body(body.to_string())
 }
 
-/// A POST of these fields as a browser's form sends them: from one of our pages, asking for another.
+/// A POST of these fields as a browser sends a form of one of our pages.
 pub fn submit(path: &str, fields: &[(&str, &str)]) -> Request {
     let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
     let body: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
@@ -45,10 +45,10 @@ pub fn submit(path: &str, fields: &[(&str, &str)]) -> Request {
         .body(body.join("&"))
 }
 
-/// What a browser accepts when it opens a page.
+/// The `Accept` header of a browser that opens a page.
 pub const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 
-/// A page being opened.
+/// A browser's request for a page.
 pub fn open(path: &str) -> Request {
     request("GET", path).header("Accept", BROWSER)
 }
@@ -81,7 +81,7 @@ impl Request {
         self
     }
 
-    /// The event. Bodies are base64, as `BinaryMediaTypes: ['*/*']` makes them.
+    /// The event. Bodies are in base64, because of `BinaryMediaTypes: ['*/*']`.
     pub fn event(&self) -> Value {
         let (path, query) = self.path.split_once('?').unwrap_or((&self.path, ""));
         let query: Vec<(String, String)> =
@@ -123,17 +123,19 @@ impl Request {
 
 // ---- What people ask for ----
 
-/// The password that everybody begins with.
+/// The route that validates a reset token.
+pub const VALIDATE: &str = "/api/password_reset/validate_token/";
+/// The initial password of everybody.
 pub const PASSWORD: &str = "Correct-Horse-42";
-/// The password that everybody changes to.
+/// The new password of everybody.
 pub const NEW_PASSWORD: &str = "Battery+Staple%43";
 
-/// The e-mail address of whoever has this username.
+/// The e-mail address that belongs to this username.
 pub fn address_of(username: &str) -> String {
     format!("{username}@example.com")
 }
 
-/// Makes an account.
+/// Registers an account.
 pub fn register(username: &str, email: &str) -> Request {
     post("/api/register/", &json!({ "username": username, "email": email, "password": PASSWORD }))
 }
@@ -143,7 +145,7 @@ pub fn login(name: &str, password: &str) -> Request {
     post("/api/login/", &json!({ "username": name, "password": password }))
 }
 
-/// Asks for a reset link.
+/// Requests a reset link.
 pub fn reset_request(email: &str) -> Request {
     post("/api/password_reset/", &json!({ "email": email }))
 }
@@ -153,14 +155,14 @@ pub fn change_password(session: &str, old: &str, new: &str) -> Request {
     post("/api/change_password/", &json!({ "old_password": old, "new_password": new })).token(session)
 }
 
-/// Spends a reset link.
+/// Uses a reset link.
 pub fn confirm_reset(link: &str, password: &str) -> Request {
     post("/api/password_reset/confirm/", &json!({ "token": link, "password": password }))
 }
 
-/// Asks whether a reset link works.
+/// Validates a reset link.
 pub fn validate(link: &str) -> Request {
-    post("/api/password_reset/validate_token/", &json!({ "token": link }))
+    post(VALIDATE, &json!({ "token": link }))
 }
 
 /// Ends a session.
@@ -168,12 +170,12 @@ pub fn logout(session: &str) -> Request {
     request("POST", "/api/logout/").token(session)
 }
 
-/// Ends every session of whoever holds this one.
+/// Ends every session of this session's account.
 pub fn logout_all(session: &str) -> Request {
     request("POST", "/api/logout_all/").token(session)
 }
 
-/// Says "this wasn't me".
+/// Uses "this wasn't me".
 pub fn disavow(link: &str) -> Request {
     post("/api/password_reset/disavow/", &json!({ "token": link }))
 }

@@ -1,4 +1,4 @@
-//! Answers, read from what a function returns.
+//! Answers, as read from a function's result.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// The answer in what a function returns.
+    /// Reads the answer from a function's result.
     pub fn of(event: &Value) -> Self {
         let mut headers = BTreeMap::new();
         for (name, value) in event["headers"].as_object().into_iter().flatten() {
@@ -36,7 +36,7 @@ impl Response {
         Self { status, headers, body }
     }
 
-    /// The body as JSON; null where it is none.
+    /// The body as JSON; null if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or(Value::Null)
     }

@@ -21,7 +21,7 @@ use crate::{
 pub struct Scenario {
     /// Its name.
     pub name: String,
-    /// What happens, in order.
+    /// Its steps, in order.
     pub steps: Vec<Step>,
 }
 
@@ -29,13 +29,13 @@ pub struct Scenario {
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub enum Step {
-    /// Something done to the store or read from the mailbox.
+    /// An operation on the store or the mailbox.
     Op(Op),
-    /// A request and what is expected of its answer.
+    /// A request and the expected answer.
     Http(Box<Http>),
 }
 
-/// A request and what is expected of its answer.
+/// A request and the expected answer.
 #[derive(Deserialize)]
 pub struct Http {
     method: String,
@@ -58,62 +58,62 @@ struct Expect {
     headers: HashMap<String, String>,
 }
 
-/// Something done to the store or read from the mailbox.
+/// An operation on the store or the mailbox.
 #[derive(Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case")]
 pub enum Op {
-    /// Waits until so many reset mails have reached the address; saves the newest one's token.
+    /// Waits until this many reset mails have reached the address, and saves the newest one's token.
     Mail {
         /// The address.
         to: String,
-        /// How many.
+        /// The number of mails.
         count: usize,
         /// The variable.
         save_token_as: Option<String>,
     },
-    /// Switches an account off.
+    /// Deactivates an account.
     Deactivate {
-        /// Whose.
+        /// The username.
         username: String,
     },
-    /// Switches an account on.
+    /// Activates an account.
     Activate {
-        /// Whose.
+        /// The username.
         username: String,
     },
     /// Deletes an account.
     DeleteUser {
-        /// Whose.
+        /// The username.
         username: String,
     },
-    /// Leaves an account without a password that can be typed.
+    /// Leaves an account without a usable password.
     UnusablePassword {
-        /// Whose.
+        /// The username.
         username: String,
     },
-    /// Puts this text where the password's hash is.
+    /// Stores this text as the password's hash.
     SetPasswordHash {
-        /// Whose.
+        /// The username.
         username: String,
         /// The text.
         hash: String,
     },
     /// Makes a reset link older.
     AgeResetToken {
-        /// Whose.
+        /// The username.
         username: String,
-        /// By so many hours.
+        /// By how many hours.
         hours: f64,
     },
 }
 
-/// Where scenarios are played: over events or over HTTP.
+/// What scenarios are replayed on: functions by events, or a stack over HTTP.
 pub trait Stage {
     /// Makes a request.
     fn send(&self, request: Request) -> impl Future<Output = Response>;
-    /// The mails that have reached an address, once everything asked for has been sent.
+    /// The mails that have reached an address, when everything requested has been sent.
     fn mails(&self, address: &str, at_least: usize) -> impl Future<Output = Vec<Mail>>;
-    /// Who may reach into the store.
+    /// The operator, who can change the store.
     fn operator(&self) -> &Operator;
 }
 
@@ -122,7 +122,7 @@ pub fn read(lines: &str) -> Vec<Scenario> {
     lines.lines().map(|line| serde_json::from_str(line).expect("a scenario")).collect()
 }
 
-/// Plays a scenario: what differs first, if anything does.
+/// Replays a scenario; returns the first difference, if there is one.
 pub async fn play(scenario: &Scenario, stage: &impl Stage) -> Result<(), String> {
     let mut variables = HashMap::new();
     for (number, step) in scenario.steps.iter().enumerate() {
@@ -158,7 +158,7 @@ async fn exchange(http: &Http, stage: &impl Stage, variables: &mut HashMap<Strin
     }
     for (name, expected) in &http.expect.headers {
         let header = answer.headers.get(name).map(String::as_str);
-        // A list of methods has no order.
+        // The order of methods does not matter.
         let sorted = |methods: &str| methods.split(", ").map(str::to_owned).collect::<BTreeSet<_>>();
         let same = header == Some(expected) || name == "allow" && header.map(sorted) == Some(sorted(expected));
         if !same {
@@ -195,12 +195,12 @@ async fn operate(op: &Op, stage: &impl Stage, variables: &mut HashMap<String, St
     Ok(())
 }
 
-/// `{{variable}}` filled in.
+/// Fills in `{{variable}}`.
 fn filled(text: &str, variables: &HashMap<String, String>) -> String {
     variables.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{{{name}}}}}"), value))
 }
 
-/// `<x * 300>` written out.
+/// Expands `<x * 300>`.
 fn generated(template: &str) -> String {
     let mut rest = template;
     let mut text = String::new();
@@ -216,7 +216,7 @@ fn generated(template: &str) -> String {
     text + rest
 }
 
-/// Whether an answer is the recorded one. `<token>` is an opaque token, and an answer with one may carry more; `… <reason>` is a prefix.
+/// Whether an answer is the recorded one. `<token>` matches an opaque token, and an answer with one may have further fields; `… <reason>` is a prefix.
 fn matches(expected: &Value, actual: &Value) -> bool {
     match (expected, actual) {
         (Value::String(expected), Value::String(actual)) if expected == "<token>" => {

@@ -1,4 +1,4 @@
-//! What the tables hold, as text to compare and to search.
+//! The content of the tables as text, to be compared and searched.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{App, app::tables};
 
-/// A table's items by partition and sort key, their attributes as text: what two moments are compared by.
+/// A table's items by partition and sort key with their attributes as text, to compare two moments.
 pub type Facts = BTreeMap<(String, String), BTreeMap<String, String>>;
 
 /// Everything in a table.
@@ -36,13 +36,13 @@ fn shown(value: &AttributeValue) -> String {
     }
 }
 
-/// One line for each item, to search for what should not be there.
+/// One line per item, to be searched.
 pub fn lines(facts: &Facts) -> Vec<String> {
     let line = |item: &BTreeMap<String, String>| item.iter().map(|(name, value)| format!("{name}={value}\u{1f}")).collect();
     facts.values().map(line).collect()
 }
 
-/// The bytes that a token spells, whatever its purpose.
+/// The bytes of a token, whatever its purpose.
 pub fn token_bytes(token: &str) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(&token[4..]).expect("a token")
 }
@@ -60,7 +60,7 @@ impl App {
         facts
     }
 
-    /// Everything in Accounts and Outbox: what a refusal leaves as it was, while its attempt is counted.
+    /// Everything in Accounts and Outbox, which a refusal does not change, although it may be counted in Limits.
     pub async fn everything_but_limits(&self) -> Facts {
         let mut facts = self.snapshot(&tables().accounts).await;
         facts.extend(self.snapshot(&tables().outbox).await);

@@ -20,28 +20,28 @@ impl TestClock {
         Self(Arc::new(Mutex::new(instant.parse().expect("an instant"))))
     }
 
-    /// The clock, for what is tested.
+    /// The clock for the code under test.
     pub fn clock(&self) -> Clock {
         let clock = self.clone();
         Clock::reading(move || clock.now())
     }
 
-    /// What it shows.
+    /// Its present instant.
     pub fn now(&self) -> Timestamp {
         *self.0.lock().expect("no test panicked while advancing the clock")
     }
 
-    /// Lets time go by.
+    /// Advances the clock.
     pub fn advance(&self, by: Duration) {
         let mut instant = self.0.lock().expect("no test panicked while advancing the clock");
         *instant = after(*instant, by);
     }
 }
 
-/// A stopwatch that stands still while the machine is too busy to run us.
+/// A stopwatch that excludes the time in which the machine was too busy to run this process.
 ///
-/// What answers in time must do so by the time that it was given, not by what other programs left of it: a thread that only sleeps notes how much
-/// later than asked it was woken.
+/// A deadline must be kept within the time that the code was given, not within what other programs left of it. A thread that only sleeps records how
+/// much later than requested it was woken.
 pub struct Stopwatch {
     started: Instant,
     late: Arc<AtomicU64>,
@@ -58,14 +58,14 @@ impl Stopwatch {
                 let slept = Instant::now();
                 std::thread::sleep(TICK);
                 let waited = u64::try_from(slept.elapsed().saturating_sub(2 * TICK).as_millis()).expect("no test runs that long");
-                // Every hop between client, function and store waits like this.
+                // Every step between client, function and store waits like this.
                 late.fetch_add(4 * waited, Ordering::Relaxed);
             }
         });
         Self { started: Instant::now(), late }
     }
 
-    /// The time that went by while we could run.
+    /// The time during which this process could run.
     pub fn elapsed(&self) -> Duration {
         self.started.elapsed().saturating_sub(Duration::from_millis(self.late.load(Ordering::Relaxed)))
     }

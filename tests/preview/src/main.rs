@@ -1,5 +1,5 @@
 //! Writes every mail and page in every language under `target/preview`, as HTML and text. `make preview` adds pictures of them.
-//! `PRODUCT_NAME` and `PRODUCT_COLOR` dress them.
+//! They have the name and colour of `PRODUCT_NAME` and `PRODUCT_COLOR`.
 
 use std::{error::Error, fmt::Write as _, fs, path::Path};
 
@@ -14,10 +14,10 @@ use doorward::{
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// What `tests/browser/pictures.js` calls its pictures: a width in pixels, a colour scheme.
+/// The names of the pictures that `tests/browser/pictures.js` takes: a width in pixels and a colour scheme.
 const PICTURES: [&str; 4] = ["320-light", "320-dark", "1280-light", "1280-dark"];
 
-/// Something to look at.
+/// A mail or page.
 struct Piece {
     name: String,
     title: String,
@@ -51,7 +51,7 @@ fn main() -> Result<()> {
 }
 
 fn pieces(language: Language, product: &Product) -> Result<Vec<Piece>> {
-    // Samples of another product show what a difficult name does.
+    // Samples of another product show a difficult name.
     let dressed = |sample: Product| if sample == Product::default() { product.clone() } else { sample };
     let mut mails: Vec<(String, Rendered)> = Vec::new();
     for (name, mail) in ResetMail::samples(language) {

@@ -1,4 +1,4 @@
-//! Every mail and page, in every language, as it is sent.
+//! Snapshots of every mail and page in every language.
 
 use doorward::{
     brand::Product,
@@ -40,7 +40,7 @@ fn every_mail_reads_as_it_should_in_every_language() {
 fn every_page_reads_as_it_should_in_every_language() {
     for language in Language::ALL {
         for (name, page) in pages(language, Product::default()) {
-            // Style and script have files of their own.
+            // Style and script are in files of their own.
             let (head, rest) = page.split_once("<style>").expect("a style");
             let (_, body) = rest.split_once("</style>").expect("its end");
             let body = body.split("<script>").next().unwrap_or_default();
@@ -52,7 +52,7 @@ fn every_page_reads_as_it_should_in_every_language() {
 #[test]
 fn mails_load_nothing_and_are_small() {
     for (name, mail) in Language::ALL.into_iter().flat_map(mails) {
-        // Gmail cuts at 102 KiB.
+        // Gmail cuts mails at 102 KiB.
         assert!(mail.html.len() + mail.text.len() < 100_000, "{name} has {} bytes", mail.html.len());
         for remote in ["<img", "<link", "src=", "url(", "@import", "<script"] {
             assert!(!mail.html.contains(remote), "{name} has {remote}");

@@ -1,7 +1,7 @@
-//! Can it be told from the time an answer takes whether an account exists?
+//! Measures whether the time of an answer reveals that an account exists.
 //!
-//! The probe registers accounts of its own, then asks the same question about one of them and about a name that nobody has, in turn and in random
-//! order, over one connection. What it measured is compared by a rank test and by the size of the effect; see [`statistics`].
+//! The probe registers accounts of its own. Then it makes the same request about one of them and about an unknown name, alternately and in random order,
+//! over one connection. It compares the times by a rank test and by the effect size; see [`statistics`].
 
 pub mod plot;
 pub mod statistics;
@@ -15,15 +15,15 @@ use serde_json::{Value, json};
 use statistics::Comparison;
 use ureq::Agent;
 
-/// How often one name is asked about: fewer than the ten tries an account has in a quarter of an hour, because over the limit every
-/// account costs what an unknown one costs, and nothing would be compared.
+/// The number of requests about one name. It is below the ten attempts that an account allows in 15 minutes, because over the limit every account
+/// costs what an unknown one costs, and nothing would be compared.
 const TRIES_PER_NAME: usize = 8;
-/// Pairs that are thrown away: connections open, processes start, caches fill.
+/// Pairs that are discarded, while connections open, processes start and caches fill.
 const WARM_UP: usize = 6;
 /// The longest `Retry-After` that is waited for without `--patient`.
 const SHORT_WAIT: Duration = Duration::from_secs(60);
 
-/// What is asked about.
+/// The kinds of requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Question {
     /// POST `/api/login/` with a wrong password.
@@ -56,15 +56,15 @@ impl Question {
     }
 }
 
-/// Times, in milliseconds, and what they say.
+/// The times in milliseconds, and their comparison.
 pub struct Report {
-    /// What was asked.
+    /// The kind of request.
     pub question: Question,
-    /// About names that nobody has.
+    /// Times for unknown names.
     pub unknown: Vec<f64>,
-    /// About accounts of the probe.
+    /// Times for accounts of the probe.
     pub known: Vec<f64>,
-    /// What the two say together.
+    /// The comparison of the two.
     pub comparison: Comparison,
     /// Answers that differ in status or body, which is worse than any difference in time.
     pub told_apart: Option<String>,
@@ -82,22 +82,25 @@ pub fn requests(samples: usize) -> usize {
     2 * (samples + WARM_UP)
 }
 
-/// A deployment to ask.
+/// What is told the name of every account before it is made; its refusal ends the probe.
+pub type OnAccount = Box<dyn FnMut(&str) -> Result<(), ProbeError>>;
+
+/// A deployment to be probed.
 pub struct Probe {
     agent: Agent,
     base: String,
     /// Is told the name of every account before it is made; what it refuses ends the probe.
-    pub on_account: Box<dyn FnMut(&str) -> Result<(), Trouble>>,
+    pub on_account: OnAccount,
     /// Is told of how many requests of a question so many are answered.
     pub on_progress: Box<dyn FnMut(Question, usize, usize)>,
-    /// Whether to wait out every limit, however long.
+    /// Whether to wait for every limit, however long.
     pub patient: bool,
     random: RandomState,
     drawn: u64,
 }
 
-/// Why nothing can be said.
-pub type Trouble = String;
+/// Why there is no result.
+pub type ProbeError = String;
 
 /// An address whose mail arrives nowhere and does no harm: SES's simulator takes it without a bounce ("Using the mailbox simulator",
 /// Amazon SES Developer Guide).
@@ -120,8 +123,8 @@ impl Probe {
         }
     }
 
-    /// Takes so many samples of each kind.
-    pub fn ask(&mut self, question: Question, samples: usize) -> Result<Report, Trouble> {
+    /// Takes this many samples of each kind.
+    pub fn ask(&mut self, question: Question, samples: usize) -> Result<Report, ProbeError> {
         let (mut known_names, mut unknown_names) = (Vec::new(), Vec::new());
         for _ in 0..accounts(samples) {
             known_names.push(self.register()?);
@@ -130,7 +133,7 @@ impl Probe {
         let (mut known, mut unknown, mut answers) = (Vec::new(), Vec::new(), [const { None }; 2]);
         for number in 0..samples + WARM_UP {
             let pair = [&known_names[number / TRIES_PER_NAME], &unknown_names[number / TRIES_PER_NAME]];
-            // By chance, so that nothing that comes and goes with the second of two is taken for the name's doing.
+            // In random order, so that no effect of being the second of two is taken for an effect of the name.
             let first = usize::from(self.draw().is_multiple_of(2));
             for kind in [first, 1 - first] {
                 let (took, answer) = self.time(question, pair[kind])?;
@@ -152,29 +155,29 @@ impl Probe {
         self.random.hash_one(self.drawn)
     }
 
-    /// A name that nobody has; all are equally long.
+    /// An unknown name. All have the same length.
     fn name(&mut self) -> String {
         format!("probe-{:016x}", self.draw())
     }
 
-    fn register(&mut self) -> Result<String, Trouble> {
+    fn register(&mut self) -> Result<String, ProbeError> {
         let name = self.name();
         (self.on_account)(&name)?;
-        // In letters that are no hexadecimal digits, because a password may not be like a name.
+        // In letters that are not hexadecimal digits, because a password must not be similar to a name.
         let password: String = format!("{:016x}", self.draw()).bytes().map(|digit| char::from(b'G' + digit % 16)).collect();
         let body = json!({ "username": name, "email": address(&name), "password": password });
         let (status, body, _) = self.post("/api/register/", &body)?;
         if status == 201 { Ok(name) } else { Err(format!("registering an account of the probe's own: {status} {body}")) }
     }
 
-    fn time(&self, question: Question, name: &str) -> Result<(f64, (u16, String)), Trouble> {
+    fn time(&self, question: Question, name: &str) -> Result<(f64, (u16, String)), ProbeError> {
         let body = question.body(name);
         let (status, text, took) = self.post(question.path(), &body)?;
         if status >= 500 || status == 404 { Err(format!("{}: {status} {text}", question.path())) } else { Ok((took, (status, text))) }
     }
 
-    /// Asks, and asks again after a 429.
-    fn post(&self, path: &str, body: &Value) -> Result<(u16, String, f64), Trouble> {
+    /// Makes a request, again after a 429.
+    fn post(&self, path: &str, body: &Value) -> Result<(u16, String, f64), ProbeError> {
         loop {
             let request = self.agent.post(format!("{}{path}", self.base)).header("Content-Type", "application/json");
             let started = Instant::now();

@@ -11,14 +11,14 @@ use std::{
 
 use doorward_admin::{Admin, Command, Failure, Terminal};
 use doorward_probe::{
-    Probe, Question, Report, Trouble, accounts, plot, requests,
+    Probe, ProbeError, Question, Report, accounts, plot, requests,
     statistics::{EFFECT_BOUND, Verdict},
 };
 
 const USAGE: &str = "usage: probe URL [--samples N] [--plot FILE] [--patient] [--made FILE], or probe --delete FILE
 URL is what /api/login/ hangs on. The probe registers accounts of its own (samples / 8 for each of two questions), so run it where that does no harm.";
 
-struct Wish {
+struct Options {
     url: String,
     samples: usize,
     plot: String,
@@ -26,55 +26,55 @@ struct Wish {
     made: Option<String>,
 }
 
-fn wish(mut arguments: impl Iterator<Item = String>) -> Option<Wish> {
-    let mut wish = Wish { url: String::new(), samples: 150, plot: "probe.svg".to_owned(), patient: false, made: None };
+fn options(mut arguments: impl Iterator<Item = String>) -> Option<Options> {
+    let mut options = Options { url: String::new(), samples: 150, plot: "probe.svg".to_owned(), patient: false, made: None };
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
-            "--samples" => wish.samples = arguments.next()?.parse().ok().filter(|samples| *samples >= 10)?,
-            "--plot" => wish.plot = arguments.next()?,
-            "--patient" => wish.patient = true,
-            "--made" => wish.made = Some(arguments.next()?),
-            url if url.starts_with("http") && wish.url.is_empty() => url.clone_into(&mut wish.url),
+            "--samples" => options.samples = arguments.next()?.parse().ok().filter(|samples| *samples >= 10)?,
+            "--plot" => options.plot = arguments.next()?,
+            "--patient" => options.patient = true,
+            "--made" => options.made = Some(arguments.next()?),
+            url if url.starts_with("http") && options.url.is_empty() => url.clone_into(&mut options.url),
             _ => return None,
         }
     }
-    (!wish.url.is_empty()).then_some(wish)
+    (!options.url.is_empty()).then_some(options)
 }
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let outcome = match (arguments.as_slice(), wish(arguments.iter().cloned())) {
+    let outcome = match (arguments.as_slice(), options(arguments.iter().cloned())) {
         ([delete, file], _) if delete == "--delete" => deleted(file),
-        (_, Some(wish)) => probe(&wish),
+        (_, Some(options)) => probe(&options),
         _ => Err(USAGE.to_owned()),
     };
-    outcome.unwrap_or_else(|trouble| {
-        eprintln!("{trouble}");
+    outcome.unwrap_or_else(|error| {
+        eprintln!("{error}");
         ExitCode::from(2)
     })
 }
 
-fn probe(wish: &Wish) -> Result<ExitCode, Trouble> {
-    eprintln!("{}", plan(wish));
-    let mut probe = Probe::of(&wish.url);
-    probe.patient = wish.patient;
+fn probe(options: &Options) -> Result<ExitCode, ProbeError> {
+    eprintln!("{}", plan(options));
+    let mut probe = Probe::of(&options.url);
+    probe.patient = options.patient;
     probe.on_progress = Box::new(|question, done, all| {
         if done * 10 / all > (done - 2) * 10 / all {
             eprintln!("{}: {done} of {all} requests", question.name());
         }
     });
-    if let Some(made) = &wish.made {
+    if let Some(made) = &options.made {
         let mut file = File::create(made).map_err(|error| format!("{made}: {error}"))?;
         probe.on_account = Box::new(move |name| writeln!(file, "{name}").map_err(|error| format!("noting an account: {error}")));
     }
     let mut reports = Vec::new();
     for question in [Question::Login, Question::Reset] {
-        let report = probe.ask(question, wish.samples).map_err(|trouble| format!("nothing can be said: {trouble}"))?;
+        let report = probe.ask(question, options.samples).map_err(|error| format!("nothing can be said: {error}"))?;
         println!("{}", told(&report));
         reports.push(report);
     }
-    fs::write(&wish.plot, plot::svg(&reports)).map_err(|error| format!("{}: {error}", wish.plot))?;
-    println!("plot: {}", wish.plot);
+    fs::write(&options.plot, plot::svg(&reports)).map_err(|error| format!("{}: {error}", options.plot))?;
+    println!("plot: {}", options.plot);
     let verdicts: Vec<Verdict> = reports.iter().map(|report| report.comparison.verdict()).collect();
     Ok(if verdicts.contains(&Verdict::Leak) || reports.iter().any(|report| report.told_apart.is_some()) {
         ExitCode::from(1)
@@ -85,10 +85,10 @@ fn probe(wish: &Wish) -> Result<ExitCode, Trouble> {
     })
 }
 
-/// What is about to happen, for whoever answers for the deployment.
-fn plan(wish: &Wish) -> String {
-    let (each, asked) = (accounts(wish.samples), requests(wish.samples));
-    let after = if wish.made.is_some() {
+/// What is about to be sent, for the operator of the deployment.
+fn plan(options: &Options) -> String {
+    let (each, asked) = (accounts(options.samples), requests(options.samples));
+    let after = if options.made.is_some() {
         "The accounts are deleted at the end."
     } else {
         "The accounts stay, because this stack's tables are not within reach: delete probe-… there."
@@ -97,13 +97,13 @@ fn plan(wish: &Wish) -> String {
         "This registers {} accounts named probe-… at {}, tries {asked} logins and asks for {asked} reset links. At least {each} links are mailed, to \
          success+probe-…@simulator.amazonses.com, which takes mail without a bounce. {after}",
         2 * each,
-        wish.url,
+        options.url,
     )
 }
 
 /// Deletes the accounts that a probe noted. One that is not there was refused, or is deleted already.
 #[tokio::main(flavor = "current_thread")]
-async fn deleted(file: &str) -> Result<ExitCode, Trouble> {
+async fn deleted(file: &str) -> Result<ExitCode, ProbeError> {
     let names = fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
     let admin = Admin::of_environment().map_err(|wrong| wrong.to_string())?;
     let (mut gone, mut left) = (0, Vec::new());

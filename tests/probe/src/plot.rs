@@ -1,4 +1,4 @@
-//! What was measured, as a picture: which share of the answers had come by when.
+//! The measurements as a picture: the share of answers that had arrived after each time.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 240.0;
 const MARGIN: f64 = 48.0;
 
-/// An SVG document with a panel per question. Two lines that lie upon each other tell nothing; two that do not, tell who exists.
+/// An SVG document with a panel per kind of request. Two lines that coincide reveal nothing; two that do not reveal who exists.
 pub fn svg(reports: &[Report]) -> String {
     let height = HEIGHT * reports.len() as f64;
     let mut svg = format!(
@@ -19,7 +19,7 @@ pub fn svg(reports: &[Report]) -> String {
         let top = HEIGHT * panel as f64;
         let mut all: Vec<f64> = report.unknown.iter().chain(&report.known).copied().collect();
         all.sort_by(f64::total_cmp);
-        // The slowest hundredth would squeeze the rest.
+        // The slowest hundredth is left out, because it would compress the rest.
         let (least, most) = (all[0], all[(all.len() - 1) * 99 / 100].max(all[0] + 0.001));
         let x = |time: f64| MARGIN + (time.min(most) - least) / (most - least) * (WIDTH - 2.0 * MARGIN);
         let y = |share: f64| top + HEIGHT - MARGIN - share * (HEIGHT - 2.0 * MARGIN);

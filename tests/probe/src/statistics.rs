@@ -1,39 +1,39 @@
-//! Two samples of times: are they of one distribution, and if not, how far apart are they?
+//! Compares two samples of times: whether they have the same distribution, and how far apart they are.
 //!
-//! Times have long tails and no fixed shape, so ranks are compared, not means: the Mann–Whitney U test (1947), and Cliff's delta (1993), the
-//! probability that a time of the one is longer than a time of the other, less the probability of the contrary. An attacker who guesses by one
-//! pair of answers is right with probability (1 + |delta|) / 2.
+//! Times have long tails and no fixed shape, so ranks are compared instead of means: by the Mann–Whitney U test (1947), and by Cliff's delta (1993),
+//! the probability that a time of the first sample is longer than one of the second, minus the probability of the opposite. An attacker who guesses
+//! from one pair of answers is right with probability (1 + |delta|) / 2.
 
-/// Below this chance that equal distributions look so different, they are not taken for equal.
+/// Significance level: below this probability that equal distributions differ as much, they are not considered equal.
 pub const SIGNIFICANCE: f64 = 0.001;
-/// The least effect that is called a leak: "small" by Romano and others (2006).
+/// The smallest effect that counts as a leak: "small" according to Romano and others (2006).
 pub const LEAST_EFFECT: f64 = 0.147;
-/// What the whole interval must lie within for "no leak found": "medium" begins here. It excludes a guesser who is right two times in three.
+/// The bound of the whole interval for "no leak found", at which "medium" begins. It excludes an attacker who is right two times out of three.
 pub const EFFECT_BOUND: f64 = 0.33;
-/// Of the normal distribution, for a two-sided interval of 99 %.
+/// The quantile of the normal distribution for a two-sided interval of 99 %.
 const QUANTILE: f64 = 2.575_829;
 
-/// What two samples say together.
+/// The comparison of two samples.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Comparison {
-    /// Cliff's delta: positive where the first takes longer.
+    /// Cliff's delta, which is positive if the first takes longer.
     pub delta: f64,
-    /// Its interval of confidence, 99 %.
+    /// Its 99 % confidence interval.
     pub interval: (f64, f64),
-    /// The chance that equal distributions differ by as much (two-sided, normal approximation, corrected for ties).
+    /// The probability that equal distributions differ as much (two-sided, normal approximation, corrected for ties).
     pub p: f64,
-    /// The median of either.
+    /// The medians of both.
     pub medians: (f64, f64),
 }
 
-/// What it comes to.
+/// The conclusion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The times tell which is which.
+    /// The times reveal which is which.
     Leak,
-    /// If they differ at all, then by less than the bound.
+    /// They differ by less than the bound, if at all.
     NoLeakFound,
-    /// More samples, or a quieter machine.
+    /// More samples or a quieter machine are needed.
     Undecided,
 }
 
@@ -64,7 +64,7 @@ impl Comparison {
         Self { delta, interval: ((delta - reach).max(-1.0), (delta + reach).min(1.0)), p, medians: (median(first), median(second)) }
     }
 
-    /// What it comes to.
+    /// The conclusion.
     pub fn verdict(&self) -> Verdict {
         if self.p < SIGNIFICANCE && self.delta.abs() >= LEAST_EFFECT {
             Verdict::Leak
@@ -76,7 +76,7 @@ impl Comparison {
     }
 }
 
-/// Of the probability of superiority (Hanley and McNeil, 1982).
+/// The standard error of the probability of superiority (Hanley and McNeil, 1982).
 fn standard_error(superiority: f64, count: f64, other: f64) -> f64 {
     let (q1, q2) = (superiority / (2.0 - superiority), 2.0 * superiority.powi(2) / (1.0 + superiority));
     let square = superiority.powi(2);
@@ -84,7 +84,7 @@ fn standard_error(superiority: f64, count: f64, other: f64) -> f64 {
     (variance / (count * other)).max(0.0).sqrt()
 }
 
-/// The middle of a sample.
+/// The median of a sample.
 pub fn median(sample: &[f64]) -> f64 {
     let mut sorted = sample.to_vec();
     sorted.sort_by(f64::total_cmp);

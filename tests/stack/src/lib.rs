@@ -1,4 +1,4 @@
-//! The deployed template, through its gateway, its stream and its mailer.
+//! A deployed stack, used through its gateway, its stream and its mailer.
 //!
 //! `make stack-test` starts a stack of its own and passes the variables of `stack.env`; `make up` and
 //! `set -a; . .local/stack.env; cargo test --workspace --test stack_flow --test stack_wire` run the same against a stack that is up.
@@ -17,10 +17,10 @@ use hyper_util::{
 };
 use serde_json::Value;
 
-/// How long everything that was asked for may take to be sent.
+/// How long sending all requested mail may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A stack that is up.
+/// A running stack.
 pub struct Stack {
     client: Client<HttpConnector, Body>,
     api_url: String,
@@ -35,7 +35,7 @@ pub fn variable(name: &str) -> String {
 }
 
 impl Stack {
-    /// The stack that the environment names.
+    /// The stack that the environment describes.
     pub fn of_environment() -> Self {
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -58,7 +58,7 @@ impl Stack {
         }
     }
 
-    /// Makes a request of this URL.
+    /// Makes a request to this URL.
     pub async fn fetch(&self, url: &str, request: Request) -> Response {
         let mut outgoing = http::Request::builder().method(request.method.as_str()).uri(url);
         for (name, value) in &request.headers {
@@ -72,7 +72,7 @@ impl Stack {
         Response { status: head.status.as_u16(), headers, body: String::from_utf8(body.to_vec()).expect("text") }
     }
 
-    /// Waits until the mailer has done with everything that was asked for.
+    /// Waits until the mailer has handled everything.
     async fn settle(&self) {
         let began = Instant::now();
         loop {
@@ -111,7 +111,7 @@ impl Stack {
     }
 }
 
-/// A header as recorded clients sent it: Latin-1 where that is enough, else UTF-8.
+/// A header as recorded clients sent it: in Latin-1 if possible, otherwise in UTF-8.
 fn header_value(text: &str) -> HeaderValue {
     let latin: Option<Vec<u8>> = text.chars().map(|character| u8::try_from(u32::from(character)).ok()).collect();
     HeaderValue::from_bytes(&latin.unwrap_or_else(|| text.as_bytes().to_vec())).expect("a header value")
@@ -133,7 +133,7 @@ impl Stage for Stack {
     }
 }
 
-/// Deploys `examples/protected-api` beside the stack; its URL.
+/// Deploys `examples/protected-api` beside the stack; returns its URL.
 pub fn deploy_protected_api() -> String {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
     let output = std::process::Command::new(format!("{root}/.tools/local/bin/python"))

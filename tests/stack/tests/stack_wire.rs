@@ -1,4 +1,4 @@
-//! The recorded wire contract, replayed over HTTP against the deployed stack.
+//! The recorded exchanges, replayed over HTTP on a deployed stack.
 
 use doorward_kit::scenario::{play, read};
 use doorward_stack_tests::Stack;

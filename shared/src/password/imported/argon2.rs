@@ -1,4 +1,4 @@
-//! Argon2 in the PHC string format: our own hashes and those of others.
+//! Argon2 in the PHC string format, for our own hashes and imported ones.
 
 use ::argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine as _;
@@ -6,36 +6,24 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use super::{MOST_MEMORY_KIB, RefusedHash, TAG_LENGTHS, number};
-use crate::password::cost::{Cost, TAG_BYTES, work_kib};
+use super::{RefusedHash, TAG_LENGTHS, number};
+use crate::password::cost::{Cost, TAG_BYTES, within_bounds, work_kib};
 use crate::password::workspace::{HashingFault, Workspace};
 
-/// Length of what is random in a new salt, bytes. RFC 9106, 4 asks for 16; with 18 the mark stands by itself in base64, as `TkZD`.
+/// Length of the random part of a new salt in bytes. RFC 9106, 4 asks for 16; after 18 the mark is separate in base64, as `TkZD`.
 pub(in crate::password) const RANDOM_SALT_BYTES: usize = 18;
 
-/// How the salt of a new hash ends: this is the hash of a password in normalization form C. What has no such salt is the hash of a password
-/// as typed: ours of before, and those from elsewhere.
+/// The end of the salt of a new hash, which marks the hash of a password in normalization form C. A hash without it, which is an older or an imported
+/// one, is that of a password as typed.
 ///
-/// The mark is in the string, so that no write can part the two, and in the salt, where every reader of PHC strings takes it: other
-/// programs, and the version of before it.
+/// The mark is in the string, so that no write can separate the two. It is in the salt, so that every reader of PHC strings accepts it: other programs,
+/// and the versions before it.
 const MARK: &[u8; 3] = b"NFC";
-
-/// Most work, in KiB of memory times passes: 1 GiB, about 1 s. libsodium's "moderate" asks for 768 MiB (256 MiB, 3
-/// passes), RFC 9106's second choice for 192, Django's default for 200.
-const MOST_WORK_KIB: u64 = 1024 * 1024;
-
-/// Most lanes. Sites take the number of their processors: Django and passlib 8, RFC 9106 4.
-const MOST_LANES: u32 = 64;
 
 /// Lengths of a salt, bytes: RFC 9106 and the crate ask for 8, the PHC string format ends at 48; Django's are text of 22.
 const SALT_LENGTHS: std::ops::RangeInclusive<usize> = 8..=64;
 
-/// Whether one hash with these parameters can be afforded.
-pub(in crate::password) fn within_bounds(memory_kib: u32, iterations: u32, lanes: u32) -> bool {
-    memory_kib <= MOST_MEMORY_KIB && lanes <= MOST_LANES && u64::from(memory_kib) * u64::from(iterations) <= MOST_WORK_KIB
-}
-
-/// `$argon2id$v=19$m=19456,t=2,p=1$salt$tag`, taken apart.
+/// A parsed `$argon2id$v=19$m=19456,t=2,p=1$salt$tag`.
 pub(in crate::password) struct Argon2Hash {
     algorithm: Algorithm,
     version: Version,
@@ -74,23 +62,23 @@ impl Argon2Hash {
         Ok(Self { algorithm, version, params: params(costs, tag.len())?, salt, tag })
     }
 
-    /// A hash that we make ourselves, its tag still to be computed.
+    /// A hash of our own, whose tag has yet to be computed.
     pub(in crate::password) fn fresh(params: &Params, random: [u8; RANDOM_SALT_BYTES], tag: [u8; TAG_BYTES]) -> Self {
         let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
         Self { algorithm, version, params: params.clone(), salt: [&random[..], MARK].concat(), tag: tag.to_vec() }
     }
 
-    /// Whether the password was hashed in normalization form C, not as typed.
+    /// Whether the password was hashed in normalization form C and not as typed.
     pub(in crate::password) fn is_of_normal_form(&self) -> bool {
         self.algorithm == Algorithm::Argon2id && self.salt.len() == RANDOM_SALT_BYTES + MARK.len() && self.salt.ends_with(MARK)
     }
 
-    /// What computing it takes, KiB times passes.
+    /// The work of computing it, in KiB times passes.
     pub(in crate::password) fn work_kib(&self) -> u64 {
         work_kib(&self.params)
     }
 
-    /// Replaces the tag by that of `password`.
+    /// Computes the tag of `password`.
     pub(in crate::password) fn seal(mut self, password: &[u8], workspace: &Workspace) -> Result<Self, HashingFault> {
         let mut tag = std::mem::take(&mut self.tag);
         workspace.compute(&self.algorithm(), password, &self.salt, &mut tag)?;
@@ -128,7 +116,7 @@ impl Argon2Hash {
     }
 }
 
-/// `m=…,t=…,p=…`, in this order: the reference implementation's decoder knows no other.
+/// `m=…,t=…,p=…` in this order, which is the only one that the reference implementation's decoder accepts.
 fn params(text: &str, tag_bytes: usize) -> Result<Params, RefusedHash> {
     let mut values = text.split(',');
     let mut value = |name: &str| {
@@ -142,7 +130,7 @@ fn params(text: &str, tag_bytes: usize) -> Result<Params, RefusedHash> {
     if !within_bounds(memory_kib, iterations, lanes) {
         return Err(RefusedHash::OutOfBounds);
     }
-    // Refuses what RFC 9106 does: no pass, no lane, less than 8 KiB a lane.
+    // Refuses what RFC 9106 refuses: no pass, no lane, less than 8 KiB per lane.
     Params::new(memory_kib, iterations, lanes, Some(tag_bytes)).map_err(|_| RefusedHash::OutOfBounds)
 }
 

@@ -1,4 +1,4 @@
-//! bcrypt, plain and over SHA-256 as Django does it.
+//! bcrypt, plain and in Django's combination with SHA-256.
 
 use std::ops::RangeInclusive;
 
@@ -8,28 +8,28 @@ use zeroize::Zeroizing;
 
 use super::RefusedHash;
 
-/// Costs, as powers of two. bcrypt itself starts at 4; Django writes 12, which takes 0.3 s. 15 takes 2.2 s, longer than
-/// anybody's users would wait for, and every further step doubles that.
+/// Allowed costs, as powers of two. bcrypt itself starts at 4; Django writes 12, which takes 0.3 s. 15 takes 2.2 s, which is longer than users would
+/// wait, and every further step doubles that.
 const COSTS: RangeInclusive<u32> = 4..=15;
 
-/// How many bytes of a password bcrypt looks at.
+/// The number of bytes of a password that bcrypt reads.
 const SEEN_BYTES: usize = 72;
 
 /// bcrypt's own base64.
 const ALPHABET: &[u8; 64] = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-/// The last characters of salt and tag: where they stand in the string, and which of their bits belong to the last byte.
+/// The last characters of salt and tag: their positions in the string, and those of their bits that belong to the last byte.
 const LAST_CHARACTERS: [(usize, usize); 2] = [(28, 0b11_0000), (59, 0b11_1100)];
 
-/// `$2b$12$…`, known to be well-formed.
+/// A well-formed `$2b$12$…`.
 pub(in crate::password) struct BcryptHash {
     text: String,
     of_sha256: bool,
 }
 
 impl BcryptHash {
-    /// Parses `$2a$`, `$2b$` or `$2y$`, which differ in programs that are long gone. `$2x$` marks hashes of a
-    /// program that took non-ASCII passwords for others: nobody can verify them.
+    /// Parses `$2a$`, `$2b$` or `$2y$`, which only differ in programs that are no longer used. `$2x$` marks hashes of a program that confused non-ASCII
+    /// passwords; they cannot be verified.
     pub(super) fn parse(text: &str) -> Result<Self, RefusedHash> {
         let version = match text.get(..4) {
             Some("$2a$") => Version::TwoA,
@@ -42,22 +42,22 @@ impl BcryptHash {
         if !COSTS.contains(&parts.get_cost()) {
             return Err(RefusedHash::OutOfBounds);
         }
-        // The crate reads a cost of "+9"; written back, it is "09".
+        // The crate accepts a cost of "+9", which it would write as "09".
         if parts.format_for_version(version) != text {
             return Err(RefusedHash::Malformed);
         }
         Ok(Self { text, of_sha256: false })
     }
 
-    /// Django's `bcrypt_sha256`: bcrypt of the hexadecimal SHA-256 digest, so that length does not matter.
+    /// Django's `bcrypt_sha256`: bcrypt of the hexadecimal SHA-256 digest, so that the length does not matter.
     pub(super) fn parse_of_sha256(text: &str) -> Result<Self, RefusedHash> {
         Self::parse(text).map(|hash| Self { of_sha256: true, ..hash })
     }
 
-    /// Plain bcrypt sees the first 72 bytes only. Hashes of longer passwords exist wherever Python's bcrypt was
-    /// older than 5.0, as everywhere else; they were made of those 72 bytes and are verified so.
+    /// Plain bcrypt only reads the first 72 bytes. Hashes of longer passwords exist, for example from Python's bcrypt before 5.0; they were made from
+    /// those 72 bytes and are verified in the same way.
     pub(super) fn matches(&self, password: &[u8]) -> bool {
-        // The string was parsed before; an error here would be one of the crate's own, and nobody's password.
+        // The string has been parsed before, so an error here would be one of the crate, and no password matches.
         if self.of_sha256 {
             ::bcrypt::verify(hexadecimal_sha256(password), &self.text).unwrap_or(false)
         } else {
@@ -65,14 +65,14 @@ impl BcryptHash {
         }
     }
 
-    /// Whether no other password has this hash. Plain bcrypt tells passwords of 72 bytes from none that go on after these. It also
-    /// repeats a password with the zero byte that ends it until 72 bytes are full, so one that holds such a byte may be a repetition.
+    /// Whether no other password has this hash. Plain bcrypt does not distinguish passwords that share their first 72 bytes. It also repeats a password
+    /// with a zero byte at its end until 72 bytes are full, so a password that contains such a byte may be a repetition.
     pub(super) fn determines(&self, password: &[u8]) -> bool {
         self.of_sha256 || (password.len() < SEEN_BYTES && !password.contains(&0))
     }
 }
 
-/// The string with zeros for the bits that belong to no byte of salt and tag. Some programs fill them with chance; all ignore them.
+/// The string with zeros for the bits that belong to no byte of salt and tag. Some programs fill them randomly; all ignore them.
 fn without_spare_bits(text: &str) -> Option<String> {
     let mut bytes = text.as_bytes().to_vec();
     for (position, used) in LAST_CHARACTERS {

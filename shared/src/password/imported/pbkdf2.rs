@@ -1,4 +1,4 @@
-//! PBKDF2 (RFC 8018) as Django, passlib and the PHC string format write it.
+//! PBKDF2 (RFC 8018) in the forms of Django, passlib and the PHC string format.
 
 use std::num::NonZeroU32;
 
@@ -10,7 +10,7 @@ use super::{RefusedHash, fields, number, salt, salt_and_tag, tag};
 struct Digest {
     algorithm: Algorithm,
     bytes: usize,
-    /// Most rounds for one digest's length of the tag. A longer tag takes them again for each further length.
+    /// Maximum rounds for a tag of one digest's length. A longer tag takes them again for each further length.
     most_rounds: u32,
 }
 
@@ -22,7 +22,7 @@ const SHA1: Digest = Digest { algorithm: PBKDF2_HMAC_SHA1, bytes: 20, most_round
 /// OWASP asks for 210,000, which Keycloak and passlib stay at or below. 2,500,000 take 1.4 s.
 const SHA512: Digest = Digest { algorithm: PBKDF2_HMAC_SHA512, bytes: 64, most_rounds: 2_500_000 };
 
-/// One string, taken apart.
+/// A parsed string.
 pub(in crate::password) struct Pbkdf2Hash {
     algorithm: Algorithm,
     rounds: NonZeroU32,
@@ -41,7 +41,7 @@ impl Pbkdf2Hash {
         Self::parse_django(&SHA1, text)
     }
 
-    /// `rounds$salt$tag`: the salt is text, and the tag as long as the digest. Django writes no other.
+    /// `rounds$salt$tag`, where the salt is text and the tag is as long as the digest. Django writes no others.
     fn parse_django(digest: &Digest, text: &str) -> Result<Self, RefusedHash> {
         let [rounds, salted, tagged] = fields(text)?;
         Self::within_bounds(digest, number(rounds)?, salt(salted)?, tag(tagged, digest.bytes)?)

@@ -1,22 +1,23 @@
-//! scrypt (RFC 7914) as Django (`scrypt$N$salt$r$p$tag`) and the PHC string format (`$scrypt$ln=…,r=…,p=…$salt$tag`) write it.
+//! scrypt (RFC 7914) in the forms of Django (`scrypt$N$salt$r$p$tag`) and the PHC string format (`$scrypt$ln=…,r=…,p=…$salt$tag`).
 
 use ::scrypt::{Params, scrypt};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use super::{MOST_MEMORY_KIB, RefusedHash, fields, number, salt, salt_and_tag, tag};
+use super::{RefusedHash, fields, number, salt, salt_and_tag, tag};
+use crate::password::cost::MOST_MEMORY_KIB;
 
-/// Most work, as N·r·p, about 1.8 s: four times what OWASP's choices amount to (2^20), six times Django's default.
+/// Maximum work as N·r·p, about 1.8 s: four times that of OWASP's choices (2^20), six times Django's default.
 const MOST_WORK: u64 = 1 << 22;
 
-/// Most blocks in one lane, and most lanes. All of OWASP's choices have r=8 and p up to 10.
+/// Maximum number of blocks in one lane, and of lanes. All of OWASP's choices have r=8 and p up to 10.
 const MOST_BLOCKS: u32 = 64;
 const MOST_LANES: u32 = 64;
 
 /// Length of Django's tags, bytes.
 const DJANGO_TAG_BYTES: usize = 64;
 
-/// One string, taken apart.
+/// A parsed string.
 pub(in crate::password) struct ScryptHash {
     params: Params,
     salt: Vec<u8>,
@@ -40,7 +41,7 @@ impl ScryptHash {
         if values.next().is_some() {
             return Err(RefusedHash::Malformed);
         }
-        // The format has the logarithm of N; Ory Kratos writes N itself, which no logarithm is as large as.
+        // The format has the logarithm of N. Ory Kratos writes N itself, which is larger than any logarithm.
         let cost = 1_u32.checked_shl(cost).unwrap_or(cost);
         let (salt, tag) = salt_and_tag(salted, tagged)?;
         Ok(Self { params: params(cost, blocks, lanes)?, salt, tag })
@@ -55,7 +56,7 @@ impl ScryptHash {
 
 /// N must be a power of two (RFC 7914, 2). The table takes 128·r·N bytes; the lanes, 128·r·p, are little beside it.
 fn params(cost: u32, blocks: u32, lanes: u32) -> Result<Params, RefusedHash> {
-    // Blocks and lanes first: with these bounded, the products below fit 64 bits.
+    // Blocks and lanes are checked first, so that the products below fit into 64 bits.
     if cost < 2 || !cost.is_power_of_two() || blocks > MOST_BLOCKS || lanes > MOST_LANES {
         return Err(RefusedHash::OutOfBounds);
     }

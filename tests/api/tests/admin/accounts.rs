@@ -1,4 +1,4 @@
-//! One account: shown, made, switched, deleted.
+//! Admin commands for one account: show, create, activate, deactivate, delete.
 
 use clap::Parser as _;
 use doorward_admin::Arguments;
@@ -126,7 +126,7 @@ async fn a_reset_that_an_operator_starts_is_the_owners_usual_link() {
     app.deliver().await;
     let link = app.newest_reset_link(&address_of("ann")).unwrap();
     assert_eq!(app.confirm_reset(&link, NEW_PASSWORD).await.status, 200);
-    // Also in the very instant in which the password was set.
+    // This also holds in the very millisecond in which the password was set.
     done(&app, &["reset", "ann"]).await;
     app.advance(1);
     app.deliver().await;
@@ -165,10 +165,10 @@ async fn a_deleted_account_leaves_nothing_and_only_its_name_typed_deletes_it() {
         assert_eq!(app.everything().await, before, "{answer:?}");
     }
     types(&app, &["delete", "ann@example.com"], Some("ann")).await.1.unwrap();
-    // What is left counts clients, or attempts at an earlier epoch: digests that go by themselves.
+    // What remains are counters of clients and of earlier passwords. They are digests and expire by themselves.
     let left: Vec<String> = lines(&app.everything().await).into_iter().filter(|item| !empty.contains(item)).collect();
     assert!(left.iter().all(|item| item.contains("-client#") || item.contains("hits=")), "{left:#?}");
-    assert_eq!(left.iter().filter(|item| item.contains("pk=login-account#") || item.contains("pk=change-account#")).count(), 3);
+    assert_eq!(left.iter().filter(|item| item.contains("pk=login-account#") || item.contains("pk=change-account#")).count(), 2);
     assert!(app.everything_but_limits().await.is_empty());
     assert_eq!(app.register("Ann", "ANN@example.com").await.status, 201, "the names are free");
 }
@@ -182,7 +182,7 @@ async fn a_deletion_that_is_cut_off_is_an_account_switched_off_and_is_deleted_ag
         observer.store.fail(move |call| (call.number >= number).then(|| (When::Before, Failure::code(400, "AccessDeniedException"))));
         types(&app, &["delete", "--yes", "ann"], None).await.1.unwrap_err();
         observer.store.forget();
-        // Before anything was done, or off.
+        // Before any step, or while the account is inactive.
         assert_eq!(app.lets_pass(&session).await, number <= 2, "{number}");
         done(&app, &["delete", "--yes", "ann"]).await;
         assert!(app.everything_but_limits().await.is_empty(), "{number}");

@@ -14,7 +14,7 @@ use crate::{
     refused,
 };
 
-/// What an account was imported with.
+/// The hash with which an account was imported.
 async fn imported(app: &App, name: &str) -> [String; 5] {
     let item = app.operator.account(name).await;
     let text = |attribute: &str| item[attribute].as_s().unwrap().clone();

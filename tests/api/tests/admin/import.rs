@@ -5,8 +5,8 @@ use std::{fmt::Write as _, fs, path::PathBuf};
 use doorward::entropy::Entropy;
 use doorward_kit::{
     App,
-    requests::{NEW_PASSWORD, PASSWORD, address_of, login, post, reset_request},
     proxy::{Failure, When},
+    requests::{NEW_PASSWORD, PASSWORD, address_of, login, post, reset_request},
 };
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! The operator's command line, in process: what each command does and what it refuses.
+//! The admin commands, run in process: what each of them does and refuses.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
@@ -14,7 +14,7 @@ use doorward::{config::Settings, entropy::Entropy};
 use doorward_admin::{Admin, Arguments, Failure, Terminal};
 use doorward_kit::App;
 
-/// Types a command and, should it ask, this answer; what it wrote and whether it was content.
+/// Runs a command and answers its question with `answer`; returns its output and its result.
 pub async fn types(app: &App, command: &[&str], answer: Option<&str>) -> (String, Result<(), Failure>) {
     let admin = Admin::new(&mut Settings::from_pairs([]), app.store.clone(), app.clock.clock(), Entropy::system());
     let arguments = Arguments::try_parse_from([&["doorward-admin"], command].concat()).expect("a command");
@@ -24,20 +24,20 @@ pub async fn types(app: &App, command: &[&str], answer: Option<&str>) -> (String
     (String::from_utf8(out).unwrap(), done)
 }
 
-/// Types a command that is done; what it wrote.
+/// Runs a command that must succeed; returns its output.
 pub async fn done(app: &App, command: &[&str]) -> String {
     let (written, done) = types(app, command, None).await;
     done.unwrap_or_else(|failure| panic!("{command:?}: {failure}\n{written}"));
     written
 }
 
-/// Types a command that is refused; what it wrote, and why.
+/// Runs a command that must be refused; returns its output and the reason.
 pub async fn refused(app: &App, command: &[&str]) -> (String, String) {
     let (written, done) = types(app, command, None).await;
     (written, done.err().unwrap_or_else(|| panic!("{command:?} was done")).to_string())
 }
 
-/// What is shown under a name.
+/// The value that `show` prints under a name.
 pub fn line<'a>(shown: &'a str, name: &str) -> &'a str {
     shown.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("no {name} in {shown}")).trim()
 }

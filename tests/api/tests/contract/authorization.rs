@@ -1,4 +1,4 @@
-//! The Authorization header, and which sessions a logout ends.
+//! The Authorization header, and the sessions that a logout ends.
 
 use doorward_kit::requests::{post, request};
 use serde_json::{Value, json};
@@ -91,7 +91,7 @@ async fn a_logout_ends_one_session_and_logout_all_ends_all() {
     let sessions = [app.login("ann", PASSWORD).await, app.login("ann", PASSWORD).await, app.login("ann", PASSWORD).await];
     let bobs = app.login("bob", PASSWORD).await;
     let is_open = async |token: &str| app.post(CHANGE, &json!({}), token).await.status == 400;
-    // The body is ignored, even one that nobody could read.
+    // The body is ignored, even if it is malformed.
     let ignored = request("POST", LOGOUT).header("Content-Type", "application/json").token(&sessions[0]).body(vec![0xff; 300_000]);
     let answer = app.send(ignored).await;
     assert_eq!((answer.status, answer.json()), (200, json!({ "message": "Successfully logged out." })));
@@ -114,7 +114,7 @@ async fn a_session_ends_with_its_account_and_pauses_while_that_is_switched_off()
     assert_eq!(app.post(CHANGE, &json!({}), &token).await.status, 400);
     app.operator.delete_user("ann").await;
     assert_eq!(detail().await, INVALID);
-    // The names are free, the old session is not the new account's.
+    // The names are free again, but the old session does not belong to the new account.
     app.sign_up("ann").await;
     assert_eq!(detail().await, INVALID);
 }

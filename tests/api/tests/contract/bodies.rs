@@ -9,7 +9,7 @@ const FORM: &str = "application/x-www-form-urlencoded";
 const MULTIPART: &str = "multipart/form-data; boundary=x";
 const JSON: &str = "application/json";
 
-/// A stand with an account, and a session of it.
+/// A fixture with an account and a session of it.
 async fn signed_in() -> (App, String) {
     let app = generous().await;
     app.sign_up("ann").await;
@@ -147,7 +147,7 @@ async fn forms_do_everywhere_what_json_does() {
     let link = link(&app, "bob").await;
     assert_eq!(form(VALIDATE, "", &format!("token={link}")).await.0, 200);
     assert_eq!(form(CONFIRM, "", &format!("token=%20{link}+&password=%FF%zz-{OTHER}")).await.0, 200);
-    // Bytes that are no text became U+FFFD, a bad escape stayed.
+    // Malformed bytes became U+FFFD, and a malformed escape stayed as it was.
     app.login("bob", &format!("\u{fffd}%zz-{OTHER}")).await;
     for body in ["email", "email=", "email=%20&", "email=x%40y.zz&email="] {
         assert_eq!(form(RESET, "", body).await, (400, json!({ "email": ["This field may not be blank."] })), "{body}");

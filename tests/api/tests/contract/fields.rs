@@ -14,18 +14,18 @@ const NO_NULL_CHARACTERS: &str = "Null characters are not allowed.";
 const NO_ADDRESS: &str = "Enter a valid email address.";
 const CHARSET: &str = "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.";
 
-/// What kind of text a field holds.
+/// The kind of text that a field takes.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
-    /// Trimmed, checked against the charset of usernames.
+    /// A username: trimmed, checked for valid characters.
     Username,
-    /// Trimmed, an address.
+    /// An e-mail address: trimmed.
     Email,
-    /// Trimmed, anything.
+    /// Any text, trimmed.
     Text,
-    /// Never trimmed, an old password.
+    /// The current password: never trimmed.
     Old,
-    /// Never trimmed, a password to be.
+    /// A new password: never trimmed.
     New,
 }
 
@@ -41,7 +41,7 @@ fn fields() -> impl Iterator<Item = (&'static str, String, Kind)> {
     paths().flat_map(move |path| Document::shared().fields(path).into_iter().map(move |(name, schema)| (path, name, kind(&schema))))
 }
 
-/// What the field is told of this value, as JSON text; nothing where the field has nothing to say.
+/// The messages for this value (as JSON text) in the field; `None` if the field accepts it.
 fn messages(path: &str, kind: Kind, value: &str) -> Vec<&'static str> {
     let trimmed = kind == Kind::Username || kind == Kind::Email || kind == Kind::Text;
     let Ok(text) = serde_json::from_str::<String>(value) else {
@@ -57,7 +57,7 @@ fn messages(path: &str, kind: Kind, value: &str) -> Vec<&'static str> {
     }
     let longest = match kind {
         Kind::Username => Some((150, "Ensure this field has no more than 150 characters.")),
-        // Where an address is set; a request for a link says nothing of length.
+        // Only where an address is set; a reset request does not check its length.
         Kind::Email if path == REGISTER => Some((254, "Ensure this field has no more than 254 characters.")),
         Kind::New => Some((128, "Ensure this field has no more than 128 characters.")),
         _ => None,
@@ -71,7 +71,7 @@ fn messages(path: &str, kind: Kind, value: &str) -> Vec<&'static str> {
     rules.into_iter().filter_map(|(broken, message)| broken.then_some(message)).collect()
 }
 
-/// Values that no field is happy with, or that only some are, as JSON text.
+/// Values that no field or only some fields accept, as JSON text.
 fn values() -> Vec<String> {
     let texts = [
         "",
@@ -119,7 +119,7 @@ fn values() -> Vec<String> {
     values
 }
 
-/// The body with this value, as JSON text, in the field; without the field where there is none.
+/// The body with this value (as JSON text) in the field, or without the field if there is no value.
 fn with(good: &Value, field: &str, value: Option<&str>) -> String {
     let others = good.as_object().expect("an object").iter().filter(|(name, _)| *name != field);
     let mut members: Vec<String> = others.map(|(name, value)| format!("{}:{value}", json!(name))).collect();
@@ -147,7 +147,7 @@ async fn every_field_is_told_what_is_wrong_with_it() {
             let expected = messages(path, kind, &value);
             let answer = posted(with(&good, field, Some(&value))).await;
             if expected.is_empty() {
-                // Then the field is well-formed: an unknown name or token, a wrong password, or one that the validators judge.
+                // The field is well-formed, so the answer is about an unknown name or token, a wrong password, or the password rules.
                 assert!(
                     kind == Kind::New || answer.status >= 400 && answer.json().get(field).is_none(),
                     "{path} {field} {value}: {answer:?}"
@@ -208,12 +208,12 @@ async fn an_address_is_too_long_then_null_then_malformed() {
     assert_eq!(answer.json(), complaint("email", &[TOO_LONG, NO_ADDRESS]));
     let answer = app.post(REGISTER, &address("é".repeat(254)), "").await;
     assert_eq!(answer.json(), complaint("email", &[NO_ADDRESS]));
-    // A label has 63 characters at most, so a long address has many.
+    // A label has at most 63 characters, so a long address has many labels.
     let longest = format!("{}.{}", of_length(246), "com.org");
     assert_eq!(longest.len(), 254);
     assert_eq!(app.post(REGISTER, &address(format!("b{longest}")), "").await.json(), complaint("email", &[TOO_LONG]));
     assert_eq!(app.post(REGISTER, &address(longest.clone()), "").await.status, 201);
-    // A request for a link says nothing of length.
+    // A reset request does not check the length.
     assert_eq!(app.post(RESET, &json!({ "email": format!("b{longest}") }), "").await.status, 200);
 }
 

@@ -1,4 +1,4 @@
-//! Limits: 429, and how long to wait.
+//! Limits: the answer 429, and the time to wait.
 
 use doorward_kit::{App, requests::post};
 use serde_json::json;
@@ -15,7 +15,7 @@ async fn a_client_that_asks_too_often_is_told_when_to_come_back() {
         let token = app.login("ann", PASSWORD).await;
         app.advance(60 + 17);
         let ask = async |client: &str| app.send(post(path, &good(path, "x")).token(&token).from(client)).await;
-        // What is refused before the limit is not counted by it.
+        // A request that is refused before the limit does not count.
         for _ in 0..5 {
             assert_eq!(app.send(post(path, &json!({})).token(&token)).await.status, 400);
         }
@@ -29,7 +29,7 @@ async fn a_client_that_asks_too_often_is_told_when_to_come_back() {
             "{path}"
         );
         assert_eq!(answer.headers["retry-after"], "42");
-        // A wrong field is still told first, another client is not meant, and time heals.
+        // Field errors still come first, other clients are not affected, and the limit ends with its window.
         assert_eq!(app.send(post(path, &json!({})).token(&token)).await.status, 400);
         assert_ne!(ask("203.0.113.8").await.status, 429, "{path}");
         app.advance(41);

@@ -10,12 +10,12 @@ mod names;
 mod passwords;
 
 use doorward_functions::{paths, routes};
-use doorward_kit::{App, openapi::Document};
+use doorward_kit::{App, openapi::Document, requests::VALIDATE};
 use serde_json::{Value, json};
 
-/// A password that every validator likes.
+/// A password that follows all rules.
 const PASSWORD: &str = "Correct-Horse-42";
-/// Another.
+/// Another one.
 const OTHER: &str = "Battery-Staple-77";
 
 const REGISTER: &str = "/api/register/";
@@ -24,10 +24,9 @@ const LOGOUT: &str = "/api/logout/";
 const LOGOUT_ALL: &str = "/api/logout_all/";
 const CHANGE: &str = "/api/change_password/";
 const RESET: &str = "/api/password_reset/";
-const VALIDATE: &str = "/api/password_reset/validate_token/";
 const CONFIRM: &str = "/api/password_reset/confirm/";
 
-/// The routes that ask for a token.
+/// The routes that require a session.
 fn protected() -> impl Iterator<Item = &'static str> {
     routes().filter(|routes| routes.protected).flat_map(|routes| routes.paths.iter().copied())
 }

@@ -1,4 +1,4 @@
-//! Methods, both spellings of a route, and what comes before a body is read.
+//! Methods, both spellings of a route, and the checks that precede reading a body.
 
 use doorward_functions::{paths, routes};
 use doorward_kit::request;
@@ -17,7 +17,7 @@ async fn a_method_that_is_not_the_routes_is_405_with_allow() {
         assert!(allow.ends_with(", OPTIONS"), "{allow}");
         let others = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "post", "X"];
         for method in others.into_iter().filter(|other| routes.methods.iter().all(|method| method != *other)) {
-            // Whatever the body: it is not looked at.
+            // The body does not matter, because it is not read.
             for body in ["", "{", &"x".repeat(300_000)] {
                 let answer = app.send(request(method, path).token(&token).header("Content-Type", "text/plain").body(body)).await;
                 assert_eq!((answer.status, answer.headers["allow"].as_str()), (405, allow), "{method} {path}");
@@ -44,7 +44,7 @@ async fn a_route_answers_with_and_without_its_trailing_slash() {
     for path in paths() {
         let token = app.login("ann", PASSWORD).await;
         let slashed = app.post(path, &json!({}), &token).await;
-        // What ends sessions has ended the one that asked.
+        // Requests that end sessions have ended their own.
         let token = app.login("ann", PASSWORD).await;
         let plain = app.send(doorward_kit::requests::post(path.trim_end_matches('/'), &json!({})).token(&token)).await;
         assert_eq!(slashed, plain, "{path}");

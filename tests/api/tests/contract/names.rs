@@ -1,4 +1,4 @@
-//! Usernames and addresses: which are taken, and whose a username is that is an address.
+//! Usernames and addresses: which of them are taken, and who may use an address as a username.
 
 use doorward_kit::App;
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ async fn what_is_taken_is_taken_in_every_case_and_both_are_reported_at_once() {
     }
     let both = json!({ "username": [USERNAME_TAKEN], "email": [EMAIL_TAKEN] });
     assert_eq!(register(&app, "STRASSE", "ann@EXAMPLE.com").await, (400, both));
-    // Names are found to be taken by the write, when all else is valid.
+    // Taken names are found by the write, when everything else is valid.
     let answer = app.post(REGISTER, &json!({ "username": "Straße", "email": "Ann@Example.com", "password": "12345" }), "").await;
     assert!(answer.json().get("username").is_none() && answer.json().get("password").is_some());
 }
@@ -53,7 +53,7 @@ async fn a_username_that_is_an_address_is_the_accounts_own() {
     {
         assert_eq!(register(&app, username, email).await, (400, complaint("username", &[NOT_OWN])), "{username}");
     }
-    // What only has an @ is a name like another.
+    // A name with an @ that is no address is like any other name.
     for (number, username) in ["@ann", "ann@", "ann@home", "a@b@example.com", "ann@.com"].into_iter().enumerate() {
         assert_eq!(register(&app, username, &format!("n{number}@example.com")).await.0, 201, "{username}");
     }

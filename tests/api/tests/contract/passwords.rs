@@ -1,11 +1,11 @@
-//! Passwords: taken exactly as typed, judged wherever one is set.
+//! Passwords: used exactly as typed, and checked against the rules wherever one is set.
 
 use doorward_kit::App;
 use serde_json::{Value, json};
 
 use crate::{CHANGE, CONFIRM, LOGIN, PASSWORD, REGISTER, generous, link};
 
-/// Every place where a password is set, with its field's name.
+/// Every route that sets a password, with the name of its field.
 async fn set_everywhere(app: &App, password: &str, number: usize) -> [(u16, Value); 3] {
     let name = format!("user{number}");
     let registered = format!("fresh{number}");
@@ -16,7 +16,7 @@ async fn set_everywhere(app: &App, password: &str, number: usize) -> [(u16, Valu
     let body = json!({ "username": registered, "email": format!("{registered}@example.org"), "password": password });
     let register = said(app.post(REGISTER, &body, "").await, "password");
     let confirm = said(app.post(CONFIRM, &json!({ "token": link, "password": password }), "").await, "password");
-    // The reset has ended the session and set the password, or neither.
+    // The reset has either ended the session and set the password, or done neither.
     let (token, old) = if confirm.0 == 200 { (app.login(&name, password).await, password) } else { (token, PASSWORD) };
     let change = said(app.post(CHANGE, &json!({ "old_password": old, "new_password": password }), &token).await, "new_password");
     [register, confirm, change]

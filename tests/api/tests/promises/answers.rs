@@ -1,4 +1,4 @@
-//! Promise 10: what every answer carries, and whose pages may ask.
+//! Promise 10: the headers of every answer, and the web pages that may make requests.
 
 use doorward_kit::{
     App, Response,
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 const OURS: &str = "https://abcdef1234.execute-api.eu-central-1.amazonaws.com";
 const APP: &str = "https://app.example.com";
 
-/// What is missing of the headers that every answer carries.
+/// The security headers that an answer lacks.
 fn lacks(answer: &Response) -> Vec<&'static str> {
     // A page is referred to by its origin, so that browsers say whose form they send; its address, which holds the token, stays out either way.
     let is_page = answer.headers.get("content-type").is_some_and(|content_type| content_type.starts_with("text/html"));
@@ -30,7 +30,7 @@ async fn every_answer_forbids_keeping_sniffing_framing_and_referring() {
     let session = app.sign_up("ann").await.login().await;
     let token = app.reset_link("ann@example.com").await;
     let page = format!("/api/password_reset/confirm/?token={token}");
-    let validate = || post("/api/password_reset/validate_token/", &json!({ "token": "x" }));
+    let validate = || doorward_kit::requests::validate("x");
     let requests: Vec<(u16, Request)> = vec![
         (201, post("/api/register/", &json!({ "username": "bob", "email": "bob@example.com", "password": PASSWORD }))),
         (400, post("/api/register/", &json!({}))),
@@ -59,7 +59,7 @@ async fn every_answer_forbids_keeping_sniffing_framing_and_referring() {
         assert_eq!(answer.status, status, "{shown} {answer:?}");
         assert_eq!(lacks(&answer), [""; 0], "{shown} {status}");
     }
-    // The store is out of order: refused for good, and out of reach.
+    // The store fails: it refuses every call, and then it cannot be reached.
     for failure in [Failure::code(400, "AccessDeniedException"), Failure::Drops] {
         observer.store.fail(move |_| Some((When::Before, failure.clone())));
         let answer = app.send(login("ann", PASSWORD)).await;
@@ -82,7 +82,7 @@ async fn pages_are_html_that_loads_nothing_runs_only_its_own_and_keeps_its_token
     app.sign_up("ann").await;
     let token = app.reset_link("ann@example.com").await;
     let page = app.send(request("GET", &format!("/api/password_reset/confirm/?token={token}"))).await;
-    // Styles and scripts are named by their digests: nothing that somebody brought in runs, and nothing is fetched.
+    // Styles and scripts are listed by their digests, so nothing injected runs and nothing is loaded.
     let policy = &page.headers["content-security-policy"];
     for directive in ["default-src 'none'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'", "script-src 'sha256-"] {
         assert!(policy.contains(directive), "{policy}");
@@ -116,7 +116,7 @@ async fn a_post_from_a_page_that_is_neither_ours_nor_listed_is_refused() {
         &[("Origin", "http://localhost:3000")],
         &[("Origin", "capacitor://localhost")],
         &[("Origin", "chrome-extension://abcdefghijklmnopabcdefghijklmnop")],
-        // A form of ours behind a proxy, under whatever name: the browser says so itself.
+        // A form of our own page behind a proxy with any name; the browser's Fetch Metadata vouches for it.
         &[("Origin", "https://accounts.example.net"), ("Sec-Fetch-Site", "same-origin")],
         &[("Origin", "null"), ("Sec-Fetch-Site", "same-origin")],
     ] {
@@ -192,7 +192,7 @@ async fn a_page_of_ours_may_post_under_the_name_that_a_proxy_gives_it() {
     {
         assert_eq!(posted(&named, &[("Origin", foreign)]).await.status, 403, "{foreign}");
     }
-    // It is one of our own pages: there is nobody else to let read.
+    // It is one of our own pages, so no other page needs permission to read it.
     assert!(!posted(&named, &[("Origin", "https://accounts.example.net")]).await.headers.contains_key("access-control-allow-origin"));
 }
 

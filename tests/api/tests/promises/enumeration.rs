@@ -1,4 +1,4 @@
-//! Promises 2 and 6: unknown costs what wrong costs; and what every operation may cost at most.
+//! Promises 2 and 6: an unknown account costs what a wrong password costs, and no operation exceeds its budget of calls and units.
 
 use std::time::Instant;
 
@@ -9,14 +9,14 @@ use doorward::{
 use doorward_kit::{
     App, Response,
     app::Observer,
-    requests::{NEW_PASSWORD, PASSWORD, Request, login, request, reset_request},
+    requests::{NEW_PASSWORD, PASSWORD, Request, login, request, reset_request, validate},
 };
 use serde_json::{Value, json};
 
-/// `Correct-Horse-42` as an old Django stored it.
+/// The hash of `Correct-Horse-42` that an old Django stored.
 const IMPORTED: &str = "pbkdf2_sha256$1000$saltsaltsalt$FCUAohngPzY3dX0U8srI5cqtZhj1id1F70mXUq/4kmg=";
 
-/// Everything that a client or a bill could tell two requests apart by, but the time it took.
+/// Everything except time by which a client or a bill could distinguish two requests.
 #[derive(Debug, PartialEq)]
 struct Seen {
     answer: Response,
@@ -26,7 +26,7 @@ struct Seen {
     hashes: u64,
 }
 
-/// A call as the store sees it, without what differs by chance or by name: the operation, how many items, which attributes and conditions.
+/// A call without its random and personal values: the operation, the number of items, the attributes and the conditions.
 fn shape(call: &doorward_kit::proxy::Call) -> String {
     fn names_only(value: &Value) -> Value {
         match value {
@@ -56,7 +56,7 @@ async fn seen(app: &App, observer: &Observer, asked: Request) -> Seen {
     Seen { answer, calls, write_units, read_units, hashes: app.hasher.evaluations() - hashes }
 }
 
-/// The names of accounts of every kind that must not be told apart, and one that nobody has. All are equally long.
+/// Names of accounts of every kind that must be indistinguishable, and one unknown name. All have the same length.
 async fn everybody(app: &App) -> [&'static str; 6] {
     for name in ["anna", "ivan", "none", "dead", "alan"] {
         app.sign_up(name).await;
@@ -80,7 +80,7 @@ async fn a_failed_login_looks_and_costs_the_same_whoever_is_meant() {
             let one = seen(&app, &observer, login(&named(name), "Wrong-Horse-42")).await;
             assert_eq!(one, unknown, "{name}");
         }
-        // The right password of an account that cannot log in is as wrong as any.
+        // For an account that cannot log in the right password is like a wrong one.
         for name in ["ivan", "none", "dead"] {
             assert_eq!(seen(&app, &observer, login(&named(name), PASSWORD)).await, unknown, "{name}");
         }
@@ -102,7 +102,7 @@ async fn over_the_limit_a_login_looks_and_costs_the_same_whoever_is_meant_and_wh
         }
     }
     assert!(over.iter().all(|one| *one == over[0]), "{over:#?}");
-    // The store refuses to count it, which only the bill could show; the client sees and waits for the same.
+    // The store refuses to count the attempt, which only the bill could show. The client gets the same answer after the same time.
     assert_eq!((&over[0].answer, over[0].hashes, over[0].calls.len()), (&within.answer, within.hashes, within.calls.len()));
 }
 
@@ -122,7 +122,7 @@ async fn a_decoy_is_one_hash_at_the_configured_cost_and_an_imported_one_at_its_o
 
 #[test]
 fn a_decoy_takes_as_long_as_a_wrong_password_whatever_cost_is_configured() {
-    // A decoy at the default cost would take a tenth of this one. The quickest of three, as other programs run here too.
+    // A decoy at the default cost would take a tenth of this time. The quickest of three counts, because other programs run on this machine.
     let hasher = Hasher::new(Cost::new(19_456, 20, 1).expect("a cost"), Entropy::system());
     let hash = "$argon2id$v=19$m=19456,t=20,p=1$BwcHBwcHBwcHBwcHBwcHBw$6U2sjNYtgy/K1+EtYjBxZq1PnZED7h9P+MQJnO8k0ws";
     let quickest = |stored: Option<&StoredPassword>| {
@@ -160,7 +160,7 @@ async fn a_reset_request_looks_and_costs_the_same_whoever_is_meant() {
     }
     app.deliver().await;
     app.advance(60);
-    // And after the mailer has sent to some of them and not to others.
+    // The same after the mailer has sent mail to some of them.
     for name in everybody {
         assert_eq!(seen(&app, &observer, reset_request(&format!("{name}@example.com"))).await, first[0], "{name}");
     }
@@ -197,7 +197,7 @@ async fn every_operation_keeps_within_its_budget() {
     app.operator.set_password_hash("ann", IMPORTED).await;
     app.advance(1);
     let first = seen(&app, &observer, login("ann", PASSWORD)).await;
-    // The dearest login: a network to note and a hash to replace.
+    // The most expensive login stores a network and replaces a hash.
     let (calls, units) = spent("first login from a network", &first);
     assert!(calls <= 6 && units <= 6.0, "{first:?}");
     let usual = seen(&app, &observer, login("ann", PASSWORD)).await;
@@ -211,8 +211,8 @@ async fn every_operation_keeps_within_its_budget() {
     assert_eq!(spent("reset request", &asked).0, 2);
     app.deliver().await;
     let token = app.newest_reset_link("ann@example.com").expect("a link");
-    let validate = doorward_kit::requests::post("/api/password_reset/validate_token/", &json!({ "token": token }));
-    assert_eq!(spent("validate", &seen(&app, &observer, validate).await).0, 2);
+    let validated = validate(&token);
+    assert_eq!(spent("validate", &seen(&app, &observer, validated).await).0, 2);
     let page = request("GET", &format!("/api/password_reset/confirm/?token={token}"));
     assert_eq!(spent("open the link", &seen(&app, &observer, page).await).0, 2);
     let confirm = doorward_kit::requests::post("/api/password_reset/confirm/", &json!({ "token": token, "password": NEW_PASSWORD }));
@@ -233,8 +233,8 @@ async fn every_operation_keeps_within_its_budget() {
     reset request: 2 written, 0 read: UpdateItem, PutItem
     validate: 1 written, 2 read: UpdateItem, BatchGetItem
     open the link: 1 written, 2 read: UpdateItem, BatchGetItem
-    confirm: 7 written, 2 read: UpdateItem, BatchGetItem, TransactWriteItems
-    change: 10 written, 2 read: BatchGetItem, UpdateItem, UpdateItem, TransactWriteItems
+    confirm: 9 written, 2 read: UpdateItem, BatchGetItem, TransactWriteItems
+    change: 12 written, 2 read: BatchGetItem, UpdateItem, UpdateItem, TransactWriteItems
     /api/logout/: 1 written, 2 read: BatchGetItem, DeleteItem
     /api/logout_all/: 1 written, 2 read: BatchGetItem, UpdateItem
     ");

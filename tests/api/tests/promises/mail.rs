@@ -1,5 +1,7 @@
-//! Promises 8 and 10: mail is not lost, and says nothing that a stranger typed.
+//! Promises 8 and 10: mail is not lost, and contains nothing that a stranger typed.
 
+use aws_sdk_dynamodb::types::AttributeValue;
+use doorward::entropy::Entropy;
 use doorward_kit::{
     App,
     mailbox::Refuse,
@@ -28,7 +30,7 @@ async fn a_change_and_a_reset_each_leave_one_notice_with_no_confirm_link_and_a_r
     let notices: Vec<_> = app.mailbox.to(&address_of("ann")).into_iter().filter(|mail| mail.subject.contains("was changed")).collect();
     assert_eq!(notices.len(), 2);
     for notice in notices {
-        // Its only links say "this wasn't me"; none sets a password.
+        // Its only links are "this wasn't me" links, and none of them sets a password.
         let links = notice.text.matches("https://").count();
         assert_eq!((links, notice.text.matches("/api/password_reset/disavow/?token=dwn_").count()), (1, 1), "{notice:?}");
         assert!(!notice.html.contains("confirm") && notice.reset_token().is_none(), "{notice:?}");
@@ -115,7 +117,7 @@ async fn nothing_that_a_stranger_typed_is_in_a_mail_and_the_link_is_ours() {
     ] {
         asked = asked.header(header, evil);
     }
-    // The page's own word, so that the request comes through at all.
+    // Fetch Metadata of our own page, so that the request is not refused for its origin.
     app.send(asked.header("Sec-Fetch-Site", "same-origin")).await;
     app.deliver().await;
     let [mail] = &app.mailbox.all()[..] else { panic!("one mail") };
@@ -150,10 +152,67 @@ async fn an_address_with_a_line_break_is_none_and_reaches_no_header() {
 
 #[tokio::test]
 async fn an_address_stored_is_no_longer_than_an_address() {
-    // Characters that no mail server sees count too: what is stored is bounded, whatever is typed.
+    // Invisible characters count too, so the stored length is bounded whatever is typed.
     let app = App::start().await;
     let padded = format!("ann@exa{}mple.com", "\u{FE0F}".repeat(50_000));
     app.send(reset_request(&padded)).await;
     let longest = lines(&app.everything().await).iter().map(String::len).max();
     assert!(longest.is_none_or(|longest| longest < 4096), "{longest:?}");
+}
+
+#[tokio::test]
+async fn a_notice_goes_to_its_accounts_own_address_and_to_nobody_else() {
+    let app = App::start().await;
+    let person = app.sign_up("ann").await;
+    app.sign_up("eve").await;
+    let account = app.store.account_by_login_name("ann").await.expect("the store answers").expect("an account");
+    // What a function that was taken over could leave in the Outbox.
+    let item = |email: &str, account: &str, changed_at: i64| {
+        app.operator
+            .client
+            .put_item()
+            .table_name("outbox")
+            .item("pk", AttributeValue::S(format!("notice#{account}")))
+            .item("sk", AttributeValue::S(Entropy::system().uuid(app.clock.now()).to_string()))
+            .item("email", AttributeValue::S(email.to_owned()))
+            .item("change", AttributeValue::S("changed".to_owned()))
+            .item("changed_at", AttributeValue::N(changed_at.to_string()))
+            .item("requested_at", AttributeValue::N(changed_at.to_string()))
+            .item("address", AttributeValue::S("visit https://evil.example".to_owned()))
+            .item("browser", AttributeValue::S("Your account will be closed today: https://evil.example/login".to_owned()))
+            .send()
+    };
+    let now = app.clock.now().as_millisecond();
+    for (email, of, at) in [
+        ("victim@elsewhere.example", account.id.to_string(), now),
+        ("eve@example.com", account.id.to_string(), now),
+        ("victim@elsewhere.example", uuid_of_nobody(), now),
+        ("ann@example.com", account.id.to_string(), now + 1000 * 60 * 60 * 24 * 365),
+    ] {
+        item(email, &of, at).await.expect("the store answers");
+    }
+    app.deliver().await;
+    assert_eq!(app.mailbox.all().len(), 0);
+    item(&person.email, &account.id.to_string(), now).await.expect("the store answers");
+    app.deliver().await;
+    let mail = app.mailbox.to(&person.email).pop().expect("a notice");
+    assert!(!mail.text.contains("evil.example") && !mail.html.contains("evil.example"), "{}", mail.text);
+}
+
+fn uuid_of_nobody() -> String {
+    "01890000-0000-7000-8000-000000000000".to_owned()
+}
+
+#[tokio::test]
+async fn a_finished_request_does_not_say_whether_anybody_has_the_address() {
+    let app = App::start().await;
+    app.sign_up("ann").await;
+    for address in ["ann@example.com", "nobody@example.com"] {
+        app.send(reset_request(address)).await;
+    }
+    app.deliver().await;
+    let entries = lines(&outbox(&app).await).concat();
+    let outcomes: Vec<&str> = entries.split('\u{1f}').filter(|word| word.starts_with("outcome=")).collect();
+    assert_eq!(outcomes.len(), 2, "{entries}");
+    assert_eq!(outcomes[0], outcomes[1]);
 }

@@ -40,7 +40,7 @@ async fn nobody_is_told_apart_by_characters_that_nobody_sees() {
     }
 }
 
-/// One rule for both, so that whoever can log in with an address can also ask for a link with it.
+/// Both have the same rule, so that a person who can log in with an address can also request a link with it.
 #[tokio::test]
 async fn login_and_reset_take_the_same_addresses() {
     let app = App::configured(&[("LOGIN_ACCOUNT_LIMIT", "1000/1m")]).await;
@@ -108,7 +108,7 @@ async fn what_is_taken_is_told_of_both_names_at_once_and_leaves_nothing_behind()
 #[tokio::test]
 async fn a_username_that_is_an_address_is_the_accounts_own() {
     let app = App::start().await;
-    // Also in a form that only reads as one: full-width, or in the other form of its domain.
+    // Also if it only folds to one: full-width, or with the other form of its domain.
     for username in ["bob@example.com", "Bob@Example.com", "ＢＯＢ@ｅｘａｍｐｌｅ.ｃｏｍ", "bob@münchen.de"] {
         let refused = app.register(username, "eve@example.com").await;
         assert_eq!((refused.status, refused.json()), (400, json!({ "username": [NOT_OWN_ADDRESS] })), "{username}");

@@ -103,7 +103,7 @@ async fn the_length_of_a_password_is_that_of_the_text_that_is_hashed() {
         ("\u{1112}\u{1161}\u{11ab}".repeat(7), Some("This password is too short. It must contain at least 8 characters.")),
         ("a\u{308}o\u{308}".repeat(64), None),
         ("a\u{308}o\u{308}".repeat(64) + "x", Some("Ensure this field has no more than 128 characters.")),
-        // Nobody sorts that much: it is as long as it was typed.
+        // So many marks are not reordered, so the length is that of the typed text.
         ("a\u{308}\u{323}".repeat(20_000), Some("Ensure this field has no more than 128 characters.")),
     ] {
         number += 1;
@@ -202,7 +202,7 @@ async fn a_hash_from_elsewhere_is_replaced_at_the_first_login_and_not_again() {
 
 #[tokio::test]
 async fn another_configured_cost_is_taken_over_at_login_in_both_directions() {
-    let (database, url) = doorward_kit::deployment::fresh_store().await;
+    let (database, url) = doorward_kit::app::fresh_store().await;
     let usual = App::over(database.clone(), &url, &[]).await;
     let dearer = App::over(database, &url, &[("ARGON2_ITERATIONS", "3")]).await;
     usual.sign_up("ann").await;
@@ -214,7 +214,7 @@ async fn another_configured_cost_is_taken_over_at_login_in_both_directions() {
 
 #[tokio::test]
 async fn after_the_cost_changed_a_wrong_password_takes_the_work_of_an_unknown_name_in_both_directions() {
-    let (database, url) = doorward_kit::deployment::fresh_store().await;
+    let (database, url) = doorward_kit::app::fresh_store().await;
     let cheap: [(&str, &str); 0] = [];
     let dear = [("ARGON2_MEMORY_KIB", "47104"), ("ARGON2_ITERATIONS", "2")];
     let (cheap, dear) = (App::over(database.clone(), &url, &cheap).await, App::over(database.clone(), &url, &dear).await);
@@ -241,7 +241,7 @@ async fn a_rehash_loses_to_a_change_that_was_quicker() {
     let app = App::start().await;
     let session = app.sign_up("ann").await.login().await;
     app.operator.set_password_hash("ann", IMPORTED).await;
-    // A login reads the account, and is slow; meanwhile the password is changed.
+    // A slow login has read the account; meanwhile the password is changed.
     let read = app.store.account_by_login_name("ann").await.expect("the store answers").expect("an account");
     assert_eq!(app.change_password(&session, PASSWORD, NEW_PASSWORD).await.status, 200);
     let changed = stored(&app).await;

@@ -1,4 +1,4 @@
-//! Promises 4 and 5: a changed password ends sessions at once; sessions are their holders' alone, and expire.
+//! Promises 4 and 5: a changed password ends sessions at once. Session tokens are random and expire.
 
 use doorward_kit::{
     App, Response,
@@ -15,7 +15,7 @@ async fn alive(app: &App, sessions: &[String; 3]) -> [bool; 3] {
     [app.lets_pass(&sessions[0]).await, app.lets_pass(&sessions[1]).await, app.lets_pass(&sessions[2]).await]
 }
 
-/// What a protected endpoint says to a token, without changing anything if it is good.
+/// The answer of a protected endpoint to a token, which changes nothing if the token is valid.
 async fn asks(app: &App, authorization: &str) -> Response {
     app.send(post("/api/change_password/", &json!({})).header("Authorization", authorization)).await
 }
@@ -93,12 +93,12 @@ async fn the_answer_says_when_the_session_expires() {
 }
 
 #[tokio::test]
-async fn the_emergency_lever_ends_sessions_and_links_older_than_it() {
+async fn the_emergency_switch_ends_sessions_and_links_older_than_it() {
     let (database, url) = doorward_kit::app::fresh_store().await;
     let before = App::over(database.clone(), &url, &[]).await;
     let session = before.sign_up("ann").await.login().await;
     let link = before.reset_link(&address_of("ann")).await;
-    let pulled = App::over(database, &url, &[("SESSIONS_NOT_BEFORE", "2026-01-01T12:10:00Z")]).await;
+    let pulled = App::over(database, &url, &[("SESSIONS_NOT_BEFORE", "2026-01-01T12:04:00Z")]).await;
     pulled.advance(10);
     assert!(before.lets_pass(&session).await && before.validate(&link).await.status == 200);
     assert!(!pulled.lets_pass(&session).await);
@@ -136,7 +136,7 @@ async fn every_login_has_a_session_of_its_own_with_256_random_bits() {
 
 #[tokio::test]
 async fn a_session_read_under_an_older_epoch_opens_nothing_though_its_item_is_there() {
-    // What a login that raced a change leaves behind: a session of the epoch before.
+    // A login that raced a change leaves a session of the previous epoch.
     let app = App::start().await;
     let sessions = three_sessions(&app).await;
     app.change_password(&sessions[0], PASSWORD, NEW_PASSWORD).await;

@@ -1,4 +1,4 @@
-//! Calls the store as often as the body's first number says, and hashes before the last call as often as its second: what that costs, whoever does it.
+//! A baseline for the bench: calls the store as often as the body's first number says, and hashes before the last call as often as its second number says.
 
 use std::sync::Arc;
 

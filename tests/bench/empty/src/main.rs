@@ -1,4 +1,4 @@
-//! The least that answers the gateway: what a function's start is compared with.
+//! A baseline for the bench: the smallest function that answers the gateway.
 
 use lambda_http::{Body, Error, Request, Response, run, service_fn};
 
