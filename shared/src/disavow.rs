@@ -44,7 +44,7 @@ impl Store {
         self.write(Links::put(account, link, now, after(now, DISAVOWAL_LIFETIME), [])).await.map(drop)
     }
 
-    /// The link with this token, if it works. One consistent read; nothing is spent.
+    /// The link with this token, if it works. One consistent read, which does not use it up.
     ///
     /// A disavowal ends the links that were made before it, so a person who kept many of them can use one.
     pub async fn disavowal(&self, token: &Token<Disavow>, now: Timestamp) -> Result<Option<LiveLink<Disavow>>, Fault> {

@@ -25,7 +25,7 @@ pub const CHANGE_ACCOUNT: &str = "change-account";
 /// How long a network that proved whose account it is keeps a window of its own there. It outlives every session (`SESSION_LIFETIME` is at most
 /// 365 days), so that an owner who logs in only when a session has ended still has one.
 const NETWORK_LIFETIME: Duration = span::days(400);
-/// The most networks of an account that have one.
+/// The maximum number of an account's networks with a window of their own.
 const MAX_NETWORKS: usize = 8;
 
 /// A number of attempts per window, such as 60 in 5 minutes.

@@ -23,7 +23,7 @@ const DONE_LIFETIME: Duration = span::days(1);
 /// What every finished entry says. Whether a mail was sent would tell the function that may write here, and look at what it wrote over, who has an
 /// account.
 const HANDLED: &str = "handled";
-/// What an entry holds of its tries.
+/// The attributes of an entry that describe its tries.
 const TRIES: [&str; 6] = ["attempts", "done_at", "failed_at", "lease_until", "outcome", "worker"];
 
 /// A kind of mail. The partition key of an entry begins with it.
