@@ -22,8 +22,11 @@ use doorward::{
 use doorward_functions::Wiring;
 use tokio::runtime::{Builder, Runtime};
 
-/// Every target by its name, which is also that of its program and its folder of seeds.
-pub const TARGETS: [(&str, fn(&[u8])); 7] = [
+/// A target: its name, which is also that of its program and its folder of seeds, and what it checks of any input.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: [Target; 7] = [
     ("authorization", authorization::check),
     ("authorizer_event", authorizer_event::check),
     ("body", body::check),

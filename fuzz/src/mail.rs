@@ -28,7 +28,7 @@ pub fn check(data: &[u8]) {
     let text = crate::text(data);
     if let Ok(address) = EmailAddress::parse(text) {
         let to = address.deliverable();
-        assert!(!to.contains(|character: char| matches!(character, '\r' | '\n' | '\0')), "{to:?}");
+        assert!(!to.contains(['\r', '\n', '\0']), "{to:?}");
         let (local, domain) = to.rsplit_once('@').expect("an address");
         assert!(domain.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'[' | b']' | b':')), "{domain:?}");
         // RFC 5322, 3.2.3: outside a quoted string these end an address or begin another.

@@ -96,9 +96,9 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_connection_is_used_again_only_while_it_was_idle_for_a_short_time() {
-        assert_eq!(connections(https(Builder::new().pool_idle_timeout(Duration::from_secs(3600)))).await, 1);
+        assert_eq!(connections(https(Builder::new().pool_idle_timeout(Duration::from_hours(1)))).await, 1);
         assert_eq!(connections(https(Builder::new().pool_idle_timeout(Duration::ZERO))).await, 2);
-        assert!(IDLE < Duration::from_secs(60), "AWS closes one after about a minute");
+        assert!(IDLE < Duration::from_mins(1), "AWS closes one after about a minute");
     }
 
     #[test]

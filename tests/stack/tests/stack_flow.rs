@@ -63,7 +63,10 @@ async fn whoever_forgot_a_password_gets_back_in_and_old_tokens_do_not() {
         .header("Origin", "null")
         .header("Sec-Fetch-Site", "same-origin")
         .body(format!("{query}&password={third}"));
-    let page = stack.fetch(address, form.clone()).await;
+    let sent_on = stack.fetch(address, form.clone()).await;
+    assert_eq!(sent_on.status, 303, "{}", sent_on.body);
+    let page = request("GET", "/").header("Accept", "text/html,application/xhtml+xml");
+    let page = stack.fetch(&format!("{address}{}", sent_on.headers["location"]), page).await;
     assert_eq!((page.status, page.headers["content-type"].as_str()), (200, "text/html; charset=utf-8"), "{}", page.body);
     assert_eq!(stack.fetch(address, form).await.status, 404, "the link is spent");
 
