@@ -1,7 +1,7 @@
 //! The store: a kit for DynamoDB that knows nothing of accounts, sessions or mail. Tests run it over dynoxide, in process.
 //!
-//! A feature builds a [`Write`] and says under which condition it holds. The store carries it out, alone or in a transaction, and answers
-//! whether it was [`Written`] or refused. A lost race is a value; only a store that does not answer is a [`crate::fault::Fault`].
+//! A feature builds a `Write` and says under which condition it holds. The store carries it out, alone or in a transaction, and answers
+//! whether it was `Written` or refused. A lost race is a value; only a store that does not answer is a [`crate::fault::Fault`].
 
 mod batch;
 mod error;
