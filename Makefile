@@ -104,7 +104,7 @@ check: lint-rust unit ## Formatting, clippy, units and API tests: what Rust alon
 test: ## Everything that has to hold before a change goes in
 	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target lint-rust lint-templates unit stack-test
 
-test-long: fuzz preview size #+ What takes long and finds little in most changes; CI runs it after `make test`
+test-long: fuzz preview size #+ What takes long and finds little in most changes; run it before a release
 
 lint: lint-rust lint-templates #+ Formatting, clippy, docs, dependencies, templates, permissions
 

@@ -12,13 +12,14 @@ from pathlib import Path
 import ziglang
 
 ZIG = Path(ziglang.__file__).parent / "zig"
-# cc-rs names the target as rustc knows it, zig knows other names; without any it compiles for this machine.
+# cc-rs names the target as rustc knows it, zig knows other names; without any it compiles for this machine. And what is not optimised it checks for
+# undefined behaviour, by a library that rustc does not link.
 WRAPPER = """#!/bin/sh
 for argument; do
     shift
     case "$argument" in --target=*) ;; *) set -- "$@" "$argument" ;; esac
 done
-ZIG_GLOBAL_CACHE_DIR="{cache}" ZIG_LOCAL_CACHE_DIR="{cache}" exec "{zig}" c++ "$@"
+ZIG_GLOBAL_CACHE_DIR="{cache}" ZIG_LOCAL_CACHE_DIR="{cache}" exec "{zig}" c++ -fno-sanitize=undefined "$@"
 """
 PROGRAM = "#include <string>\n#include <stdexcept>\nint main(int n, char **) { if (n > 9) throw std::runtime_error(std::to_string(n)); }\n"
 LIBRARIES = ("libc++.a", "libc++abi.a")

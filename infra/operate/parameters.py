@@ -19,13 +19,14 @@ _NOW = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def set_parameters(env: Environment) -> int:
-    """Sets the parameters in PARAMS: checks them, deploys, calls every function, and restores the old values if one does not start."""
+    """Sets the parameters in PARAMS: checks them, deploys, calls every function, and restores the old values if one does not start with them."""
     given = _given(env)
     print(env.place)
     for name, value in given.items():
         print(f"{name}: {env.parameters[name] or '(empty)'} → {value or '(empty)'}")
     # The parser may have to be built first. An emergency switch that CloudFormation checks, or that no function reads, does not wait for that.
-    if _is_judged_by_functions(env, given) and (wrong := check.complaints(_programs(env), env.parameters, env.parameters | given)):
+    judged = _is_judged_by_functions(env, given)
+    if judged and (wrong := check.complaints(_programs(env), env.parameters, env.parameters | given)):
         raise Failure(f"{'; '.join(wrong)}. Nothing was changed.")
     if not _update(env, given):
         print("It was so already.")
@@ -35,7 +36,10 @@ def set_parameters(env: Environment) -> int:
     except ClientError as error:
         print(f"note  The functions could not be asked whether they start ({reason(error)}): `make doctor` asks the API.")
         wrong = []
-    if wrong:
+    if wrong and not judged:
+        # They failed before as well, because a table is gone for example: then a switch is needed most.
+        print(f"note  {'; '.join(wrong)}.")
+    elif wrong:
         print("The old values are put back.", flush=True)
         _update(env, {name: env.parameters[name] for name in given})
         raise Failure(f"{'; '.join(wrong)}. It is as it was before.")

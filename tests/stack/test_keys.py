@@ -154,6 +154,9 @@ class Keys(unittest.TestCase):
             self.attribute("Disavow")
         self.do("Disavow", "/api/password_reset/disavow/", token=link)
 
+        # A login writes to an account when its hash is of weaker parameters or its network is new, which neither is here; tests/api tries both.
+        seldom = {("Login", "Accounts", "UpdateItem")}
+
         allowed = granted()
         for role, what in sorted(self.asked, key=str):
             for keys in (what.keys, what.keys_of_call):  # whichever of the two AWS evaluates the statement with
@@ -165,12 +168,16 @@ class Keys(unittest.TestCase):
                 if table not in TABLES.values():
                     continue
                 for action in listed(statement["Action"]):
+                    if (role, table, action.removeprefix("dynamodb:")) in seldom:
+                        continue
                     used = [what for r, what in self.asked if r == role and allows(statement, what, what.keys_of_call) and action == f"dynamodb:{what.action}" and what.table == table]
                     with self.subTest(role=role, unused=f"{action} on {table}"):
                         self.assertTrue(used)
                 patterns = statement.get("Condition", {}).get("ForAllValues:StringLike", {}).get(KEYS, [])
                 keys = {key for r, what in self.asked if r == role and allows(statement, what, what.keys_of_call) for key in what.keys_of_call}
                 for pattern in patterns:
+                    if any((role, table, action.removeprefix("dynamodb:")) in seldom for action in listed(statement["Action"])):
+                        continue
                     with self.subTest(role=role, table=table, unused=pattern):
                         self.assertTrue(any(fnmatchcase(key, pattern) for key in keys))
 

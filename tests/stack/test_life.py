@@ -164,7 +164,7 @@ class Life(unittest.TestCase):
     def test_the_live_table_stays_while_the_copy_is_not_whole(self) -> None:
         unfinished = """
 import sys
-sys.path.insert(0, "infra/aws")
+sys.path[:0] = ["infra/aws", "infra"]
 from place import Failure, Place
 from restore import Restore
 place = Place.found("us-east-1")

@@ -1,5 +1,6 @@
 """The local stack as somebody uses it for days: what it keeps, what it remembers, and that it ends when it is told to."""
 
+import contextlib
 import json
 import os
 import re
@@ -42,6 +43,14 @@ class Local(unittest.TestCase):
     def environment(self, **changed: str) -> dict[str, str]:
         mine = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "AUTH", "CLOUDTRAIL")) and name not in ("PARAMS", "PORT", *OF_MAKE)}
         return mine | {"STATE": str(self.state), "PORT": self.port} | changed
+
+    def left(self) -> list[bytes]:
+        """The command lines that name this stack's folder. A process may end while it is read."""
+        lines = []
+        for file in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                lines.append(file.read_bytes())
+        return [line for line in lines if str(self.state).encode() in line]
 
     def run_local(self, command: str, **changed: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([sys.executable, str(LOCAL), command], env=self.environment(**changed), capture_output=True, text=True, check=False)
@@ -151,8 +160,7 @@ class Local(unittest.TestCase):
                     process.send_signal(ended)
                     process.communicate(timeout=PATIENCE_SECONDS)
                 self.assertTrue(self.has_ended())
-                left = subprocess.run(["pgrep", "-f", str(self.state)], capture_output=True, text=True, check=False).stdout
-                self.assertEqual(left, "", "something still runs")
+                self.assertEqual(self.left(), [], "something still runs")
 
     def test_whoever_is_told_to_end_while_it_starts_a_program_ends_that_too(self) -> None:
         # Between the start and the knowledge of it, which takes a moment: the signal comes while Popen is at work.
