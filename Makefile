@@ -1,14 +1,14 @@
-# Everything a person types. Tools are installed into .tools/ on first use, pinned by infra/requirements/.
+# Every command of the project. Tools are installed into .tools/ on first use, pinned in infra/requirements/.
 
 .DEFAULT_GOAL := help
 SHELL := bash
 PYTHON ?= python3
-# What somebody types for a program. Make expands none of it and no shell sees it: programs find it in the environment, letter for letter,
-# because an e-mail address may be a command to a shell. `test_typed.py` tries every recipe.
+# Variables that are arguments of a program. Neither make nor a shell expands them; programs read them unchanged from the environment, because an
+# e-mail address may look like a command to a shell. `test_typed.py` tests every recipe.
 typed := ARGS EVENT PARAMS PORT RAW STACK STATE URL MEMORY_KIB BUDGET_MS PARTS LAMBDA_DIR QUICK AT TABLES CONFIRM
 $(foreach name,$(typed),$(if $(filter-out undefined,$(origin $(name))),$(eval override $(name) := $$(value $(name)))$(eval export $(name))))
 # LAMBDA_DIR: the zips that `make bench` and `make deploy` take where they are not to be built.
-# What `make build` builds for: x86_64 or arm64.
+# The architecture of `make build`: x86_64 or arm64.
 ARCH ?= x86_64
 
 # What tests need besides Rust, Python and a C compiler is brought along, unless these name another: a browser, Node.js (with npm on the PATH),
@@ -21,12 +21,12 @@ ifeq ($(origin CXX),default)
 CXX := $(brought)/c++/c++
 endif
 
-# Executions of each fuzz target.
+# Number of executions of each fuzz target.
 RUNS ?= 20000
 # `make snapshots ACCEPT=all` takes every change without asking.
 ACCEPT ?=
 
-# Bytes, of the function that is the largest: more means that something heavy got linked by accident.
+# Maximum size in bytes of the largest function's zip. If it grows beyond that, something heavy was linked by accident.
 LARGEST_ZIP := 3000000
 LARGEST := confirm-reset
 
@@ -36,11 +36,11 @@ export CHROMIUM goals
 
 tool = .tools/$(1)/installed
 stack = .tools/local/bin/python infra/local
-# What asks AWS runs where all of its tools are, so that whatever logs in to AWS does for all; the local stack has less to bring.
+# Commands for AWS run in the environment that has all AWS tools, so that every way to log in works for all of them. The local stack needs less.
 operator = .tools/$(if $(STACK),aws,local)
 operate = exec $(operator)/bin/python infra/operate
 browser = $(if $(filter $(brought)/%,$(CHROMIUM)),.tools/chromium/chromium,chromium) tests/browser/node_modules/installed
-# What asks a deployed stack: each leaves it as it found it, but for accounts.
+# Tests of a deployed stack. Each leaves it as it was, except for accounts.
 stack_tests = cargo test --locked --workspace --test stack_flow --test stack_wire
 operation_tests = .tools/local/bin/python -m unittest discover --start-directory tests/stack
 browser_tests = $(NODE) --test --test-reporter=spec $(wildcard tests/browser/*.test.js)
@@ -73,7 +73,7 @@ endef
 # ---- On this machine ----
 
 .PHONY: dev up down reset mail logs replay admin
-dev: $(call tool,local) ## Runs the whole thing here and follows changes; Ctrl-C stops it
+dev: $(call tool,local) ## Runs the stack on this machine and rebuilds on change; Ctrl-C stops it
 	@exec $(stack) dev
 
 up: $(call tool,local) ## The same in the background; writes .local/stack.env
@@ -88,13 +88,13 @@ reset: $(call tool,local) ## Stops it and forgets accounts and parameters
 mail: $(call tool,local) ## Prints the newest mail
 	@exec $(stack) mail
 
-logs: $(call tool,local) ## Prints what the functions logged
+logs: $(call tool,local) ## Prints the functions' logs
 	@exec $(stack) logs
 
-replay: $(call tool,local) ## Runs an event against it, as an account of its own: make replay EVENT=login
+replay: $(call tool,local) ## Runs an event against it, with an account of its own: make replay EVENT=login
 	@exec $(stack) replay
 
-admin: $(operator)/installed ## An operator's commands: make admin ARGS='show ada@example.org'; STACK=name works on AWS
+admin: $(operator)/installed ## Commands for accounts and mail: make admin ARGS='show ID'; STACK=name works on AWS
 	@$(operate) admin
 
 # ---- Checks ----
@@ -154,7 +154,7 @@ fuzz: $(call tool,fuzz) $(if $(filter $(brought)/%,$(CXX)),.tools/c++/c++) #+ Le
 	    $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
 	    -runs=$(RUNS) -seed=1 -max_len=4096 -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 || exit 1; done
 
-preview: $(browser) ## Every mail and page in every language with made-up data, and pictures of them, in target/preview
+preview: $(browser) ## Writes every mail and page in every language with sample data, and pictures of them, into target/preview
 	@cargo run --locked --bin doorward-preview
 	@$(NODE) tests/browser/pictures.js
 
@@ -222,13 +222,13 @@ deploy: $(call tool,aws) ## Builds and deploys to AWS: make deploy PARAMS="Sende
 restore: $(call tool,aws) ## Puts the accounts back to an instant of the last 35 days: make restore STACK=name AT=2026-01-31T12:00:00Z
 	@exec .tools/aws/bin/python infra/aws restore
 
-delete: $(call tool,aws) ## Takes a stack away and leaves its accounts: make delete STACK=name; TABLES=yes takes them too
+delete: $(call tool,aws) ## Deletes a stack and keeps its accounts: make delete STACK=name; TABLES=yes deletes them too
 	@exec .tools/aws/bin/python infra/aws delete
 
-doctor: $(operator)/installed ## Says what is wrong with the local stack, and how to mend it; with a stack in AWS: make doctor STACK=name
+doctor: $(operator)/installed ## Finds what is wrong with the local stack, or with one in AWS: make doctor STACK=name
 	@$(operate) doctor
 
-set: $(operator)/installed ## Changes parameters of a deployed stack, no more: make set PARAMS=Registration=closed [STACK=name]
+set: $(operator)/installed ## Changes parameters of a deployed stack without a build: make set PARAMS=Registration=closed [STACK=name]
 	@$(operate) set
 
 # ---- Tools ----
@@ -282,7 +282,7 @@ llvm = $(if $(filter x86_64,$(machine)),LLVM_COV="$(brought)/coverage/bin/llvm-c
 	$(live)@echo "==> Making a C++ compiler of zig in .tools/c++ (once; a minute)"
 	@.tools/build/bin/python fuzz/compiler.py .tools/c++
 
-# A command that nobody knows is named, with the nearest that is.
+# An unknown command is named, with the most similar known one.
 .DEFAULT:
 	@exec $(PYTHON) infra/unknown.py $(firstword $(MAKEFILE_LIST))
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import ziglang
 
 ZIG = Path(ziglang.__file__).parent / "zig"
-# cc-rs names the target as rustc knows it, zig knows other names; without any it compiles for this machine. And what is not optimised it checks for
-# undefined behaviour, by a library that rustc does not link.
+# cc-rs passes rustc's name of the target, which zig does not know; without a name zig compiles for this machine. By default zig checks unoptimised code
+# for undefined behaviour, with a library that rustc does not link.
 WRAPPER = """#!/bin/sh
 for argument; do
     shift

@@ -1,4 +1,4 @@
-"""Builds with cargo, which never sees credentials: a build runs the scripts of hundreds of crates."""
+"""Runs cargo without credentials, because a build runs the scripts of hundreds of crates."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from typed import Failure
 
 
 def environment() -> dict[str, str]:
-    """This shell's variables without AWS's and without what was typed for the program that is built. AWS_LC_… are settings of a crate."""
+    """The environment without AWS's variables and without arguments for the program that is built. AWS_LC_… are settings of a crate."""
     typed = ("ARGS", "EVENT", "PARAMS", "STACK", "URL")
     return {name: value for name, value in os.environ.items() if name not in typed and (not name.startswith("AWS_") or name.startswith("AWS_LC_"))}
 

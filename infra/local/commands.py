@@ -1,4 +1,4 @@
-"""What the Makefile calls."""
+"""The commands that the Makefile calls."""
 
 import os
 import shutil
@@ -41,7 +41,7 @@ def down() -> None:
 
 
 def reset() -> None:
-    """Stops the stack and forgets what it kept: accounts and parameters."""
+    """Stops the stack and deletes its kept accounts and parameters."""
     directory = Settings().directory
     with emulator.exclusive(directory):
         emulator.stop(directory, keeping=False)
@@ -51,7 +51,7 @@ def reset() -> None:
 
 
 def dev() -> None:
-    """The stack in the foreground: shows the functions' logs, builds and deploys again on change."""
+    """Runs the stack in the foreground, shows the functions' logs, and builds and deploys again on change."""
     settings = _settings()
     with emulator.exclusive(settings.directory):
         try:
@@ -83,7 +83,7 @@ def mail() -> None:
 
 
 def logs() -> None:
-    """Prints what the functions have logged."""
+    """Prints the functions' logs."""
     with watch.Logs(_running(), from_the_start=True) as lines:
         lines.show()
 
@@ -94,7 +94,7 @@ def replay() -> None:
 
 
 def calibrate() -> None:
-    """Prints the cost of a hash that this machine affords, as parameters of the template. QUICK=1 takes the tests' build of it."""
+    """Prints the cost of a hash that this machine allows, as parameters of the template. QUICK=1 uses the tests' build of the program."""
     program = cargo.built("calibrate", *([] if os.environ.get("QUICK") else ["--release"]))
     limits = {"--memory-kib": os.environ.get("MEMORY_KIB"), "--budget-ms": os.environ.get("BUDGET_MS")}
     arguments = [word for name, value in limits.items() if value for word in (name, value)]
@@ -103,13 +103,13 @@ def calibrate() -> None:
 
 
 def with_stack(*command: str) -> None:
-    """Runs a command against a stack of its own, which is stopped in any case."""
+    """Runs a command with a stack of its own, which is always stopped afterwards."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
-    settings = Settings(directory=ROOT / ".local" / f"test-{os.getpid()}", wished_port=port)
+    settings = Settings(directory=ROOT / ".local" / f"test-{os.getpid()}", requested_port=port)
     try:
-        # STATE leads whatever the command calls of `make` to this stack. PARAMS was for this stack, not for what is called.
+        # STATE makes every `make` that the command calls use this stack. PARAMS was meant for this stack only.
         variables = {name: value for name, value in os.environ.items() if name not in ("PORT", "PARAMS")}
         variables |= _bring_up(settings) | {"STATE": str(settings.directory)}
         if run(list(command), cwd=ROOT, env=variables) != 0:
@@ -132,15 +132,15 @@ def _bring_up(settings: Settings) -> dict[str, str]:
     """Builds, starts, deploys; returns the variables of stack.env when every function answers."""
     began = time.monotonic()
     settings.parameters()  # complains before anything takes long
-    if settings.wishes and settings.said is None:
-        wishes = " ".join(f"{name}={value}" for name, value in settings.wishes.items())
-        _say(f"Parameters as the last time: {wishes}; `make up PARAMS=` puts them back")
+    if settings.requested and settings.said is None:
+        requested = " ".join(f"{name}={value}" for name, value in settings.requested.items())
+        _say(f"Parameters as the last time: {requested}; `make up PARAMS=` puts them back")
     found = emulator.running(settings)
     if not found:
         emulator.require_free(settings)
     _say("Building the functions")
     binaries = build.binaries(settings)
-    if complaints := check.complaints(settings.template.zips, settings.parameters(wishes={}), settings.parameters()):
+    if complaints := check.complaints(settings.template.zips, settings.parameters(requested={}), settings.parameters()):
         raise Failure(f"PARAMS: {'; '.join(complaints)}")
     try:
         try:
@@ -157,7 +157,7 @@ def _bring_up(settings: Settings) -> dict[str, str]:
             emulator.stop(settings.directory)
         raise
     if settings.said is not None:
-        remember(settings.directory, settings.wishes)
+        remember(settings.directory, settings.requested)
     _say(f"Up after {time.monotonic() - began:.0f} s")
     return variables
 
@@ -198,22 +198,22 @@ def _variables(settings: Settings, outputs: dict[str, str]) -> dict[str, str]:
 
 
 def _settings() -> Settings:
-    """What is asked for. A stack that runs stays where it is unless PORT says otherwise."""
+    """The settings of this invocation. A running stack keeps its port unless PORT names another."""
     settings = Settings()
     found = emulator.remembered(settings.directory)
-    return replace(settings, wished_port=settings.wished_port or (str(found.port) if found else ""))
+    return replace(settings, requested_port=settings.requested_port or (str(found.port) if found else ""))
 
 
 def _running() -> Settings:
-    """The settings that fit the stack that runs, whatever its port."""
+    """The settings of the running stack, whatever its port."""
     found = emulator.remembered(Settings().directory)
     if not found:
         raise Failure("no stack is running; start one with `make up`.")
-    return Settings(wished_port=str(found.port))
+    return Settings(requested_port=str(found.port))
 
 
 def _undisturbed() -> None:
-    """An impatient second Ctrl-C must not leave the emulator running."""
+    """Ignores a second Ctrl-C, which would leave the emulator running."""
     for end in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(end, signal.SIG_IGN)
 
@@ -252,7 +252,7 @@ def _say(what: str) -> None:
 
 
 def _try(step: Any) -> None:
-    """While watching, what fails is told and the watching goes on."""
+    """Reports a failure and continues watching."""
     try:
         step()
     except Failure as failure:

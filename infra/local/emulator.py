@@ -1,4 +1,4 @@
-"""Starts and stops MiniStack, and remembers which one is ours."""
+"""Starts and stops MiniStack, and keeps track of the one that this checkout started."""
 
 import fcntl
 import json
@@ -25,14 +25,14 @@ GUARDED = Path(__file__).with_name("guarded.py")
 
 @dataclass(frozen=True)
 class Emulator:
-    """One that this checkout started."""
+    """An emulator that this checkout started."""
 
     pid: int
     port: int
     variables: dict[str, str]
 
     def alive(self) -> bool:
-        """Whether the process is still there and still what we started: process ids are used again."""
+        """Whether the process still exists and is still the one that was started, because process ids are reused."""
         try:
             return os.fsencode(GUARDED) in Path(f"/proc/{self.pid}/cmdline").read_bytes()
         except OSError:
@@ -41,7 +41,7 @@ class Emulator:
 
 @contextmanager
 def exclusive(directory: Path) -> Iterator[None]:
-    """One `make up`, `down` or `dev` at a time."""
+    """Ensures that only one `make up`, `down` or `dev` runs at a time."""
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / "lock").open("w") as lock:
         try:
@@ -52,7 +52,7 @@ def exclusive(directory: Path) -> Iterator[None]:
 
 
 def remembered(directory: Path) -> Emulator | None:
-    """The emulator that runs for this state directory; a stale note counts for nothing."""
+    """The running emulator of this state directory. A stale note is ignored."""
     try:
         emulator = Emulator(**json.loads((directory / "emulator.json").read_text()))
     except (FileNotFoundError, ValueError, TypeError):
@@ -61,7 +61,7 @@ def remembered(directory: Path) -> Emulator | None:
 
 
 def running(settings: Settings) -> Emulator | None:
-    """The emulator that fits what is asked for, if it runs already. One that does not fit is stopped."""
+    """The running emulator, if it fits the settings. One that does not fit is stopped."""
     emulator = remembered(settings.directory)
     if emulator is None:
         return None
@@ -73,7 +73,7 @@ def running(settings: Settings) -> Emulator | None:
 
 
 def require_free(settings: Settings) -> None:
-    """Refuses a port that somebody else uses."""
+    """Fails if another program uses the port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -92,7 +92,7 @@ def start(settings: Settings) -> Emulator:
     environment.update(settings.emulator_variables())
     environment.update(
         CREDENTIALS,
-        # Of its two listeners beside the gateway's none is needed, and one would take every interface.
+        # Its two other listeners are not needed, and one of them would listen on every interface.
         IOT_MTLS_ENABLED="0",
         SFTP_ENABLED="0",
         AWS_ENDPOINT_URL=settings.endpoint,
@@ -120,11 +120,11 @@ def start(settings: Settings) -> Emulator:
 
 
 def stop(directory: Path, *, keeping: bool = True) -> bool:
-    """Ends the emulator and the functions it started; what the tables hold is kept. False when none ran."""
+    """Stops the emulator and its functions, and keeps the content of the tables. Returns False if none was running."""
     emulator = remembered(directory)
     if emulator and keeping and (file := directory / "stack.env").exists():
         variables = dict(line.split("=", 1) for line in file.read_text().splitlines() if not line.startswith("export "))
-        if not keep.save(Settings(directory=directory, wished_port=str(emulator.port)), variables):
+        if not keep.save(Settings(directory=directory, requested_port=str(emulator.port)), variables):
             print("==> The running stack does not answer: accounts made since it was started are lost", flush=True)
     (directory / "emulator.json").unlink(missing_ok=True)
     (directory / "stack.env").unlink(missing_ok=True)
@@ -136,14 +136,14 @@ def stop(directory: Path, *, keeping: bool = True) -> bool:
     while emulator.alive() and time.monotonic() < deadline:
         time.sleep(0.05)
     try:
-        os.killpg(emulator.pid, signal.SIGKILL)  # functions are in its process group; whoever outlived it goes now
+        os.killpg(emulator.pid, signal.SIGKILL)  # functions are in its process group, so this ends those that are left
     except ProcessLookupError:
         pass
     return True
 
 
 def bind_host() -> str:
-    """Only this machine, unless told otherwise: whoever reaches the emulator owns everything in it."""
+    """Listens on this machine only, unless configured otherwise, because anybody who reaches the emulator controls it."""
     return os.environ.get("BIND_HOST", "127.0.0.1")
 
 

@@ -55,31 +55,31 @@ class Settings:
     """The settings of one invocation."""
 
     directory: Path = field(default_factory=state_directory)
-    wished_port: str = field(default_factory=lambda: os.environ.get("PORT", ""))
+    requested_port: str = field(default_factory=lambda: os.environ.get("PORT", ""))
     # None without PARAMS; then the parameters of the previous time apply.
     said: str | None = field(default_factory=lambda: os.environ.get("PARAMS"))
     template: Template = field(default_factory=Template.read)
 
     @property
     def port(self) -> int:
-        port = self.wished_port or "4566"
+        port = self.requested_port or "4566"
         if not port.isdecimal() or not 0 < int(port) < 65536:
             raise Failure(f"PORT={port} is no port number.")
         return int(port)
 
     @property
-    def wishes(self) -> dict[str, str]:
+    def requested(self) -> dict[str, str]:
         """The template parameters of PARAMS, of this or the previous time."""
         if self.said is not None:
             return self._read(pairs(self.said), "PARAMS")
         # A changed template may lack some of the earlier ones, which is no reason to fail.
         return {name: value for name, value in remembered(self.directory).items() if name in self.template.parameters}
 
-    def parameters(self, wishes: dict[str, str] | None = None) -> dict[str, str]:
-        """The template's parameters: infra/local/parameters, then PARAMS (or `wishes`), then those that depend on this machine."""
+    def parameters(self, requested: dict[str, str] | None = None) -> dict[str, str]:
+        """The template's parameters: infra/local/parameters, then PARAMS (or `requested`), then those that depend on this machine."""
         file = Path(__file__).with_name("parameters")
         lines = [line for line in file.read_text().splitlines() if line and not line.startswith("#")]
-        given = self._read(lines, str(file.relative_to(ROOT))) | (self.wishes if wishes is None else wishes)
+        given = self._read(lines, str(file.relative_to(ROOT))) | (self.requested if requested is None else requested)
         stage = given.setdefault("StageName", "v1")
         given.setdefault("LinkBase", self.api_url(stage))
         given.setdefault("Architecture", architecture())

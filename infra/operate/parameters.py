@@ -37,7 +37,7 @@ def set_parameters(env: Environment) -> int:
         print(f"note  The functions could not be asked whether they start ({reason(error)}): `make doctor` asks the API.")
         wrong = []
     if wrong and not judged:
-        # They failed before as well, because a table is gone for example: then a switch is needed most.
+        # They also failed before, for example because a table is gone. An emergency switch has to work then too.
         print(f"note  {'; '.join(wrong)}.")
     elif wrong:
         print("The old values are put back.", flush=True)

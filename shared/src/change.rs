@@ -22,8 +22,8 @@ pub enum Changed {
 }
 
 impl Store {
-    /// Sets a new password for the holder of a session: ends every other session and the reset link, and leaves a notice to send. A reset may be
-    /// asked for again at once, because the link of an earlier request has ended.
+    /// Sets a new password for the holder of a session, ends every other session and the reset link, and leaves a notice to send. Another reset can be
+    /// requested at once, because the link of an earlier request has ended.
     pub async fn change_password(
         &self,
         account: &Account,

@@ -17,7 +17,7 @@ use crate::{
 /// How long such a link works. A person who is on holiday for a week still has it.
 pub const DISAVOWAL_LIFETIME: Duration = span::days(7);
 
-/// How often a disavowal is tried while the password is being changed by others.
+/// Maximum number of tries of a disavowal while others change the password.
 const MAX_TRIES: u32 = 5;
 
 /// How the sort key of such a link begins, and the sort key of the reset request that it causes; its digest follows.
@@ -44,9 +44,9 @@ impl Store {
         self.write(Links::put(account, link, now, after(now, DISAVOWAL_LIFETIME), [])).await.map(drop)
     }
 
-    /// The link with this token, if it works. One consistent read; nothing is spent.
+    /// The link with this token, if it works. One consistent read, which does not use it up.
     ///
-    /// A disavowal ends the links that were made before it, so a person who kept many of them can use one.
+    /// A disavowal ends the links that were made before it, so of many kept links only one can be used.
     pub async fn disavowal(&self, token: &Token<Disavow>, now: Timestamp) -> Result<Option<LiveLink<Disavow>>, Fault> {
         let link = Links::live(self, token, now).await?;
         Ok(link.filter(|link| link.account.disavowals_before.is_none_or(|before| before < made_at(link))))
@@ -55,8 +55,8 @@ impl Store {
     /// Spends a link, all or nothing, once: ends every session, takes the password out of use, ends the reset link, and leaves a request
     /// for a new one, which is the only way back in.
     ///
-    /// The old reset link goes because a thief who changed the password may hold it. Its cool-down goes with it, so the new one is sent. A request
-    /// that is not newer than the password would get no link, so a disavowal that loses against a change is made again, later than that change.
+    /// The old reset link is deleted because a thief who changed the password may hold it. Its cool-down is deleted with it, so that the new one is sent.
+    /// A request that is not newer than the password gets no link, so a disavowal that loses against a change is repeated with a time after that change.
     pub async fn disavow(&self, link: &LiveLink<Disavow>, request: ResetRequest) -> Result<Disavowed, Fault> {
         let (id, made_at) = (link.account.id, made_at(link));
         let (mut request, mut account) = (request, link.account.clone());
@@ -73,7 +73,7 @@ impl Store {
             if !outcome.refused_at(0) || outcome.refused_at(1) {
                 return Ok(outcome.or(Disavowed::Now, Disavowed::NotValid));
             }
-            // Something else ended the sessions meanwhile: a change of the password, perhaps.
+            // The sessions were ended in the meantime, for example by a change of the password.
             account = match self.account(id).await? {
                 Some(account) if account.usable_password().is_some() && account.disavowals_before.is_none_or(|before| before < made_at) => {
                     account
@@ -85,7 +85,7 @@ impl Store {
     }
 }
 
-/// When a link was made. One of before that was noted has worked for a fixed time since.
+/// When a link was made. For a link without that attribute it follows from its expiry, because all of them are valid for the same time.
 fn made_at(link: &LiveLink<Disavow>) -> Timestamp {
     link.made_at.unwrap_or(before(link.valid_until, DISAVOWAL_LIFETIME))
 }

@@ -58,7 +58,7 @@ impl Store {
         Ok(self.transact("activate account", writes).await?.or(Switched::Now, Switched::Missing))
     }
 
-    /// Makes an account inactive and ends its sessions and its links, so that none of them comes back when it is activated again.
+    /// Makes an account inactive and ends its sessions and links, so that none of them works when it is activated again.
     pub async fn deactivate(&self, account: AccountId, now: Timestamp) -> Result<Switched, Fault> {
         let writes = vec![account::deactivated(account, now), reset::forgotten(account)];
         Ok(self.transact("deactivate account", writes).await?.or(Switched::Now, Switched::Missing))

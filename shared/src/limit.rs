@@ -22,10 +22,10 @@ pub const LOGIN_ACCOUNT: &str = "login-account";
 /// The rule that counts attempts to change an account's password.
 pub const CHANGE_ACCOUNT: &str = "change-account";
 
-/// How long a network that proved whose account it is keeps a window of its own there. It outlives every session (`SESSION_LIFETIME` is at most
-/// 365 days), so that an owner who logs in only when a session has ended still has one.
+/// How long a network of the owner has a window of its own. This is longer than every session (`SESSION_LIFETIME` is at most 365 days), so that an
+/// owner who logs in only when a session has ended still has one.
 const NETWORK_LIFETIME: Duration = span::days(400);
-/// The most networks of an account that have one.
+/// The maximum number of an account's networks with a window of their own.
 const MAX_NETWORKS: usize = 8;
 
 /// A number of attempts per window, such as 60 in 5 minutes.
@@ -162,9 +162,9 @@ impl Store {
 
 /// The subject under which a login is counted.
 ///
-/// The subject holds the instant at which the password was set, so a new password opens a new window and nothing else does: not the end of
-/// sessions, which anybody who is signed in can cause. A network from which the owner registered, reset the password or logged in has a window of
-/// its own, so that a stranger who guesses from elsewhere does not lock the owner out. An unknown name is counted like a known one.
+/// The subject contains the time at which the password was set, so only a new password opens a new window. The end of sessions does not, because
+/// everybody who is signed in can cause it. A network from which the owner registered, reset the password or logged in has a window of its own, so that
+/// a stranger who guesses from elsewhere does not lock the owner out. An unknown name is counted like a known one.
 #[must_use]
 pub fn login_subject(name: &str, account: Option<&Account>, client: Client, now: Timestamp) -> String {
     let Some(account) = account else { return format!("name {}", name.to_lowercase()) };
@@ -178,14 +178,14 @@ fn login_subject_of(account: &Account, network: &str) -> String {
     format!("account {} {} {network}", account.id, account.password_changed_at.as_millisecond())
 }
 
-/// What an attempt to change a password is counted against: the account, whatever became of it since. A change that succeeds counts as well,
-/// because each sends a mail.
+/// The subject under which an attempt to change a password is counted: the account, even after its password has changed. A change that succeeds is
+/// counted too, because each sends a mail.
 #[must_use]
 pub fn change_subject(account: &Account) -> String {
     format!("account {}", account.id)
 }
 
-/// The partitions in which attempts at an account with its current password are counted: logins from anywhere and from its own networks, changes.
+/// The partitions of the counters for an account with its current password: logins from anywhere, logins from its own networks, and changes.
 pub(crate) fn windows_of(account: &Account) -> Vec<String> {
     let networks = account.networks.iter().map(|known| known.network.as_str()).chain([""]);
     let logins = networks.map(|network| counted_under(LOGIN_ACCOUNT, &login_subject_of(account, network)));
@@ -202,7 +202,7 @@ fn known_networks(account: &Account, now: Timestamp) -> impl Iterator<Item = &Ne
     account.networks.iter().filter(move |known| known.seen_at > oldest).take(MAX_NETWORKS).map(|known| &known.network)
 }
 
-/// The account's networks after a login of `client`, if they differ from what it has: at most 8, the newest first, none older than 400 days.
+/// The account's networks after a login of `client`, if they differ from the stored ones: at most 8, newest first, none older than 400 days.
 ///
 /// A network is stored at most once a day, so that a login seldom costs this write.
 #[must_use]

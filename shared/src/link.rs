@@ -22,8 +22,8 @@ pub(crate) trait Mailed: Purpose {
 /// How the links of one account are kept.
 #[derive(Clone, Copy)]
 pub(crate) enum Kept {
-    /// One, under this sort key. A new link takes its place, so only the newest works. While its mail is on its way it stands beside the one that it
-    /// will replace (`pending_digest`): should the mail service refuse the mail, the earlier link still works.
+    /// One, under this sort key. A new link replaces it, so only the newest works. Until the mail service has accepted the new link's mail it is stored beside
+    /// the previous one (`pending_digest`), which still works if the mail is refused.
     Newest(&'static str),
     /// Any number. The sort key is this prefix and the digest. A new link leaves the others as they are.
     Each(&'static str),
@@ -35,9 +35,9 @@ pub struct LiveLink<P> {
     pub account: Account,
     /// The digest of its token.
     pub digest: Digest<P>,
-    /// When it was made. A link of before that was noted has none.
+    /// When it was made. Links of earlier versions do not have it.
     pub(crate) made_at: Option<Timestamp>,
-    /// Until when it works.
+    /// When it expires.
     pub(crate) valid_until: Timestamp,
 }
 
@@ -80,7 +80,7 @@ impl<P: Mailed> Links<P> {
         Ok(works.then_some(LiveLink { account, digest, made_at, valid_until }))
     }
 
-    /// When the link with this digest was made and until when it works, if the item holds it.
+    /// When the link with this digest was made and when it expires, if the item contains it.
     fn times(item: &Item, digest: &Digest<P>) -> Result<Option<(Option<Timestamp>, Timestamp)>, Fault> {
         let is = |name: &str| item.optional_text(name).map(|stored| Digest::<P>::stored(stored.to_owned())).as_ref() == Some(digest);
         Ok(match P::KEPT {

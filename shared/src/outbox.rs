@@ -15,15 +15,15 @@ use crate::{
 
 /// How long an entry is kept that was never finished or that failed for good, so that an operator can look at it and retry it.
 const FAILED_LIFETIME: Duration = span::days(14);
-/// Of the requests for one address that come within this time one is kept. It bounds what a flood costs; how many mails go out is for the mailer to
-/// decide, who knows which link the owner holds.
+/// Of the requests for one address within this time one is kept, which bounds the cost of a flood. The mailer decides how many mails are sent, because it
+/// knows which link the owner holds.
 const REQUEST_WINDOW: Duration = span::seconds(10);
 /// How long a finished entry is kept. Its address is removed at once.
 const DONE_LIFETIME: Duration = span::days(1);
-/// What every finished entry says. Whether a mail was sent would tell the function that may write here, and look at what it wrote over, who has an
-/// account.
+/// The outcome of every finished entry. If it contained whether a mail was sent, a function that may write here, and read what it replaced, could learn
+/// who has an account.
 const HANDLED: &str = "handled";
-/// What an entry holds of its tries.
+/// The attributes of an entry that describe its tries.
 const TRIES: [&str; 6] = ["attempts", "done_at", "failed_at", "lease_until", "outcome", "worker"];
 
 /// A kind of mail. The partition key of an entry begins with it.
@@ -220,7 +220,7 @@ pub(crate) fn reset_request(request: &ResetRequest, sort: &str) -> Write {
     Write::put(key.key(), attributes.into_iter().chain(caller_attributes(&request.caller)))
 }
 
-/// The write that makes room for another reset request for this address: the link of an earlier one has ended with the password.
+/// The write that allows another reset request for this address, because the link of an earlier one has ended with the password.
 pub(crate) fn asked_for_again(email: &EmailAddress, now: Timestamp) -> Write {
     Write::delete(EntryKey::new(&request_partition(email), &window_start(now).to_string()).key())
 }
@@ -268,7 +268,7 @@ impl Store {
         }
     }
 
-    /// Finishes an entry: it is not sent again. Its address and earlier failures are removed; the rest stays a day.
+    /// Finishes an entry, so that it is not sent again. Its address and earlier failures are removed, and the rest stays for a day.
     pub async fn finish(&self, key: &EntryKey, now: Timestamp) -> Result<(), Fault> {
         let expression = "SET done_at = :now, outcome = :outcome, expires_at = :expires \
              REMOVE failed_at, lease_until, worker, email, email_folded, address";
@@ -296,7 +296,7 @@ impl Store {
         self.write(mark).await.map(drop)
     }
 
-    /// Mail that failed, for good or until its next try, and mail that the stream has given up, oldest first.
+    /// Mail that failed, finally or until its next try, and mail that is no longer delivered by the stream, oldest first.
     pub async fn failed_mail(&self, now: Timestamp) -> Result<Vec<FailedMail>, Fault> {
         let condition = format!("attribute_exists(failed_at) OR {GIVEN_UP}");
         let entries = self.scan(Table::Outbox, "outbox entry", &condition, [(":stale", millis(stale(now)))]).await?;
@@ -305,8 +305,8 @@ impl Store {
         Ok(mail)
     }
 
-    /// Sends mail that failed for good, or that the stream has given up, once more: a new entry, asked for now, takes the place of the old one, because
-    /// the stream brings the mailer new entries only.
+    /// Sends mail once more that failed finally or is no longer delivered by the stream. A new entry with the present time replaces the old one, because the
+    /// stream delivers only new entries to the mailer.
     pub async fn redrive(&self, old: &EntryKey, now: Timestamp) -> Result<Redriven, Fault> {
         let Some(entry) = self.read(&old.key()).await? else { return Ok(Redriven::NotFailed) };
         let new = EntryKey::new(&old.partition, &self.entropy().uuid(now).to_string());
@@ -326,15 +326,15 @@ impl Store {
     }
 }
 
-/// An entry that nobody will look at any more: the stream brings it for an hour and a while, and it is not done. The mailer was stopped, perhaps.
+/// An entry that is not done and that the stream no longer delivers, for example because the mailer was stopped for more than an hour.
 const GIVEN_UP: &str = "(attribute_not_exists(done_at) AND requested_at < :stale)";
 
-/// Entries that were asked for earlier are given up at `now`: an hour, and longer than a lease.
+/// Entries that were requested before this are no longer delivered at `now`. It is an hour ago, plus more than a lease.
 fn stale(now: Timestamp) -> Timestamp {
     before(oldest_worth_sending(now), span::minutes(2))
 }
 
-/// When the window that holds `instant` began, in seconds.
+/// The start, in seconds, of the window that contains `instant`.
 fn window_start(instant: Timestamp) -> i64 {
     let length = i64::try_from(REQUEST_WINDOW.as_secs()).unwrap_or(i64::MAX).max(1);
     instant.as_second() - instant.as_second().rem_euclid(length)

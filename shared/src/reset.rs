@@ -33,24 +33,24 @@ pub struct ResetLink {
     pub requested_at: Timestamp,
     /// When it was made.
     pub issued_at: Timestamp,
-    /// Until when it works.
+    /// When it expires.
     pub valid_until: Timestamp,
     /// How many mails the mail service has accepted since the account last had no working link. The cool-down grows with it.
     pub sent: u32,
     /// When the last of them was accepted.
     pub sent_at: Option<Timestamp>,
-    /// Whether a newer link stands beside it, whose mail the mail service has not accepted yet.
+    /// Whether a newer link is stored beside it, whose mail was not accepted yet.
     pub has_pending: bool,
 }
 
 impl ResetLink {
-    /// Whether the link was mailed and has not expired at `now`: the owner may hold it.
+    /// Whether the link was mailed and has not expired at `now`, so that the owner may hold it.
     #[must_use]
     pub fn is_in_use(&self, now: Timestamp) -> bool {
         now < self.valid_until && self.sent_at.is_some()
     }
 
-    /// Whether another mail would come too soon: a link that is in use was sent less than its cool-down ago.
+    /// Whether another mail would be too early, because a link that still works was sent less than its cool-down ago.
     #[must_use]
     pub fn cools_down(&self, cool_down: &[Duration], now: Timestamp) -> bool {
         let step = usize::try_from(self.sent).unwrap_or(usize::MAX).saturating_sub(1);
@@ -66,9 +66,9 @@ pub struct NewLink {
     pub digest: Digest<Reset>,
     /// The request that it answers.
     pub requested_at: Timestamp,
-    /// When it is made.
+    /// When it was made.
     pub issued_at: Timestamp,
-    /// Until when it works.
+    /// When it expires.
     pub valid_until: Timestamp,
 }
 
@@ -84,11 +84,11 @@ pub enum Spent {
 /// The outcome of storing a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoredLink {
-    /// It is stored, and works from now on.
+    /// It is stored and works from now on.
     Now,
-    /// The account's link is another one than was read. Nothing was written; it may be tried again.
+    /// The account's link is no longer the one that was read. Nothing was written, and the caller may try again.
     Changed,
-    /// A newer password was there, or the account cannot be opened. Nothing was written.
+    /// The password is newer than the request, or the account cannot be opened. Nothing was written.
     Overtaken,
 }
 
@@ -104,7 +104,7 @@ impl ResetLinks {
         Self { sessions: Sessions::configured(settings, now) }
     }
 
-    /// The account's link, unless it has expired, was never mailed, or was ended by the switch: the one that a new link would take away from the owner.
+    /// The account's link, unless it has expired, was never mailed, or was ended by `SESSIONS_NOT_BEFORE`. It is the one that the owner may hold.
     #[must_use]
     pub fn in_use(&self, link: Option<&ResetLink>, now: Timestamp) -> Option<ResetLink> {
         link.filter(|link| link.is_in_use(now) && !self.sessions.ended_by_switch(link.issued_at)).cloned()
@@ -118,16 +118,16 @@ impl ResetLinks {
     }
 }
 
-/// `RESET_COOL_DOWN`: how long after a reset mail the next one to the same account may go out, growing with each.
+/// `RESET_COOL_DOWN`: the time between reset mails to one account, growing with each of them.
 ///
-/// By default a minute, 5, 15, and then half of a link's life: under constant asking by strangers each mailed link works at least that long,
-/// however slow the owner's mailbox is.
+/// The default is 1, 5 and 15 minutes, and then half of a link's life, so that under constant requests by strangers each mailed link works at least that
+/// long.
 pub fn cool_down(settings: &mut Settings, link_lifetime: Duration) -> Vec<Duration> {
     let half = link_lifetime / 2;
     let default = [span::minutes(1), span::minutes(5), span::minutes(15)].into_iter().filter(|step| *step < half).chain([half]).collect();
     settings.parsed("RESET_COOL_DOWN", default, |text| {
         let spans: Result<Vec<Duration>, _> = text.split(',').map(|entry| humantime::parse_duration(entry.trim())).collect();
-        // A longer cool-down than an hour would leave most owners with an expired link.
+        // With a cool-down of more than an hour most owners would have an expired link.
         let is_sane = |span: &Duration| *span >= span::seconds(1) && *span <= span::hours(1) && span.subsec_nanos() == 0;
         spans.ok().filter(|spans| spans.iter().all(is_sane)).ok_or_else(|| "must be spans such as 1m,5m,15m, each 1s to 1h".to_owned())
     })
@@ -140,8 +140,8 @@ impl Store {
         Ok((account.as_ref().map(account::read).transpose()?, link.as_ref().map(read).transpose()?))
     }
 
-    /// Stores a link whose mail is about to be sent: beside `in_use`, the link that the owner may hold, or in place of one that nobody can use.
-    /// `current` is the account's link as it was read.
+    /// Stores a link whose mail is about to be sent: beside `in_use`, the link that the owner may hold, or instead of one that cannot be used. `current` is the
+    /// account's link as it was read.
     pub async fn store_reset_link(
         &self,
         account: AccountId,
@@ -180,8 +180,7 @@ impl Store {
         Ok(outcome.or(StoredLink::Now, if changed { StoredLink::Changed } else { StoredLink::Overtaken }))
     }
 
-    /// Notes that the mail service accepted the mail of a stored link, which is the account's only one from now on. `sent` mails were accepted
-    /// before it.
+    /// Stores that the mail service has accepted the mail of a stored link, which is the account's only link from now on. `in_use` is the link that it replaces.
     pub async fn mark_link_sent(
         &self,
         account: AccountId,
@@ -203,8 +202,8 @@ impl Store {
         self.write(mark).await.map(drop)
     }
 
-    /// Spends a reset link: sets the new password, ends every session and leaves a notice to send, all or nothing, once. Another link may be asked
-    /// for at once, because the one of an earlier request has ended.
+    /// Spends a reset link: sets the new password, ends every session and leaves a notice to send, all or nothing, once. Another link can be requested at
+    /// once, because that of an earlier request has ended.
     pub async fn spend_reset(
         &self,
         account: AccountId,

@@ -14,7 +14,7 @@ use crate::{
     token::{Digest, Session, Token},
 };
 
-/// How far ahead of a function's clock the clock of an operator may be.
+/// Maximum difference between the clocks of an operator and a function.
 const CLOCK_SKEW: Duration = span::minutes(5);
 
 /// How the sort key of a session begins; the digest of its token follows.
@@ -75,8 +75,8 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// `SESSION_LIFETIME` (5m to 365d, default 30d) and `SESSIONS_NOT_BEFORE`, which is refused where it lies in the future: every session would end
-    /// as it is opened, and every link as it is mailed.
+    /// `SESSION_LIFETIME` (5m to 365d, default 30d) and `SESSIONS_NOT_BEFORE`. A time in the future is refused, because every session would end when it is
+    /// opened, and every link when it is mailed.
     pub fn configured(settings: &mut Settings, now: Timestamp) -> Self {
         let lifetime = settings.span("SESSION_LIFETIME", span::days(30), span::minutes(5), span::days(365));
         let not_before = settings.instant("SESSIONS_NOT_BEFORE");

@@ -90,7 +90,7 @@ class CargoLambda(unittest.TestCase):
         command = ["cargo", "lambda", "invoke", "login", "--data-file", "events/login.json", "--invoke-port", self.port]
         result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
         self.assertEqual(result.returncode, 0, result.stderr)
-        # Nobody has the account of the events here: the function looked for it.
+        # The account of the event does not exist here, so this shows that the function looked for it.
         self.assertEqual((json.loads(result.stdout)["statusCode"], json.loads(json.loads(result.stdout)["body"])), (401, {"error": "Invalid credentials"}))
 
     def test_every_route_of_the_template_is_routed_to_its_function_and_no_other(self) -> None:

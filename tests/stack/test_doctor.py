@@ -39,7 +39,7 @@ def variables(function: str, **changed: str):  # type: ignore[no-untyped-def]
 
 class Doctor(unittest.TestCase):
     def setUp(self) -> None:
-        # What another test changed by hand takes effect after its call has answered.
+        # A change by another test takes effect only after its call has returned.
         for function in client("lambda").list_functions()["Functions"]:
             client("lambda").get_waiter("function_updated_v2").wait(FunctionName=function["FunctionName"], WaiterConfig={"Delay": 1, "MaxAttempts": 60})
             client("lambda").get_waiter("function_active_v2").wait(FunctionName=function["FunctionName"], WaiterConfig={"Delay": 1, "MaxAttempts": 60})

@@ -59,7 +59,7 @@ def instead(command: Command) -> tuple[str, str] | None:
         return "a part of it is left to the reader", ""
     return next(((reason, run) for pattern, reason, run in INSTEAD if re.match(pattern, command.text)), None)
 
-# What the examples type besides what README asks for. CI has them (.ci/run).
+# The programs that the examples need in addition to the requirements in README. CI has them (.ci/run).
 MISSING = [program for program in ("curl", "grep", "awk") if not shutil.which(program)]
 
 

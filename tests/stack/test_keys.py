@@ -154,7 +154,7 @@ class Keys(unittest.TestCase):
             self.attribute("Disavow")
         self.do("Disavow", "/api/password_reset/disavow/", token=link)
 
-        # A login writes to an account when its hash is of weaker parameters or its network is new, which neither is here; tests/api tries both.
+        # A login writes to an account only if its hash has other parameters or its network is new, neither of which is the case here. tests/api tests both.
         seldom = {("Login", "Accounts", "UpdateItem")}
 
         allowed = granted()

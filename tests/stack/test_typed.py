@@ -21,7 +21,7 @@ MARK = "canary"
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = re.findall(r"^([a-z-]+):.*(?:##|#\+) ", MAKEFILE, re.MULTILINE)
 TYPED = re.search(r"^typed := (.*)$", MAKEFILE, re.MULTILINE)[1].split()  # type: ignore[index]
-# What a developer sets for tools of this checkout: a path, a number. Nobody else's text ever gets there.
+# Settings of developers for tools of this checkout, such as paths and numbers. They never contain text of strangers.
 OF_THE_DEVELOPER = {"ACCEPT", "ARCH", "CHROMIUM", "CXX", "NODE", "PYTHON", "RUNS"}
 
 

@@ -1,8 +1,7 @@
-//! Accounts from elsewhere, with the hashes they have there: one transaction each, so that nothing is half imported and a second run goes on
-//! where the first one ended.
+//! Imports accounts with their password hashes. Each account is one transaction, so that nothing is imported by half and a second run continues where
+//! the first one ended.
 //!
-//! The file is read as it is written, entry by entry; what is kept of it is a number per name, to find names that come twice, and the names
-//! that are listed in the end.
+//! The file is read entry by entry. Only a number per name is kept, to find duplicate names, and the names that are listed at the end.
 
 mod candidate;
 mod records;
@@ -27,7 +26,7 @@ use self::{
 };
 use crate::{Admin, Failure, Terminal, accounts::taken_names};
 
-/// What to import, and how.
+/// The arguments of an import.
 #[derive(Debug, Args)]
 pub struct Import {
     /// JSON lines, a list in JSON (also of Django's `dumpdata`) or CSV: username, email, password (a hash), `is_active`, `date_joined`
@@ -35,28 +34,28 @@ pub struct Import {
     /// Check everything, write nothing
     #[arg(long)]
     dry_run: bool,
-    /// Import accounts whose hash cannot be verified too, without a password: `reset` mails their owners an invitation
+    /// Also import accounts whose hash cannot be verified, without a password; `reset` mails their owners an invitation
     #[arg(long)]
     without_password: bool,
-    /// Write what is refused to this new file, as it was
+    /// Write refused entries unchanged to this new file
     #[arg(long, value_name = "FILE")]
     refused: Option<PathBuf>,
-    /// How many accounts are written at the same time
+    /// Number of accounts that are written at the same time
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
     at_once: u16,
 }
 
-/// An entry of the file on its way.
+/// An entry that is being imported.
 struct Entry {
     number: usize,
-    /// Who it is, as far as that can be told.
+    /// Its name, if it has one.
     name: String,
-    /// As it was in the file.
+    /// Its text in the file.
     raw: Vec<u8>,
     account: Result<Candidate, Reason>,
 }
 
-/// What became of an account.
+/// The outcome of an account.
 #[derive(Clone, Copy)]
 enum Fate {
     Imported,
@@ -72,7 +71,7 @@ impl Admin {
         let mut report = Report::new(records.entry_word(), import.dry_run);
         let mut reader = Reader::new(records.entry_word(), import.without_password);
         let mut broken = None;
-        // Once the store fails nothing new is begun; what is under way is waited for, and the rest counted.
+        // After a fault nothing new is begun. The writes under way are completed, and the rest is counted.
         let goes_on = Cell::new(true);
         let one = |entry: Entry| {
             let goes_on = &goes_on;
@@ -120,7 +119,7 @@ impl Admin {
         report.tell(&reader, kept.as_deref(), broken, terminal)
     }
 
-    /// Writes an account, or says why not.
+    /// Writes an account, or returns why not.
     async fn bring(&self, candidate: &Candidate, dry_run: bool) -> Result<Fate, Fault> {
         let now = self.clock.now();
         if !dry_run {
@@ -138,7 +137,7 @@ impl Admin {
             (Some(one), Some(other)) if one == other => self.store.account(one).await?,
             _ => None,
         };
-        // The hash may be another by now: the first login replaces it.
+        // The hash may have changed, because the first login replaces it.
         let is_same = same.is_some_and(|account| {
             account.username.as_str() == candidate.username.as_str() && account.email.as_str() == candidate.email.as_str()
         });
@@ -146,7 +145,7 @@ impl Admin {
     }
 }
 
-/// A bar on standard error, if somebody looks at it: how much of the file is read.
+/// A progress bar on standard error, if that is a terminal, for the part of the file that was read.
 fn progress() -> ProgressBar {
     let bar = ProgressBar::no_length();
     let style = ProgressStyle::with_template("{wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left");

@@ -1,4 +1,4 @@
-//! What an import came to, in words: never a hash.
+//! The report of an import, which never contains a hash.
 
 use std::{borrow::Cow, path::Path};
 
@@ -10,13 +10,13 @@ use super::{
 };
 use crate::{Failure, Terminal};
 
-/// Most names that are listed for one reason: a screen or two, and memory that does not grow with the file.
+/// Maximum number of names that are listed for one reason, so that the report is short and memory does not grow with the file.
 const MOST_NAMES: usize = 1000;
 
-/// Longest name that is shown, characters.
+/// Maximum number of characters of a name that are shown.
 const LONGEST_NAME: usize = 254;
 
-/// Why an entry is refused: in words that all entries of the kind share, and what is this one's own.
+/// Why an entry is refused: a text for all such entries, and details of this one.
 #[derive(Debug)]
 pub(super) struct Reason {
     text: Cow<'static, str>,
@@ -29,25 +29,25 @@ impl Reason {
         Self { text: text.into(), about: None, mended_without_password: false }
     }
 
-    /// The same, with what only this entry has.
+    /// The same, with details of this entry.
     pub(super) fn about(self, about: String) -> Self {
         Self { about: Some(about), ..self }
     }
 
-    /// The same, of an account that could be imported without its password.
+    /// The same, for an account that could be imported without its password.
     pub(super) fn mended_without_password(self) -> Self {
         Self { mended_without_password: true, ..self }
     }
 }
 
-/// Those that were refused for one reason.
+/// The entries that were refused for one reason.
 struct Group {
     text: Cow<'static, str>,
     count: usize,
     listed: Vec<String>,
 }
 
-/// What has happened so far.
+/// The counts so far.
 pub(super) struct Report {
     entry_word: &'static str,
     dry_run: bool,
@@ -58,7 +58,7 @@ pub(super) struct Report {
     groups: Vec<Group>,
     could_go_without: bool,
     left: usize,
-    /// The first fault; what came after it was not tried.
+    /// The first fault. Entries after it were not tried.
     fault: Option<Fault>,
 }
 
@@ -70,7 +70,7 @@ impl Report {
         Self { entry_word, dry_run, imported, lost_their_password, already_there, refused, groups, could_go_without: false, left, fault }
     }
 
-    /// Counts what became of an account; the reason where it was refused.
+    /// Counts the outcome of an account; returns the reason if it was refused.
     pub(super) fn note(&mut self, candidate: &Candidate, fate: Fate) -> Option<Reason> {
         match fate {
             Fate::Imported => {
@@ -86,13 +86,13 @@ impl Report {
         }
     }
 
-    /// The store failed at an account, which may or may not be there now.
+    /// Counts an account at which the store failed, and which may or may not exist now.
     pub(super) fn stopped(&mut self, fault: Fault) -> Option<Reason> {
         self.fault.get_or_insert(fault);
         self.left()
     }
 
-    /// An account was not tried.
+    /// Counts an account that was not tried.
     pub(super) fn left(&mut self) -> Option<Reason> {
         self.left += 1;
         None
@@ -115,7 +115,7 @@ impl Report {
         }
     }
 
-    /// Says it all, and whether there is anything left to do.
+    /// Prints the report; returns whether anything is left to do.
     pub(super) fn tell(
         self,
         reader: &Reader,
@@ -174,12 +174,12 @@ impl Report {
     }
 }
 
-/// A name as a terminal may show it. What may be a hash, because columns were mixed up, is not shown.
+/// A name for the terminal. A text that may be a hash, because columns were mixed up, is not shown.
 pub(super) fn shown(name: &str) -> String {
     if name.contains('$') || name.chars().count() > LONGEST_NAME {
         return "(not shown)".to_owned();
     }
-    // Control characters and those that turn the direction of text could make a terminal show something else.
+    // Control characters and those that change the direction of text could make a terminal show something else.
     let is_hidden = |char: char| {
         char.is_control() || matches!(char, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
     };

@@ -20,10 +20,10 @@ use super::Mailer;
 /// The length of a lease: longer than the function may run, so that no two workers have an entry at once.
 const LEASE: Duration = span::seconds(90);
 
-/// How far ahead of ours the clock of another function may be. What was asked for later than that was not asked for by one of our functions.
+/// Maximum difference between the clocks of two functions. An entry that is further in the future was not written by one of our functions.
 const CLOCK_SKEW: Duration = span::minutes(1);
 
-/// How often a link is stored anew while others store one for the same account.
+/// Maximum number of tries to store a link while others store one for the same account.
 const MAX_TRIES: u32 = 5;
 
 /// The stream must deliver the record again.
@@ -126,8 +126,8 @@ impl Mailer {
         Ok(sent)
     }
 
-    /// Stores the link that answers a request. None where the owner holds a link that was mailed lately, or the request was overtaken. The link that
-    /// the owner holds works until the mail service has accepted the new one.
+    /// Stores the link that answers a request. Returns `None` if the owner was mailed a link recently or the request was overtaken. The owner's previous
+    /// link works until the mail service has accepted the new one.
     async fn store_link(
         &self,
         account: &Account,
@@ -138,13 +138,13 @@ impl Mailer {
             let (_, current) = self.store.reset_link(account.id).await?;
             let in_use = self.reset_links.in_use(current.as_ref(), now);
             if let Some(link) = &in_use {
-                // This request was answered already, and a crash came before that was marked; or it is too soon for another mail.
+                // Either this request was answered before, and the mailer crashed before it marked that, or it is too early for another mail.
                 let answered = link.requested_at == request.requested_at && !link.has_pending;
                 if answered || link.cools_down(&self.cool_down, now) {
                     return Ok(None);
                 }
             }
-            // A newer request has a link, or will have one.
+            // A newer request has or will get the link.
             if current.as_ref().is_some_and(|link| link.requested_at > request.requested_at && now < link.valid_until) {
                 return Ok(None);
             }
@@ -165,7 +165,7 @@ impl Mailer {
     }
 
     async fn send_notice(&self, notice: &Notice, now: Timestamp) -> Result<Outcome, DeliveryError> {
-        // The Outbox says who is told of what, and more functions than this one may write there: mail goes to the account's own address.
+        // Other functions may write to the Outbox too, so its address is not trusted: mail only goes to the account's own address.
         let Some(account) = self.store.account(notice.account).await? else { return Ok(Outcome::Done("no account")) };
         if account.email.folded() != notice.email.folded() {
             return Ok(Outcome::Failed("not the account's address".to_owned()));

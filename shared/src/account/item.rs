@@ -118,11 +118,11 @@ pub(crate) fn resettable(id: AccountId, instant: Timestamp) -> Write {
 
 /// A new password, and the network from which it was set.
 ///
-/// That network replaces the account's list: others may be a thief's who knew the old password.
+/// It replaces the account's list, because the other networks may be those of a thief who knew the old password.
 pub(crate) struct NewPassword<'a> {
-    /// As it is stored.
+    /// Its hash.
     pub(crate) stored: &'a StoredPassword,
-    /// From where it was set.
+    /// The network from which it was set.
     pub(crate) network: KnownNetwork,
 }
 
@@ -148,12 +148,11 @@ fn set_password(id: AccountId, password: NewPassword<'_>, now: Timestamp, remove
         .with(":one", number(1))
 }
 
-/// Takes the password out of use and ends every session, if the account is active, nothing has ended its sessions since it was read, and it was not
-/// disavowed since the link was made. It also ends every other link that says "this wasn't me" and was made until now.
+/// Takes the password out of use and ends every session, if the account is active, its sessions were not ended since it was read, and it was not
+/// disavowed since the link was made. It also ends every other disavowal link that was made until now.
 ///
-/// The epoch stands for the password, which is raised by every change of it.
-/// The password is not named here, though an account without one has nothing to take out of use (which whoever looked up the link has seen): IAM
-/// decides by the names of attributes, those in conditions included, and the function that does this has no right to write a password.
+/// The condition checks the epoch instead of the password: every change of the password raises it. IAM permissions depend on the names of attributes,
+/// including those in conditions, and the function that calls this has no permission to write a password.
 pub(crate) fn password_disavowed(account: &Account, made_at: Timestamp, now: Timestamp) -> Write {
     Write::update(key(account.id), "SET disavowed_at = :now, disavowals_before = :now ADD epoch :one")
         .when("active = :true AND epoch = :epoch")
@@ -179,12 +178,12 @@ pub(crate) fn end_sessions(id: AccountId) -> Write {
     Write::update(key(id), "ADD epoch :one").when("attribute_exists(pk)").with(":one", number(1))
 }
 
-/// Makes an account active, if there is one.
+/// Makes an account active, if it exists.
 pub(crate) fn activated(id: AccountId) -> Write {
     Write::update(key(id), "SET active = :active").when("attribute_exists(pk)").with(":active", truth(true))
 }
 
-/// Makes an account inactive, if there is one, and ends its sessions and the links of its notices.
+/// Makes an account inactive, if it exists, and ends its sessions and the links of its notices.
 pub(crate) fn deactivated(id: AccountId, now: Timestamp) -> Write {
     Write::update(key(id), "SET active = :active, disavowals_before = :now ADD epoch :one")
         .when("attribute_exists(pk)")

@@ -47,11 +47,11 @@ pub struct Account {
     pub password_changed_at: Timestamp,
     /// Whether the owner has disavowed the password. It does not work until it is replaced.
     pub disavowed: bool,
-    /// When it was last disavowed or made inactive. Links that say "this wasn't me" and are not newer do not work.
+    /// When it was last disavowed or made inactive. Disavowal links that are not newer do not work.
     pub disavowals_before: Option<Timestamp>,
     /// The language of mails and pages that the account has chosen, if any (BCP 47).
     pub language: Option<String>,
-    /// Networks from which the owner registered, reset the password or logged in, newest first. A new password starts the list anew.
+    /// Networks from which the owner registered, reset the password or logged in, newest first. A new password clears the list.
     pub networks: Vec<KnownNetwork>,
     /// Why mail did not reach the address, and when that mail had been sent.
     pub undeliverable: Option<(Undeliverable, Timestamp)>,
@@ -99,17 +99,17 @@ impl Account {
     }
 }
 
-/// A network that proved whose account it is.
+/// A network from which the owner has used the account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownNetwork {
     /// The network: an IPv4 /24 or an IPv6 /48.
     pub network: Network,
-    /// When it last did, to the day.
+    /// When that was last, to the day.
     pub seen_at: Timestamp,
 }
 
 impl KnownNetwork {
-    /// The network of a client, seen now.
+    /// The network of a client that is the owner's now.
     #[must_use]
     pub fn of(client: Client, now: Timestamp) -> Self {
         Self { network: client.site(), seen_at: now }

@@ -10,13 +10,12 @@ pub(super) const TAG_BYTES: usize = 32;
 /// need more memory. A cost is accepted if it reaches one pair in both values.
 const FLOOR: [(u32, u32); 5] = [(47_104, 1), (19_456, 2), (12_288, 3), (9_216, 4), (7_168, 5)];
 
-/// Most memory for one verification, KiB. libsodium's "moderate" asks for 256 MiB, Django and passlib for 100, RFC 9106's
-/// second choice for 64, OWASP's scrypt for 128. RFC 9106's first choice (2 GiB) and libsodium's "sensitive" (1 GiB) are beyond it, but are not meant
-/// for logins.
+/// Maximum memory of one verification, KiB. libsodium's "moderate" asks for 256 MiB, Django and passlib for 100, RFC 9106's second choice for 64, OWASP's
+/// scrypt for 128. RFC 9106's first choice (2 GiB) and libsodium's "sensitive" (1 GiB) are beyond it, but are not meant for logins.
 pub(super) const MOST_MEMORY_KIB: u32 = 256 * 1024;
 
-/// Most work, in KiB of memory times passes: 1 GiB, about 1 s. libsodium's "moderate" asks for 768 MiB (256 MiB, 3
-/// passes), RFC 9106's second choice for 192, Django's default for 200.
+/// Maximum work, in KiB of memory times passes: 1 GiB, about 1 s. libsodium's "moderate" asks for 768 MiB (256 MiB, 3 passes), RFC 9106's second choice
+/// for 192, Django's default for 200.
 const MOST_WORK_KIB: u64 = 1024 * 1024;
 
 /// Maximum number of lanes of a hash that is verified. Sites use the number of their processors: Django and passlib 8, RFC 9106 4.

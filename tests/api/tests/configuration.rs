@@ -3,7 +3,7 @@
 use doorward::{clock::Clock, config::Settings, entropy::Entropy, mail::Sender, store::Store};
 use doorward_functions::{FUNCTIONS, Mailer, Wiring, complaints};
 
-/// Everything a function could be configured with, all of it wrong; every value says so, and none may be repeated.
+/// Every variable that a function reads, each with a wrong value. Each value contains a marker, which no complaint may repeat.
 const WRONG: [(&str, &str); 26] = [
     ("LOG_LEVEL", "wrong"),
     ("ALLOWED_ORIGINS", "https://wrong.example/path"),

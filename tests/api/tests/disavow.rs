@@ -122,7 +122,7 @@ async fn it_works_for_seven_days_and_after_another_change() {
     app.clock.advance(Duration::from_secs(7 * 24 * 3600 - 300));
     assert_eq!(disavow(&app, &first).await, 303);
     assert_eq!(login(&app, "the thief's second password").await, None);
-    // The other link was made before this, so it has ended with it.
+    // The other link was made before the disavowal, so it has ended too.
     assert_eq!(app.send(open(&format!("{DISAVOW}?token={second}"))).await.status, 404);
 }
 
@@ -304,7 +304,7 @@ async fn of_all_the_links_that_were_kept_one_press_works() {
         disavow(&app, link).await;
         assert!(holds(&app, &session).await && login(&app, "the owner's next one").await.is_some());
     }
-    // The notice of what the owner did last carries a link that works.
+    // The notice of the owner's latest change contains a link that works.
     let newest = mails(&app).await.iter().rev().find_map(Mail::disavowal_token).expect("a link");
     assert!(disavow(&app, &newest).await < 400);
     assert!(!holds(&app, &session).await);
@@ -330,7 +330,7 @@ async fn a_disavowal_that_a_change_overtakes_still_leads_to_a_mail() {
     let token = Token::parse(&link).expect("a token");
     let read = app.store.disavowal(&token, asked_at).await.expect("the store answers").expect("a link");
     let request = ResetRequest { email: read.account.email.clone(), requested_at: asked_at, caller: Caller::default() };
-    // The thief changes the password once more, later than the owner's press was read.
+    // The thief changes the password again, after the request of the owner was read.
     assert_eq!(change(&app, &session, THEIRS, "another of the thief's").await, 200);
     assert_eq!(app.store.disavow(&read, request).await.expect("the store answers"), Disavowed::Now);
     assert!(!holds(&app, &session).await && login(&app, "another of the thief's").await.is_none());

@@ -14,11 +14,13 @@ const MADE_UP: [&str; 1] = ["x.md"];
 const TEXTS: [&str; 14] = ["rs", "md", "py", "js", "toml", "yaml", "yml", "j2", "css", "html", "sh", "json", "Makefile", "run"];
 
 /// Words and phrases of this project's own making, and the standard term for each.
-const PRIVATE_WORDS: [(&str, &str); 7] = [
+const PRIVATE_WORDS: [(&str, &str); 9] = [
     ("recorded stack", "DRF API"),
     ("the house", "the code"),
     ("lever", "emergency switch"),
     ("levers", "emergency switches"),
+    ("wish", "request"),
+    ("wishes", "requests"),
     ("deeds", "requests"),
     ("ComeAgain", "RetryLater"),
     ("Trouble", "an error type"),

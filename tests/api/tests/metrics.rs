@@ -110,7 +110,7 @@ async fn registrations_and_changes_are_counted_by_their_outcome() {
     let change = |old: &str| post("/api/change_password/", &json!({ "old_password": old, "new_password": NEW_PASSWORD })).token(&session);
     it.counts(change("Wrong-Horse-42"), &[("ChangesRefused", 1), HASHED]).await;
     it.counts(change(PASSWORD), &[("PasswordsChanged", 1), ("HashMilliseconds", 2)]).await;
-    // A change that succeeds counts as well, and opens no new window.
+    // A change that succeeds is counted too and opens no new window.
     for _ in 0..2 {
         it.counts(change("Wrong-Horse-42"), &[("ChangesRefused", 1), HASHED]).await;
     }

@@ -44,6 +44,8 @@ fn every_promise_names_its_tests() {
         let promise = promise.split("\n## ").next().unwrap_or_default();
         assert!(promise.starts_with(&format!("{number}. ")), "promises are numbered from 1, in order: {promise}");
         assert!(!named(promise).is_empty(), "promise {number} names no test");
+        let tests: Vec<&str> = promise.lines().filter(|line| line.starts_with("- `")).collect();
+        assert_eq!(tests.iter().collect::<BTreeSet<_>>().len(), tests.len(), "promise {number} names a test twice: {tests:#?}");
     }
 }
 

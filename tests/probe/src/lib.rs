@@ -82,7 +82,7 @@ pub fn requests(samples: usize) -> usize {
     2 * (samples + WARM_UP)
 }
 
-/// What is told the name of every account before it is made; its refusal ends the probe.
+/// Is called with the name of every account before it is created. An error ends the probe.
 pub type OnAccount = Box<dyn FnMut(&str) -> Result<(), ProbeError>>;
 
 /// A deployment to be probed.

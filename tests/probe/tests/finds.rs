@@ -66,7 +66,7 @@ fn serve(stream: TcpStream, registered: &Mutex<HashSet<String>>, longer: Duratio
 
 #[test]
 fn a_leak_put_in_on_purpose_is_found_and_none_where_there_is_none() {
-    // Equal times look apart by chance: of 3,000 pairs of 150 random times 42 were "undecided", of 400 none. And a busy machine adds milliseconds.
+    // Equal times can differ by chance: of 3,000 pairs of 150 random times 42 were "undecided", of pairs of 400 none. A busy machine also adds milliseconds.
     for (longer, samples, verdict) in [(Duration::from_millis(15), 100, Verdict::Leak), (Duration::ZERO, 400, Verdict::NoLeakFound)] {
         let mut probe = Probe::of(&server(longer, |_| json!({ "status": "OK" })));
         let mut reports = Vec::new();

@@ -12,7 +12,7 @@ use doorward_kit::{
 use doorward_stack_tests::{Stack, variable};
 use serde_json::json;
 
-/// How long a mail may take on a machine that does much else.
+/// Maximum time until a mail arrives on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A name that no other test on the same stack uses.

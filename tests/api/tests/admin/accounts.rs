@@ -165,7 +165,7 @@ async fn a_deleted_account_leaves_nothing_and_only_its_name_typed_deletes_it() {
         assert_eq!(app.everything().await, before, "{answer:?}");
     }
     types(&app, &["delete", "ann@example.com"], Some("ann")).await.1.unwrap();
-    // What remains are counters of clients and of earlier passwords. They are digests and expire by themselves.
+    // Counters of clients and of earlier passwords remain. They contain digests and expire by themselves.
     let left: Vec<String> = lines(&app.everything().await).into_iter().filter(|item| !empty.contains(item)).collect();
     assert!(left.iter().all(|item| item.contains("-client#") || item.contains("hits=")), "{left:#?}");
     assert_eq!(left.iter().filter(|item| item.contains("pk=login-account#") || item.contains("pk=change-account#")).count(), 2);

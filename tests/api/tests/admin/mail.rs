@@ -37,7 +37,7 @@ async fn mail_that_failed_is_listed_and_driven_once_more_however_old_it_is() {
     assert!(listed.ends_with("2 failed for good, 1 come again by themselves.\n"), "{listed}");
     // Mail that is retried anyway is not sent twice.
     refused(&app, &["mail", "retry", &ids[2]]).await;
-    // After an hour the stream has given up, whether the mailer could mark that or not, and the mailer would refuse the request as too old.
+    // After an hour the stream no longer delivers the record, whether the mailer could mark that or not, and the mailer would refuse it as too old.
     app.advance(2 * 3600);
     let listed = done(&app, &["mail", "failed"]).await;
     assert!(listed.ends_with("3 failed for good, 0 come again by themselves.\n"), "{listed}");

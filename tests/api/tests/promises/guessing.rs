@@ -246,18 +246,18 @@ async fn every_limit_is_configuration() {
 #[tokio::test]
 async fn whoever_has_proven_to_be_the_owner_is_not_shut_out_by_strangers_who_guess() {
     let app = App::start().await;
-    // By registering.
+    // The owner registers.
     let registered = register("ann", &address_of("ann")).from(OWNERS_NETWORK);
     assert_eq!(app.send(registered).await.status, 201);
     exhaust(&app, "ann", ELSEWHERE).await;
     assert!(may_log_in(&app, OWNERS_NETWORK).await);
-    // By logging in, on one device whose session ends every thirty days, and longest of all every 365.
+    // The owner logs in whenever a session has ended, every 30 days by default and every 365 at most.
     for days in [31, 31, 31, 366] {
         app.advance(days * 24 * 60 * 60);
         exhaust(&app, "ann", ELSEWHERE).await;
         assert!(may_log_in(&app, OWNERS_NETWORK).await, "after {days} days");
     }
-    // By a reset, from wherever that is.
+    // The owner resets the password, from any network.
     let link = app.reset_link(&address_of("ann")).await;
     assert_eq!(app.send(confirm_reset(&link, NEW_PASSWORD).from("203.0.113.77")).await.status, 200);
     exhaust(&app, "ann", ELSEWHERE).await;

@@ -267,7 +267,7 @@ async fn under_constant_asking_by_strangers_each_link_works_for_half_of_its_life
             }
             app.advance(60);
         }
-        // The first few come sooner, for an owner who does not find the first mail.
+        // The first mails are closer together, for an owner who does not find the first one.
         for pair in mailed.windows(2).skip(3) {
             shortest = shortest.min(pair[1] - pair[0]);
         }

@@ -166,7 +166,7 @@ async fn a_notice_goes_to_its_accounts_own_address_and_to_nobody_else() {
     let person = app.sign_up("ann").await;
     app.sign_up("eve").await;
     let account = app.store.account_by_login_name("ann").await.expect("the store answers").expect("an account");
-    // What a function that was taken over could leave in the Outbox.
+    // An entry that a compromised function could write to the Outbox.
     let item = |email: &str, account: &str, changed_at: i64| {
         app.operator
             .client
