@@ -42,12 +42,19 @@ operate = exec $(operator)/bin/python infra/operate
 browser = $(if $(filter $(brought)/%,$(CHROMIUM)),.tools/chromium/chromium,chromium) tests/browser/node_modules/installed
 # Tests of a deployed stack. Each leaves it as it was, except for accounts.
 stack_tests = cargo test --locked --workspace --test stack_flow --test stack_wire
-operation_tests = .tools/local/bin/python -m unittest discover --start-directory tests/stack
+operation_tests = .tools/local/bin/python tests/stack $(1)
+# These deploy or start stacks of their own and ask little of the one that they get, so they run beside the others.
+own_stacks := test_deploy test_local
+other_tests = $(filter-out $(own_stacks),$(basename $(notdir $(wildcard tests/stack/test_*.py))))
 browser_tests = $(NODE) --test --test-reporter=spec $(wildcard tests/browser/*.test.js)
 schemathesis = .tools/schemathesis/bin/schemathesis run docs/openapi.json --url "$$API_URL" --checks all --max-examples 25 --seed 1 \
     --generation-database none --continue-on-failure --no-color
 # Everything that needs no stack. Programs have no tests of their own (tests/api/tests/builds.rs), so none of their test programs is linked.
 rust_tests = cargo test --locked --workspace --exclude doorward-stack-tests --lib --test '*'
+# Modules of tests that take most of the time of all and need a change in what they are about to fail: a failure of each call to the store, what
+# happens at once, hashes of other sites. `make check` leaves them to `make test`.
+thorough = faults:: interleavings:: races:: hashes::
+clippy = cargo clippy --locked --workspace --all-targets -- -D warnings
 fuzzed = $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 functions = $(basename $(notdir $(wildcard functions/src/bin/*.rs)))
 target = $(if $(filter arm64,$(ARCH)),aarch64,x86_64)-unknown-linux-gnu
@@ -100,11 +107,14 @@ admin: $(operator)/installed ## Commands for accounts and mail: make admin ARGS=
 # ---- Checks ----
 
 .PHONY: check test test-long lint lint-rust lint-templates unit stack-test fuzz openapi schemathesis browser preview snapshots coverage permissions sbom size pins release-notes
-check: lint-rust unit ## Formatting, clippy, units and API tests: what Rust alone can check
+check: ## Formatting, clippy, units and API tests: what Rust alone can check while you work
+	@cargo fmt --all --check
+	@$(call step,Clippy) && $(clippy)
+	@$(call step,Tests that need no stack) && $(rust_tests) -- $(addprefix --skip ,$(thorough)) || $(tell_of_snapshots)
 
 # In parallel. What compiles or runs long shows what it does meanwhile ($(live)); the rest is shown step by step.
 test: ## Everything that has to hold before a change goes in
-	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target lint-rust lint-templates unit stack-test
+	@$(MAKE) --no-print-directory --jobs=5 --output-sync=target lint-rust lint-templates unit stack-test
 
 test-long: fuzz preview size #+ What takes long and finds little in most changes; run it before a release
 
@@ -112,7 +122,7 @@ lint: lint-rust lint-templates #+ Formatting, clippy, docs, dependencies, templa
 
 lint-rust: #+ Formatting, clippy and docs
 	@cargo fmt --all --check
-	$(live)@$(call step,Clippy) && cargo clippy --locked --workspace --all-targets -- -D warnings
+	$(live)@$(call step,Clippy) && $(clippy)
 	$(live)@$(call step,Documentation) && RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --no-deps --quiet
 
 lint-templates: $(call tool,lint) $(call tool,checkov) #+ Dependencies, templates, permissions, requirements
@@ -125,15 +135,19 @@ lint-templates: $(call tool,lint) $(call tool,checkov) #+ Dependencies, template
 unit: #+ Tests that need no stack: units, and every endpoint from event to response
 	$(live)@$(call step,Tests that need no stack) && $(rust_tests) || $(tell_of_snapshots)
 
-# With IAM enforced. Two stacks side by side: what operators do changes the first, and every call to it is recorded.
-stack-test: stack-test-rust stack-test-browser #+ Tests of the deployed template and, in a browser, of what people see
+# With IAM enforced. Three stacks side by side: what operators do changes the first, and every call to it is recorded.
+stack-test: stack-test-rust stack-test-browser stack-test-deploy #+ Tests of the deployed template and, in a browser, of what people see
 
-.PHONY: stack-test-rust stack-test-browser
+.PHONY: stack-test-rust stack-test-browser stack-test-deploy
 # What these tests type for make is read by one that knows nothing of this one.
-stack-test-rust stack-test-browser: alone = env --unset=MAKEFLAGS --unset=MFLAGS --unset=MAKELEVEL
+stack-test-rust stack-test-browser stack-test-deploy: alone = env --unset=MAKEFLAGS --unset=MFLAGS --unset=MAKELEVEL
 stack-test-rust: $(call tool,local) $(call tool,aws)
 	$(live)@$(call step,Tests of a stack)
-	@$(alone) AUTH=true CLOUDTRAIL_RECORDING=1 $(stack) with_stack sh -c '$(stack_tests) && $(operation_tests)'
+	@$(alone) AUTH=true CLOUDTRAIL_RECORDING=1 $(stack) with_stack sh -c '$(stack_tests) && $(call operation_tests,$(other_tests))'
+
+stack-test-deploy: $(call tool,local) $(call tool,aws)
+	$(live)@$(call step,Tests of deployments)
+	@$(alone) AUTH=true $(stack) with_stack sh -c '$(call operation_tests,$(own_stacks))'
 
 stack-test-browser: $(call tool,local) $(call tool,schemathesis) $(browser)
 	$(live)@$(call step,Tests in a browser)

@@ -55,7 +55,7 @@ async fn both(app: &App, round: usize, requests: [Request; 2]) -> [Response; 2] 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reset_link_works_once_however_many_try_at_once() {
-    let app = App::start().await;
+    let app = App::patient(&[]).await;
     for round in 0..6 {
         let person = app.sign_up(&format!("anna{round}")).await;
         let session = person.login().await;
@@ -89,7 +89,7 @@ async fn of_many_registrations_of_one_name_one_makes_an_account() {
     ];
     for (username, email, refusal) in &cases {
         for _ in 0..2 {
-            let app = App::start().await;
+            let app = App::patient(&[]).await;
             let answers = app.at_once((0..AT_ONCE).map(|number| register(&username(number), &email(number)))).await;
             assert_eq!((having(201, &answers), having(400, &answers)), (1, AT_ONCE - 1));
             assert!(answers.iter().all(|answer| answer.status == 201 || answer.json() == *refusal), "{answers:?}");
@@ -104,7 +104,7 @@ async fn of_many_registrations_of_one_name_one_makes_an_account() {
 
 /// Tries a thousand wrong passwords at once. Returns the number of hashes computed, how many of them were the account's own, and the answers.
 async fn a_thousand_guesses(settings: &[(&str, &str)], client: impl Fn(usize) -> String) -> (u64, u64, Vec<Response>) {
-    let app = App::configured(settings).await;
+    let app = App::patient(settings).await;
     let person = app.sign_up("anna").await;
     let (computed, decoys) = (app.hasher.evaluations(), app.hasher.decoys());
     let guesses = (0..1000).map(|number| login(&person.username, &format!("guess {number}")).from(&client(number)));
@@ -145,7 +145,7 @@ fn of_a_thousand_guesses_of_a_thousand_clients_no_more_are_evaluated_than_the_ac
 #[test]
 fn whoever_holds_a_session_guesses_its_password_no_more_often_than_the_limit_allows() {
     small_runtime().block_on(async {
-        let app = App::configured(&[("CHANGE_ACCOUNT_LIMIT", "10/15m")]).await;
+        let app = App::patient(&[("CHANGE_ACCOUNT_LIMIT", "10/15m")]).await;
         let person = app.sign_up("anna").await;
         let session = person.login().await;
         let guess = |number: usize| json!({ "old_password": format!("guess {number}"), "new_password": NEW_PASSWORD });
@@ -159,7 +159,7 @@ fn whoever_holds_a_session_guesses_its_password_no_more_often_than_the_limit_all
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_login_with_the_old_password_outlives_a_change_or_a_reset() {
-    let app = App::start().await;
+    let app = App::patient(&[]).await;
     let mut opened = 0;
     for round in 0..36 {
         let person = app.sign_up(&format!("anna{round}")).await;
@@ -197,7 +197,7 @@ async fn no_login_with_the_old_password_outlives_a_change_or_a_reset() {
 async fn a_change_wins_over_the_new_hash_of_an_old_password() {
     // Django's PBKDF2 of PASSWORD, with so few rounds that a login replaces the hash quickly.
     let imported = "pbkdf2_sha256$1000$abcdefgh$NV/xnCaTZ36ksDsXc7gM4kB2Eq1TSiwPZMBg1TZej6g=";
-    let app = App::start().await;
+    let app = App::patient(&[]).await;
     for round in 0..12 {
         let person = app.sign_up(&format!("anna{round}")).await;
         let session = person.login().await;
@@ -211,7 +211,7 @@ async fn a_change_wins_over_the_new_hash_of_an_old_password() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_change_and_a_reset_at_once_one_happens() {
-    let app = App::start().await;
+    let app = App::patient(&[]).await;
     for round in 0..16 {
         let person = app.sign_up(&format!("anna{round}")).await;
         let session = person.login().await;
@@ -230,7 +230,7 @@ async fn of_a_change_and_a_reset_at_once_one_happens() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_is_logged_out_while_it_changes_the_password_is_over() {
-    let app = App::start().await;
+    let app = App::patient(&[]).await;
     for round in 0..24 {
         let person = app.sign_up(&format!("anna{round}")).await;
         let session = person.login().await;
@@ -246,7 +246,7 @@ async fn a_session_that_is_logged_out_while_it_changes_the_password_is_over() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_reset_requests_at_once_one_link_works() {
-    let app = App::start().await;
+    let app = App::patient(&[]).await;
     for round in 0..16 {
         let person = app.sign_up(&format!("anna{round}")).await;
         // In every other round the second request comes after the cool-down of its address, so two items are delivered at once.
@@ -280,7 +280,7 @@ async fn of_two_reset_requests_at_once_one_link_works() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_comes_three_times_is_one_mail() {
-    let app = App::start().await;
+    let app = App::patient(&[]).await;
     for round in 0..12 {
         let person = app.sign_up(&format!("anna{round}")).await;
         let request =

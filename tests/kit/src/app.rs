@@ -8,6 +8,7 @@ use std::{
 use aws_sdk_dynamodb::config::{
     BehaviorVersion, Credentials, Region,
     retry::{RetryPartition, TokenBucket},
+    timeout::TimeoutConfig,
 };
 use doorward::{
     aws::{retries, time_outs},
@@ -104,13 +105,17 @@ pub fn tables() -> Tables {
 
 /// A client of a store at this URL, as patient as the functions' own.
 pub fn client_of(url: &str) -> aws_sdk_dynamodb::Client {
+    client_with(url, time_outs())
+}
+
+fn client_with(url: &str, time_outs: TimeoutConfig) -> aws_sdk_dynamodb::Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-central-1"))
         .credentials_provider(credentials())
         .endpoint_url(url)
         .retry_config(retries())
-        .timeout_config(time_outs())
+        .timeout_config(time_outs)
         // The allowance for retries is of the whole process: one test that fails calls may not use up the others'.
         .retry_partition(RetryPartition::custom("tests").token_bucket(TokenBucket::unlimited()).build())
         .build();
@@ -153,7 +158,16 @@ impl App {
     /// An app over the store behind `url`, which is `database` or a proxy in front of it.
     pub async fn over(database: Database, url: &str, overrides: &[(&str, &str)]) -> Self {
         let (mailbox, mail_url) = Mailbox::open().await;
-        Self::wired(database, [url, url], mailbox, &mail_url, overrides)
+        Self::wired(database, [client_of(url), client_of(url)], mailbox, &mail_url, overrides)
+    }
+
+    /// A new app that waits for its store as long as it takes, for tests of what happens at once. Hundreds of requests share the processors of this
+    /// machine with other programs, so a call may take longer here than the functions wait on Lambda, where each has a processor.
+    pub async fn patient(overrides: &[(&str, &str)]) -> Self {
+        let (database, url) = fresh_store().await;
+        let (mailbox, mail_url) = Mailbox::open().await;
+        let client = || client_with(&url, TimeoutConfig::disabled());
+        Self::wired(database, [client(), client()], mailbox, &mail_url, overrides)
     }
 
     /// A new app whose calls to the store and to the mail service are observed, except the operator's.
@@ -161,13 +175,19 @@ impl App {
         let (database, url) = fresh_store().await;
         let (mailbox, mail_url) = Mailbox::open().await;
         let observer = Observer { store: Proxy::before(&url).await, mail: Proxy::before(&mail_url).await };
-        (Self::wired(database, [observer.store.url(), &url], mailbox, observer.mail.url(), overrides), observer)
+        (Self::wired(database, [client_of(observer.store.url()), client_of(&url)], mailbox, observer.mail.url(), overrides), observer)
     }
 
-    /// The functions reach the store by the first URL, the operator by the second.
-    fn wired(database: Database, [url, operator_url]: [&str; 2], mailbox: Mailbox, mail_url: &str, overrides: &[(&str, &str)]) -> Self {
+    /// The functions reach the store by the first client, the operator by the second.
+    fn wired(
+        database: Database,
+        [client, operator_client]: [aws_sdk_dynamodb::Client; 2],
+        mailbox: Mailbox,
+        mail_url: &str,
+        overrides: &[(&str, &str)],
+    ) -> Self {
         let entropy = Entropy::system();
-        let store = Store::new(client_of(url), tables(), entropy.clone());
+        let store = Store::new(client, tables(), entropy.clone());
         let clock = TestClock::at("2026-01-01T12:00:00Z");
         let pairs = SETTINGS.iter().chain(overrides).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let mut settings = Settings::from_pairs(pairs);
@@ -190,7 +210,7 @@ impl App {
             mail_feedback: Arc::new(MailFeedback::new(&mut wiring)),
             edge: Arc::new(Edge::configured(&mut wiring)),
             hasher: wiring.hasher(),
-            operator: Operator { client: client_of(operator_url), accounts: tables().accounts },
+            operator: Operator { client: operator_client, accounts: tables().accounts },
             outbox: Arc::new(tokio::sync::Mutex::new(Outbox::open(database))),
             clock,
             mailbox,
