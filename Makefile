@@ -5,7 +5,7 @@ SHELL := bash
 PYTHON ?= python3
 # Variables that are arguments of a program. Neither make nor a shell expands them; programs read them unchanged from the environment, because an
 # e-mail address may look like a command to a shell. `test_typed.py` tests every recipe.
-typed := ARGS EVENT PARAMS PORT RAW STACK STATE URL MEMORY_KIB BUDGET_MS PARTS LAMBDA_DIR QUICK AT TABLES CONFIRM
+typed := ARGS EVENT PARAMS PORT RAW STACK STATE URL MEMORY_KIB BUDGET_MS PARTS LAMBDA_DIR QUICK AT TABLES CONFIRM VERIFY
 $(foreach name,$(typed),$(if $(filter-out undefined,$(origin $(name))),$(eval override $(name) := $$(value $(name)))$(eval export $(name))))
 # LAMBDA_DIR: the zips that `make bench` and `make deploy` take where they are not to be built.
 # The architecture of `make build`: x86_64 or arm64.
@@ -204,7 +204,7 @@ calibrate-zip: $(call tool,build)
 
 # ---- To AWS, and there ----
 
-.PHONY: build deploy restore delete doctor set
+.PHONY: build deploy verify restore delete doctor set
 build: $(call tool,build) #+ Release zips as Lambda wants them, in target/lambda; ARCH=arm64 for Graviton
 	@for function in $(functions); do echo "==> $$function"; $(zip) doorward-functions $$function || exit 1; done
 
@@ -215,9 +215,12 @@ check-settings: $(call tool,build)
 	    cargo lambda build --locked --release --target $(machine)-unknown-linux-gnu --package doorward-admin --bin check-settings
 
 # LAMBDA_DIR=directory takes the zips there (<function>/bootstrap.zip), and check-settings if it is there, and builds none. It asks before it
-# changes anything where there is a terminal.
+# changes anything where there is a terminal. At the end it does what `make verify` does, unless VERIFY=no.
 deploy: $(call tool,aws) ## Builds and deploys to AWS: make deploy PARAMS="Sender=accounts@your.domain" [STACK=name] [AWS_REGION=…]
 	@exec .tools/aws/bin/python infra/aws deploy
+
+verify: $(operator)/installed ## Tries the whole life of an account on the local stack, or on one in AWS, and deletes it: make verify STACK=name
+	@$(operate) verify
 
 restore: $(call tool,aws) ## Puts the accounts back to an instant of the last 35 days: make restore STACK=name AT=2026-01-31T12:00:00Z
 	@exec .tools/aws/bin/python infra/aws restore

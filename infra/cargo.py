@@ -21,8 +21,16 @@ def environment() -> dict[str, str]:
 
 
 def built(binary: str, *options: str) -> Path:
-    """Builds a program of the workspace and says where it is."""
-    return all_built([binary], *options)[binary]
+    """Builds a program of the workspace, unless it was brought along, and says where it is."""
+    return brought(binary) or all_built([binary], *options)[binary]
+
+
+def brought(binary: str) -> Path | None:
+    """A program that comes with the zips in LAMBDA_DIR."""
+    if not (zips := os.environ.get("LAMBDA_DIR")):
+        return None
+    found = Path(zips).resolve() / binary
+    return found if found.is_file() else None
 
 
 def all_built(binaries: Iterable[str], *options: str) -> dict[str, Path]:
