@@ -42,7 +42,7 @@ def deploy(stack: str) -> None:
     running = _running(place, stack)
     given, notes = decide(template, wanted, kept, running and parameters(running), _defaults(place, stack) if running else {})
     architecture = given.get("Architecture", template.defaults()["Architecture"])
-    zips = os.environ.get("LAMBDA_DIR", "")
+    zips = os.environ.get("LAMBDA_DIR") or templates.released(architecture)
     _check(place, template, given, zips)
     for line in notes:
         say(line)
