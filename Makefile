@@ -5,9 +5,9 @@ SHELL := bash
 PYTHON ?= python3
 # Variables that are arguments of a program. Neither make nor a shell expands them; programs read them unchanged from the environment, because an
 # e-mail address may look like a command to a shell. `test_typed.py` tests every recipe.
-typed := ARGS EVENT PARAMS PORT RAW STACK STATE URL MEMORY_KIB BUDGET_MS PARTS LAMBDA_DIR QUICK AT TABLES CONFIRM
+typed := ARGS EVENT PARAMS PORT RAW STACK STATE URL MEMORY_KIB BUDGET_MS PARTS LAMBDA_DIR QUICK AT TABLES CONFIRM VERIFY
 $(foreach name,$(typed),$(if $(filter-out undefined,$(origin $(name))),$(eval override $(name) := $$(value $(name)))$(eval export $(name))))
-# LAMBDA_DIR: the zips that `make bench` and `make deploy` take where they are not to be built.
+# LAMBDA_DIR: the zips that `make bench`, `make deploy` and `make release` take where they are not to be built.
 # The architecture of `make build`: x86_64 or arm64.
 ARCH ?= x86_64
 
@@ -218,7 +218,7 @@ calibrate-zip: $(call tool,build)
 
 # ---- To AWS, and there ----
 
-.PHONY: build deploy restore delete doctor set
+.PHONY: build deploy verify restore delete doctor set release
 build: $(call tool,build) #+ Release zips as Lambda wants them, in target/lambda; ARCH=arm64 for Graviton
 	@for function in $(functions); do echo "==> $$function"; $(zip) doorward-functions $$function || exit 1; done
 
@@ -229,9 +229,22 @@ check-settings: $(call tool,build)
 	    cargo lambda build --locked --release --target $(machine)-unknown-linux-gnu --package doorward-admin --bin check-settings
 
 # LAMBDA_DIR=directory takes the zips there (<function>/bootstrap.zip), and check-settings if it is there, and builds none. It asks before it
-# changes anything where there is a terminal.
+# changes anything where there is a terminal. At the end it does what `make verify` does, unless VERIFY=no.
 deploy: $(call tool,aws) ## Builds and deploys to AWS: make deploy PARAMS="Sender=accounts@your.domain" [STACK=name] [AWS_REGION=…]
 	@exec .tools/aws/bin/python infra/aws deploy
+
+verify: $(operator)/installed ## Tries the whole life of an account on the local stack, or on one in AWS, and deletes it: make verify STACK=name
+	@$(operate) verify
+
+# What an operator runs, for machines without Rust.
+.PHONY: programs
+programs: $(call tool,build)
+	@PATH="$(CURDIR)/.tools/build/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.tools/build" \
+	    cargo lambda build --locked --release --target $(target) --package doorward-admin --bin check-settings --bin doorward-admin
+
+# For each architecture that Rust can build here, or for ARCH alone.
+release: $(call tool,aws) $(if $(LAMBDA_DIR),,$(call tool,build)) #+ Packs what a deployment needs without Rust into target/doorward-VERSION.tar
+	@exec .tools/aws/bin/python infra/release.py
 
 restore: $(call tool,aws) ## Puts the accounts back to an instant of the last 35 days: make restore STACK=name AT=2026-01-31T12:00:00Z
 	@exec .tools/aws/bin/python infra/aws restore
@@ -267,7 +280,7 @@ llvm = $(if $(filter x86_64,$(machine)),LLVM_COV="$(brought)/coverage/bin/llvm-c
 
 # The one pip. On a Python that is too old, or has no venv, everything ends here.
 .tools/pip/installed: infra/requirements/pip.txt
-	@command -v cargo >/dev/null || { echo "cargo is not installed; get Rust from rustup.rs." >&2; exit 1; }
+	@[ ! -e Cargo.toml ] || command -v cargo >/dev/null || { echo "cargo is not installed; get Rust from rustup.rs." >&2; exit 1; }
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; Python $(OLDEST_PYTHON) or later is needed." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < tuple(map(int, "$(OLDEST_PYTHON)".split("."))))' || \
 	    { echo "$(PYTHON) is too old; Python $(OLDEST_PYTHON) or later is needed." >&2; exit 1; }
@@ -275,6 +288,10 @@ llvm = $(if $(filter x86_64,$(machine)),LLVM_COV="$(brought)/coverage/bin/llvm-c
 	@$(PYTHON) -m venv .tools/pip >/dev/null || { echo "$(PYTHON) -m venv does not work; on Debian: apt-get install python3-venv." >&2; exit 1; }
 	@.tools/pip/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement infra/requirements/hashes/pip.txt
 	@touch $@
+
+# A release has the commands for AWS, and nothing that builds or tests.
+infra/requirements/hashes/%.txt:
+	@echo "A release has only the commands for AWS: deploy, and with STACK=name verify, doctor, set, admin, restore, delete. The others need a checkout." >&2; exit 1
 
 # Every package by its hash. What is never imported is never compiled.
 .tools/%/installed: infra/requirements/hashes/%.txt .tools/pip/installed

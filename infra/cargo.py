@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -21,12 +22,25 @@ def environment() -> dict[str, str]:
 
 
 def built(binary: str, *options: str) -> Path:
-    """Builds a program of the workspace and says where it is."""
-    return all_built([binary], *options)[binary]
+    """Builds a program of the workspace, unless it was brought along, and says where it is."""
+    return brought(binary) or all_built([binary], *options)[binary]
+
+
+def brought(binary: str) -> Path | None:
+    """A program that comes with the zips, in LAMBDA_DIR or in a release. A release has programs for Linux only."""
+    if zips := os.environ.get("LAMBDA_DIR"):
+        found = Path(zips).resolve() / binary
+    elif platform.system() == "Linux":
+        found = ROOT / "programs" / ("arm64" if platform.machine() == "aarch64" else "x86_64") / binary
+    else:
+        return None
+    return found if found.is_file() else None
 
 
 def all_built(binaries: Iterable[str], *options: str) -> dict[str, Path]:
     """Builds programs of the workspace and says where each is. What cargo compiles it says; when there is nothing to compile it is silent."""
+    if not (ROOT / "Cargo.toml").exists():
+        raise Failure(f"{' and '.join(binaries)} is not in this release for {platform.system()} on {platform.machine()}: it needs a checkout, and Rust.")
     if not shutil.which("cargo"):
         raise Failure("cargo is not installed; Rust comes from rustup.rs.")
     wanted = list(binaries)

@@ -70,9 +70,9 @@ def session() -> boto3.Session:
 class Environment:
     """A deployed stack. Everything is read once."""
 
-    def __init__(self, stack: str) -> None:
+    def __init__(self, stack: str, opened: boto3.Session | None = None) -> None:
         self.name = stack
-        self.session = session()
+        self.session = opened or session()
         endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
         self.is_local = (urlsplit(endpoint).hostname or "") in ("127.0.0.1", "localhost")
         if not self.session.region_name:
@@ -103,6 +103,21 @@ class Environment:
     @cached_property
     def outputs(self) -> dict[str, str]:
         return {o["OutputKey"]: o["OutputValue"] for o in self.stack["Outputs"]}
+
+    @property
+    def api_url(self) -> str:
+        """The URL of the API; in the emulator, which serves every API under a URL of its own, that one."""
+        return self.direct_url if self.is_local else self.outputs["ApiUrl"]
+
+    @property
+    def direct_url(self) -> str:
+        """The URL that API Gateway gave the API, which no proxy and no domain of yours leads to."""
+        id, stage = self.outputs["ApiId"], self.outputs["StageName"]
+        if self.is_local:
+            return f"{os.environ['AWS_ENDPOINT_URL']}/_aws/execute-api/{id}/{stage}"
+        region = self.session.region_name
+        suffix = self.client("apigateway").meta.endpoint_url.partition(f"{region}.")[2]  # amazonaws.com, and others in other partitions
+        return f"https://{id}.execute-api.{region}.{suffix}/{stage}"
 
     @cached_property
     def template(self) -> dict[str, Any]:

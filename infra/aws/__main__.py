@@ -4,14 +4,24 @@ With the credentials and the Region that any AWS program takes. What goes wrong 
 """
 
 import os
+import signal
 import sys
 from pathlib import Path
 
-sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
+INFRA = Path(__file__).resolve().parents[1]
+sys.path[1:1] = [str(INFRA), str(INFRA / "operate")]
 from typed import Failure, leave, nearest
 
 
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def main(command: str) -> int:
+    # Ends like Ctrl-C, so that a deployment's test takes away what it made.
+    for end in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(end) != signal.SIG_IGN:
+            signal.signal(end, interrupt)
     try:
         return run(command)
     except Failure as failure:

@@ -15,11 +15,14 @@ from botocore.exceptions import ClientError
 import answers
 import cargo
 import check
+import gateway
 import template as templates
 from place import Place, is_terminal, outputs, parameters, say
-from stack import ROOT, start_complaints
+from api import Later
+from stack import ROOT, Environment, start_complaints
 from template import Template
 from typed import Failure, nearest, pairs
+from verify import verify
 
 # Regions in which CloudFormation does not have AWS::SES::ConfigurationSet (schemas of its registry, from cfn-lint 1.58.0).
 WITHOUT_CONFIGURATION_SETS = (
@@ -38,12 +41,13 @@ def deploy(stack: str) -> None:
         raise Failure(f"{stack} is in {region} by {answers.shown()}, and the Region is {place.region}: set AWS_REGION, or give it another STACK.")
     running = _running(place, stack)
     given, notes = decide(template, wanted, kept, running and parameters(running), _defaults(place, stack) if running else {})
-    zips = os.environ.get("LAMBDA_DIR", "")
+    architecture = given.get("Architecture", template.defaults()["Architecture"])
+    zips = os.environ.get("LAMBDA_DIR") or templates.released(architecture)
     _check(place, template, given, zips)
     for line in notes:
         say(line)
 
-    file = templates.from_directory(zips) if zips else _build(given.get("Architecture", template.defaults()["Architecture"]))
+    file = templates.from_directory(zips) if zips else _build(architecture)
     before = running and running.get("LastUpdatedTime", running["CreationTime"])
     began = datetime.now(timezone.utc)
     # A secret that is not given is in no file; CloudFormation keeps the one that it has.
@@ -57,10 +61,37 @@ def deploy(stack: str) -> None:
     programs = {name: f"{stack}-{name}" for name in template.functions}
     if wrong := start_complaints(place.client("lambda"), programs):
         raise Failure(f"{stack} is deployed, and does not work: {'; '.join(wrong)}. `make set` or `make deploy` mends a parameter; the version before is in git.")
+    if place.is_emulator:
+        _complete(place, stack, now)
+    _verify(place, stack)
     done = "Nothing changed" if before == now.get("LastUpdatedTime", now["CreationTime"]) else "Deployed"
     found = outputs(now)
     prefix = "" if os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") else f"AWS_REGION={place.region} "
     say(f"\n{done}: {stack} in {place}.\n\nURL         {found['ApiUrl']}\nauthorizer  {found['AuthorizerArn']}\nnext        {prefix}make doctor STACK={stack}")
+
+
+def _verify(place: Place, stack: str) -> None:
+    """Lives the life of an account on what was deployed, unless VERIFY=no."""
+    if os.environ.get("VERIFY", "") == "no":
+        return
+    say("\nVerifying")
+    try:
+        verify(Environment(stack, place.session))
+    except Later as later:
+        say(f"note            Not verified: {later} Then run `make verify STACK={stack}`.")
+    except Failure as failure:
+        raise Failure(f"{stack} is deployed, and {failure} To go back, deploy the version before, or put a parameter back with `make set` (OPERATIONS.md, Update and roll back).") from None
+
+
+def _complete(place: Place, stack: str, now: dict[str, Any]) -> None:
+    """The emulator ignores a part of the API's definition, which AWS reads."""
+    cloudformation = place.client("cloudformation")
+    definition = cloudformation.get_template(StackName=stack, TemplateStage="Processed")["TemplateBody"]["Resources"]["Api"]["Properties"]["Body"]
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
+    functions = [r for page in pages for r in page["StackResourceSummaries"] if r["ResourceType"] == "AWS::Lambda::Function"]
+    made, prefix = outputs(now), outputs(now)["AuthorizerArn"].rpartition(":")[0]
+    arns = {function["LogicalResourceId"]: f"{prefix}:{function['PhysicalResourceId']}" for function in functions}
+    gateway.complete(place.client("apigateway"), made["ApiId"], made["StageName"], definition, arns)
 
 
 def requested(text: str) -> dict[str, str]:
@@ -133,11 +164,10 @@ def _check(place: Place, template: Template, given: dict[str, str], zips: str) -
 
 def _check_settings(template: Template, values: dict[str, str], zips: str) -> None:
     """Asks the functions' own parser, so that none refuses to start on what is deployed. It is built as they are, or comes with the zips."""
-    if zips:
-        program = Path(zips).resolve() / check.PROGRAM
-        if not program.is_file():
-            return
-    else:
+    program = cargo.brought(check.PROGRAM)
+    if not program and zips:
+        return
+    if not program:
         _make("check-settings")
         program = ROOT / "target" / "lambda" / check.PROGRAM / "bootstrap"
     if wrong := check.complaints(template.functions, {}, values, program):

@@ -60,6 +60,17 @@ class Template:
         return found
 
 
+def released(architecture: str) -> str:
+    """The folder of the zips in a release. Empty in a checkout, which builds them."""
+    if (ROOT / "Cargo.toml").exists():
+        return ""
+    folder = ROOT / "lambda" / architecture
+    if not folder.is_dir():
+        there = " and ".join(sorted(each.name for each in folder.parent.iterdir()))
+        raise Failure(f"this release was not built for {architecture}, only for {there}: deploy with Architecture={there.split()[0]}.")
+    return str(folder)
+
+
 def from_directory(zips: str) -> Path:
     """Writes the template with its zips taken from this folder to a file in the target folder."""
     directory = Path(zips).resolve()

@@ -74,6 +74,10 @@ def document() -> dict[str, Any]:
     }
 
 
+def text() -> str:
+    return json.dumps(document(), indent=1) + "\n"
+
+
 if __name__ == "__main__":
     Path(sys.argv[1]).parent.mkdir(exist_ok=True)
-    Path(sys.argv[1]).write_text(json.dumps(document(), indent=1) + "\n")
+    Path(sys.argv[1]).write_text(text())

@@ -1,4 +1,4 @@
-"""The operator's commands for a deployment: `make doctor`, `set`, `admin`, `probe`.
+"""The operator's commands for a deployment: `make doctor`, `set`, `admin`, `probe`, `verify`.
 
 With STACK=name they work on a stack in AWS, with the usual credentials and Region; without it on the stack of `make up`.
 """
@@ -16,7 +16,9 @@ def interrupt(*_: object) -> None:
 
 
 def main(command: str) -> int:
-    signal.signal(signal.SIGTERM, interrupt)
+    for end in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(end) != signal.SIG_IGN:
+            signal.signal(end, interrupt)
     try:
         from commands import COMMANDS
 

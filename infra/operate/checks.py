@@ -1,6 +1,5 @@
 """The checks of `make doctor`. Each has a question and a function that yields the problems. They only read."""
 
-import os
 import re
 import urllib.error
 import urllib.request
@@ -66,9 +65,8 @@ def api(env: Environment) -> Iterator[Finding]:
     for name, configuration in env.functions.items():
         if configuration.get("State", "Active") != "Active" or configuration.get("LastUpdateStatus", "Successful") != "Successful":
             yield Finding(f"The function {name} is {configuration.get('State')} ({configuration.get('StateReason', 'no reason given')}): deploy again.")
-    base = os.environ.get("API_URL", env.mailer["LINK_BASE"]) if env.is_local else env.outputs["ApiUrl"]
     for path in sorted(env.template["Resources"]["Api"]["Properties"]["Body"]["paths"]):
-        status, _ = _ask(base + path, "OPTIONS")
+        status, _ = _ask(env.api_url + path, "OPTIONS")
         if status is None or status >= 500:
             yield Finding(f"{path} answers {status or 'nothing'}: its function's log says why.")
     stage = env.client("apigateway").get_stage(restApiId=env.outputs["ApiId"], stageName=env.outputs["StageName"])
@@ -82,8 +80,7 @@ def proxies(env: Environment) -> Iterator[Finding]:
     hops = env.parameters.get("TrustedProxyHops", "0")
     if hops == "0":
         return
-    suffix = env.client("apigateway").meta.endpoint_url.partition(f"{env.session.region_name}.")[2]  # amazonaws.com, and others in other partitions
-    direct = env.mailer["LINK_BASE"] if env.is_local else f"https://{env.outputs['ApiId']}.execute-api.{env.session.region_name}.{suffix}/{env.outputs['StageName']}"
+    direct = env.direct_url
     status, _ = _ask(f"{direct}/api/login/", "OPTIONS")
     unguarded = not env.parameters.get("ProxySecret") and not env.parameters.get("WebAclArn")
     if status not in (None, 403):

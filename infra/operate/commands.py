@@ -12,6 +12,7 @@ from doctor import doctor
 from parameters import set_parameters
 from stack import STACK, Environment, local_variables
 from typed import Failure, words
+from verify import verify
 
 # Variables of the environment that only programs for a stack's tables need.
 SECRET = ("ARGS", "EVENT", "PARAMS", "STACK", "URL")
@@ -50,11 +51,18 @@ def probe() -> int:
                 _run([program, "--delete", made], variables)
 
 
+def verify_stack() -> int:
+    """Lives the life of an account on the selected stack."""
+    env = environment()
+    return verify(env, None if _stack() else local_variables()["MAIL_URL"], words(os.environ.get("ARGS", "")))
+
+
 COMMANDS: dict[str, Callable[[], int]] = {
     "doctor": lambda: _told(doctor),
     "set": lambda: _told(set_parameters),
     "admin": admin,
     "probe": probe,
+    "verify": verify_stack,
 }
 
 

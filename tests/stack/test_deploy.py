@@ -20,7 +20,6 @@ import boto3
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "infra"), str(ROOT / "infra" / "local")]
 import cargo  # noqa: E402
-import gateway  # noqa: E402
 
 STACK = "fresh"
 SENDER = "accounts@fresh.internal"
@@ -75,7 +74,8 @@ class Deployment(unittest.TestCase):
         cls.checkout, cls.zips = cls.directory / "checkout", cls.directory / "zips"
         checkout(cls.checkout)
         unpack_zips(cls.zips)
-        shutil.copy(cargo.built("check-settings"), cls.zips)
+        for program in ("check-settings", "doorward-admin"):
+            shutil.copy(cargo.built(program), cls.zips)
         if shutil.which("git"):
             cls.git("init", "--quiet")
             cls.git("add", "--all")
@@ -154,9 +154,10 @@ class Deployment(unittest.TestCase):
         said = self.deploy(PARAMS=f"Sender={SENDER} ProductName='Anna’s \"Fresh\" Shop'")
         self.assertIn("+ Add", said, "the change set")
         outputs = self.outputs()
-        self.complete(outputs)
         for line in (outputs["ApiUrl"], outputs["AuthorizerArn"], f"make doctor STACK={STACK}"):
             self.assertIn(line, said)
+        self.assertRegex(said, r"(?s)Verifying\n.*ok .* the link sets a new password.*The account is deleted\.\nIt works: 12 steps")
+        self.assertEqual(client("dynamodb").scan(TableName=outputs["AccountsTable"])["Items"], [], "nothing stays")
         self.assertEqual(self.kept(), {"Sender": SENDER, "ProductName": r"Anna’s \"Fresh\" Shop"}, "and none of the defaults")
         self.assertEqual(self.parameters()["ProductName"], "Anna’s \"Fresh\" Shop")
         deployed = client("cloudformation").get_template(StackName=STACK, TemplateStage="Original")["TemplateBody"]
@@ -177,10 +178,10 @@ class Deployment(unittest.TestCase):
         release = self.checkout / "infra" / "template.yaml"
         release.write_text(release.read_text().replace("    Default: 300\n", "    Default: 250\n"))
         said = self.deploy()
-        self.complete(outputs)
         after = self.programs()
         self.assertEqual([name for name in after if after[name] != before[name]], [f"{STACK}-logout"])
         self.assertIn("Registration stays closed", said)
+        self.assertIn("registration is closed, and an operator creates an account", said)
         self.assertEqual(self.parameters()["RefusalsAlarmAt"], "250", "a later release's default")
         self.assertEqual(self.kept()["Registration"], "closed")
         self.assertEqual(self.post("/api/register/", outputs, username="late", email="late@example.com", password=PASSWORDS[0])[0], 403)
@@ -205,6 +206,22 @@ class Deployment(unittest.TestCase):
         code, said = self.make("delete", STACK=STACK, CONFIRM=STACK, TABLES="yes")
         self.assertEqual((code, self.tables()), (0, []), said)
         self.assertNotEqual(self.make("delete", STACK=STACK, CONFIRM=STACK, TABLES="yes")[0], 0, "there is nothing any more")
+
+    def test_a_deployment_that_does_not_work_fails_and_says_how_to_go_back(self) -> None:
+        client("sesv2").create_email_identity(EmailIdentity=SENDER)
+        self.addCleanup(lambda: client("sesv2").delete_email_identity(EmailIdentity=SENDER))
+        self.addCleanup(self.take_away)
+        # A program that starts, and ends no session. The emulator takes its answer for a success, AWS for none.
+        logout, before = self.zips / "logout" / "bootstrap.zip", (self.zips / "logout" / "bootstrap.zip").read_bytes()
+        self.addCleanup(logout.write_bytes, before)
+        shutil.copy(self.zips / "authorizer" / "bootstrap.zip", logout)
+        code, said = self.make("deploy", STACK=STACK, LAMBDA_DIR=str(self.zips), PARAMS=f"Sender={SENDER}")
+        self.assertNotEqual(code, 0, said)
+        self.assertRegex(said, rf"deploy: {STACK} is deployed, and a session goes on after POST /api/logout/, and should be over: .*/aws/lambda/{STACK}-logout.* To go back, deploy the version before")
+        self.assertEqual(client("dynamodb").scan(TableName=self.outputs()["AccountsTable"])["Items"], [], "nothing stays")
+        self.assertIn("Nothing changed", self.deploy(VERIFY="no"))
+        logout.write_bytes(before)
+        self.assertIn("It works: 12 steps", self.deploy())
 
     def test_a_first_deployment_that_failed_says_what_failed_and_how_to_begin_again(self) -> None:
         cloudformation, name = client("cloudformation"), "failed"
@@ -240,15 +257,6 @@ class Deployment(unittest.TestCase):
 
     def outputs(self) -> dict[str, str]:
         return {output["OutputKey"]: output["OutputValue"] for output in client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]}
-
-    def complete(self, outputs: dict[str, str]) -> None:
-        """Hands the emulator what it overlooks in the API's definition, as `make up` does for its own stack."""
-        cloudformation = client("cloudformation")
-        processed = cloudformation.get_template(StackName=STACK, TemplateStage="Processed")["TemplateBody"]["Resources"]["Api"]["Properties"]["Body"]
-        pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=STACK)
-        names = {r["LogicalResourceId"]: r["PhysicalResourceId"] for page in pages for r in page["StackResourceSummaries"] if r["ResourceType"] == "AWS::Lambda::Function"}
-        arns = {logical: outputs["AuthorizerArn"].rpartition(":")[0] + f":{name}" for logical, name in names.items()}
-        gateway.complete(client("apigateway"), outputs["ApiId"], outputs["StageName"], processed, arns)
 
     def post(self, path: str, outputs: dict[str, str], session: str = "", **body: str) -> tuple[int, Any]:
         # On AWS the output ApiUrl is the address. The emulator serves every API under its own URL.

@@ -36,7 +36,7 @@ STANDS_FOR = {"STACK=name": "STACK=doorward"}
 INSTEAD: list[tuple[str, str, str]] = [
     (r"make (test|test-long|check|lint|unit|stack-test|browser|schemathesis|openapi|fuzz|permissions|coverage)\b", "this test is part of it, or it runs beside this one", ""),
     (r"make (bench|preview|size|build)\b", "it builds releases or draws hundreds of pictures, for many minutes", ""),
-    (r"make (deploy|restore|rollback|verify|delete)\b", "the test of the deployment runs it, in a clone of its own", ""),
+    (r"make (deploy|restore|rollback|delete)\b", "the test of the deployment runs it, in a clone of its own", ""),
     (r"make (dev|down|reset)\b", "test_local.py runs it on a stack of its own: it would end this one", ""),
     (r"make (snapshots|release-notes|release)\b", "it changes the checkout", ""),
     (r"make calibrate\b", "a release build takes minutes", "make calibrate QUICK=1"),
@@ -46,6 +46,7 @@ INSTEAD: list[tuple[str, str, str]] = [
     (r"\.tools/\S+ advisories", "the database of advisories is on the network", ""),
     (r"git |.*&& make deploy", "it changes the checkout", ""),
     (r"python manage\.py", "there is no Django site here", """printf '{"username": "moved", "email": "moved@example.org", "password": "!", "is_active": true}\\n' > accounts.jsonl"""),
+    (r"tar xf|cd doorward-|\./deploy", "the test of the release runs it in a folder of its own, without Rust", ""),
     (r"aws |sam ", "the AWS command line is the reader's own; services, operations and options are looked up", ""),
 ]
 

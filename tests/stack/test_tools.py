@@ -48,7 +48,7 @@ class Operator(unittest.TestCase):
     def test_what_asks_aws_runs_where_every_way_to_log_in_is_at_hand(self) -> None:
         # A profile that `aws login` wrote needs awscrt, which the local stack has no use for.
         self.assertIn("awscrt==", (ROOT / "infra" / "requirements" / "aws.txt").read_text())
-        for command in ("doctor", "set", "admin", "probe"):
+        for command in ("doctor", "verify", "set", "admin", "probe"):
             self.assertIn(f".tools/aws/bin/python infra/operate {command}", make("-n", command, "STACK=doorward").stdout)
             self.assertIn(f".tools/local/bin/python infra/operate {command}", make("-n", command).stdout)
 

@@ -1,0 +1,229 @@
+"""The account that `make verify` makes for itself: its address, its items in the tables, and its deletion.
+
+Its address is one of ten at SES's mailbox simulator, so that an account which a killed run has left is found by its address, without reading a
+table as a whole. Nobody else can have such an address, because no mail to it reaches anybody.
+"""
+
+import base64
+import fcntl
+import hashlib
+import json
+import re
+import secrets
+import urllib.request
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from botocore.exceptions import ClientError
+
+from stack import Environment, state_directory
+from typed import Failure
+
+SLOTS = 10
+# An account older than this belongs to no run any more. A run takes less: it waits five times for mail, and for no limit long.
+ABANDONED_MINUTES = 30
+# What AWS says where permissions are missing.
+DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
+Item = dict[str, Any]
+
+
+def digest(text: str) -> str:
+    """The form in which tokens and addresses are stored (`shared/src/token.rs`)."""
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+
+
+def token(prefix: str, account: str) -> str:
+    """A new token in the form of the functions: a prefix, and in base64url the account's id and 256 random bits."""
+    while (text := base64.urlsafe_b64encode(UUID(account).bytes + secrets.token_bytes(32)).decode())[-1] in "-_":
+        pass
+    return prefix + text
+
+
+class OwnAccount:
+    """An account with a name of its own. It owns its address until `close`."""
+
+    def __init__(self, env: Environment, mailbox: str | None) -> None:
+        """`mailbox` is the URL of sent mail, where mail can be read: on the local stack."""
+        self._env = env
+        self._mailbox = mailbox
+        self._database = env.client("dynamodb")
+        self._note: Note | None = None
+        self.username = f"verify-{secrets.token_hex(6)}"
+        self.email = ""
+
+    def open(self) -> int:
+        """Takes an address that no other run has, and deletes the accounts that earlier runs have left. Returns how many there were."""
+        # A claim that does not exist is deleted, to see before anything is made whether it could be deleted again.
+        self._delete("AccountsTable", f"username#{self.username}", "claim")
+        left = 0
+        for slot in range(SLOTS):
+            email = f"success+verify-{slot}@simulator.amazonses.com"
+            if not (note := Note.locked(f"{self._env.account}-{self._env.session.region_name}-{self._env.name}-{slot}")):
+                continue
+            id = self._holder("email", email)
+            if is_free := not id or self._is_abandoned(id, note):
+                if id:
+                    self._delete_account(id, email)
+                    left += 1
+            if is_free and not self._note:
+                self.email, self._note = email, note
+                note.write(self.username)
+            else:
+                note.close()
+        if not self._note:
+            raise Failure(f"{SLOTS} runs of it are at work on {self._env.name}, or were killed on another machine within the last half hour: try again then.")
+        return left
+
+    def close(self) -> bool:
+        """Deletes the account and gives its address back. Returns whether there was one."""
+        id = self._holder("username", self.username) if self.email else None
+        if id:
+            self._delete_account(id, self.email)
+        if self._note:
+            self._note.write("")
+            self._note.close()
+        return id is not None
+
+    @cached_property
+    def id(self) -> str:
+        """Its id, once it is registered."""
+        if id := self._holder("username", self.username):
+            return id
+        raise Failure(f"the account that was just registered is not in the table {self._env.outputs['AccountsTable']}: does the API belong to another stack?")
+
+    def reset_link(self) -> Item:
+        """The item of the reset link, with `sent_at` once the mail service has accepted its mail."""
+        return self._item("AccountsTable", f"account#{self.id}", "reset")
+
+    def disavowals(self) -> list[Item]:
+        """The items of the "this wasn't me" links in its notices, newest first."""
+        found = [item for item in self._items("AccountsTable", f"account#{self.id}") if item["sk"]["S"].startswith("disavow#")]
+        return sorted(found, key=lambda item: int(item["issued_at"]["N"]), reverse=True)
+
+    def notices(self) -> list[Item]:
+        """The entries of notices to it."""
+        return [entry for entry in self.mail() if entry["pk"]["S"].startswith("notice#")]
+
+    def mail(self) -> list[Item]:
+        """The entries of all mail to it."""
+        return [item for partition in self._outbox(self.id, self.email) for item in self._items("OutboxTable", partition)]
+
+    def mailed_token(self, prefix: str, stored: set[str]) -> str | None:
+        """The token in the newest mail to it whose digest is stored, where mail can be read: on the local stack."""
+        if not self._mailbox:
+            return None
+        with urllib.request.urlopen(self._mailbox, timeout=30) as answer:
+            mails = [mail for each in json.load(answer)["messages"].values() for mail in each if self.email in mail["To"]]
+        found = [text for mail in mails for text in re.findall(rf"{prefix}[\w-]{{64}}", mail["BodyText"]) if digest(text) in stored]
+        if not found:
+            raise Failure(f"no mail to {self.email} holds the link that is stored: look into {self._mailbox}.")
+        return found[-1]
+
+    def replace_reset_link(self, stored: Item) -> str:
+        """Puts a token of ours in the place of the mailed one, whose text nobody but its recipient has, and returns it."""
+        ours = token("dwr_", self.id)
+        self._database.update_item(
+            TableName=self._env.outputs["AccountsTable"],
+            Key={"pk": stored["pk"], "sk": stored["sk"]},
+            UpdateExpression="SET digest = :ours",
+            ConditionExpression="digest = :mailed",
+            ExpressionAttributeValues={":ours": {"S": digest(ours)}, ":mailed": stored["digest"]},
+        )
+        return ours
+
+    def add_disavowal(self, stored: Item) -> str:
+        """Puts a link of ours beside a mailed one, as valid as that, and returns its token."""
+        ours = token("dwn_", self.id)
+        self._database.put_item(TableName=self._env.outputs["AccountsTable"], Item=stored | {"sk": {"S": f"disavow#{digest(ours)}"}})
+        return ours
+
+    def _delete_account(self, id: str, email: str) -> None:
+        """Deletes an account as `make admin` does: it is inactive first, so that nothing new comes, and the account and its claims go last and together."""
+        table, key = self._env.outputs["AccountsTable"], {"pk": {"S": f"account#{id}"}, "sk": {"S": "account"}}
+        try:
+            self._database.update_item(
+                TableName=table, Key=key, UpdateExpression="SET active = :no ADD epoch :one", ConditionExpression="attribute_exists(pk)",
+                ExpressionAttributeValues={":no": {"BOOL": False}, ":one": {"N": "1"}},
+            )
+        except ClientError as error:
+            # The account is gone, or whoever runs this may only delete. The steps are over, so nothing new comes then either.
+            if error.response["Error"]["Code"] not in ("ConditionalCheckFailedException", *DENIED):
+                raise
+        account = self._item("AccountsTable", f"account#{id}", "account")
+        partitions = [("AccountsTable", f"account#{id}"), *(("OutboxTable", partition) for partition in self._outbox(id, email))]
+        for name, partition in partitions:
+            for item in self._items(name, partition):
+                if item["sk"] != key["sk"]:
+                    self._delete(name, partition, item["sk"]["S"])
+        claims = [f"email#{email}"] + ([f"username#{account['username_folded']['S']}"] if account else [])
+        own = {"ConditionExpression": "attribute_not_exists(pk) OR account_id = :id", "ExpressionAttributeValues": {":id": {"S": id}}}
+        claimed = [{"TableName": table, "Key": {"pk": {"S": claim}, "sk": {"S": "claim"}}, **own} for claim in claims]
+        self._database.transact_write_items(TransactItems=[{"Delete": {"TableName": table, "Key": key}}, *({"Delete": each} for each in claimed)])
+
+    def _outbox(self, id: str, email: str) -> list[str]:
+        return [f"notice#{id}", f"reset#{digest(email)}"]
+
+    def _is_abandoned(self, id: str, note: "Note") -> bool:
+        """Whether no run uses this account any more: it was made on this machine, where none of its runs is left, or long ago."""
+        account = self._item("AccountsTable", f"account#{id}", "account")
+        return not account or account["username"]["S"] == note.read() or self._now_ms - int(account["created_at"]["N"]) > ABANDONED_MINUTES * 60_000
+
+    @cached_property
+    def _now_ms(self) -> float:
+        """The present by AWS's clock, because this machine's may be wrong."""
+        headers = self._database.describe_table(TableName=self._env.outputs["AccountsTable"])["ResponseMetadata"]["HTTPHeaders"]
+        try:
+            return datetime.strptime(headers["date"], "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=timezone.utc).timestamp() * 1000
+        except (KeyError, ValueError):
+            return datetime.now(timezone.utc).timestamp() * 1000
+
+    def _holder(self, name: str, folded: str) -> str | None:
+        """The id of the account that claims this name."""
+        return self._item("AccountsTable", f"{name}#{folded}", "claim").get("account_id", {}).get("S")
+
+    def _item(self, table: str, partition: str, sort: str) -> Item:
+        key = {"pk": {"S": partition}, "sk": {"S": sort}}
+        return self._database.get_item(TableName=self._env.outputs[table], Key=key, ConsistentRead=True).get("Item", {})
+
+    def _items(self, table: str, partition: str) -> Iterator[Item]:
+        request = {"TableName": self._env.outputs[table], "KeyConditionExpression": "pk = :pk", "ConsistentRead": True}
+        for page in self._database.get_paginator("query").paginate(**request, ExpressionAttributeValues={":pk": {"S": partition}}):
+            yield from page["Items"]
+
+    def _delete(self, table: str, partition: str, sort: str) -> None:
+        self._database.delete_item(TableName=self._env.outputs[table], Key={"pk": {"S": partition}, "sk": {"S": sort}})
+
+
+class Note:
+    """Which account a run on this machine has made last at an address. Its file is locked as long as the run lives, however that ends."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    @classmethod
+    def locked(cls, name: str) -> "Note | None":
+        """The note of an address, unless another run on this machine has it."""
+        directory = state_directory() / "verify"
+        directory.mkdir(parents=True, exist_ok=True)
+        file = (directory / name).open("a+")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            return None
+        return cls(file)
+
+    def read(self) -> str:
+        self._file.seek(0)
+        return str(self._file.read())
+
+    def write(self, username: str) -> None:
+        self._file.truncate(0)
+        self._file.write(username)
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
