@@ -40,10 +40,15 @@ stack = .tools/local/bin/python infra/local
 operator = .tools/$(if $(STACK),aws,local)
 operate = exec $(operator)/bin/python infra/operate
 browser = $(if $(filter $(brought)/%,$(CHROMIUM)),.tools/chromium/chromium,chromium) tests/browser/node_modules/installed
+clients = tests/clients/node_modules/installed .tools/clients/installed
 # Tests of a deployed stack. Each leaves it as it was, except for accounts.
 stack_tests = cargo test --locked --workspace --test stack_flow --test stack_wire
 operation_tests = .tools/local/bin/python -m unittest discover --start-directory tests/stack
 browser_tests = $(NODE) --test --test-reporter=spec $(wildcard tests/browser/*.test.js)
+client_tests = $(NODE) --test --test-reporter=spec $(wildcard tests/clients/*.test.js) && \
+    .tools/clients/bin/python -m unittest discover --start-directory tests/clients
+# The parameters of the stack for tests of clients: the origin of a page in a browser, which leads to this machine there.
+of_clients = PARAMS=AllowedOrigins=http://app.doorward.test
 schemathesis = .tools/schemathesis/bin/schemathesis run docs/openapi.json --url "$$API_URL" --checks all --max-examples 25 --seed 1 \
     --generation-database none --continue-on-failure --no-color
 # Everything that needs no stack. Programs have no tests of their own (tests/api/tests/builds.rs), so none of their test programs is linked.
@@ -99,7 +104,7 @@ admin: $(operator)/installed ## Commands for accounts and mail: make admin ARGS=
 
 # ---- Checks ----
 
-.PHONY: check test test-long lint lint-rust lint-templates unit stack-test fuzz openapi schemathesis browser preview snapshots coverage permissions sbom size pins release-notes
+.PHONY: check test test-long lint lint-rust lint-templates unit stack-test fuzz openapi schemathesis browser clients preview snapshots coverage permissions sbom size pins release-notes
 check: lint-rust unit ## Formatting, clippy, units and API tests: what Rust alone can check
 
 # In parallel. What compiles or runs long shows what it does meanwhile ($(live)); the rest is shown step by step.
@@ -136,12 +141,15 @@ stack-test-rust: $(call tool,local) $(call tool,aws)
 	$(live)@$(call step,Tests of a stack)
 	@$(alone) AUTH=true CLOUDTRAIL_RECORDING=1 $(stack) with_stack sh -c '$(stack_tests) && $(operation_tests)'
 
-stack-test-browser: $(call tool,local) $(call tool,schemathesis) $(browser)
-	$(live)@$(call step,Tests in a browser)
-	@$(alone) AUTH=true $(stack) with_stack sh -c '$(schemathesis) && $(browser_tests)'
+stack-test-browser: $(call tool,local) $(call tool,schemathesis) $(browser) $(clients)
+	$(live)@$(call step,Tests in a browser and of clients)
+	@$(alone) AUTH=true $(of_clients) $(stack) with_stack sh -c '$(schemathesis) && $(browser_tests) && $(client_tests)'
 
 browser: $(call tool,local) $(browser) #+ The tests in a browser alone
 	$(stack) with_stack $(browser_tests)
+
+clients: $(call tool,local) $(browser) $(clients) #+ The tests of clients alone: libraries, and clients generated from docs/openapi.json
+	@$(of_clients) $(stack) with_stack sh -c '$(client_tests)'
 
 schemathesis: $(call tool,schemathesis) $(call tool,local) #+ Asks a deployed stack of its own all that docs/openapi.json allows
 	$(stack) with_stack sh -c '$(schemathesis)'
