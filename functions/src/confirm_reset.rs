@@ -181,6 +181,6 @@ impl ConfirmBody {
         }
         let token = fields.take_checked("token", Field::Text, None);
         let (password, token) = fields.finish(password.zip(token))?;
-        Ok(Self { password: TypedPassword::from(password), token: Token::parse(&token) })
+        Ok(Self { password: TypedPassword::from(password), token: Token::entered(&token) })
     }
 }

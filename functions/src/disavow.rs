@@ -80,7 +80,7 @@ impl Disavow {
         if token.is_some() && request.is_form() {
             fields.check_ticked("not_me");
         }
-        let token = Token::parse(&fields.finish(token)?);
+        let token = Token::entered(&fields.finish(token)?);
         let now = self.clock.now();
         self.client_limit.admit(&self.store, request.client, now).await?;
         let link = self.disavowal(token.as_ref(), now).await?;

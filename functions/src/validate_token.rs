@@ -61,5 +61,5 @@ impl Endpoint for ValidateToken {
 fn read(form: Form) -> Result<Option<Token<Reset>>, Refusal> {
     let mut fields = Fields::of(form);
     let token = fields.take_checked("token", Field::Text, None);
-    Ok(Token::parse(&fields.finish(token)?))
+    Ok(Token::entered(&fields.finish(token)?))
 }

@@ -74,11 +74,27 @@ impl<P: Purpose> Token<P> {
     /// Parses a token of this purpose.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let encoded = text.strip_prefix(P::PREFIX)?;
+        Self::decode(text.strip_prefix(P::PREFIX)?)
+    }
+
+    /// A token without its prefix.
+    fn decode(encoded: &str) -> Option<Self> {
         let mut bytes = Zeroizing::new([0; ID_BYTES + SECRET_BYTES]);
         // 48 bytes are exactly 64 characters, so no two texts mean the same token.
         let length = URL_SAFE_NO_PAD.decode_slice(encoded, bytes.as_mut_slice()).ok()?;
         (length == bytes.len()).then_some(Self { bytes, purpose: PhantomData })
+    }
+
+    /// The token of this purpose that a person has typed or pasted.
+    ///
+    /// White space and invisible characters in and around it do not count, since long lines are wrapped where they are shown. Its first letter may be a
+    /// capital, with which the keyboards of phones begin a field. Anything else is refused, as the DRF API refuses it.
+    #[must_use]
+    pub fn entered(text: &str) -> Option<Self> {
+        let text = without_space(text);
+        let (first, rest) = text.split_at_checked(1)?;
+        let (expected, others) = P::PREFIX.split_at(1);
+        Self::decode(rest.strip_prefix(others).filter(|_| first.eq_ignore_ascii_case(expected))?)
     }
 
     /// The first token of this purpose in a link that mail programs, address bars or people may have mangled.
@@ -93,9 +109,9 @@ impl<P: Purpose> Token<P> {
         }
         // A line end after "=" is from quoted-printable (RFC 2045, 6.7).
         *text = text.replace("=\r\n", "").replace("=\n", "");
-        text.retain(|char| !char.is_whitespace() && !is_invisible(char));
-        let mut starts = text.match_indices(P::PREFIX).map(|(start, _)| start);
-        starts.find_map(|start| Self::parse(text.get(start..start + P::PREFIX.len() + LENGTH)?))
+        let text = without_space(&text);
+        let mut starts = text.match_indices(P::PREFIX).map(|(start, _)| start + P::PREFIX.len());
+        starts.find_map(|start| Self::decode(text.get(start..start + LENGTH)?))
     }
 
     /// The account that the token claims to belong to. Only the stored digest proves it.
@@ -119,6 +135,13 @@ impl<P: Purpose> Token<P> {
     pub fn digest(&self) -> Digest<P> {
         Digest { text: URL_SAFE_NO_PAD.encode(Sha256::digest(self.reveal().as_bytes())), purpose: PhantomData }
     }
+}
+
+/// The text without white space and invisible characters, wherever they are.
+fn without_space(text: &str) -> Zeroizing<String> {
+    let mut kept = Zeroizing::new(text.to_owned());
+    kept.retain(|char| !char.is_whitespace() && !is_invisible(char));
+    kept
 }
 
 impl<P> fmt::Debug for Token<P> {
@@ -267,6 +290,7 @@ mod tests {
             "T_",
             "Tabc",
             "https://a.example/?token=T",
+            "\u{FEFF}T\u{A0}",
         ] {
             assert_eq!(found(&around.replace('T', &text)).as_deref(), Some(&**text), "{around}");
         }
@@ -278,6 +302,28 @@ mod tests {
         assert_eq!(found(&encoded.replace('%', "%25")).as_deref(), Some(&**text));
         for nothing in [&text[..60], &text.to_uppercase(), &text.replace("dwr_", "dws_"), "dwr_", "%", ""] {
             assert_eq!(found(nothing), None);
+        }
+    }
+
+    #[test]
+    fn a_token_is_read_as_people_type_and_paste_it_and_not_out_of_other_text() {
+        let token = Token::<Reset>::generate(account(), &Entropy::system());
+        let text = token.reveal();
+        let (start, end) = text.split_at(40);
+        let read = |text: &str| Token::<Reset>::entered(text).map(|token| token.reveal().to_string());
+        let capital = text.replacen('d', "D", 1);
+        for entered in
+            [&**text, &capital, &format!(" {capital}\r\n"), &format!("\u{FEFF}{start}\n{end}\u{200B}"), &format!("{start} {end}\u{A0}")]
+        {
+            assert_eq!(read(entered).as_deref(), Some(&**text));
+        }
+        for wrong in
+            [&format!("{}.", *text), &format!("<{}>", *text), &format!("x{}", *text), &text.to_uppercase(), &text.replace("dwr_", "DWR_")]
+        {
+            assert_eq!(read(wrong), None);
+        }
+        for wrong in [&text[..60], &text[1..], &text[4..], &text.replace("dwr_", "dws_"), "dwr_", "é", "d", " ", ""] {
+            assert_eq!(read(wrong), None);
         }
     }
 

@@ -6,7 +6,7 @@ import { chromium } from 'playwright-core';
 
 const QUIET = ['disable-gpu', 'disable-quic', 'no-first-run', 'disable-background-networking', 'disable-component-update', 'disable-sync'];
 
-export async function launch() {
+export async function launch(...more) {
   const executablePath = process.env.CHROMIUM;
   if (!executablePath) throw new Error('CHROMIUM does not say where a browser is; `make browser` and `make preview` do');
   const env = {
@@ -16,5 +16,5 @@ export async function launch() {
     // One that was unpacked by unpack.py has its libraries beside it.
     LD_LIBRARY_PATH: [join(dirname(executablePath), 'lib'), process.env.LD_LIBRARY_PATH].filter(Boolean).join(':'),
   };
-  return chromium.launch({ executablePath, env, args: ['--headless', '--no-sandbox', ...QUIET.map((flag) => `--${flag}`)] });
+  return chromium.launch({ executablePath, env, args: ['--headless', '--no-sandbox', ...QUIET.map((flag) => `--${flag}`), ...more] });
 }

@@ -35,12 +35,17 @@ export async function post(path, body, headers = {}) {
   return { status: answer.status, body: await answer.json() };
 }
 
+// The names and the password of an account that nobody has registered yet.
+export function newAccount() {
+  const username = `mara.${randomUUID().slice(0, 13)}`;
+  return { username, email: `${username}@example.com`, password: FIRST };
+}
+
 // Registers an account whose owner speaks this language.
 export async function register(language = 'en') {
-  const username = `mara.${randomUUID().slice(0, 13)}`;
-  const account = { username, email: `${username}@example.com`, password: FIRST, language };
-  const { username: name, email, password } = account;
-  const answer = await post('/api/register/', { username: name, email, password }, { 'Accept-Language': language });
+  const account = { ...newAccount(), language };
+  const { username, email, password } = account;
+  const answer = await post('/api/register/', { username, email, password }, { 'Accept-Language': language });
   assert.equal(answer.status, 201, JSON.stringify(answer.body));
   return account;
 }

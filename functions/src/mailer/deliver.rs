@@ -115,6 +115,7 @@ impl Mailer {
             product: self.product.clone(),
             language: account.language().or(request.caller.language).unwrap_or_default(),
             link: self.links.reset(&token),
+            token: self.links.shown(&token),
             lifetime: self.link_lifetime,
             caller: request.caller,
             requested_at: request.requested_at,

@@ -1,4 +1,4 @@
-//! Where the links in mails lead. This comes from configuration, never from a request.
+//! Where the links in mails lead, and whether mails show a token outside its link. This comes from configuration, never from a request.
 
 use crate::{
     config::Settings,
@@ -13,11 +13,12 @@ const TOKEN: &str = "{token}";
 pub struct LinkUrls {
     base: String,
     reset: Option<String>,
+    shows_reset_token: bool,
 }
 
 impl LinkUrls {
     /// `LINK_BASE`, the URL of our own pages, and `RESET_LINK`, the page of another front-end: a URL that contains `{token}` and whose host is one
-    /// of `RESET_LINK_HOSTS`.
+    /// of `RESET_LINK_HOSTS`. `RESET_TOKEN`: `link` (default), or `shown` for front-ends that ask people to enter the token.
     pub fn configured(settings: &mut Settings) -> Self {
         let base = settings.text("LINK_BASE");
         if !base.is_empty() && !is_base(&base) {
@@ -25,7 +26,12 @@ impl LinkUrls {
         }
         let hosts = settings.list("RESET_LINK_HOSTS");
         let reset = settings.parsed("RESET_LINK", None, |text| read_template(text, &hosts).map(Some));
-        Self { base: base.trim_end_matches('/').to_owned(), reset }
+        let shows_reset_token = settings.parsed("RESET_TOKEN", false, |text| match text {
+            "link" => Ok(false),
+            "shown" => Ok(true),
+            _ => Err("must be link or shown".to_owned()),
+        });
+        Self { base: base.trim_end_matches('/').to_owned(), reset, shows_reset_token }
     }
 
     /// The link that opens the form for a new password.
@@ -35,6 +41,12 @@ impl LinkUrls {
             Some(template) => template.replace(TOKEN, &token.reveal()),
             None => format!("{}/api/password_reset/confirm/?token={}", self.base, *token.reveal()),
         }
+    }
+
+    /// The token itself, if mails show it.
+    #[must_use]
+    pub fn shown(&self, token: &Token<Reset>) -> Option<String> {
+        self.shows_reset_token.then(|| token.reveal().to_string())
     }
 
     /// The "this wasn't me" link.
@@ -102,6 +114,19 @@ mod tests {
         let hosts = ("RESET_LINK_HOSTS", "app.example.com, app.example.org");
         let theirs = configured(&[hosts, ("RESET_LINK", "https://app.example.org/#/reset/{token}?from=mail")]).unwrap().reset(&token);
         assert_eq!(theirs, format!("https://app.example.org/#/reset/{}?from=mail", *text));
+    }
+
+    #[test]
+    fn a_token_is_shown_outside_its_link_only_where_that_is_configured() {
+        let token = token();
+        for (pairs, shown) in [(&[][..], None), (&[("RESET_TOKEN", "link")], None), (&[("RESET_TOKEN", "shown")], Some(token.reveal()))] {
+            let links = configured(pairs).unwrap();
+            assert_eq!(links.shown(&token).as_deref(), shown.as_ref().map(|text| text.as_str()));
+            assert!(links.reset(&token).ends_with(token.reveal().as_str()), "the link has it in any case");
+        }
+        for wrong in ["Shown", "yes", "link,shown"] {
+            assert_eq!(configured(&[("RESET_TOKEN", wrong)]).unwrap_err(), "RESET_TOKEN: must be link or shown");
+        }
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub struct ResetMail {
     pub language: Language,
     /// The link, including its token, which gives access to the account.
     pub link: String,
+    /// The token itself, for people whose front-end asks them to enter it.
+    pub token: Option<String>,
     /// How long the link works.
     pub lifetime: Duration,
     /// Who asked for it.
@@ -27,6 +29,7 @@ pub struct ResetMail {
 #[derive(Serialize)]
 struct Data<'a> {
     link: &'a str,
+    token: Option<&'a str>,
     lifetime: String,
     #[serde(flatten)]
     caller: CallerInWords,
@@ -37,6 +40,7 @@ impl ResetMail {
     pub fn render(&self) -> Result<Rendered, TemplateError> {
         let data = Data {
             link: &self.link,
+            token: self.token.as_deref(),
             lifetime: self.language.span(self.lifetime)?,
             caller: CallerInWords::new(&self.caller, self.requested_at, self.language)?,
         };

@@ -27,6 +27,7 @@ mod properties;
 mod proxy;
 mod races;
 mod registry;
+mod reset_token;
 mod security_md;
 mod vectors;
 mod wire;

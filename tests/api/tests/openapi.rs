@@ -1,6 +1,6 @@
 //! The OpenAPI document agrees with the code: routes, methods, refusals, examples. `wire.rs` checks that it describes every recorded answer.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use doorward::{
     fault::Fault,
@@ -12,6 +12,7 @@ use doorward_kit::{
     openapi::Document,
     requests::{post, request},
 };
+use serde_json::Value;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_and_method_is_in_the_document_and_no_other() {
@@ -75,6 +76,22 @@ fn every_refusal_is_in_the_document_where_it_is_given() {
         };
         for route in routes {
             assert_eq!(document.check("POST", route, &answer), Ok(()), "{}", refusal.code());
+        }
+    }
+}
+
+/// Texts for every pattern. Tests in tests/clients hold the same against the regular expressions of JavaScript and of Python.
+const TEXTS: &str = include_str!("../../clients/patterns.json");
+
+#[test]
+fn every_pattern_accepts_and_refuses_the_same_texts_in_every_language() {
+    let (patterns, texts): (_, BTreeMap<String, Value>) = (Document::shared().patterns(), serde_json::from_str(TEXTS).expect("JSON"));
+    assert_eq!(patterns.keys().collect::<Vec<_>>(), texts.keys().collect::<Vec<_>>());
+    for (name, pattern) in patterns {
+        for (kind, fits) in [("fits", true), ("not", false)] {
+            for text in texts[&name][kind].as_array().expect("texts") {
+                assert_eq!(pattern.is_valid(text), fits, "{name}: {text}");
+            }
         }
     }
 }

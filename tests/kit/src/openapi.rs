@@ -69,6 +69,19 @@ impl Document {
         fields.map(|(name, schema)| (name.clone(), schema.clone())).collect()
     }
 
+    /// Every pattern, under the name of its component: a schema, a property of a schema (`Schema/property`), or a header.
+    pub fn patterns(&self) -> BTreeMap<String, Validator> {
+        let components = |kind: &str| self.value["components"][kind].as_object().into_iter().flatten();
+        let schemas = components("schemas").flat_map(|(name, schema)| {
+            let properties = schema["properties"].as_object().into_iter().flatten();
+            let properties = properties.map(move |(property, schema)| (format!("{name}/{property}"), schema));
+            std::iter::once((name.clone(), schema)).chain(properties)
+        });
+        let headers = components("headers").map(|(name, header)| (name.clone(), &header["schema"]));
+        let compiled = |pattern: &Value| jsonschema::draft202012::new(&json!({ "pattern": pattern })).expect("a pattern");
+        schemas.chain(headers).filter_map(|(name, schema)| Some((name, compiled(schema.get("pattern")?)))).collect()
+    }
+
     /// The differences between an answer and its description. A method that the document does not name is described as POST is.
     pub fn check(&self, method: &str, path: &str, answer: &Response) -> Result<(), String> {
         let path = format!("{}/", path.split('?').next().unwrap_or_default().trim_end_matches('/'));
