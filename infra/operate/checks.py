@@ -188,6 +188,20 @@ def stream(env: Environment) -> Iterator[Finding]:
             yield Finding("The mailer's event source mapping takes no report of single failures, so one bad mail repeats its batch: deploy again.")
 
 
+@check("notices that are held are sent when they are due")
+def timer(env: Environment) -> Iterator[Finding]:
+    events, rule = env.client("events"), env.names("AWS::Events::Rule").get("MailerHeld")
+    if not rule:
+        yield Finding("The mailer's timer is missing, so notices that were held are sent only with the next change: deploy again.")
+        return
+    name = rule.rpartition("|")[2]
+    if events.describe_rule(Name=name)["State"] != "ENABLED":
+        yield Finding(f"The mailer's timer is disabled, so notices that were held are sent only with the next change: enable the EventBridge rule {name}.")
+    targets = [target["Arn"] for target in events.list_targets_by_rule(Rule=name)["Targets"]]
+    if not any(arn.endswith(f":{env.functions['Mailer']['FunctionName']}") for arn in targets):
+        yield Finding(f"The EventBridge rule {name} does not call the mailer, so notices that were held are sent only with the next change: deploy again.")
+
+
 @check("no mail failed for good, and none waits")
 def mail(env: Environment) -> Iterator[Finding]:
     for queue, url in env.names("AWS::SQS::Queue").items():

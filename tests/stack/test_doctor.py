@@ -79,6 +79,15 @@ class Doctor(unittest.TestCase):
             says=f"no mail leaves: enable {mapping}",
         )
 
+    def test_a_timer_that_does_not_run(self) -> None:
+        events = client("events")
+        rule = next(rule["Name"] for rule in events.list_rules()["Rules"] if "MailerHeld" in rule["Name"])
+        self.broken(
+            breaking=lambda: events.disable_rule(Name=rule),
+            mending=lambda: events.enable_rule(Name=rule),
+            says=f"enable the EventBridge rule {rule}",
+        )
+
     def test_mail_that_failed_for_good(self) -> None:
         database, table = client("dynamodb"), os.environ["OUTBOX_TABLE"]
         key = {"pk": {"S": "notice#00000000-0000-7000-8000-000000000000"}, "sk": {"S": "00000000-0000-7000-8000-000000000000"}}
