@@ -86,7 +86,10 @@ def settle(settings: Settings, patience: float = 5) -> None:
     table = function_variables(settings)["OUTBOX_TABLE"]
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
-        pages = database.get_paginator("scan").paginate(TableName=table, FilterExpression="attribute_not_exists(done_at)", ConsistentRead=True)
+        # The list of held notices is no mail; its partition is "held".
+        pages = database.get_paginator("scan").paginate(
+            TableName=table, FilterExpression="attribute_not_exists(done_at) AND pk <> :held", ExpressionAttributeValues={":held": {"S": "held"}}, ConsistentRead=True
+        )
         if not any(page["Items"] for page in pages):
             return
         time.sleep(0.1)

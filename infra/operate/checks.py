@@ -18,6 +18,11 @@ CHECKS: list[tuple[str, Check]] = []
 EXAMPLE = re.compile(r"(^|\.)(example|example\.(com|net|org)|test|invalid|localhost)$")
 # Maximum number of pages of the Outbox that are read, of 1 MB each.
 OUTBOX_PAGES = 10
+# Maximum number of pages of the accounts that are read, of 1 MB each, which is about 2,000 accounts.
+ACCOUNT_PAGES = 10
+# Maximum number of ids in a finding.
+LISTED = 10
+WHY = {"bounced": "bounced", "complained": "was reported as spam"}
 
 
 def check(question: str) -> Callable[[Check], Check]:
@@ -183,6 +188,44 @@ def stream(env: Environment) -> Iterator[Finding]:
             yield Finding("The mailer's event source mapping has another filter than INSERT: deploy again.")
         if "ReportBatchItemFailures" not in mapping.get("FunctionResponseTypes", []):
             yield Finding("The mailer's event source mapping takes no report of single failures, so one bad mail repeats its batch: deploy again.")
+
+
+@check("notices that are held are sent when they are due")
+def timer(env: Environment) -> Iterator[Finding]:
+    events, rule = env.client("events"), env.names("AWS::Events::Rule").get("MailerHeld")
+    if not rule:
+        yield Finding("The mailer's timer is missing, so notices that were held are sent only with the next change: deploy again.")
+        return
+    name = rule.rpartition("|")[2]
+    if events.describe_rule(Name=name)["State"] != "ENABLED":
+        yield Finding(f"The mailer's timer is disabled, so notices that were held are sent only with the next change: enable the EventBridge rule {name}.")
+    targets = [target["Arn"] for target in events.list_targets_by_rule(Rule=name)["Targets"]]
+    if not any(arn.endswith(f":{env.functions['Mailer']['FunctionName']}") for arn in targets):
+        yield Finding(f"The EventBridge rule {name} does not call the mailer, so notices that were held are sent only with the next change: deploy again.")
+
+
+@check("mail reaches the addresses of all accounts")
+def reachable(env: Environment) -> Iterator[Finding]:
+    unreachable: dict[str, list[str]] = {}
+    request: dict[str, Any] = {
+        "TableName": env.outputs["AccountsTable"],
+        # Names and addresses are not read.
+        "ProjectionExpression": "pk, undeliverable",
+        "FilterExpression": "attribute_exists(undeliverable)",
+    }
+    for _ in range(ACCOUNT_PAGES):
+        page = env.client("dynamodb").scan(**request)
+        for item in page["Items"]:
+            unreachable.setdefault(item["undeliverable"]["S"], []).append(item["pk"]["S"].removeprefix("account#"))
+        if "LastEvaluatedKey" not in page:
+            break
+        request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+    else:
+        yield note(f"Only the first {ACCOUNT_PAGES} MB of the accounts were looked at.")
+    for why, ids in sorted(unreachable.items()):
+        more = f" and {len(ids) - LISTED} more" if len(ids) > LISTED else ""
+        # It is no fault of the deployment, and its owner may still repair the mailbox.
+        yield note(f"{len(ids)} accounts get no mail because it {WHY.get(why, why)}: {', '.join(sorted(ids)[:LISTED])}{more}. OPERATIONS.md says what to do.")
 
 
 @check("no mail failed for good, and none waits")

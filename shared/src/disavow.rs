@@ -10,7 +10,7 @@ use crate::{
     link::{Kept, Links, LiveLink, Mailed},
     outbox::{self, ResetRequest},
     reset,
-    store::Store,
+    store::{Store, Write},
     token::{Digest, Disavow, Token},
 };
 
@@ -38,12 +38,12 @@ pub enum Disavowed {
     NotValid,
 }
 
-impl Store {
-    /// Stores a link.
-    pub async fn store_disavowal(&self, account: AccountId, link: &Digest<Disavow>, now: Timestamp) -> Result<(), Fault> {
-        self.write(Links::put(account, link, now, after(now, DISAVOWAL_LIFETIME), [])).await.map(drop)
-    }
+/// The write that stores a link.
+pub(crate) fn link(account: AccountId, link: &Digest<Disavow>, now: Timestamp) -> Write {
+    Links::put(account, link, now, after(now, DISAVOWAL_LIFETIME), [])
+}
 
+impl Store {
     /// The link with this token, if it works. One consistent read, which does not use it up.
     ///
     /// A disavowal ends the links that were made before it, so of many kept links only one can be used.

@@ -23,6 +23,7 @@ pub mod lifecycle;
 pub mod limit;
 pub mod link;
 pub mod mail;
+pub mod mail_rate;
 pub mod metric;
 pub mod outbox;
 pub mod page;

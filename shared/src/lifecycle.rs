@@ -74,6 +74,9 @@ impl Store {
         }
         // Its names may have changed since it was read.
         let Some(current) = self.account(account.id).await? else { return Ok(Deleted::Overtaken) };
+        if let Some(listed) = self.account_and_mail_rate(account.id).await?.1.listed(account.id) {
+            self.write(listed.removed()).await.map(drop)?;
+        }
         self.clear_partition(Table::Accounts, &account::partition(account.id), |sort| sort != account::SORT).await?;
         for partition in outbox::partitions_of(&current) {
             self.clear_partition(Table::Outbox, &partition, |_| true).await?;

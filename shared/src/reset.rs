@@ -104,16 +104,22 @@ impl ResetLinks {
         Self { sessions: Sessions::configured(settings, now) }
     }
 
+    /// Whether `SESSIONS_NOT_BEFORE` has ended the links that were made at this instant.
+    #[must_use]
+    pub fn ended_by_switch(&self, made_at: Timestamp) -> bool {
+        self.sessions.ended_by_switch(made_at)
+    }
+
     /// The account's link, unless it has expired, was never mailed, or was ended by `SESSIONS_NOT_BEFORE`. It is the one that the owner may hold.
     #[must_use]
     pub fn in_use(&self, link: Option<&ResetLink>, now: Timestamp) -> Option<ResetLink> {
-        link.filter(|link| link.is_in_use(now) && !self.sessions.ended_by_switch(link.issued_at)).cloned()
+        link.filter(|link| link.is_in_use(now) && !self.ended_by_switch(link.issued_at)).cloned()
     }
 
     /// The link with this token, if it works. One consistent read, which does not use it up.
     pub async fn check(&self, store: &Store, token: &Token<Reset>, now: Timestamp) -> Result<Option<LiveLink<Reset>>, Fault> {
         let Some(link) = Links::live(store, token, now).await? else { return Ok(None) };
-        let ended = link.made_at.is_none_or(|made_at| self.sessions.ended_by_switch(made_at));
+        let ended = link.made_at.is_none_or(|made_at| self.ended_by_switch(made_at));
         Ok((!ended).then_some(link))
     }
 }
@@ -229,11 +235,13 @@ pub(crate) fn forgotten(account: AccountId) -> Write {
     Write::delete(key(account))
 }
 
-fn key(account: AccountId) -> Key {
+/// The key of an account's reset link.
+pub(crate) fn key(account: AccountId) -> Key {
     Key::new(Table::Accounts, Reset::KIND, account::partition(account), SORT)
 }
 
-fn read(item: &Item) -> Result<ResetLink, Fault> {
+/// The link that an item is.
+pub(crate) fn read(item: &Item) -> Result<ResetLink, Fault> {
     Ok(ResetLink {
         digest: Digest::stored(item.text("digest")?.to_owned()),
         requested_at: item.instant("requested_at")?,

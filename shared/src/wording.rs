@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     /// The nouns that are used with a number.
-    const NOUNS: [&str; 4] = ["characters", "days", "hours", "minutes"];
+    const NOUNS: [&str; 5] = ["characters", "days", "hours", "minutes", "times"];
 
     fn placeholders(message: &str) -> BTreeSet<&str> {
         message.split('{').skip(1).filter_map(|part| part.split('}').next()).collect()
@@ -163,6 +163,9 @@ mod tests {
             .map(|language| {
                 let said = [
                     language.count("characters", 8),
+                    language.count("times", 2),
+                    language.count("times", 7),
+                    language.count("times", 12),
                     language.span(crate::config::span::hours(1)),
                     language.span(crate::config::span::minutes(90)),
                     language.instant("2026-03-01T09:05:59Z".parse().unwrap()),
@@ -173,10 +176,10 @@ mod tests {
             .collect();
         insta::assert_debug_snapshot!(said, @r#"
         {
-            "ar": "8 أحرف; ساعة واحدة; 90 دقيقة; 1 مارس 2026، 09:05 UTC; Firefox على Linux",
-            "de": "8 Zeichen; 1 Stunde; 90 Minuten; 1. März 2026, 09:05 UTC; Firefox auf Linux",
-            "en": "8 characters; 1 hour; 90 minutes; 1 March 2026, 09:05 UTC; Firefox on Linux",
-            "es": "8 caracteres; 1 hora; 90 minutos; 1 de marzo de 2026, 09:05 UTC; Firefox en Linux",
+            "ar": "8 أحرف; مرتين; 7 مرات; 12 مرة; ساعة واحدة; 90 دقيقة; 1 مارس 2026، 09:05 UTC; Firefox على Linux",
+            "de": "8 Zeichen; 2-mal; 7-mal; 12-mal; 1 Stunde; 90 Minuten; 1. März 2026, 09:05 UTC; Firefox auf Linux",
+            "en": "8 characters; 2 times; 7 times; 12 times; 1 hour; 90 minutes; 1 March 2026, 09:05 UTC; Firefox on Linux",
+            "es": "8 caracteres; 2 veces; 7 veces; 12 veces; 1 hora; 90 minutos; 1 de marzo de 2026, 09:05 UTC; Firefox en Linux",
         }
         "#);
     }

@@ -79,6 +79,25 @@ class Doctor(unittest.TestCase):
             says=f"no mail leaves: enable {mapping}",
         )
 
+    def test_a_timer_that_does_not_run(self) -> None:
+        events = client("events")
+        rule = next(rule["Name"] for rule in events.list_rules()["Rules"] if "MailerHeld" in rule["Name"])
+        self.broken(
+            breaking=lambda: events.disable_rule(Name=rule),
+            mending=lambda: events.enable_rule(Name=rule),
+            says=f"enable the EventBridge rule {rule}",
+        )
+
+    def test_accounts_that_get_no_mail_are_named_by_their_ids(self) -> None:
+        database, table = client("dynamodb"), os.environ["ACCOUNTS_TABLE"]
+        account = "00000000-0000-7000-8000-000000000001"
+        key = {"pk": {"S": f"account#{account}"}, "sk": {"S": "account"}}
+        database.put_item(TableName=table, Item=key | {"undeliverable": {"S": "complained"}, "email": {"S": "somebody@example.com"}})
+        self.addCleanup(lambda: database.delete_item(TableName=table, Key=key))
+        said = subprocess.run([sys.executable, str(OPERATE), "doctor"], env=os.environ, capture_output=True, text=True, check=False).stdout
+        self.assertRegex(said, rf"note  \d+ accounts get no mail because it was reported as spam: .*{account}")
+        self.assertNotIn("somebody@example.com", said)
+
     def test_mail_that_failed_for_good(self) -> None:
         database, table = client("dynamodb"), os.environ["OUTBOX_TABLE"]
         key = {"pk": {"S": "notice#00000000-0000-7000-8000-000000000000"}, "sk": {"S": "00000000-0000-7000-8000-000000000000"}}

@@ -9,11 +9,13 @@ use doorward::{
     disavow::DISAVOWAL_LIFETIME,
     fault::Fault,
     mail::{ChangedMail, Rendered, ResetMail, SendError},
+    mail_rate::{MailRate, Stepped},
     metric::Metric,
-    outbox::{EntryKey, Lease, Notice, Payload, ResetRequest, oldest_worth_sending},
+    outbox::{EntryKey, Lease, Notice, Notices, Payload, ResetRequest, oldest_worth_sending},
     reset::{NewLink, ResetLink, StoredLink},
     token::{Disavow, Reset, Token},
 };
+use tokio::time::Instant;
 
 use super::Mailer;
 
@@ -23,7 +25,7 @@ const LEASE: Duration = span::seconds(90);
 /// Maximum difference between the clocks of two functions. An entry that is further in the future was not written by one of our functions.
 const CLOCK_SKEW: Duration = span::minutes(1);
 
-/// Maximum number of tries to store a link while others store one for the same account.
+/// Maximum number of tries to store a link, or to count a notice, while others do so for the same account.
 const MAX_TRIES: u32 = 5;
 
 /// The stream must deliver the record again.
@@ -33,8 +35,20 @@ pub(crate) struct RetryLater;
 enum Outcome {
     /// It is done, with this outcome.
     Done(&'static str),
+    /// It is done and is already marked so: a later mail tells of it.
+    Held,
     /// It failed for good, for this reason.
     Failed(String),
+}
+
+/// A link that is stored and about to be mailed.
+struct Prepared {
+    token: Token<Reset>,
+    link: NewLink,
+    /// The link that it replaces.
+    in_use: Option<ResetLink>,
+    /// The account's mail rate as it was read.
+    rate: MailRate,
 }
 
 /// Why an entry is not finished.
@@ -68,14 +82,18 @@ impl Mailer {
         let worked = match &entry.payload {
             _ if entry.requested_at < oldest_worth_sending(now) => Ok(Outcome::Failed("too late".to_owned())),
             _ if entry.requested_at > after(now, CLOCK_SKEW) => Ok(Outcome::Failed("from the future".to_owned())),
-            Payload::Reset(request) => self.send_reset(request, now).await,
-            Payload::Notice(notice) => self.send_notice(notice, now).await,
+            Payload::Reset(request) => self.send_reset(key, request, now).await,
+            Payload::Notice(notices) => self.send_notices(key, notices, now).await,
         };
         let now = self.clock.now();
         match worked {
             Ok(Outcome::Done(outcome)) => {
                 tracing::info!(outcome, attempts = entry.attempts, "mail handled");
                 self.store.finish(key, now).await.map_err(retry_later)
+            }
+            Ok(Outcome::Held) => {
+                tracing::info!(outcome = "held", attempts = entry.attempts, "mail handled");
+                Ok(())
             }
             Ok(Outcome::Failed(reason)) => {
                 tracing::error!(outcome = "failed", reason, attempts = entry.attempts, "mail failed");
@@ -105,12 +123,14 @@ impl Mailer {
         Ok(())
     }
 
-    async fn send_reset(&self, request: &ResetRequest, now: Timestamp) -> Result<Outcome, DeliveryError> {
+    async fn send_reset(&self, key: &EntryKey, request: &ResetRequest, now: Timestamp) -> Result<Outcome, DeliveryError> {
         let Some(account) = self.store.account_by_email(&request.email).await? else { return Ok(Outcome::Done("no account")) };
         if account.usable_password().is_none() {
             return Ok(Outcome::Done("no password to reset"));
         }
-        let Some((token, link, in_use)) = self.store_link(&account, request, now).await? else { return Ok(Outcome::Done("no link")) };
+        let Some(Prepared { token, link, in_use, rate }) = self.store_link(key, &account, request, now).await? else {
+            return Ok(Outcome::Done("no link"));
+        };
         let mail = ResetMail {
             product: self.product.clone(),
             language: account.language().or(request.caller.language).unwrap_or_default(),
@@ -122,7 +142,9 @@ impl Mailer {
         };
         let sent = self.send(&account.email, mail.render().ok()).await?;
         if let Outcome::Done(_) = sent {
-            self.store.mark_link_sent(account.id, &link, in_use.as_ref(), self.clock.now()).await?;
+            let sent_at = self.clock.now();
+            self.store.mark_link_sent(account.id, &link, in_use.as_ref(), sent_at).await?;
+            self.store.count_reset_mail(account.id, &rate, sent_at).await?;
         }
         Ok(sent)
     }
@@ -131,19 +153,22 @@ impl Mailer {
     /// link works until the mail service has accepted the new one.
     async fn store_link(
         &self,
+        key: &EntryKey,
         account: &Account,
         request: &ResetRequest,
         now: Timestamp,
-    ) -> Result<Option<(Token<Reset>, NewLink, Option<ResetLink>)>, DeliveryError> {
+    ) -> Result<Option<Prepared>, DeliveryError> {
         for _ in 0..MAX_TRIES {
-            let (_, current) = self.store.reset_link(account.id).await?;
+            let (current, rate) = self.store.reset_link_and_mail_rate(account.id).await?;
             let in_use = self.reset_links.in_use(current.as_ref(), now);
             if let Some(link) = &in_use {
                 // Either this request was answered before, and the mailer crashed before it marked that, or it is too early for another mail.
                 let answered = link.requested_at == request.requested_at && !link.has_pending;
-                if answered || link.cools_down(&self.cool_down, now) {
+                if answered || link.cools_down(&self.cool_down, now) || rate.had_many_resets(now) {
                     return Ok(None);
                 }
+            } else if key.is_of_anybody() && self.holds_reset_back(&rate, now) {
+                return Ok(None);
             }
             // A newer request has or will get the link.
             if current.as_ref().is_some_and(|link| link.requested_at > request.requested_at && now < link.valid_until) {
@@ -157,7 +182,7 @@ impl Mailer {
                 valid_until: after(now, self.link_lifetime),
             };
             match self.store.store_reset_link(account.id, &link, current.as_ref(), in_use.as_ref()).await? {
-                StoredLink::Now => return Ok(Some((token, link, in_use))),
+                StoredLink::Now => return Ok(Some(Prepared { token, link, in_use, rate })),
                 StoredLink::Overtaken => return Ok(None),
                 StoredLink::Changed => {}
             }
@@ -165,25 +190,71 @@ impl Mailer {
         Err(DeliveryError::NotNow("contended".to_owned()))
     }
 
-    async fn send_notice(&self, notice: &Notice, now: Timestamp) -> Result<Outcome, DeliveryError> {
-        // Other functions may write to the Outbox too, so its address is not trusted: mail only goes to the account's own address.
-        let Some(account) = self.store.account(notice.account).await? else { return Ok(Outcome::Done("no account")) };
-        if account.email.folded() != notice.email.folded() {
-            return Ok(Outcome::Failed("not the account's address".to_owned()));
+    /// Whether the account was sent so many reset mails that the last of them holds another one back, although its link has ended. A link that
+    /// `SESSIONS_NOT_BEFORE` ended holds nothing back.
+    fn holds_reset_back(&self, rate: &MailRate, now: Timestamp) -> bool {
+        rate.holds_reset_back(self.link_lifetime, now).is_some_and(|sent_at| !self.reset_links.ended_by_switch(sent_at))
+    }
+
+    async fn send_notices(&self, key: &EntryKey, notices: &Notices, now: Timestamp) -> Result<Outcome, DeliveryError> {
+        let notice = &notices.newest;
+        for _ in 0..MAX_TRIES {
+            // Other functions may write to the Outbox too, so its address is not trusted: mail only goes to the account's own address.
+            let (account, rate) = self.store.account_and_mail_rate(notice.account).await?;
+            let Some(account) = account else { return Ok(Outcome::Done("no account")) };
+            if account.email.folded() != notice.email.folded() {
+                return Ok(Outcome::Failed("not the account's address".to_owned()));
+            }
+            let stepped = if rate.permits(notice, now) {
+                // Every try makes its own link, so that both links work if the mail goes out twice.
+                let token = Token::<Disavow>::generate(notice.account, &self.entropy);
+                let permitted = self.store.permit_notice(notice, &rate, &token.digest(), now).await?;
+                if permitted == Stepped::Now {
+                    return self.send_notice(&account.email, notices, &token).await;
+                }
+                permitted
+            } else if rate.is_due(now) {
+                // The notices that have waited are told of first. Otherwise somebody who changes the password again and again could keep them waiting.
+                self.store.release_notices(notice.account, &rate, now).await?;
+                Stepped::Changed
+            } else {
+                self.store.hold_notices(key, notices, &rate, now).await?
+            };
+            match stepped {
+                Stepped::Now => return Ok(Outcome::Held),
+                Stepped::Gone => return Ok(Outcome::Done("gone")),
+                Stepped::Changed => {}
+            }
         }
-        // Every try makes its own link, so that both links work if the mail goes out twice.
-        let token = Token::<Disavow>::generate(notice.account, &self.entropy);
-        self.store.store_disavowal(notice.account, &token.digest(), now).await?;
+        Err(DeliveryError::NotNow("contended".to_owned()))
+    }
+
+    async fn send_notice(&self, to: &EmailAddress, notices: &Notices, token: &Token<Disavow>) -> Result<Outcome, DeliveryError> {
+        let Notice { caller, kind, changed_at, .. } = &notices.newest;
         let mail = ChangedMail {
             product: self.product.clone(),
-            language: notice.caller.language.unwrap_or_default(),
-            kind: notice.kind,
-            link: self.links.disavow(&token),
+            language: caller.language.unwrap_or_default(),
+            kind: *kind,
+            link: self.links.disavow(token),
             lifetime: DISAVOWAL_LIFETIME,
-            caller: notice.caller,
-            changed_at: notice.changed_at,
+            caller: *caller,
+            changed_at: *changed_at,
+            changes: notices.changes,
+            first_changed_at: notices.first_changed_at,
         };
-        self.send(&notice.email, mail.render().ok()).await
+        self.send(to, mail.render().ok()).await
+    }
+
+    /// Lets the notices go that were held and are due, the longest due first, until `until`. Returns whether there was time for all of them.
+    pub(crate) async fn release_due(&self, until: Instant) -> Result<bool, Fault> {
+        let now = self.clock.now();
+        for listed in self.store.due_notices(now).await? {
+            if Instant::now() >= until {
+                return Ok(false);
+            }
+            self.store.release_listed(&listed, now).await?;
+        }
+        Ok(true)
     }
 
     async fn send(&self, to: &EmailAddress, mail: Option<Rendered>) -> Result<Outcome, DeliveryError> {

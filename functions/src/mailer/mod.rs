@@ -2,6 +2,8 @@
 //!
 //! The stream announces entries; the entry itself decides. Each entry is leased, sent, and marked. A transient failure is reported, so that the stream
 //! delivers the record again. A permanent failure is marked, and the entry is kept for the operator.
+//!
+//! Notices of an account that was sent one a short time ago are held. A timer makes the mailer look for those that are due.
 
 mod deliver;
 
@@ -13,6 +15,7 @@ use doorward::{
     config::span,
     entropy::Entropy,
     mail::{LinkUrls, Sender},
+    mail_rate::is_list,
     metric::Metrics,
     outbox::EntryKey,
     reset::ResetLinks,
@@ -35,6 +38,23 @@ pub struct Mailer {
     metrics: Metrics,
     clock: Clock,
     entropy: Entropy,
+}
+
+/// What the mailer is called with: records of the Outbox stream, or by a timer.
+#[derive(Clone, Default, Deserialize)]
+pub struct Event {
+    /// The records, if it is the stream that calls.
+    #[serde(flatten)]
+    pub records: Records,
+    /// Whether the notices that were held and are due are to be let go.
+    #[serde(default)]
+    pub release_held: bool,
+}
+
+impl From<Records> for Event {
+    fn from(records: Records) -> Self {
+        Self { records, release_held: false }
+    }
 }
 
 /// The parts of a batch of the Outbox stream that are read. Unknown and missing parts are not errors, because the item decides.
@@ -113,11 +133,15 @@ impl Function for Mailer {
 }
 
 impl Handler for Mailer {
-    type Event = Records;
+    type Event = Event;
     type Answer = Report;
 
-    async fn handle(&self, records: Records, time: Duration) -> Result<Report, Error> {
-        Ok(self.metrics.counted(self.deliver_within(records, time)).await)
+    /// A fault while notices are let go is returned as an error, and the next call of the timer tries again.
+    async fn handle(&self, event: Event, time: Duration) -> Result<Report, Error> {
+        if event.release_held && !self.release_due(Instant::now() + time).await? {
+            tracing::warn!("held notices are left for the next time");
+        }
+        Ok(self.metrics.counted(self.deliver_within(event.records, time)).await)
     }
 }
 
@@ -153,6 +177,9 @@ impl Mailer {
         let mut report = Report::default();
         for record in records.records.iter().filter(|record| record.event_name == "INSERT") {
             let Keys { pk, sk } = &record.dynamodb.keys;
+            if is_list(&pk.value) {
+                continue;
+            }
             if pk.value.is_empty() || sk.value.is_empty() {
                 // No item has such a key, so delivering the record again cannot help.
                 tracing::error!(outcome = "unreadable", "record without a key");

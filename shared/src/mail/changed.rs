@@ -24,11 +24,19 @@ pub struct ChangedMail {
     pub caller: Caller,
     /// When it was changed.
     pub changed_at: Timestamp,
+    /// The number of changes that the mail tells of. It describes the last of them.
+    pub changes: u64,
+    /// When the first of them was made.
+    pub first_changed_at: Timestamp,
 }
 
 #[derive(Serialize)]
 struct Data<'a> {
     by_reset: bool,
+    /// Whether there were several changes; `times` and `since` are about them.
+    several: bool,
+    times: String,
+    since: String,
     link: &'a str,
     days: String,
     #[serde(flatten)]
@@ -40,6 +48,9 @@ impl ChangedMail {
     pub fn render(&self) -> Result<Rendered, TemplateError> {
         let data = Data {
             by_reset: self.kind == ChangeKind::Reset,
+            several: self.changes > 1,
+            times: self.language.count("times", self.changes)?,
+            since: self.language.instant(self.first_changed_at)?,
             link: &self.link,
             days: self.language.count("days", self.lifetime.as_secs() / (24 * 60 * 60))?,
             caller: CallerInWords::new(&self.caller, self.changed_at, self.language)?,

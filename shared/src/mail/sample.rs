@@ -1,7 +1,14 @@
 //! Mails with sample data, for previews and snapshots.
 
 use super::{ChangedMail, ResetMail};
-use crate::{brand::Product, caller::Caller, clock::Timestamp, config::span, language::Language, outbox::ChangeKind};
+use crate::{
+    brand::Product,
+    caller::Caller,
+    clock::{Timestamp, before},
+    config::span,
+    language::Language,
+    outbox::ChangeKind,
+};
 
 /// The instant of samples.
 fn sample_instant() -> Timestamp {
@@ -40,7 +47,7 @@ impl ResetMail {
 }
 
 impl ChangedMail {
-    /// Samples: after a change, after a reset, and with difficult characters.
+    /// Samples: after a change, after a reset, after several of both, and with difficult characters.
     #[must_use]
     pub fn samples(language: Language) -> Vec<(&'static str, Self)> {
         let changed = Self {
@@ -51,13 +58,17 @@ impl ChangedMail {
             lifetime: span::days(7),
             caller: sample_caller("203.0.113.7", "Safari on iPhone", Some(language)),
             changed_at: sample_instant(),
+            changes: 1,
+            first_changed_at: sample_instant(),
         };
+        let several = Self { changes: 7, first_changed_at: before(sample_instant(), span::minutes(50)), ..changed.clone() };
+        let several_resets = Self { kind: ChangeKind::Reset, changes: 2, ..several.clone() };
         let reset = Self { kind: ChangeKind::Reset, ..changed.clone() };
         let difficult = Self {
             product: Product { name: "Tom's <Bits+Bobs>".to_owned(), ..Product::default() },
             caller: sample_caller("2001:db8:85a3::8a2e:370:7334", "", None),
             ..reset.clone()
         };
-        vec![("changed", changed), ("reset", reset), ("difficult", difficult)]
+        vec![("changed", changed), ("reset", reset), ("several", several), ("several-resets", several_resets), ("difficult", difficult)]
     }
 }

@@ -18,6 +18,7 @@ mod hashes;
 mod imports;
 mod interleavings;
 mod mail_faults;
+mod mail_rate;
 mod modules;
 mod openapi;
 mod pages;

@@ -26,8 +26,8 @@ enum Kind {
 impl Kind {
     fn calls(self) -> &'static [&'static str] {
         match self {
-            Self::Reset => &["lease", "claim", "account", "link", "store the link", "mark the link", "finish"],
-            Self::Notice => &["lease", "account", "keep the link", "finish"],
+            Self::Reset => &["lease", "claim", "account", "link", "store the link", "mark the link", "count the mail", "finish"],
+            Self::Notice => &["lease", "account", "permit and keep the link", "finish"],
         }
     }
 

@@ -271,6 +271,8 @@ async fn a_notice_never_speaks_the_language_of_whoever_changed_the_password() {
         let confirm = json!({ "token": token, "password": "nine brisk umbrellas" });
         assert_eq!(app.send(post(CONFIRM, &confirm).header("Accept-Language", "es")).await.status, 200);
         app.deliver().await;
+        app.advance(5 * 60);
+        app.release_held().await;
         let notices: Vec<String> =
             app.mailbox.all().into_iter().filter(|mail| mail.disavowal_token().is_some()).map(|mail| mail.subject).collect();
         assert_eq!(notices, [subject, subject], "{account}");

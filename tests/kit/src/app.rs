@@ -288,7 +288,19 @@ impl App {
     /// Delivers the records of the stream to the mailer, once. Returns the records that it reports; they are not delivered again automatically.
     pub async fn deliver(&self) -> Report {
         let records = self.outbox.lock().await.next();
-        self.mailer.handle(records, span::minutes(1)).await.expect("a report, whatever became of the mail")
+        self.mailer.handle(records.into(), span::minutes(1)).await.expect("a report, whatever became of the mail")
+    }
+
+    /// Calls the mailer as its timer does. The store may not answer.
+    pub async fn release_due(&self) -> Result<Report, Error> {
+        let event = serde_json::from_value(json!({ "release_held": true })).expect("the event in the template");
+        self.mailer.handle(event, span::minutes(1)).await
+    }
+
+    /// Calls the mailer as its timer does, and then delivers what it has let go.
+    pub async fn release_held(&self) -> Report {
+        self.release_due().await.expect("the store answers");
+        self.deliver().await
     }
 
     /// Delivers an event of the mail service about a mail.

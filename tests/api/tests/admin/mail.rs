@@ -73,6 +73,7 @@ async fn a_notice_that_the_version_before_left_is_sent_and_driven_once_more() {
         app.advance(5 * 60);
     }
     assert_eq!(app.mailbox.all().len(), 1);
+    app.advance(15 * 60);
     done(&app, &["mail", "retry", "--all"]).await;
     app.deliver().await;
     let [_, second] = &app.mailbox.all()[..] else { panic!("two notices") };

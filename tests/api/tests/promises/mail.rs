@@ -27,6 +27,8 @@ async fn a_change_and_a_reset_each_leave_one_notice_with_no_confirm_link_and_a_r
     app.confirm_reset(&token, "Another-Horse-44").await;
     app.confirm_reset(&token, "Another-Horse-45").await;
     app.deliver().await;
+    app.advance(5 * 60);
+    app.release_held().await;
     let notices: Vec<_> = app.mailbox.to(&address_of("ann")).into_iter().filter(|mail| mail.subject.contains("was changed")).collect();
     assert_eq!(notices.len(), 2);
     for notice in notices {
@@ -193,8 +195,10 @@ async fn a_notice_goes_to_its_accounts_own_address_and_to_nobody_else() {
     }
     app.deliver().await;
     assert_eq!(app.mailbox.all().len(), 0);
-    item(&person.email, &account.id.to_string(), now).await.expect("the store answers");
+    // Another spelling of the address may be another mailbox, so the mail goes to the spelling that is stored.
+    item("ＡNN@example.com", &account.id.to_string(), now).await.expect("the store answers");
     app.deliver().await;
+    assert_eq!(app.mailbox.all().len(), 1);
     let mail = app.mailbox.to(&person.email).pop().expect("a notice");
     assert!(!mail.text.contains("evil.example") && !mail.html.contains("evil.example"), "{}", mail.text);
 }

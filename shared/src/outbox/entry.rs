@@ -1,0 +1,277 @@
+//! Entries of the Outbox: their keys, their contents, and how they are written and read.
+
+use std::{fmt, time::Duration};
+
+use crate::{
+    account::{AccountId, EmailAddress, email_key},
+    caller::Caller,
+    clock::{Timestamp, after, before},
+    config::span,
+    fault::Fault,
+    language::Language,
+    store::{Item, Key, Table, Value, Write, millis, number, seconds, text},
+    token::subject_digest,
+};
+
+/// How long an entry is kept that was never finished or that failed for good, so that an operator can look at it and retry it.
+pub(super) const FAILED_LIFETIME: Duration = span::days(14);
+
+/// A kind of mail. The partition key of an entry begins with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A reset link.
+    Reset,
+    /// A notice of a change.
+    Notice,
+}
+
+impl Kind {
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Reset => "reset",
+            Self::Notice => "notice",
+        }
+    }
+
+    pub(super) fn partition(self, subject: impl fmt::Display) -> String {
+        format!("{}#{subject}", self.prefix())
+    }
+}
+
+/// The key of an entry. It displays as `partition/sort`, which contains a digest or an account's id and no address.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EntryKey {
+    pub(super) partition: String,
+    pub(super) sort: String,
+}
+
+impl EntryKey {
+    /// The key with these parts.
+    #[must_use]
+    pub fn new(partition: &str, sort: &str) -> Self {
+        Self { partition: partition.to_owned(), sort: sort.to_owned() }
+    }
+
+    /// The key that prints as this text.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        text.split_once('/').map(|(partition, sort)| Self::new(partition, sort))
+    }
+
+    /// The kind of mail that such an entry asks for, if there is one.
+    #[must_use]
+    pub fn kind(&self) -> Option<Kind> {
+        let (prefix, _) = self.partition.split_once('#')?;
+        [Kind::Reset, Kind::Notice].into_iter().find(|kind| kind.prefix() == prefix)
+    }
+
+    /// Whether it is the key of a reset request that anybody may have made through the API. The sort key of every other entry is no number.
+    #[must_use]
+    pub fn is_of_anybody(&self) -> bool {
+        self.kind() == Some(Kind::Reset) && self.sort.parse::<i64>().is_ok()
+    }
+
+    pub(super) fn of(item: &Item) -> Result<Self, Fault> {
+        Ok(Self::new(item.text("pk")?, item.text("sk")?))
+    }
+
+    pub(super) fn key(&self) -> Key {
+        Key::new(Table::Outbox, "outbox entry", &self.partition, &self.sort)
+    }
+}
+
+impl fmt::Display for EntryKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.partition, self.sort)
+    }
+}
+
+/// Someone asked for a reset link for an address, which may or may not be an account's.
+#[derive(Clone)]
+pub struct ResetRequest {
+    /// The address.
+    pub email: EmailAddress,
+    /// When it was asked.
+    pub requested_at: Timestamp,
+    /// Who asked.
+    pub caller: Caller,
+}
+
+/// How a password was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// By a logged-in person who knew the old one.
+    Changed,
+    /// By a reset link.
+    Reset,
+}
+
+impl ChangeKind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Reset => "reset",
+        }
+    }
+
+    fn stored(text: &str) -> Option<Self> {
+        [Self::Changed, Self::Reset].into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// An account's password was changed, and its owner is to be told.
+#[derive(Clone)]
+pub struct Notice {
+    /// The notice's id: a UUID, version 7.
+    pub id: uuid::Uuid,
+    /// The account.
+    pub account: AccountId,
+    /// The account's address at that time, to which it is sent.
+    pub email: EmailAddress,
+    /// How it was changed.
+    pub kind: ChangeKind,
+    /// When it was changed.
+    pub changed_at: Timestamp,
+    /// Who changed it.
+    pub caller: Caller,
+}
+
+/// One or several changes of a password that the owner is told of in one mail.
+#[derive(Clone)]
+pub struct Notices {
+    /// The notice of the newest change.
+    pub newest: Notice,
+    /// The number of changes.
+    pub changes: u64,
+    /// When the first of them was made.
+    pub first_changed_at: Timestamp,
+}
+
+impl Notices {
+    /// The changes of both, in one mail. It describes the newest change and counts the others.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let changes = self.changes.saturating_add(other.changes);
+        let first_changed_at = self.first_changed_at.min(other.first_changed_at);
+        let newest = if other.newest.changed_at >= self.newest.changed_at { other.newest } else { self.newest };
+        Self { newest, changes, first_changed_at }
+    }
+}
+
+impl From<Notice> for Notices {
+    fn from(notice: Notice) -> Self {
+        Self { changes: 1, first_changed_at: notice.changed_at, newest: notice }
+    }
+}
+
+/// The mail that an entry asks for.
+#[derive(Clone)]
+pub enum Payload {
+    /// A reset link.
+    Reset(ResetRequest),
+    /// A notice of one or several changes.
+    Notice(Notices),
+}
+
+/// An entry under lease.
+pub struct Entry {
+    /// The mail to send.
+    pub payload: Payload,
+    /// When it was last requested. An operator may have requested it again.
+    pub requested_at: Timestamp,
+    /// How often it has been leased, including this time.
+    pub attempts: u32,
+}
+
+/// The write that leaves a notice, for the transaction that causes it.
+pub(crate) fn notice(notice: &Notice) -> Write {
+    notices(&notice.clone().into(), notice.changed_at)
+}
+
+/// The write that leaves a notice of one or several changes, to be sent from `requested_at` on.
+pub(crate) fn notices(notices: &Notices, requested_at: Timestamp) -> Write {
+    let key = EntryKey::new(&Kind::Notice.partition(notices.newest.account), &notices.newest.id.to_string());
+    let times = [("requested_at", millis(requested_at)), ("expires_at", seconds(after(requested_at, FAILED_LIFETIME)))];
+    Write::put(key.key(), notices_attributes(notices).chain(times))
+}
+
+/// The attributes of notices, in an entry or in another item.
+pub(crate) fn notices_attributes(notices: &Notices) -> impl Iterator<Item = (&'static str, Value)> {
+    let newest = &notices.newest;
+    let change =
+        [("email", text(newest.email.as_str())), ("change", text(newest.kind.as_str())), ("changed_at", millis(newest.changed_at))];
+    let several = [("changes", number(notices.changes)), ("first_changed_at", millis(notices.first_changed_at))];
+    let several = several.into_iter().filter(|_| notices.changes > 1);
+    change.into_iter().chain(several).chain(caller_attributes(&newest.caller))
+}
+
+/// The notices whose attributes an item has.
+pub(crate) fn read_notices(item: &Item, id: uuid::Uuid, account: AccountId) -> Result<Notices, Fault> {
+    // Entries from before mail could be retried have one instant only.
+    let changed_at = item.optional_instant("changed_at").map_or_else(|| item.instant("requested_at"), Ok)?;
+    let newest = Notice {
+        id,
+        account,
+        email: EmailAddress::stored(item.text("email")?, &email_key(item.text("email")?)),
+        kind: ChangeKind::stored(item.text("change")?).ok_or(item.unreadable("change"))?,
+        changed_at,
+        caller: read_caller(item),
+    };
+    let changes = item.optional_number("changes").unwrap_or(1);
+    Ok(Notices { newest, changes, first_changed_at: item.optional_instant("first_changed_at").unwrap_or(changed_at) })
+}
+
+/// The write that leaves a reset request. Of several with the same sort key the last one stays: in a transaction it names the cause.
+pub(crate) fn reset_request(request: &ResetRequest, sort: &str) -> Write {
+    let key = EntryKey::new(&request_partition(&request.email), sort);
+    let attributes = [
+        ("email", text(request.email.as_str())),
+        ("email_folded", text(request.email.folded())),
+        ("requested_at", millis(request.requested_at)),
+        ("expires_at", seconds(after(request.requested_at, FAILED_LIFETIME))),
+    ];
+    Write::put(key.key(), attributes.into_iter().chain(caller_attributes(&request.caller)))
+}
+
+pub(super) fn request_partition(email: &EmailAddress) -> String {
+    Kind::Reset.partition(subject_digest(email.folded()))
+}
+
+fn caller_attributes(caller: &Caller) -> impl Iterator<Item = (&'static str, Value)> {
+    let address = caller.address.map(|address| address.to_string()).unwrap_or_default();
+    let browser = caller.agent.map(|agent| agent.to_string()).unwrap_or_default();
+    let language = caller.language.map(|language| ("language", text(language.tag())));
+    [("address", text(address)), ("browser", text(browser))].into_iter().chain(language)
+}
+
+fn read_caller(item: &Item) -> Caller {
+    Caller {
+        address: item.optional_text("address").and_then(|address| address.parse().ok()),
+        agent: item.optional_text("browser").and_then(|browser| browser.parse().ok()),
+        language: item.optional_text("language").and_then(Language::of_tag),
+    }
+}
+
+/// The entry that an item is.
+pub(super) fn read(item: &Item) -> Result<Entry, Fault> {
+    let requested_at = item.instant("requested_at")?;
+    let key = EntryKey::of(item)?;
+    let payload = match key.kind().ok_or(item.unreadable("pk"))? {
+        Kind::Reset => Payload::Reset(ResetRequest {
+            email: EmailAddress::stored(item.text("email")?, item.text("email_folded")?),
+            requested_at,
+            caller: read_caller(item),
+        }),
+        Kind::Notice => {
+            let account = key.partition.split_once('#').and_then(|(_, id)| id.parse().ok()).ok_or(item.unreadable("pk"))?;
+            Payload::Notice(read_notices(item, item.parsed("sk")?, account)?)
+        }
+    };
+    Ok(Entry { payload, requested_at, attempts: item.number("attempts")? })
+}
+
+/// Requests older than this are not worth sending any more at `now`.
+#[must_use]
+pub fn oldest_worth_sending(now: Timestamp) -> Timestamp {
+    before(now, span::hours(1))
+}
