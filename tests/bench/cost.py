@@ -8,7 +8,7 @@ from statistics import mean, median
 from typing import Any
 
 import template
-from operations import OPERATIONS, Operation
+from operations import Operation, measured
 
 PRICES = json.loads(Path(__file__).with_name("prices.json").read_text())
 GB = 1e9
@@ -59,7 +59,7 @@ def month(active: int, results: dict[str, Any], *, without: tuple[str, ...] = ()
     warm, cold, growth = (results[part]["data"] for part in ("warm", "cold", "growth"))
     asked = sum(
         PRICES["usage"][operation.name] * active / 1e6 * sum(per_million(operation, warm, cold).values())
-        for operation in OPERATIONS if operation.name not in without
+        for operation in measured(warm) if operation.name not in without
     )
     overhead = assumed("item_overhead_bytes")
     account = growth["bytes_per_account"] + assumed("items_per_account") * overhead

@@ -14,6 +14,7 @@ from template import ROOT
 NEW_PASSWORD = "Battery-Staple-43"
 SESSION = "dws_ThisIsAnExampleThatOpensNothing000000000000000000000000000000000"
 RESET = "dwr_ThisIsAnExampleThatOpensNothing000000000000000000000000000000000"
+NOTICE = "dwn_ThisIsAnExampleThatOpensNothing000000000000000000000000000000000"
 
 Events = Callable[[Store, list[int]], list[Any]]
 
@@ -79,6 +80,11 @@ def _with_link(file: str, **body: str) -> Events:
     return events
 
 
+def _disavow(store: Store, accounts: list[int]) -> list[Any]:
+    tokens = store.order("/notices", accounts=accounts)["tokens"]
+    return [_event("disavow", body={"token": token}, old=NOTICE, new=token) for token in tokens]
+
+
 def _reset_requests(store: Store, accounts: list[int]) -> list[Any]:
     return store.order("/reset_requests", accounts=accounts)["events"]
 
@@ -117,6 +123,7 @@ OPERATIONS = [
     Operation("validate", "validate-token", _with_link("validate-token"), _status(200)),
     Operation("open the link", "confirm-reset", _with_link("confirm-reset.page"), _status(200)),
     Operation("confirm", "confirm-reset", _with_link("confirm-reset", password=NEW_PASSWORD), _status(200), spoils=True),
+    Operation("disavow", "disavow", _disavow, _status(200), spoils=True),
 ]
 
 # Baselines: a gateway event answered with nothing, a number of calls to the store and nothing else, and the same with a hash before the last call.
@@ -131,6 +138,11 @@ BASELINE = [EMPTY, CALLS_FEW, CALLS_MANY, CALLS_AND_HASH]
 def named(name: str) -> Operation:
     """The operation of this name."""
     return next(operation for operation in OPERATIONS if operation.name == name)
+
+
+def measured(warm: dict[str, Any]) -> list[Operation]:
+    """The operations of a measurement, which may be older than an operation."""
+    return [operation for operation in OPERATIONS if operation.name in warm]
 
 
 def in_order(names: Iterable[str]) -> list[str]:

@@ -10,7 +10,7 @@ matplotlib.use("svg")
 from matplotlib import pyplot as plt  # noqa: E402
 
 from cost import PRICES, cognito, month  # noqa: E402
-from operations import OPERATIONS, in_order  # noqa: E402
+from operations import in_order, measured  # noqa: E402
 
 OWN, HASH, STORE, EMPTY = "#0b6357", "#d98e04", "#8fa3ad", "#555555"
 plt.rcParams.update({"svg.hashsalt": "doorward", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
@@ -40,7 +40,7 @@ def cold(data: dict[str, Any], directory: Path) -> None:
 
 def warm(data: dict[str, Any], directory: Path) -> None:
     """The parts of the time of a warm request."""
-    names = [operation.name for operation in OPERATIONS][::-1]
+    names = [operation.name for operation in measured(data)][::-1]
     figure, axis = plt.subplots(figsize=(7, 4))
     left = [0.0] * len(names)
     for what, colour, label in (("own_ms", OWN, "processor, own"), ("hash_ms", HASH, "processor, Argon2id"), ("busy_ms", STORE, "the store and the mail service")):

@@ -9,7 +9,7 @@ from typing import Any
 import cost
 import plots
 import template
-from operations import BASELINE, CALLS_AND_HASH, CALLS_FEW, CALLS_MANY, EMPTY, FEW, MANY, OPERATIONS, in_order
+from operations import BASELINE, CALLS_AND_HASH, CALLS_FEW, CALLS_MANY, EMPTY, FEW, MANY, OPERATIONS, in_order, measured
 
 MIB = 2**20
 ARCHIVE_BYTES = 3_000_000
@@ -70,7 +70,7 @@ def _targets(results: dict[str, Any], data: dict[str, Any], directory: Path) -> 
         ratio, name = max((median(seen["poll_ms"]) / empty, name) for name, seen in data["cold"].items())
         target("start, spawn to first poll, against the empty function", "≤ 2.5 times", f"{ratio:.2f} times ({name})", ratio <= 2.5)
     if "warm" in data:
-        shares = {operation.name: _shares(data["warm"], operation.name) for operation in OPERATIONS}
+        shares = {operation.name: _shares(data["warm"], operation.name) for operation in measured(data["warm"])}
         rest, name = max((parts[-1], name) for name, parts in shares.items())
         target("processor time of a request beyond hashing, the runtime and calling the store", "< 0.5 ms", f"{rest:.2f} ms ({name})", rest < 0.5)
         own, name = max((sum(parts), name) for name, parts in shares.items())
@@ -100,7 +100,9 @@ def _targets(results: dict[str, Any], data: dict[str, Any], directory: Path) -> 
 def _where(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str:
     rows = [[part, seen["machine"]["at"], seen["machine"]["commit"], str(seen["count"] or ""), f"{seen['seconds']:.0f}", seen["machine"]["load"]] for part, seen in sorted(results.items())]
     machines = sorted({"{cpu}, {memory}, {kernel}; {rustc}".format(**seen["machine"]) for seen in results.values()})
-    return f"Machine: {'. '.join(machines)}.\n\n" + _table(["part", "measured", "commit", "samples of each", "seconds", "load before"], rows, texts=(1, 2))
+    missing = sorted({operation.function for operation in OPERATIONS} - set(data.get("cold", {})) if "cold" in data else set())
+    younger = f"\nNot measured, because younger than these measurements: {', '.join(missing)}.\n" if missing else ""
+    return f"Machine: {'. '.join(machines)}.\n\n" + _table(["part", "measured", "commit", "samples of each", "seconds", "load before"], rows, texts=(1, 2)) + younger
 
 
 def _growth_factor(levels: dict[str, Any]) -> tuple[float, str]:
@@ -147,7 +149,7 @@ def _shares(warm: dict[str, Any], name: str) -> tuple[float, float, float, float
 def _warm(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str:
     plots.warm(data["warm"], directory)
     rows = []
-    for operation in [*BASELINE, *OPERATIONS]:
+    for operation in [*BASELINE, *measured(data["warm"])]:
         seen = data["warm"][operation.name]
         own_wall = [wall - busy for wall, busy in zip(seen["wall_ms"], seen["busy_ms"])]
         parts = [_ms(part) for part in _shares(data["warm"], operation.name)] if operation in OPERATIONS else [""] * 4
@@ -165,7 +167,7 @@ def _warm(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str
 
 def _store(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str:
     rows = []
-    for operation in OPERATIONS:
+    for operation in measured(data["warm"]):
         seen = data["warm"][operation.name]
         calls = ", ".join(seen["operations"]) + (", SendEmail" if seen["mails"] else "")
         rows.append([operation.name, _whole(seen["calls"]), _whole(seen["written"]), _whole(seen["read"]), calls])
@@ -241,10 +243,10 @@ def _growth(results: dict[str, Any], data: dict[str, Any], directory: Path) -> s
 def _cost(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str:
     plots.cost(results, directory)
     rows = []
-    for operation in OPERATIONS:
+    for operation in measured(data["warm"]):
         parts = cost.per_million(operation, data["warm"], data["cold"])
         rows.append([operation.name, str(cost.billed_ms(operation, data["warm"][operation.name])), *(f"{dollars:.2f}" if dollars else "" for dollars in parts.values()), f"{sum(parts.values()):.2f}"])
-    usage = ", ".join(f"{name} {often:g}" for name, often in cost.PRICES["usage"].items())
+    usage = ", ".join(f"{name} {often:g}" for name, often in cost.PRICES["usage"].items() if name in data["warm"])
     active = (10_000, 100_000, 1_000_000)
     months = [["Doorward", *(f"{cost.month(count, results):,.2f}" for count in active)],
               ["of which checks of tokens", *(f"{cost.month(count, results) - cost.month(count, results, without=('check a token',)):,.2f}" for count in active)]]

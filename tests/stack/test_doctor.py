@@ -12,6 +12,9 @@ from typing import Any
 import boto3
 
 OPERATE = Path(__file__).resolve().parents[2] / "infra" / "operate"
+sys.path += [str(OPERATE.parent), str(OPERATE)]
+from checks import operation  # noqa: E402
+
 MAILER = "doorward-mailer"
 
 
@@ -163,6 +166,25 @@ class Doctor(unittest.TestCase):
         self.assertEqual((code, wrong[0].partition(" in ")[0]), (1, "There is no stack none-such"))
         wrong = ["No Region is chosen: set AWS_REGION or AWS_DEFAULT_REGION to the stack's, or one in your AWS profile."]
         self.assertEqual(doctor(AWS_REGION="", AWS_DEFAULT_REGION="", AWS_CONFIG_FILE="/dev/null"), (1, wrong))
+
+    def test_an_account_that_runs_ten_functions_at_once_is_told_where_to_ask_for_more(self) -> None:
+        class Account:
+            """An AWS account as Lambda and API Gateway describe it; the emulator has another quota."""
+
+            is_local, parameters = True, {"AlarmTopic": ""}
+
+            def __init__(self, at_once: int) -> None:
+                self.at_once = at_once
+
+            def client(self, _: str) -> "Account":
+                return self
+
+            def get_account_settings(self) -> dict[str, Any]:
+                return {"AccountLimit": {"ConcurrentExecutions": self.at_once}}
+
+        told = [finding.text for finding in operation(Account(10))]  # type: ignore[arg-type]
+        self.assertEqual(told, ["This account runs 10 functions at once: ask for more in Service Quotas (Lambda, concurrent executions)."])
+        self.assertEqual(list(operation(Account(1000))), [])  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

@@ -1,22 +1,27 @@
-"""Every figure of OPERATIONS.md has a source: the template, the report of the bench, or a page of AWS that is named here.
+"""Every figure of README.md and OPERATIONS.md has a source: the template, the report of the bench, the code, or a page that is named here.
 
 A figure is a number with a unit. One that none of the tables below knows is red: add where it comes from, or leave it out.
 """
 
+import json
 import re
 import sys
+import tempfile
+import types
 import unittest
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "infra" / "checks"), str(ROOT / "tests" / "bench")]
 from permissions import TEMPLATE, Loader  # noqa: E402
-from template import alarms  # noqa: E402
+from template import alarms, functions  # noqa: E402
 
+README = (ROOT / "README.md").read_text()
 OPERATIONS = (ROOT / "OPERATIONS.md").read_text()
 REPORT = (ROOT / "docs" / "bench" / "report.md").read_text()
 DAY = 86_400
@@ -25,10 +30,16 @@ ROUTES = {
     "/api/register/": "register", "/api/login/": "login", "/api/logout/": "logout", "/api/logout_all/": "logout everywhere", "/api/change_password/": "change password",
     "/api/password_reset/": "reset request", "/api/password_reset/validate_token/": "validate", "/api/password_reset/confirm/": "confirm", "/api/password_reset/disavow/": "confirm",
 }
-UNITS = r"US dollars|dollars|alarms|seconds?|minutes?|hours?|days?|requests|million|milliseconds|ms|MB|GB|shards?|routes?|logins|executions|printable|random characters"
+UNITS = r"US dollars|dollars|alarms|seconds?|minutes?|hours?|days?|requests|million|milliseconds|ms|MB|GB|shards?|routes?|logins|executions|printable|random characters|functions|people|bits|bytes|characters|exchanges|mails|steps"
 FIGURE = re.compile(rf"\b\d[\d,.]*(?: to \d[\d,.]*)? (?:{UNITS})\b")
-# Statements of AWS with their sources.
-AWS = {
+# Statements of others with their sources.
+SAID = {
+    "10 functions": "Lambda developer guide, Quotas: new accounts have reduced concurrency; 10 is what new accounts report (docs/aws-evening.md)",
+    "72 bytes": "bcrypt reads no more of a password (OpenBSD, bcrypt(3))",
+    "600 people": "an example",
+    "300 seconds": "API Gateway developer guide, Use API Gateway Lambda authorizers: the default of authorizerResultTtlInSeconds",
+    "40 to 200 bits": "django-rest-passwordreset, RandomStringTokenGenerator: 10 to 50 hexadecimal characters",
+    "24 hours": "django-rest-passwordreset, DJANGO_REST_MULTITOKENAUTH_RESET_TOKEN_EXPIRY_TIME",
     "35 days": "DynamoDB developer guide, Point-in-time recovery, and Restoring a table: the backup that AWS keeps of a deleted table",
     "20 minutes": "AWS re:Post, dynamodb-restore-taking-long: a point-in-time recovery takes at least that, whatever the size",
     "20 to 60 minutes": "DynamoDB developer guide, Restoring a table from a backup: usually less than an hour",
@@ -91,6 +102,31 @@ def days_of_messages(queue: str) -> int:
     return document()["Resources"][queue]["Properties"]["MessageRetentionPeriod"] // DAY
 
 
+def span(parameter: str) -> str:
+    """The number of a span: 30d is 30."""
+    return str(document()["Parameters"][parameter]["Default"])[:-1]
+
+
+def constant(file: str, name: str) -> int:
+    """A number in a program of `infra/`."""
+    found = re.search(rf"^(?:\w+, )*{name}\b.*? = (\d+)", (ROOT / "infra" / "operate" / file).read_text(), re.MULTILINE)
+    assert found, name
+    return int(found[1])
+
+
+def exchanges() -> int:
+    """The exchanges that were recorded from the DRF API itself."""
+    return sum(len((ROOT / "tests" / "api" / "contract" / f"{name}.jsonl").read_text().splitlines()) for name in ("wire", "multipart"))
+
+
+# The same for README.
+HELD_IN_README: list[tuple[str, list[str]]] = [
+    ("the tests replay … exchanges recorded", [str(exchanges())]),
+    ("one per login, stored as a digest, valid for … days", [span("SessionLifetime")]),
+    ("… bits, stored as a digest, valid for … hour, usable once", [str(8 * int(re.search(r"const SECRET_BYTES: usize = (\d+);", (ROOT / "shared/src/token.rs").read_text())[1])), span("ResetLifetime")]),  # type: ignore[index]
+    ("at register, change and confirm; at most … characters", [str(document()["Parameters"]["PasswordMaxLength"]["Default"])]),
+    ("Python … or later", [re.search(r"^OLDEST_PYTHON := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]]),  # type: ignore[index]
+]
 # Sentences with figures (each `…`), and the values that the figures must have, in order.
 HELD: list[tuple[str, list[str]]] = [
     ("exist only with it: … alarms, … US dollars a month", [str(alarms()), f"{alarms() * price('CloudWatch, alarms of standard resolution'):.2f}"]),
@@ -108,26 +144,31 @@ HELD: list[tuple[str, list[str]]] = [
         limit("LoginClientLimit") + limit("RegisterClientLimit")[:1] + limit("ResetClientLimit")[:1],
     ),
     ("takes up to … for each shard", [str(document()["Resources"]["Mailer"]["Properties"]["Events"]["Intents"]["Properties"]["ParallelizationFactor"])]),
+    ("after … minutes. It prints", [str(constant("own_account.py", "ABANDONED_MINUTES"))]),
+    ("Its … mails go to SES's mailbox simulator", ["4"]),  # test_verify.py counts them
+    ("A mail may take … minutes", [str(constant("verify.py", "MAIL_SECONDS") // 60)]),
     ("with at least … random characters", [re.search(r"\{(\d+),\}", document()["Parameters"]["ProxySecret"]["AllowedPattern"])[1]]),  # type: ignore[index]
 ]
 
 
 class Figures(unittest.TestCase):
     def test_every_figure_is_what_it_comes_from(self) -> None:
-        for sentence, wanted in HELD:
-            with self.subTest(sentence):
-                found = re.search(re.escape(sentence).replace("…", r"([\d,.]*\d)").replace(r"\ ", r"\s+"), OPERATIONS)
-                self.assertTrue(found, "no such sentence")
-                self.assertEqual(list(found.groups()), wanted)  # type: ignore[union-attr]
+        for text, held in ((OPERATIONS, HELD), (README, HELD_IN_README)):
+            for sentence, wanted in held:
+                with self.subTest(sentence):
+                    found = re.search(re.escape(sentence).replace("…", r"([\d,.]*\d)").replace(r"\ ", r"\s+"), text)
+                    self.assertTrue(found, "no such sentence")
+                    self.assertEqual(list(found.groups()), wanted)  # type: ignore[union-attr]
 
     def test_no_figure_stands_there_that_comes_from_nowhere(self) -> None:
-        spans = [found.span() for sentence, _ in HELD for found in re.finditer(re.escape(sentence).replace("…", r"[\d,.]*\d").replace(r"\ ", r"\s+") + r"[^.|]*", OPERATIONS)]
-        unknown = [
-            figure[0]
-            for figure in FIGURE.finditer(OPERATIONS)
-            if figure[0] not in AWS and not any(start <= figure.start() and figure.end() <= end for start, end in spans)
-        ]
-        self.assertEqual(unknown, [])
+        for text, held in ((OPERATIONS, HELD), (README, HELD_IN_README)):
+            spans = [found.span() for sentence, _ in held for found in re.finditer(re.escape(sentence).replace("…", r"[\d,.]*\d").replace(r"\ ", r"\s+") + r"[^.|]*", text)]
+            unknown = [
+                figure[0]
+                for figure in FIGURE.finditer(text)
+                if figure[0] not in SAID and not any(start <= figure.start() and figure.end() <= end for start, end in spans)
+            ]
+            self.assertEqual(unknown, [])
 
     def test_every_parameter_and_alarm_that_is_named_is_there_and_every_alarm_is_explained(self) -> None:
         template = document()
@@ -150,9 +191,28 @@ class Figures(unittest.TestCase):
         self.assertTrue(row)
         self.assertEqual(row[1].split(", "), re.findall(r'"([\w-]+)"', source))  # type: ignore[index]
 
-
     def test_every_route_has_a_price(self) -> None:
         self.assertEqual(set(ROUTES), set(routes()))
+
+    def test_the_report_is_what_its_measurements_and_todays_template_give(self) -> None:
+        # It counts alarms and metrics, so a new function or metric makes it false until it is written again: make bench PARTS=report.
+        pictures = types.ModuleType("plots")
+        for name in ("cold", "warm", "load", "growth", "cost"):
+            setattr(pictures, name, lambda *_: None)
+        with mock.patch.dict(sys.modules, {"plots": pictures}), tempfile.TemporaryDirectory() as directory:
+            import report
+
+            report.write(json.loads((ROOT / "docs" / "bench" / "results.json").read_text()), Path(directory))
+            self.assertEqual((Path(directory) / "report.md").read_text(), REPORT, "make bench PARTS=report")
+
+    def test_every_function_is_measured_or_named_as_not_measured(self) -> None:
+        from operations import OPERATIONS as MEASURED
+
+        self.assertEqual({operation.function for operation in MEASURED}, set(functions()))
+        names = re.search(r"^Not measured, because younger than these measurements: (.+)\.$", REPORT, re.MULTILINE)
+        unmeasured = set(names[1].split(", ")) if names else set()
+        for name in functions():
+            self.assertEqual(f"\n| {name} |" in REPORT, name not in unmeasured, name)
 
 
 if __name__ == "__main__":

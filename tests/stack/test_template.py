@@ -1,5 +1,8 @@
 """Properties of the template, and of what a compromised role could do."""
 
+import json
+import re
+import subprocess
 import sys
 import unittest
 from functools import cache
@@ -87,6 +90,36 @@ class Template(unittest.TestCase):
         api = document()["Resources"]["Api"]["Properties"]
         self.assertEqual(api["DisableExecuteApiEndpoint"][0], "ClosesDefaultEndpoint")
         self.assertEqual(api["Variables"], {"DefaultEndpoint": "DefaultEndpoint"})
+
+    def test_tables_have_a_key_that_aws_owns_which_costs_nothing(self) -> None:
+        tables = [r["Properties"] for r in document()["Resources"].values() if isinstance(r, dict) and r["Type"] == "AWS::DynamoDB::Table"]
+        self.assertEqual(len(tables), 3)
+        self.assertFalse([table for table in tables if "SSESpecification" in table])
+
+    def test_a_dashboard_has_a_name_of_its_own_in_each_region(self) -> None:
+        self.assertEqual(document()["Resources"]["Overview"]["Properties"]["DashboardName"], "${AWS::StackName}-${AWS::Region}")
+
+    def test_it_answers_over_ipv4_only_as_operations_says(self) -> None:
+        resources = document()["Resources"]
+        self.assertEqual(resources["Api"]["Properties"]["EndpointConfiguration"], {"Type": "REGIONAL"})
+        self.assertEqual(resources["Domain"]["Properties"]["EndpointConfiguration"], {"Types": ["REGIONAL"]})
+        self.assertEqual([r["Properties"]["Type"] for r in resources.values() if isinstance(r, dict) and r["Type"] == "AWS::Route53::RecordSet"], ["A"])
+        self.assertIn("answers over IPv4 only", " ".join((ROOT / "OPERATIONS.md").read_text().split()))
+
+    def test_the_regions_that_lack_something_are_those_of_cloudformations_registry(self) -> None:
+        asked = """
+import json, sys
+from cfnlint.helpers import REGIONS
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER as registry
+print(json.dumps({kind: [r for r in REGIONS if kind not in registry.get_resource_types(region=r)] for kind in sys.argv[1:]}))
+"""
+        kinds = {r["Type"] for r in document()["Resources"].values() if isinstance(r, dict)} - {"AWS::Serverless::Api", "AWS::Serverless::Function"}
+        python = ROOT / ".tools" / "aws" / "bin" / "python"
+        result = subprocess.run([python, "-c", asked, *sorted(kinds)], capture_output=True, text=True, check=True)
+        missing = {kind: set(regions) for kind, regions in json.loads(result.stdout).items() if regions}
+        source = (ROOT / "infra" / "aws" / "deploy.py").read_text().partition("WITHOUT_CONFIGURATION_SETS = (")[2].partition("\n)")[0]
+        without = set(re.findall(r'"([\w-]+)"', source))
+        self.assertEqual(missing, {"AWS::SES::ConfigurationSet": without, "AWS::SES::ConfigurationSetEventDestination": without})
 
     def test_nothing_in_it_is_missing_in_some_regions_but_the_configuration_set(self) -> None:
         kinds = {r["Type"] for r in document()["Resources"].values() if isinstance(r, dict)}

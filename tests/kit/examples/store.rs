@@ -8,6 +8,7 @@
 //! | `/accounts` | `{"until": N}` | makes accounts 1 to N; the bytes of one |
 //! | `/sessions` | `{"accounts": [n, …], "each": M}` | tokens of M new sessions of each |
 //! | `/links` | `{"accounts": [n, …]}` | tokens of a new reset link of each |
+//! | `/notices` | `{"accounts": [n, …]}` | tokens of a new "this wasn't me" link of each |
 //! | `/reset_requests` | `{"accounts": [n, …]}` | each asked for a reset link; the stream's events for the mailer |
 //! | `/forget` | | starts counting again |
 //! | `/calls` | | the calls since then, their capacity units, and the services' working time |
@@ -26,7 +27,7 @@ use doorward::{
     account::AccountId,
     clock::Clock,
     entropy::Entropy,
-    token::{Purpose, Reset, Session, Token},
+    token::{Disavow, Purpose, Reset, Session, Token},
 };
 use doorward_functions::mailer::Record;
 use doorward_kit::{
@@ -59,6 +60,7 @@ struct Original {
     account: Vec<Item>,
     session: Item,
     link: Item,
+    disavowal: Item,
 }
 
 #[tokio::main]
@@ -86,6 +88,7 @@ async fn order(State(service): State<Arc<Service>>, OriginalUri(uri): OriginalUr
             service.copies::<Session>(accounts().flat_map(|account| (0..each).map(move |_| account)), &service.original.session)
         }
         "/links" => service.copies::<Reset>(accounts(), &service.original.link),
+        "/notices" => service.copies::<Disavow>(accounts(), &service.original.disavowal),
         "/reset_requests" => service.reset_requests(accounts()).await,
         "/forget" => {
             service.calls.forget();
@@ -114,9 +117,8 @@ impl Original {
         let name = name_of(0);
         app.sign_up(&name).await.login().await;
         app.reset_link(&address_of(&name)).await;
-        let all = database.scan(serde_json::from_value(json!({ "TableName": "accounts" })).expect("a request")).expect("the store answers");
         let (mut account, mut session, mut link, mut id) = (Vec::new(), None, None, None);
-        for item in all.items.expect("items") {
+        for item in accounts_table(database) {
             match text(&item, "sk").split('#').next() {
                 Some("session") => session = Some(item),
                 Some("reset") => link = Some(item),
@@ -127,7 +129,20 @@ impl Original {
                 _ => account.push(item),
             }
         }
-        Self { id: id.expect("an account"), account, session: session.expect("a session"), link: link.expect("a link") }
+        let id = id.expect("an account");
+        let disavowal = Self::disavowal(app, database, &id).await;
+        Self { id, account, session: session.expect("a session"), link: link.expect("a link"), disavowal }
+    }
+
+    /// The link of a notice, made for another account, because account 0 keeps its password.
+    async fn disavowal(app: &App, database: &Database, id: &str) -> Item {
+        let session = app.sign_up("changed").await.login().await;
+        app.change_password(&session, PASSWORD, "Battery-Staple-43").await;
+        app.deliver().await;
+        let mut items = accounts_table(database).into_iter();
+        let mut link = items.find(|item| text(item, "sk").starts_with("disavow#")).expect("a notice");
+        link.insert("pk".to_owned(), AttributeValue::S(format!("account#{id}")));
+        link
     }
 
     /// The id of a copy, which differs in the last digits.
@@ -145,6 +160,11 @@ impl Original {
         };
         item.iter().map(|(name, value)| (name.clone(), copied(value))).collect()
     }
+}
+
+fn accounts_table(database: &Database) -> Vec<Item> {
+    let all = database.scan(serde_json::from_value(json!({ "TableName": "accounts" })).expect("a request")).expect("the store answers");
+    all.items.expect("items")
 }
 
 fn text<'a>(item: &'a Item, attribute: &str) -> &'a str {
