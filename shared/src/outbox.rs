@@ -9,7 +9,7 @@ use crate::{
     config::span,
     fault::Fault,
     language::Language,
-    store::{Item, Key, Store, Table, Value, Write, Written, millis, number, seconds, text},
+    store::{Item, Key, Store, Table, Value, Write, Written, millis, number, seconds, text, truth},
     token::subject_digest,
 };
 
@@ -99,6 +99,8 @@ pub struct ResetRequest {
     pub requested_at: Timestamp,
     /// Who asked.
     pub caller: Caller,
+    /// Whether an operator invites the owner to choose a first password. Nobody has forgotten one then.
+    pub invites: bool,
 }
 
 /// How a password was changed.
@@ -217,7 +219,8 @@ pub(crate) fn reset_request(request: &ResetRequest, sort: &str) -> Write {
         ("requested_at", millis(request.requested_at)),
         ("expires_at", seconds(after(request.requested_at, FAILED_LIFETIME))),
     ];
-    Write::put(key.key(), attributes.into_iter().chain(caller_attributes(&request.caller)))
+    let invites = request.invites.then(|| ("invites", truth(true)));
+    Write::put(key.key(), attributes.into_iter().chain(caller_attributes(&request.caller)).chain(invites))
 }
 
 /// The write that allows another reset request for this address, because the link of an earlier one has ended with the password.
@@ -237,8 +240,7 @@ fn request_partition(email: &EmailAddress) -> String {
 impl Store {
     /// Leaves a reset request, unless there is one for the same address in this window. The answer is the same either way.
     pub async fn request_reset(&self, request: &ResetRequest) -> Result<(), Fault> {
-        let window = window_start(request.requested_at).to_string();
-        self.write(reset_request(request, &window).when("attribute_not_exists(pk)")).await.map(drop)
+        self.write(reset_request(request, &window_start(request.requested_at).to_string()).when("attribute_not_exists(pk)")).await.map(drop)
     }
 
     /// Leaves a reset request outside any window, for an operator.
@@ -363,6 +365,7 @@ fn read(item: &Item) -> Result<Entry, Fault> {
             email: EmailAddress::stored(item.text("email")?, item.text("email_folded")?),
             requested_at,
             caller,
+            invites: item.truth("invites").unwrap_or(false),
         }),
         Kind::Notice => Payload::Notice(Notice {
             id: item.parsed("sk")?,
