@@ -52,7 +52,7 @@ impl Admin {
         let now = self.clock.now();
         let id = AccountId::from(self.entropy.uuid(now));
         let account = Account::new(id, username, email, self.hasher.unknowable(), now);
-        match self.store.invite(&account, &reset_request(&account, now)).await? {
+        match self.store.invite(&account, &invitation(&account, now)).await? {
             Registered::Now => Ok(writeln!(terminal.out, "{id} is made; a link to choose a password is on its way.")?),
             Registered::Taken(taken) => Err(Failure::Refused(taken_names(Some(taken)).to_owned())),
         }
@@ -102,9 +102,9 @@ impl Admin {
         Ok(writeln!(terminal.out, "A reset link for {} is on its way, unless one was sent minutes ago.", account.id)?)
     }
 
-    /// The request for the mail that invites an owner to choose a first password.
+    /// Leaves the request for the mail that invites an owner to choose a first password.
     async fn invite(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-        match self.store.invite_again(account.id, &self.hasher.unknowable(), &reset_request(account, self.clock.now())).await? {
+        match self.store.invite_again(account.id, &self.hasher.unknowable(), &invitation(account, self.clock.now())).await? {
             Invited::Now => Ok(writeln!(terminal.out, "{} had no password; a link to choose one is on its way.", account.id)?),
             Invited::Overtaken => Err(Failure::Refused("the account changed meanwhile; look at it again".to_owned())),
         }
@@ -127,7 +127,13 @@ fn reset_request(account: &Account, now: Timestamp) -> ResetRequest {
         // Only a request that is newer than the password leads to a link.
         requested_at: now.max(after(account.password_changed_at, Duration::from_millis(1))),
         caller: Caller::default().in_language(account.language()),
+        invites: false,
     }
+}
+
+/// The request for the mail that invites an owner to choose a first password.
+fn invitation(account: &Account, now: Timestamp) -> ResetRequest {
+    ResetRequest { invites: true, ..reset_request(account, now) }
 }
 
 /// Parses a username and an address of one account. The error repeats neither of them.

@@ -86,7 +86,7 @@ impl Disavow {
         let link = self.disavowal(token.as_ref(), now).await?;
         // To the present address: a person who has changed it since could as well ask for a link there.
         let caller = request.caller().in_language(link.account.language());
-        let reset = ResetRequest { email: link.account.email.clone(), requested_at: now, caller };
+        let reset = ResetRequest { email: link.account.email.clone(), requested_at: now, caller, invites: false };
         match self.store.disavow(&link, reset).await? {
             Disavowed::Now => {
                 Metric::PASSWORDS_DISAVOWED.count();

@@ -39,7 +39,7 @@ impl PasswordReset {
         let body = ResetBody::read(request.form()?)?;
         let now = self.clock.now();
         self.client_limit.admit(&self.store, request.client, now).await?;
-        let reset = ResetRequest { email: body.email, requested_at: now, caller: request.caller() };
+        let reset = ResetRequest { email: body.email, requested_at: now, caller: request.caller(), invites: false };
         self.store.request_reset(&reset).await?;
         Metric::RESETS_REQUESTED.count();
         Ok(())

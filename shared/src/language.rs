@@ -40,10 +40,11 @@ impl Language {
         }
     }
 
-    /// The language of a tag, by its first part: `de-AT` is German, and so is `de_AT`, as systems other than the Web write it.
+    /// The language of a tag, by its first part: `de-AT` is German, and so are `de_AT` and `de.UTF-8`, as systems other than the Web write it
+    /// (POSIX.1, Base Definitions, 8.2).
     #[must_use]
     pub fn of_tag(tag: &str) -> Option<Self> {
-        let primary = tag.split(['-', '_']).next().unwrap_or_default();
+        let primary = tag.split(['-', '_', '.', '@']).next().unwrap_or_default();
         Self::ALL.into_iter().find(|language| language.tag().eq_ignore_ascii_case(primary))
     }
 
@@ -96,7 +97,9 @@ mod tests {
         assert_eq!(Language::preferred("en;q=0"), None);
         assert_eq!(Language::preferred("tlh, *;q=0.1"), None);
         assert_eq!(Language::preferred(""), None);
-        assert_eq!(Language::preferred("de_DE"), Some(Language::German));
+        for posix in ["de_DE", "de.UTF-8", "de_AT.UTF-8", "de@euro"] {
+            assert_eq!(Language::preferred(posix), Some(Language::German), "{posix}");
+        }
         assert_eq!(Language::preferred("tlh_XX,es_419;Q=.5"), Some(Language::Spanish));
     }
 

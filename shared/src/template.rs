@@ -20,11 +20,15 @@ macro_rules! templates {
 }
 
 /// Every template with its name. The extension of the name decides about escaping: `.html` is escaped, `.txt` is not.
-const TEMPLATES: [(&str, &str); 15] = templates![
+const TEMPLATES: [(&str, &str); 19] = templates![
     "email/layout.html",
     "email/link.html",
     "email/fallback.html",
     "email/origin.html",
+    "email/token.html",
+    "email/invitation/subject.txt",
+    "email/invitation/body.txt",
+    "email/invitation/body.html",
     "email/password_reset/subject.txt",
     "email/password_reset/body.txt",
     "email/password_reset/body.html",

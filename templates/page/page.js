@@ -34,6 +34,12 @@
     strength.dataset.level = reached;
     say(part("strength-word"), ["", words.weak, words.fair, words.good, words.strong][reached]);
   };
+  // Keyboards of phones add a space after a word. It counts, and nobody sees it.
+  const spaces = part("spaces");
+  const caution = spaces.textContent;
+  const warn = () => say(spaces, /^\s|\s$/u.test(password.value) ? caution : "");
+  spaces.classList.add("caution");
+  warn();
   const compare = () => {
     const same = again.value === password.value;
     // While somebody is typing, nothing is reported as missing.
@@ -42,7 +48,7 @@
     part("match").dataset.same = same;
     again.setCustomValidity(same ? "" : words.differ);
   };
-  password.addEventListener("input", () => { judge(); compare(); });
+  password.addEventListener("input", () => { judge(); warn(); compare(); });
   again.addEventListener("input", compare);
 
   // Submits only once.

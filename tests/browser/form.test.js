@@ -117,8 +117,27 @@ test('hints are given while typing', async (t) => {
   await page.getByRole('heading', { name: say('page.done.title') }).waitFor();
 });
 
+test('a page says that a space at either end of a new password counts', async (t) => {
+  const { page, account, password, again } = await withForm(t);
+  const spaces = page.locator('#spaces');
+  for (const typed of ['', SECOND, 'a b', ' ']) {
+    await password.fill(typed);
+    assert.equal(await spaces.isVisible(), typed === ' ', JSON.stringify(typed));
+  }
+  for (const typed of [` ${SECOND}`, `${SECOND}\u00a0`, `${SECOND}\u3000`, `${SECOND} `]) {
+    await password.fill(typed);
+    assert.equal(await spaces.innerText(), say('page.reset.spaces'), JSON.stringify(typed));
+  }
+  assert.ok((await password.getAttribute('aria-describedby')).split(' ').includes('spaces'), 'a screen reader says it at the field');
+  await again.fill(`${SECOND} `);
+  await page.getByRole('button').click();
+  await page.getByRole('heading', { name: say('page.done.title') }).waitFor();
+  assert.deepEqual([(await login(account, `${SECOND} `)).status, (await login(account, SECOND)).status], [200, 401]);
+});
+
 test('without JavaScript no control is there that would do nothing', async (t) => {
   const { page } = await withForm(t, { script: false });
+  assert.equal(await page.getByText(say('page.reset.spaces')).isVisible(), true, 'it is said beforehand');
   assert.equal(await page.locator('#show').isVisible(), false);
   assert.equal(await page.locator('#strength').isVisible(), false);
   assert.equal(await page.locator('#match').isVisible(), false);

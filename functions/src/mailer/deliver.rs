@@ -139,6 +139,7 @@ impl Mailer {
             lifetime: self.link_lifetime,
             caller: request.caller,
             requested_at: request.requested_at,
+            invites: request.invites,
         };
         let sent = self.send(&account.email, mail.render().ok()).await?;
         if let Outcome::Done(_) = sent {

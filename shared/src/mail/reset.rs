@@ -1,4 +1,4 @@
-//! The mail with a reset link.
+//! The mail with a reset link, and the invitation, which has one too.
 
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ pub struct ResetMail {
     pub caller: Caller,
     /// When it was asked for.
     pub requested_at: Timestamp,
+    /// Whether it invites the owner to choose a first password.
+    pub invites: bool,
 }
 
 #[derive(Serialize)]
@@ -44,6 +46,7 @@ impl ResetMail {
             lifetime: self.language.span(self.lifetime)?,
             caller: CallerInWords::new(&self.caller, self.requested_at, self.language)?,
         };
-        Rendered::of("password_reset", self.language, &self.product, &data)
+        let folder = if self.invites { "invitation" } else { "password_reset" };
+        Rendered::of(folder, self.language, &self.product, &data)
     }
 }

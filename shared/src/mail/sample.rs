@@ -21,7 +21,7 @@ fn sample_caller(address: &str, agent: &str, language: Option<Language>) -> Call
 }
 
 impl ResetMail {
-    /// Samples: the usual mail, one that shows its token, and one with an unknown browser and a product with a difficult name.
+    /// Samples: the usual mail, one that shows its token, an invitation, and one with an unknown browser and a product with a difficult name.
     #[must_use]
     pub fn samples(language: Language) -> Vec<(&'static str, Self)> {
         let usual = Self {
@@ -32,7 +32,9 @@ impl ResetMail {
             lifetime: span::hours(1),
             caller: sample_caller("203.0.113.7", "Firefox on Android", Some(language)),
             requested_at: sample_instant(),
+            invites: false,
         };
+        let invitation = Self { invites: true, caller: Caller::default(), ..usual.clone() };
         let shown =
             Self { token: Some("dwr_AZsW0t9gcbuyT3Z1bZ5c3nJ1Q0d1vK2xq7f8sVt0n4uYx3JmL9wPzA6hRkDe5GiB".to_owned()), ..usual.clone() };
         let difficult = Self {
@@ -42,7 +44,7 @@ impl ResetMail {
             caller: sample_caller("2001:db8:85a3::8a2e:370:7334", "", None),
             ..usual.clone()
         };
-        vec![("usual", usual), ("shown", shown), ("difficult", difficult)]
+        vec![("usual", usual), ("shown", shown), ("invitation", invitation), ("difficult", difficult)]
     }
 }
 

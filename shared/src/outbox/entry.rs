@@ -9,7 +9,7 @@ use crate::{
     config::span,
     fault::Fault,
     language::Language,
-    store::{Item, Key, Table, Value, Write, millis, number, seconds, text},
+    store::{Item, Key, Table, Value, Write, millis, number, seconds, text, truth},
     token::subject_digest,
 };
 
@@ -95,6 +95,8 @@ pub struct ResetRequest {
     pub requested_at: Timestamp,
     /// Who asked.
     pub caller: Caller,
+    /// Whether an operator invites the owner to choose a first password. Nobody has forgotten one then.
+    pub invites: bool,
 }
 
 /// How a password was changed.
@@ -230,7 +232,8 @@ pub(crate) fn reset_request(request: &ResetRequest, sort: &str) -> Write {
         ("requested_at", millis(request.requested_at)),
         ("expires_at", seconds(after(request.requested_at, FAILED_LIFETIME))),
     ];
-    Write::put(key.key(), attributes.into_iter().chain(caller_attributes(&request.caller)))
+    let invites = request.invites.then(|| ("invites", truth(true)));
+    Write::put(key.key(), attributes.into_iter().chain(caller_attributes(&request.caller)).chain(invites))
 }
 
 pub(super) fn request_partition(email: &EmailAddress) -> String {
@@ -261,6 +264,7 @@ pub(super) fn read(item: &Item) -> Result<Entry, Fault> {
             email: EmailAddress::stored(item.text("email")?, item.text("email_folded")?),
             requested_at,
             caller: read_caller(item),
+            invites: item.truth("invites").unwrap_or(false),
         }),
         Kind::Notice => {
             let account = key.partition.split_once('#').and_then(|(_, id)| id.parse().ok()).ok_or(item.unreadable("pk"))?;

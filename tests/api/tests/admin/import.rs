@@ -231,6 +231,7 @@ async fn a_hash_that_nobody_can_verify_is_left_behind_and_the_owner_invited() {
         assert_eq!(app.send(login(name, PASSWORD)).await.status, 401);
         app.advance(1);
         app.deliver().await;
+        assert_eq!(app.mailbox.all().last().unwrap().subject, "Choose a password for Doorward");
         let link = app.newest_reset_link(&address_of(name)).unwrap();
         assert_eq!(app.confirm_reset(&link, NEW_PASSWORD).await.status, 200, "{name}");
         app.login(name, NEW_PASSWORD).await;

@@ -55,6 +55,20 @@ async fn mail_that_failed_is_listed_and_driven_once_more_however_old_it_is() {
 }
 
 #[tokio::test]
+async fn an_invitation_that_failed_is_one_when_it_is_sent_again() {
+    let app = App::start().await;
+    app.mailbox.refuse_next(Refuse(400, "MessageRejected"));
+    done(&app, &["create", "ann", "ann@example.com"]).await;
+    app.advance(1);
+    app.deliver().await;
+    assert_eq!(app.mailbox.all(), []);
+    app.advance(1);
+    done(&app, &["mail", "retry", "--all"]).await;
+    app.deliver().await;
+    assert_eq!(app.mailbox.all().pop().unwrap().subject, "Choose a password for Doorward");
+}
+
+#[tokio::test]
 async fn a_notice_that_the_version_before_left_is_sent_and_driven_once_more() {
     let app = App::start().await;
     let session = app.sign_up("ann").await.login().await;
