@@ -92,7 +92,11 @@ class OwnAccount:
         """Its id, once it is registered."""
         if id := self._holder("username", self.username):
             return id
-        raise Failure(f"the account that was just registered is not in the table {self._env.outputs['AccountsTable']}: does the API belong to another stack?")
+        raise Failure(f"{self.username} is gone: somebody else has deleted it.")
+
+    def is_registered(self) -> bool:
+        """Whether it is in the tables of this stack."""
+        return self._holder("username", self.username) is not None
 
     def reset_link(self) -> Item:
         """The item of the reset link, with `sent_at` once the mail service has accepted its mail."""

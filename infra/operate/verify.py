@@ -180,8 +180,11 @@ class Life:
     def register(self) -> None:
         path = "/api/register/"
         answer = self.api.post(path, username=self.own.username, email=self.own.email, password=self.password)
+        if answer.status == 400 and isinstance(answer.body, dict) and "email" in answer.body:
+            raise Later("a run on another machine has taken the same address just now: try again.")
         self.api.expect(answer, 201, path, "a registration")
-        self.own.id
+        if not self.own.is_registered():
+            raise Failure(f"{self.own.username} is registered, and not in {self.env.outputs['AccountsTable']}: {self.api.url} leads to another stack; delete the account there.")
 
     def create(self) -> None:
         path = "/api/register/"
