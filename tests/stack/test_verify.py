@@ -42,7 +42,7 @@ Result = subprocess.CompletedProcess[str]
 
 
 def verify(stack: str = "", *arguments: str) -> Result:
-    """What `make verify [STACK=stack]` does, without starting a program."""
+    """Does what `make verify [STACK=stack]` does, without starting a program."""
     said, wrong = io.StringIO(), ""
     try:
         with contextlib.redirect_stdout(said):
@@ -166,7 +166,7 @@ class Verify(unittest.TestCase):
 
     def test_what_is_broken_is_named_with_what_to_look_at(self) -> None:
         log = r"its log /aws/lambda/doorward-"
-        # What never works is not waited for long.
+        # A short wait for what never comes.
         brief = ("", "--patience", "3")
         cases: list[tuple[AbstractContextManager[Any], str] | tuple[AbstractContextManager[Any], str, tuple[str, ...]]] = [
             (variables("doorward-login", LOGIN_CLIENT_LIMIT="sixty"), rf"/api/login/ answers 50\d to a login with an unknown name, and not 401: the function does not start or fails; {log}login says why\.", brief),
@@ -313,6 +313,18 @@ class Verify(unittest.TestCase):
         with self.assertRaisesRegex(Failure, "leads to another stack; delete the account there"):
             life.register()
         life.env.outputs["AccountsTable"] = table
+
+    def test_a_domain_that_dns_does_not_know_yet_is_gone_around_while_that_is_open(self) -> None:
+        env = Environment("doorward")
+        env.parameters["DomainName"] = "accounts.doorward.example"
+        life = Life(env, None, 1)
+        life.api.url = "http://127.0.0.1:1"
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            life.wait_for_api()
+        self.assertRegex(said.getvalue(), r"^note            http://127.0.0.1:1 does not answer \(.*\), as long as DNS does not lead there; asking http://.*/doorward/v1\n$")
+        env.parameters["DefaultEndpoint"], life.api.url = "off", "http://127.0.0.1:1"
+        with self.assertRaisesRegex(Failure, r"/api/login/ does not answer \(.*refused.*\) to a login with an unknown name, and not 401: look at DNS and the certificate"):
+            life.wait_for_api()
 
     def test_a_stack_that_is_not_there_is_said(self) -> None:
         self.fails(done(STACK="none-such"), "There is no stack none-such")
