@@ -245,7 +245,7 @@ deploy: $(call tool,aws) ## Builds and deploys to AWS: make deploy PARAMS="Sende
 verify: $(operator)/installed ## Tries the whole life of an account on the local stack, or on one in AWS, and deletes it: make verify STACK=name
 	@$(operate) verify
 
-# What an operator runs, for machines without Rust.
+# The operator's programs, for machines without Rust.
 .PHONY: programs
 programs: $(call tool,build)
 	@PATH="$(CURDIR)/.tools/build/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.tools/build" \

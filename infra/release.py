@@ -25,7 +25,7 @@ sys.path.append(str(ROOT / "infra" / "checks"))
 import licences
 import sbom
 
-# What is copied from the checkout.
+# Files that are copied from the checkout.
 FILES = (
     "CHANGELOG.md", "LICENSE", "Makefile", "OPERATIONS.md", "SECURITY.md", "docs/*.md", "docs/bench/*.md", "docs/bench/*.svg", "events/*.json", "examples/*/template.yaml",
     "infra/*.py", "infra/README.md", "infra/aws/*.py", "infra/local/parameters", "infra/operate/*.py", "infra/permissions.txt", "infra/template.yaml",

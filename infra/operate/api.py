@@ -77,7 +77,7 @@ class Api:
         raise Later(f"{path} takes no more requests from here {until}: try again later, or from another address.")
 
     def ask(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
-        """Makes one request. Nobody interrupts it: it is known afterwards whether it was made."""
+        """Makes one request. Signals wait until it is over, so that a request which was sent has also taken effect or failed."""
         request = urllib.request.Request(self.url + path, body, self._headers | (headers or {}), method=method)
         with deferred():
             try:

@@ -53,6 +53,8 @@ def probe() -> int:
 
 def verify_stack() -> int:
     """Lives the life of an account on the selected stack."""
+    if os.environ.get("URL"):
+        raise Failure("a URL is not enough, because it deletes what it made: name the stack, STACK=name, or leave both out for the local one.")
     env = environment()
     return verify(env, None if _stack() else local_variables()["MAIL_URL"], words(os.environ.get("ARGS", "")))
 

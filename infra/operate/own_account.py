@@ -1,7 +1,7 @@
 """The account that `make verify` makes for itself: its address, its items in the tables, and its deletion.
 
 Its address is one of ten at SES's mailbox simulator, so that an account which a killed run has left is found by its address, without reading a
-table as a whole. Nobody else can have such an address, because no mail to it reaches anybody.
+table as a whole. Mail to it reaches nobody, so it is not the address of a person.
 """
 
 import base64
@@ -25,7 +25,7 @@ from typed import Failure
 SLOTS = 10
 # An account older than this belongs to no run any more. A run takes less: it waits five times for mail, and for no limit long.
 ABANDONED_MINUTES = 30
-# What AWS says where permissions are missing.
+# Error codes of AWS for missing permissions.
 DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 Item = dict[str, Any]
 
@@ -92,7 +92,11 @@ class OwnAccount:
         """Its id, once it is registered."""
         if id := self._holder("username", self.username):
             return id
-        raise Failure(f"the account that was just registered is not in the table {self._env.outputs['AccountsTable']}: does the API belong to another stack?")
+        raise Failure(f"{self.username} is gone: somebody else has deleted it.")
+
+    def is_registered(self) -> bool:
+        """Whether it is in the tables of this stack."""
+        return self._holder("username", self.username) is not None
 
     def reset_link(self) -> Item:
         """The item of the reset link, with `sent_at` once the mail service has accepted its mail."""

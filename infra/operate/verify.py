@@ -1,6 +1,6 @@
 """`make verify`: the whole life of an account on a deployed stack, as a test after a deployment.
 
-It makes an account of its own and deletes it whatever happens. What it cannot do with the operator's permissions it leaves out, and says so.
+It makes an account of its own and deletes it whatever happens. Steps for which the operator lacks permissions are left out, and the output says so.
 """
 
 import json
@@ -90,7 +90,7 @@ class Life:
             print("note            MailerConcurrency=0 stops all mail, so every step with mail is left out", flush=True)
         if self.env.parameters.get("Registration") == "closed":
             self._step("registration is closed, and an operator creates an account", self.create)
-            # Nobody logs in to it without the mailed link.
+            # The mailed link is the only way to log in to it.
             if not sends_mail or not self._step("mail to it is accepted by SES", self.wait_for_reset_mail) or not self._step("the link sets a password, once", self.use_link):
                 return
         else:
@@ -134,7 +134,7 @@ class Life:
         return True
 
     def _clean_up(self) -> str:
-        """Deletes the account. Nobody interrupts it. Returns what went wrong."""
+        """Deletes the account; signals wait until that is over. Returns what went wrong."""
         with deferred():
             try:
                 if self.own.close():
@@ -180,8 +180,11 @@ class Life:
     def register(self) -> None:
         path = "/api/register/"
         answer = self.api.post(path, username=self.own.username, email=self.own.email, password=self.password)
+        if answer.status == 400 and isinstance(answer.body, dict) and "email" in answer.body:
+            raise Later("a run on another machine has taken the same address just now: try again.")
         self.api.expect(answer, 201, path, "a registration")
-        self.own.id
+        if not self.own.is_registered():
+            raise Failure(f"{self.own.username} is registered, and not in {self.env.outputs['AccountsTable']}: {self.api.url} leads to another stack; delete the account there.")
 
     def create(self) -> None:
         path = "/api/register/"
@@ -312,7 +315,7 @@ class Life:
         try:
             mappings = self.env.client("lambda").list_event_source_mappings(FunctionName=f"{self.env.name}-mailer")["EventSourceMappings"]
         except ClientError:
-            return  # who may not ask waits
+            return  # without the permission to ask, the wait shows it
         if not [each for each in mappings if each["State"] not in ("Disabled", "Disabling", "Deleting")]:
             raise Failure("mail is not sent, because nothing reads the Outbox's stream: enable the mailer's event source mapping, or deploy again.")
 
@@ -341,7 +344,7 @@ def _skipped_if_denied(why: str) -> Iterator[None]:
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """What AWS refuses is told in a sentence."""
+    """Turns a refusal of AWS into a sentence."""
     try:
         yield
     except ClientError as error:

@@ -222,6 +222,8 @@ class Deployment(unittest.TestCase):
         self.assertIn("Nothing changed", self.deploy(VERIFY="no"))
         logout.write_bytes(before)
         self.assertIn("It works: 12 steps", self.deploy())
+        # That it could not be tried does not make a deployment fail.
+        self.assertIn("Not verified: LoginClientLimit=3/5m allows fewer than", self.deploy(PARAMS="LoginClientLimit=3/5m"))
 
     def test_a_first_deployment_that_failed_says_what_failed_and_how_to_begin_again(self) -> None:
         cloudformation, name = client("cloudformation"), "failed"

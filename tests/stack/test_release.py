@@ -24,7 +24,7 @@ import cargo
 STACK, SENDER = "released", "accounts@released.internal"
 VERSION = re.search(r'^version = "(.+)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]  # type: ignore[index]
 ARCHIVE = ROOT / "target" / f"doorward-{VERSION}.tar"
-# What is on a machine without Rust, as far as these commands need it.
+# The programs of a machine without Rust, as far as these commands need them.
 PROGRAMS = ("bash", "sh", "make", "python3", "cat", "cp", "date", "dirname", "env", "id", "ln", "ls", "mkdir", "mv", "readlink", "rm", "sed", "sleep", "sort", "touch", "tr", "uname", "wc", "curl")
 
 

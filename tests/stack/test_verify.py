@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -27,7 +28,8 @@ from stack import Environment  # type: ignore[attr-defined]
 from typed import Failure
 
 sys.path.append(str(OPERATE))
-from api import ROUTES, Answer, Api  # noqa: E402
+from api import ROUTES, Answer, Api, Later  # noqa: E402
+from verify import Life  # noqa: E402
 from verify import verify as run  # noqa: E402
 
 STEPS = [
@@ -39,12 +41,12 @@ STEPS = [
 Result = subprocess.CompletedProcess[str]
 
 
-def verify(stack: str = "") -> Result:
-    """What `make verify [STACK=stack]` does, without starting a program. Mail that nothing has sent within seconds here is not sent."""
+def verify(stack: str = "", *arguments: str) -> Result:
+    """Does what `make verify [STACK=stack]` does, without starting a program."""
     said, wrong = io.StringIO(), ""
     try:
         with contextlib.redirect_stdout(said):
-            run(Environment(stack or "doorward"), None if stack else os.environ["MAIL_URL"], ["--patience", "10"])
+            run(Environment(stack or "doorward"), None if stack else os.environ["MAIL_URL"], list(arguments))
     except Failure as failure:
         wrong = f"verify: {failure}\n"
     return Result([], 1 if wrong else 0, said.getvalue(), wrong)
@@ -164,9 +166,11 @@ class Verify(unittest.TestCase):
 
     def test_what_is_broken_is_named_with_what_to_look_at(self) -> None:
         log = r"its log /aws/lambda/doorward-"
-        cases: list[tuple[AbstractContextManager[Any], str]] = [
-            (variables("doorward-login", LOGIN_CLIENT_LIMIT="sixty"), rf"/api/login/ answers 50\d to a login with an unknown name, and not 401: the function does not start or fails; {log}login says why\."),
-            (variables("doorward-login", LIMITS_TABLE="none"), rf"/api/login/ answers 503 .* a service that the function calls refuses or fails; {log}login says which"),
+        # A short wait for what never comes.
+        brief = ("", "--patience", "3")
+        cases: list[tuple[AbstractContextManager[Any], str] | tuple[AbstractContextManager[Any], str, tuple[str, ...]]] = [
+            (variables("doorward-login", LOGIN_CLIENT_LIMIT="sixty"), rf"/api/login/ answers 50\d to a login with an unknown name, and not 401: the function does not start or fails; {log}login says why\.", brief),
+            (variables("doorward-login", LIMITS_TABLE="none"), rf"/api/login/ answers 503 .* a service that the function calls refuses or fails; {log}login says which", brief),
             (variables("doorward-register", REGISTRATION="ajar"), rf"/api/register/ answers 50\d to a registration, and not 201: .*{log}register"),
             (variables("doorward-register", REGISTRATION="closed"), rf"/api/register/ answers 403 to a registration, and not 201: .*{log}register"),
             (without("dynamodb:BatchWriteItem", "login"), rf"/api/login/ answers 503 to the right password, and not 200: .*{log}login says which \(a table, a permission\)"),
@@ -175,15 +179,15 @@ class Verify(unittest.TestCase):
             (variables("doorward-password-reset", OUTBOX_TABLE="none"), rf"/api/password_reset/ answers 503 to a request for a reset link, and not 200: .*{log}password-reset"),
             (no_stream(), r"mail is not sent, because nothing reads the Outbox's stream"),
             (no_sender(), r"mail is not sent \(.+\): `make doctor` says more, and the mailer's log /aws/lambda/doorward-mailer"),
-            (variables(MAILER, LINK_BASE="nowhere"), r"mail is not sent within 10 s \(mailer fails: .*LINK_BASE.*\): `make doctor` says more"),
+            (variables(MAILER, LINK_BASE="nowhere"), r"mail is not sent within 3 s \(mailer fails: .*LINK_BASE.*\): `make doctor` says more", brief),
             (variables("doorward-validate-token", ACCOUNTS_TABLE="none"), rf"/api/password_reset/validate_token/ answers 503 .*{log}validate-token"),
             (variables("doorward-confirm-reset", OUTBOX_TABLE="none"), rf"/api/password_reset/confirm/ answers 503 .*{log}confirm-reset"),
             (variables("doorward-logout", ACCOUNTS_TABLE="none"), rf"/api/logout/ answers 503 to a session, and not 200: .*{log}logout"),
             (variables("doorward-disavow", OUTBOX_TABLE="none"), rf"/api/password_reset/disavow/ answers 503 to the link of a notice, and not 200: .*{log}disavow"),
         ]
-        for broken, says in cases:
+        for broken, says, *arguments in cases:
             with self.subTest(says), broken:
-                self.fails(verify(), says)
+                self.fails(verify(*(arguments[0] if arguments else ())), says)
 
     def test_a_page_of_a_listed_origin_may_ask_and_a_proxys_secret_is_no_obstacle(self) -> None:
         self.addCleanup(update, AllowedOrigins="", ProxySecret="", TrustedProxyHops="0")
@@ -225,7 +229,10 @@ class Verify(unittest.TestCase):
         self.addCleanup(update, LoginClientLimit="100000/5m", RegisterClientLimit="100000/1h")
         update(LoginClientLimit="3/5m")
         self.fails(verify(), "LoginClientLimit=3/5m allows fewer than the 14 requests that this makes: raise it for that time")
-        update(LoginClientLimit="14/1d", RegisterClientLimit="1/1d")
+        # A window of its own, in which nothing was counted by a run before, and which does not end soon.
+        now = int(time.time())
+        window = next(length for length in random.sample(range(70_000, 86_400), 100) if now % length < length - 1000)
+        update(LoginClientLimit=f"14/{window}s", RegisterClientLimit=f"1/{window}s")
         self.works(verify())
         self.fails(verify(), r"takes no more requests from here for \d+ more seconds \(its limit for one client\): try again later, or from another address")
 
@@ -285,8 +292,43 @@ class Verify(unittest.TestCase):
             self.assertIn("It works: 12 steps", said)
         self.assertEqual(self.left(), set())
 
+    def test_a_run_elsewhere_that_takes_the_same_address_at_the_same_time_is_said(self) -> None:
+        env = Environment("doorward")
+        first, second = (Life(env, None, 60) for _ in range(2))
+        first.own.open()
+        self.addCleanup(first.own.close)
+        second.own.email = first.own.email  # which only another machine can do
+        first.register()
+        with self.assertRaisesRegex(Later, "a run on another machine has taken the same address just now"):
+            second.register()
+        self.assertFalse(second.own.close(), "it deletes its own account and no other")
+        self.assertTrue(first.own.is_registered())
+
+    def test_an_api_that_leads_elsewhere_is_said(self) -> None:
+        life = Life(Environment("doorward"), None, 60)
+        life.own.open()
+        self.addCleanup(life.own.close)
+        table = life.env.outputs["AccountsTable"]
+        life.env.outputs["AccountsTable"] = life.env.outputs["LimitsTable"]
+        with self.assertRaisesRegex(Failure, "leads to another stack; delete the account there"):
+            life.register()
+        life.env.outputs["AccountsTable"] = table
+
+    def test_a_domain_that_dns_does_not_know_yet_is_gone_around_while_that_is_open(self) -> None:
+        env = Environment("doorward")
+        env.parameters["DomainName"] = "accounts.doorward.example"
+        life = Life(env, None, 1)
+        life.api.url = "http://127.0.0.1:1"
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            life.wait_for_api()
+        self.assertRegex(said.getvalue(), r"^note            http://127.0.0.1:1 does not answer \(.*\), as long as DNS does not lead there; asking http://.*/doorward/v1\n$")
+        env.parameters["DefaultEndpoint"], life.api.url = "off", "http://127.0.0.1:1"
+        with self.assertRaisesRegex(Failure, r"/api/login/ does not answer \(.*refused.*\) to a login with an unknown name, and not 401: look at DNS and the certificate"):
+            life.wait_for_api()
+
     def test_a_stack_that_is_not_there_is_said(self) -> None:
         self.fails(done(STACK="none-such"), "There is no stack none-such")
+        self.fails(done(URL=os.environ["API_URL"]), "a URL is not enough")
         self.fails(done(ARGS="--patince 1"), "it takes no ARGS but `--patience SECONDS`")
 
 
