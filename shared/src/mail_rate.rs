@@ -312,6 +312,7 @@ fn read(item: Option<&Item>, account: AccountId) -> Result<MailRate, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outbox::ChangeKind::{Changed, Reset};
 
     fn instant(seconds: u64) -> Timestamp {
         after(Timestamp::UNIX_EPOCH, Duration::from_secs(1_800_000_000 + seconds))
@@ -379,7 +380,6 @@ mod tests {
             changed_at: instant(at),
             caller: crate::caller::Caller::default(),
         };
-        use crate::outbox::ChangeKind::{Changed, Reset};
         let orders =
             [[(1, Changed), (2, Changed), (3, Reset)], [(3, Reset), (1, Changed), (2, Changed)], [(2, Changed), (3, Reset), (1, Changed)]];
         for order in orders {

@@ -101,7 +101,7 @@ async fn a_thousand_changes_in_a_day_are_told_in_few_mails_each_within_an_hour_a
         }
         if app.clock.now() >= next_timer {
             app.release_held().await;
-            next_timer = next_timer + minutes(5);
+            next_timer += minutes(5);
         }
         let notices = thief.notices();
         for mail in &notices[sent.len()..] {
