@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::config::{
     BehaviorVersion, Credentials, Region,
     retry::{RetryPartition, TokenBucket},
 };
+use aws_smithy_http_client::Builder;
 use doorward::{
     aws::{retries, time_outs},
     config::{Settings, span},
@@ -31,7 +32,7 @@ use crate::{
     mailbox::{self, Mailbox},
     openapi::Document,
     operator::Operator,
-    proxy::Proxy,
+    proxy::{Calls, Proxy, watched},
     requests::Request,
     response::Response,
     time::TestClock,
@@ -86,7 +87,7 @@ pub struct App {
 /// Observes and counts the calls of the functions, and makes them fail.
 pub struct Observer {
     /// Calls to the store.
-    pub store: Proxy,
+    pub store: Calls,
     /// Calls to the mail service.
     pub mail: Proxy,
 }
@@ -104,7 +105,16 @@ pub fn tables() -> Tables {
 
 /// A client of a store at this URL, as patient as the functions' own.
 pub fn client_of(url: &str) -> aws_sdk_dynamodb::Client {
-    let config = aws_sdk_dynamodb::Config::builder()
+    aws_sdk_dynamodb::Client::from_conf(config_of(url).build())
+}
+
+/// The same, whose calls are recorded, or made to fail.
+fn watched_client_of(url: &str, calls: &Calls) -> aws_sdk_dynamodb::Client {
+    aws_sdk_dynamodb::Client::from_conf(watched(config_of(url), Builder::new().build_http(), calls).build())
+}
+
+fn config_of(url: &str) -> aws_sdk_dynamodb::config::Builder {
+    aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-central-1"))
         .credentials_provider(credentials())
@@ -113,8 +123,6 @@ pub fn client_of(url: &str) -> aws_sdk_dynamodb::Client {
         .timeout_config(time_outs())
         // The allowance for retries is of the whole process: one test that fails calls may not use up the others'.
         .retry_partition(RetryPartition::custom("tests").token_bucket(TokenBucket::unlimited()).build())
-        .build();
-    aws_sdk_dynamodb::Client::from_conf(config)
 }
 
 /// Starts an empty store on a port of its own; returns its URL.
@@ -153,21 +161,28 @@ impl App {
     /// An app over the store behind `url`, which is `database` or a proxy in front of it.
     pub async fn over(database: Database, url: &str, overrides: &[(&str, &str)]) -> Self {
         let (mailbox, mail_url) = Mailbox::open().await;
-        Self::wired(database, [url, url], mailbox, &mail_url, overrides)
+        Self::wired(database, [client_of(url), client_of(url)], mailbox, &mail_url, overrides)
     }
 
     /// A new app whose calls to the store and to the mail service are observed, except the operator's.
     pub async fn observed(overrides: &[(&str, &str)]) -> (Self, Observer) {
         let (database, url) = fresh_store().await;
         let (mailbox, mail_url) = Mailbox::open().await;
-        let observer = Observer { store: Proxy::before(&url).await, mail: Proxy::before(&mail_url).await };
-        (Self::wired(database, [observer.store.url(), &url], mailbox, observer.mail.url(), overrides), observer)
+        let observer = Observer { store: Calls::default(), mail: Proxy::before(&mail_url).await };
+        let clients = [watched_client_of(&url, &observer.store), client_of(&url)];
+        (Self::wired(database, clients, mailbox, observer.mail.url(), overrides), observer)
     }
 
-    /// The functions reach the store by the first URL, the operator by the second.
-    fn wired(database: Database, [url, operator_url]: [&str; 2], mailbox: Mailbox, mail_url: &str, overrides: &[(&str, &str)]) -> Self {
+    /// The functions reach the store by the first client, the operator by the second.
+    fn wired(
+        database: Database,
+        [client, operators]: [aws_sdk_dynamodb::Client; 2],
+        mailbox: Mailbox,
+        mail_url: &str,
+        overrides: &[(&str, &str)],
+    ) -> Self {
         let entropy = Entropy::system();
-        let store = Store::new(client_of(url), tables(), entropy.clone());
+        let store = Store::new(client, tables(), entropy.clone());
         let clock = TestClock::at("2026-01-01T12:00:00Z");
         let pairs = SETTINGS.iter().chain(overrides).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let mut settings = Settings::from_pairs(pairs);
@@ -190,7 +205,7 @@ impl App {
             mail_feedback: Arc::new(MailFeedback::new(&mut wiring)),
             edge: Arc::new(Edge::configured(&mut wiring)),
             hasher: wiring.hasher(),
-            operator: Operator { client: client_of(operator_url), accounts: tables().accounts },
+            operator: Operator { client: operators, accounts: tables().accounts },
             outbox: Arc::new(tokio::sync::Mutex::new(Outbox::open(database))),
             clock,
             mailbox,
