@@ -38,10 +38,20 @@ pub enum Disavowed {
     NotValid,
 }
 
+/// The outcome of storing a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoredDisavowal {
+    /// It is stored and works from now on.
+    Now,
+    /// There is no such account any more. Nothing was written.
+    NoAccount,
+}
+
 impl Store {
-    /// Stores a link.
-    pub async fn store_disavowal(&self, account: AccountId, link: &Digest<Disavow>, now: Timestamp) -> Result<(), Fault> {
-        self.write(Links::put(account, link, now, after(now, DISAVOWAL_LIFETIME), [])).await.map(drop)
+    /// Stores a link, if its account exists, so that nothing of a deleted account comes back.
+    pub async fn store_disavowal(&self, account: AccountId, link: &Digest<Disavow>, now: Timestamp) -> Result<StoredDisavowal, Fault> {
+        let writes = vec![account::existing(account), Links::put(account, link, now, after(now, DISAVOWAL_LIFETIME), [])];
+        Ok(self.transact("store disavowal", writes).await?.or(StoredDisavowal::Now, StoredDisavowal::NoAccount))
     }
 
     /// The link with this token, if it works. One consistent read, which does not use it up.

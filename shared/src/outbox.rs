@@ -225,12 +225,13 @@ pub(crate) fn asked_for_again(email: &EmailAddress, now: Timestamp) -> Write {
     Write::delete(EntryKey::new(&request_partition(email), &window_start(now).to_string()).key())
 }
 
-/// Where mail to an account is left.
-pub(crate) fn partitions_of(account: &Account) -> [String; 2] {
-    [Kind::Notice.partition(account.id), request_partition(&account.email)]
+/// Where notices for an account are left.
+pub(crate) fn notice_partition(account: AccountId) -> String {
+    Kind::Notice.partition(account)
 }
 
-fn request_partition(email: &EmailAddress) -> String {
+/// Where reset requests for an address are left, whoever has it.
+pub(crate) fn request_partition(email: &EmailAddress) -> String {
     Kind::Reset.partition(subject_digest(email.folded()))
 }
 
@@ -239,12 +240,6 @@ impl Store {
     pub async fn request_reset(&self, request: &ResetRequest) -> Result<(), Fault> {
         let window = window_start(request.requested_at).to_string();
         self.write(reset_request(request, &window).when("attribute_not_exists(pk)")).await.map(drop)
-    }
-
-    /// Leaves a reset request outside any window, for an operator.
-    pub async fn request_reset_at_once(&self, request: &ResetRequest) -> Result<(), Fault> {
-        let sort = self.entropy().uuid(request.requested_at).to_string();
-        self.write(reset_request(request, &sort)).await.map(drop)
     }
 
     /// Takes an entry for `lease`, if no other worker has it and it is not done.

@@ -6,7 +6,7 @@ use doorward::{
     account::{Account, EmailAddress},
     clock::{Timestamp, after},
     config::span,
-    disavow::DISAVOWAL_LIFETIME,
+    disavow::{DISAVOWAL_LIFETIME, StoredDisavowal},
     fault::Fault,
     mail::{ChangedMail, Rendered, ResetMail, SendError},
     metric::Metric,
@@ -172,7 +172,9 @@ impl Mailer {
         }
         // Every try makes its own link, so that both links work if the mail goes out twice.
         let token = Token::<Disavow>::generate(notice.account, &self.entropy);
-        self.store.store_disavowal(notice.account, &token.digest(), now).await?;
+        if self.store.store_disavowal(notice.account, &token.digest(), now).await? == StoredDisavowal::NoAccount {
+            return Ok(Outcome::Done("no account"));
+        }
         let mail = ChangedMail {
             product: self.product.clone(),
             language: notice.caller.language.unwrap_or_default(),
