@@ -6,11 +6,14 @@ use doorward::{
     account::{Account, AccountId, EmailAddress, LONGEST_EMAIL, Registered, Taken, Username},
     caller::Caller,
     clock::{Timestamp, after, rfc3339},
-    lifecycle::{Deleted, Invited, Switched},
+    lifecycle::{Deleted, Requested, Switched},
     outbox::ResetRequest,
 };
 
 use crate::{Admin, Failure, Terminal};
+
+/// The refusal of a command whose account was changed by somebody else while it ran.
+const OVERTAKEN: &str = "the account changed meanwhile; look at it again";
 
 impl Admin {
     /// Prints everything about an account except hashes and digests.
@@ -82,7 +85,7 @@ impl Admin {
         }
         match self.store.delete_account(account, self.clock.now()).await? {
             Deleted::Now => Ok(writeln!(terminal.out, "{} is deleted.", account.id)?),
-            Deleted::Overtaken => Err(Failure::Refused("the account changed meanwhile; look at it again".to_owned())),
+            Deleted::Overtaken => Err(Failure::Refused(OVERTAKEN.to_owned())),
         }
     }
 
@@ -98,15 +101,19 @@ impl Admin {
         if account.usable_password().is_none() {
             return self.invite(account, terminal).await;
         }
-        self.store.request_reset_at_once(&reset_request(account, self.clock.now())).await?;
-        Ok(writeln!(terminal.out, "A reset link for {} is on its way, unless one was sent minutes ago.", account.id)?)
+        match self.store.request_reset_at_once(account.id, &reset_request(account, self.clock.now())).await? {
+            Requested::Now => {
+                Ok(writeln!(terminal.out, "A reset link for {} is on its way, unless one was sent minutes ago.", account.id)?)
+            }
+            Requested::Overtaken => Err(Failure::Refused(OVERTAKEN.to_owned())),
+        }
     }
 
     /// Leaves the request for the mail that invites an owner to choose a first password.
     async fn invite(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         match self.store.invite_again(account.id, &self.hasher.unknowable(), &invitation(account, self.clock.now())).await? {
-            Invited::Now => Ok(writeln!(terminal.out, "{} had no password; a link to choose one is on its way.", account.id)?),
-            Invited::Overtaken => Err(Failure::Refused("the account changed meanwhile; look at it again".to_owned())),
+            Requested::Now => Ok(writeln!(terminal.out, "{} had no password; a link to choose one is on its way.", account.id)?),
+            Requested::Overtaken => Err(Failure::Refused(OVERTAKEN.to_owned())),
         }
     }
 }

@@ -13,7 +13,7 @@ use doorward::{
     metric::Metric,
     outbox::{ChangeKind, Notice},
     password::{AcceptedPassword, Hasher, Policy, TypedPassword, Verdict},
-    session::{NotSignedIn, Sessions},
+    session::Sessions,
     store::{Store, Table},
 };
 use serde::Serialize;
@@ -122,8 +122,12 @@ impl Endpoint for ChangePassword {
                 Metric::PASSWORDS_CHANGED.count();
                 Ok(http::ok(&ChangeAnswer { message: "Password changed successfully." }))
             }
-            // The session has ended meanwhile. The answer says what is true now.
-            Changed::Overtaken => Err(NotSignedIn::Invalid.into()),
+            // The answer says what is true now: the session has ended, or it has changed the password itself in the meantime.
+            Changed::Overtaken => {
+                self.authenticate(&request).await?;
+                Metric::CHANGES_REFUSED.count();
+                Err(Refusal::OldPassword)
+            }
         }
     }
 }

@@ -8,8 +8,11 @@ use crate::{
     outbox::{self, ResetRequest},
     password::StoredPassword,
     reset,
-    store::{Store, Table},
+    store::{Store, Table, Transacted},
 };
+
+/// Maximum number of tries of a deactivation while others disavow the password.
+const MAX_TRIES: u32 = 5;
 
 /// The outcome of activating or deactivating an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,12 +32,12 @@ pub enum Deleted {
     Overtaken,
 }
 
-/// The outcome of inviting the owner of an account that is there already to choose a password.
+/// The outcome of requesting a link for an account that is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Invited {
+pub enum Requested {
     /// The link is on its way.
     Now,
-    /// The account has a usable password by now, or is inactive or gone. Nothing was written.
+    /// The account has changed since it was read: its password, or it is inactive or gone. Nothing was written.
     Overtaken,
 }
 
@@ -46,10 +49,17 @@ impl Store {
 
     /// Gives an account without a usable password one that nobody knows, and leaves the request for the link that replaces it, or does nothing. A link
     /// of before does not come back with the password.
-    pub async fn invite_again(&self, account: AccountId, unknowable: &StoredPassword, request: &ResetRequest) -> Result<Invited, Fault> {
+    pub async fn invite_again(&self, account: AccountId, unknowable: &StoredPassword, request: &ResetRequest) -> Result<Requested, Fault> {
         let once = self.entropy().uuid(request.requested_at).to_string();
         let writes = vec![account::first_password(account, unknowable), reset::forgotten(account), outbox::reset_request(request, &once)];
-        Ok(self.transact("invite", writes).await?.or(Invited::Now, Invited::Overtaken))
+        Ok(self.transact("invite", writes).await?.or(Requested::Now, Requested::Overtaken))
+    }
+
+    /// Leaves a reset request outside any window, for an operator, if it will lead to a link: the account can be opened, and its password is older.
+    pub async fn request_reset_at_once(&self, account: AccountId, request: &ResetRequest) -> Result<Requested, Fault> {
+        let once = self.entropy().uuid(request.requested_at).to_string();
+        let writes = vec![account::resettable(account, request.requested_at), outbox::reset_request(request, &once)];
+        Ok(self.transact("request reset", writes).await?.or(Requested::Now, Requested::Overtaken))
     }
 
     /// Makes an account active.
@@ -60,30 +70,51 @@ impl Store {
 
     /// Makes an account inactive and ends its sessions and links, so that none of them works when it is activated again.
     pub async fn deactivate(&self, account: AccountId, now: Timestamp) -> Result<Switched, Fault> {
-        let writes = vec![account::deactivated(account, now), reset::forgotten(account)];
-        Ok(self.transact("deactivate account", writes).await?.or(Switched::Now, Switched::Missing))
+        let mut now = now;
+        for _ in 0..MAX_TRIES {
+            let writes = vec![account::deactivated(account, now), reset::forgotten(account)];
+            if !self.transact("deactivate account", writes).await?.refused_at(0) {
+                return Ok(Switched::Now);
+            }
+            let Some(current) = self.account(account).await? else { return Ok(Switched::Missing) };
+            now = now.max(current.disavowals_before.unwrap_or(now));
+        }
+        Err(Fault::OutOfTime)
     }
 
     /// Deletes an account with its claims, sessions, links, unsent mail and windows of limits.
     ///
-    /// It is deactivated first, so that nothing new comes. The account and its claims are deleted last and together: a deletion that is cut off
-    /// leaves an inactive account, which can be deleted again.
+    /// It is deactivated first, so that nothing new comes. The account and its claims are deleted together when the rest is gone: a deletion that is cut
+    /// off leaves an inactive account, which can be deleted again. After that the rest is looked for once more, because a notice may have been under way,
+    /// but not under the account's names, which may be another's by then. What is written even later (a session, by a login that had read the account
+    /// before) opens nothing, and expires.
     pub async fn delete_account(&self, account: &Account, now: Timestamp) -> Result<Deleted, Fault> {
         if self.deactivate(account.id, now).await? == Switched::Missing {
             return Ok(Deleted::Overtaken);
         }
         // Its names may have changed since it was read.
         let Some(current) = self.account(account.id).await? else { return Ok(Deleted::Overtaken) };
+        self.clear_rest_of(account).await?;
+        self.clear_partition(Table::Outbox, &outbox::request_partition(&current.email), |_| true).await?;
+        if self.transact("delete account", account::removed(&current).into()).await? != Transacted::Done {
+            return Ok(Deleted::Overtaken);
+        }
+        if let Err(fault) = self.clear_rest_of(account).await {
+            tracing::warn!(%fault, "not looked for once more");
+        }
+        Ok(Deleted::Now)
+    }
+
+    /// Deletes everything that is stored under an account's id, except the account itself.
+    async fn clear_rest_of(&self, account: &Account) -> Result<(), Fault> {
         if let Some(listed) = self.account_and_mail_rate(account.id).await?.1.listed(account.id) {
             self.write(listed.removed()).await.map(drop)?;
         }
         self.clear_partition(Table::Accounts, &account::partition(account.id), |sort| sort != account::SORT).await?;
-        for partition in outbox::partitions_of(&current) {
-            self.clear_partition(Table::Outbox, &partition, |_| true).await?;
-        }
+        self.clear_partition(Table::Outbox, &outbox::notice_partition(account.id), |_| true).await?;
         for partition in limit::windows_of(account) {
             self.clear_partition(Table::Limits, &partition, |_| true).await?;
         }
-        Ok(self.transact("delete account", account::removed(&current).into()).await?.or(Deleted::Now, Deleted::Overtaken))
+        Ok(())
     }
 }

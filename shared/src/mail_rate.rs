@@ -219,7 +219,7 @@ impl Store {
         } else {
             rate.and_notice(notice.id, now).put(notice.account, now)
         };
-        let writes = vec![exists(notice.account), counted, disavow::link(notice.account, link, now)];
+        let writes = vec![account::existing(notice.account), counted, disavow::link(notice.account, link, now)];
         let outcome = self.transact("permit notice", writes).await?;
         let gone = outcome.refused_at(0);
         Ok(outcome.or(Stepped::Now, if gone { Stepped::Gone } else { Stepped::Changed }))
@@ -232,7 +232,7 @@ impl Store {
         let holding = rate.and_held(notices.clone(), now);
         let listed = holding.listed(account).filter(|_| rate.held.is_none()).map(|listed| listed.put(now));
         let finished = outbox::finished(entry, now).when("attribute_not_exists(done_at)");
-        let writes = [exists(account), finished, holding.put(account, now)].into_iter().chain(listed).collect();
+        let writes = [account::existing(account), finished, holding.put(account, now)].into_iter().chain(listed).collect();
         let outcome = self.transact("hold notices", writes).await?;
         let gone = outcome.refused_at(0) || outcome.refused_at(1);
         Ok(outcome.or(Stepped::Now, if gone { Stepped::Gone } else { Stepped::Changed }))
@@ -269,7 +269,7 @@ impl Store {
         let mut rate = rate.clone();
         for _ in 0..MAX_TRIES {
             let counted = MailRate { resets: rate.resets.and_one(now), ..rate };
-            let outcome = self.transact("count reset mail", vec![exists(account), counted.put(account, now)]).await?;
+            let outcome = self.transact("count reset mail", vec![account::existing(account), counted.put(account, now)]).await?;
             if !outcome.refused_at(1) {
                 return Ok(());
             }
@@ -277,11 +277,6 @@ impl Store {
         }
         Err(Fault::OutOfTime)
     }
-}
-
-/// The check that an account is there, so that nothing is stored for one that has been deleted.
-fn exists(account: AccountId) -> Write {
-    Write::check(account::key(account)).when("attribute_exists(pk)")
 }
 
 fn key(account: AccountId) -> Key {

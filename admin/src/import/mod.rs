@@ -137,6 +137,10 @@ impl Admin {
             (Some(one), Some(other)) if one == other => self.store.account(one).await?,
             _ => None,
         };
+        // It was deleted between the two reads, so the names may be free again.
+        if same.is_none() && holders.username.is_some() && holders.username == holders.email {
+            return Ok(Fate::Taken(None));
+        }
         // The hash may have changed, because the first login replaces it.
         let is_same = same.is_some_and(|account| {
             account.username.as_str() == candidate.username.as_str() && account.email.as_str() == candidate.email.as_str()

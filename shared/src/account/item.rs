@@ -173,6 +173,11 @@ pub(crate) fn first_password(id: AccountId, unknowable: &StoredPassword) -> Writ
         .with(":true", truth(true))
 }
 
+/// Checks that there is such an account.
+pub(crate) fn existing(id: AccountId) -> Write {
+    Write::check(key(id)).when("attribute_exists(pk)")
+}
+
 /// Ends every session of an account, if there is one.
 pub(crate) fn end_sessions(id: AccountId) -> Write {
     Write::update(key(id), "ADD epoch :one").when("attribute_exists(pk)").with(":one", number(1))
@@ -183,10 +188,11 @@ pub(crate) fn activated(id: AccountId) -> Write {
     Write::update(key(id), "SET active = :active").when("attribute_exists(pk)").with(":active", truth(true))
 }
 
-/// Makes an account inactive, if it exists, and ends its sessions and the links of its notices.
+/// Makes an account inactive, if it exists, and ends its sessions and the links of its notices. A link that has ended stays ended: the write is refused
+/// if the account was disavowed after `now`, by a clock that is ahead or while this call was under way.
 pub(crate) fn deactivated(id: AccountId, now: Timestamp) -> Write {
     Write::update(key(id), "SET active = :active, disavowals_before = :now ADD epoch :one")
-        .when("attribute_exists(pk)")
+        .when("attribute_exists(pk) AND (attribute_not_exists(disavowals_before) OR disavowals_before <= :now)")
         .with(":active", truth(false))
         .with(":now", millis(now))
         .with(":one", number(1))

@@ -8,8 +8,8 @@ mod register;
 mod username;
 
 pub(crate) use self::item::{
-    NewPassword, SORT, activated, deactivated, end_sessions, first_password, key, partition, password_changed, password_disavowed,
-    password_reset, read, removed, resettable,
+    NewPassword, SORT, activated, deactivated, end_sessions, existing, first_password, key, partition, password_changed,
+    password_disavowed, password_reset, read, removed, resettable,
 };
 pub use self::{
     email::{EmailAddress, LONGEST_EMAIL, Malformed, email_key},

@@ -236,7 +236,8 @@ pub(crate) fn reset_request(request: &ResetRequest, sort: &str) -> Write {
     Write::put(key.key(), attributes.into_iter().chain(caller_attributes(&request.caller)).chain(invites))
 }
 
-pub(super) fn request_partition(email: &EmailAddress) -> String {
+/// Where reset requests for an address are left, whoever has it.
+pub(crate) fn request_partition(email: &EmailAddress) -> String {
     Kind::Reset.partition(subject_digest(email.folded()))
 }
 

@@ -5,14 +5,14 @@ mod failed;
 
 use std::time::Duration;
 
-use self::entry::{FAILED_LIFETIME, read, request_partition};
-pub(crate) use self::entry::{notice, notices, notices_attributes, read_notices, reset_request};
+use self::entry::{FAILED_LIFETIME, read};
+pub(crate) use self::entry::{notice, notices, notices_attributes, read_notices, request_partition, reset_request};
 pub use self::{
     entry::{ChangeKind, Entry, EntryKey, Kind, Notice, Notices, Payload, ResetRequest, oldest_worth_sending},
     failed::{FailedMail, Redriven},
 };
 use crate::{
-    account::{Account, EmailAddress},
+    account::{AccountId, EmailAddress},
     clock::{Timestamp, after},
     config::span,
     fault::Fault,
@@ -43,9 +43,9 @@ pub(crate) fn asked_for_again(email: &EmailAddress, now: Timestamp) -> Write {
     Write::delete(EntryKey::new(&request_partition(email), &window_start(now).to_string()).key())
 }
 
-/// Where mail to an account is left.
-pub(crate) fn partitions_of(account: &Account) -> [String; 2] {
-    [Kind::Notice.partition(account.id), request_partition(&account.email)]
+/// Where notices for an account are left.
+pub(crate) fn notice_partition(account: AccountId) -> String {
+    Kind::Notice.partition(account)
 }
 
 impl Store {
@@ -53,12 +53,6 @@ impl Store {
     pub async fn request_reset(&self, request: &ResetRequest) -> Result<(), Fault> {
         let window = window_start(request.requested_at).to_string();
         self.write(reset_request(request, &window).when("attribute_not_exists(pk)")).await.map(drop)
-    }
-
-    /// Leaves a reset request outside any window, for an operator.
-    pub async fn request_reset_at_once(&self, request: &ResetRequest) -> Result<(), Fault> {
-        let sort = self.entropy().uuid(request.requested_at).to_string();
-        self.write(reset_request(request, &sort)).await.map(drop)
     }
 
     /// Takes an entry for `lease`, if no other worker has it and it is not done.

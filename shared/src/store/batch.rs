@@ -35,15 +35,20 @@ impl Store {
         }
     }
 
-    /// Deletes the items under a partition key whose sort key is `doomed`.
+    /// Deletes the items under a partition key whose sort key is `doomed`, until there are none: one may be replaced by another while it is deleted.
     pub(crate) async fn clear_partition(&self, table: Table, partition: &str, doomed: impl Fn(&str) -> bool) -> Result<(), Fault> {
-        let items = self.read_partition(table, "item", partition).await?;
-        let sorts: Vec<&str> = items.iter().map(|item| item.text("sk")).collect::<Result<_, _>>()?;
-        let deletes = sorts.into_iter().filter(|sort| doomed(sort)).map(|sort| Write::delete(Key::new(table, "item", partition, sort)));
-        for chunk in deletes.collect::<Vec<_>>().chunks(MAX_BATCH) {
-            self.write_batch(chunk.to_vec()).await?;
+        loop {
+            let items = self.read_partition(table, "item", partition).await?;
+            let sorts: Vec<&str> = items.iter().map(|item| item.text("sk")).collect::<Result<_, _>>()?;
+            let deletes = sorts.into_iter().filter(|sort| doomed(sort)).map(|sort| Write::delete(Key::new(table, "item", partition, sort)));
+            let deletes: Vec<Write> = deletes.collect();
+            if deletes.is_empty() {
+                return Ok(());
+            }
+            for chunk in deletes.chunks(MAX_BATCH) {
+                self.write_batch(chunk.to_vec()).await?;
+            }
         }
-        Ok(())
     }
 }
 

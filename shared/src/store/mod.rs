@@ -17,6 +17,7 @@ pub use self::key::{Table, Tables};
 pub(crate) use self::{
     item::{Item, Value, millis, number, numbers_by_name, seconds, text, truth},
     key::Key,
+    transaction::Transacted,
     write::{Write, Written},
 };
 use crate::{aws::sdk_config, config::Settings, entropy::Entropy};

@@ -7,6 +7,7 @@ use doorward::{
     clock::after,
     disavow::Disavowed,
     entropy::Entropy,
+    lifecycle::Switched,
     outbox::ResetRequest,
     reset::{NewLink, StoredLink},
     token::{Reset, Token},
@@ -325,6 +326,21 @@ async fn a_link_of_before_does_not_come_back_when_the_account_is_made_active_aga
     let session = login(&app, THEIRS).await.expect("a session");
     disavow(&app, &link).await;
     assert!(holds(&app, &session).await);
+}
+
+#[tokio::test]
+async fn a_link_that_has_ended_stays_ended_when_the_account_is_made_inactive_by_a_clock_that_is_behind() {
+    let (app, session, first) = stolen().await;
+    assert_eq!(change(&app, &session, THEIRS, "the thief's second password").await, 200);
+    let second = mails(&app).await.pop().and_then(|mail| mail.disavowal_token()).expect("another link");
+    let made_at = app.clock.now();
+    assert_eq!(disavow(&app, &first).await, 303);
+    let account = app.store.account_by_login_name("mara").await.expect("the store answers").expect("an account");
+    // Also in a clock's time before the second link was made, as in that of a command that began before the disavowal.
+    let behind = doorward::clock::before(made_at, Duration::from_secs(1));
+    assert_eq!(app.store.deactivate(account.id, behind).await.expect("the store answers"), Switched::Now);
+    assert_eq!(app.store.activate(account.id).await.expect("the store answers"), Switched::Now);
+    assert_eq!(app.send(open(&format!("{DISAVOW}?token={second}"))).await.status, 404);
 }
 
 #[tokio::test]

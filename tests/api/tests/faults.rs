@@ -147,7 +147,9 @@ async fn for_every_case<F: Future<Output = usize> + Send + 'static>(test: fn(&'s
     let ask = |case: &'static Case| {
         tokio::spawn(async move {
             let (app, observer) = App::observed(&[]).await;
-            test(case, app, observer).await
+            let asked = test(case, app.clone(), observer).await;
+            app.assert_sound().await;
+            asked
         })
     };
     let mut total = 0;
@@ -249,6 +251,7 @@ async fn only_a_failed_condition_is_a_lost_race() {
             let expected = if status == 200 { case.done } else { status };
             assert_eq!((answer.status, done), (expected, status == 200), "{} {reasons:?}: {answer:?}", case.name);
         }
+        app.assert_sound().await;
     }
 }
 

@@ -73,6 +73,7 @@ async fn a_reset_link_works_once_however_many_try_at_once() {
         app.deliver().await;
         assert_eq!(app.mailbox.to(&person.email).len(), 2, "the link and one notice");
     }
+    app.assert_sound().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -98,6 +99,7 @@ async fn of_many_registrations_of_one_name_one_makes_an_account() {
             assert_eq!((facts.len(), counted), (3, [1, 1, 1]), "no claim without its account: {facts:?}");
             let account = facts.keys().find_map(|(partition, _)| partition.strip_prefix("account#")).expect("an account");
             assert!(facts.values().filter_map(|item| item.get("account_id")).all(|owner| owner == account));
+            app.assert_sound().await;
         }
     }
 }
@@ -114,6 +116,7 @@ async fn a_thousand_guesses(settings: &[(&str, &str)], client: impl Fn(usize) ->
     // Once the limit is used up, even the right password is refused.
     let right = app.send(login(&person.username, PASSWORD).from(&client(1000))).await;
     assert_ne!(right.status, 200, "{right:?}");
+    app.assert_sound().await;
     let (computed, decoys) = (app.hasher.evaluations() - computed, app.hasher.decoys() - decoys);
     (computed, computed - decoys, answers)
 }
@@ -154,6 +157,7 @@ fn whoever_holds_a_session_guesses_its_password_no_more_often_than_the_limit_all
         assert_eq!((having(400, &answers), having(429, &answers)), (10, 190));
         assert_eq!(app.snapshot("accounts").await, before);
         assert!(app.snapshot("outbox").await.is_empty());
+        app.assert_sound().await;
     });
 }
 
@@ -191,6 +195,7 @@ async fn no_login_with_the_old_password_outlives_a_change_or_a_reset() {
         assert_eq!(app.lets_pass(&session).await, !by_reset, "a change leaves the session that made it, a reset none");
     }
     assert!(opened >= 12, "only {opened} logins came in time to race");
+    app.assert_sound().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -207,6 +212,7 @@ async fn a_change_wins_over_the_new_hash_of_an_old_password() {
         assert!(person.logs_in(NEW_PASSWORD).await, "round {round}");
         assert!(!person.logs_in(PASSWORD).await, "round {round}");
     }
+    app.assert_sound().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -226,6 +232,7 @@ async fn of_a_change_and_a_reset_at_once_one_happens() {
         assert_eq!(app.lets_pass(&session).await, changed.status == 200);
         assert_eq!(app.send(validate(&link)).await.status, 404);
     }
+    app.assert_sound().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -242,6 +249,7 @@ async fn a_session_that_is_logged_out_while_it_changes_the_password_is_over() {
         assert_eq!(notices(&app, &person).await, usize::from(changed.status == 200));
         assert_eq!(person.logs_in(NEW_PASSWORD).await, changed.status == 200);
     }
+    app.assert_sound().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -276,6 +284,7 @@ async fn of_two_reset_requests_at_once_one_link_works() {
         assert_eq!(working.iter().filter(|works| **works).count(), 1, "round {round}: {working:?}");
         assert!((1..=1 + round % 2).contains(&links.len()));
     }
+    app.assert_sound().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -307,4 +316,5 @@ async fn a_record_that_comes_three_times_is_one_mail() {
         let outbox = app.snapshot("outbox").await;
         assert!(outbox.values().all(|entry| entry.contains_key("done_at") && !entry.contains_key("failed_at")), "round {round}");
     }
+    app.assert_sound().await;
 }

@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::config::{
     retry::{RetryPartition, TokenBucket},
     timeout::TimeoutConfig,
 };
+use aws_smithy_http_client::Builder;
 use doorward::{
     aws::{retries, time_outs},
     config::{Settings, span},
@@ -32,7 +33,7 @@ use crate::{
     mailbox::{self, Mailbox},
     openapi::Document,
     operator::Operator,
-    proxy::Proxy,
+    proxy::{Calls, Proxy, watched},
     requests::Request,
     response::Response,
     time::TestClock,
@@ -87,7 +88,7 @@ pub struct App {
 /// Observes and counts the calls of the functions, and makes them fail.
 pub struct Observer {
     /// Calls to the store.
-    pub store: Proxy,
+    pub store: Calls,
     /// Calls to the mail service.
     pub mail: Proxy,
 }
@@ -105,21 +106,24 @@ pub fn tables() -> Tables {
 
 /// A client of a store at this URL, as patient as the functions' own.
 pub fn client_of(url: &str) -> aws_sdk_dynamodb::Client {
-    client_with(url, time_outs())
+    aws_sdk_dynamodb::Client::from_conf(config_of(url).build())
 }
 
-fn client_with(url: &str, time_outs: TimeoutConfig) -> aws_sdk_dynamodb::Client {
-    let config = aws_sdk_dynamodb::Config::builder()
+/// The same, whose calls are recorded, or made to fail.
+fn watched_client_of(url: &str, calls: &Calls) -> aws_sdk_dynamodb::Client {
+    aws_sdk_dynamodb::Client::from_conf(watched(config_of(url), Builder::new().build_http(), calls).build())
+}
+
+fn config_of(url: &str) -> aws_sdk_dynamodb::config::Builder {
+    aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-central-1"))
         .credentials_provider(credentials())
         .endpoint_url(url)
         .retry_config(retries())
-        .timeout_config(time_outs)
+        .timeout_config(time_outs())
         // The allowance for retries is of the whole process: one test that fails calls may not use up the others'.
         .retry_partition(RetryPartition::custom("tests").token_bucket(TokenBucket::unlimited()).build())
-        .build();
-    aws_sdk_dynamodb::Client::from_conf(config)
 }
 
 /// Starts an empty store on a port of its own; returns its URL.
@@ -166,7 +170,7 @@ impl App {
     pub async fn patient(overrides: &[(&str, &str)]) -> Self {
         let (database, url) = fresh_store().await;
         let (mailbox, mail_url) = Mailbox::open().await;
-        let client = || client_with(&url, TimeoutConfig::disabled());
+        let client = || aws_sdk_dynamodb::Client::from_conf(config_of(&url).timeout_config(TimeoutConfig::disabled()).build());
         Self::wired(database, [client(), client()], mailbox, &mail_url, overrides)
     }
 
@@ -174,14 +178,15 @@ impl App {
     pub async fn observed(overrides: &[(&str, &str)]) -> (Self, Observer) {
         let (database, url) = fresh_store().await;
         let (mailbox, mail_url) = Mailbox::open().await;
-        let observer = Observer { store: Proxy::before(&url).await, mail: Proxy::before(&mail_url).await };
-        (Self::wired(database, [client_of(observer.store.url()), client_of(&url)], mailbox, observer.mail.url(), overrides), observer)
+        let observer = Observer { store: Calls::default(), mail: Proxy::before(&mail_url).await };
+        let clients = [watched_client_of(&url, &observer.store), client_of(&url)];
+        (Self::wired(database, clients, mailbox, observer.mail.url(), overrides), observer)
     }
 
     /// The functions reach the store by the first client, the operator by the second.
     fn wired(
         database: Database,
-        [client, operator_client]: [aws_sdk_dynamodb::Client; 2],
+        [client, operators]: [aws_sdk_dynamodb::Client; 2],
         mailbox: Mailbox,
         mail_url: &str,
         overrides: &[(&str, &str)],
@@ -210,7 +215,7 @@ impl App {
             mail_feedback: Arc::new(MailFeedback::new(&mut wiring)),
             edge: Arc::new(Edge::configured(&mut wiring)),
             hasher: wiring.hasher(),
-            operator: Operator { client: operator_client, accounts: tables().accounts },
+            operator: Operator { client: operators, accounts: tables().accounts },
             outbox: Arc::new(tokio::sync::Mutex::new(Outbox::open(database))),
             clock,
             mailbox,

@@ -6,6 +6,7 @@
 pub mod app;
 pub mod changes;
 pub mod front;
+pub mod invariants;
 pub mod leak;
 pub mod mailbox;
 pub mod openapi;

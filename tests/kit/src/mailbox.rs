@@ -94,6 +94,11 @@ impl Mailbox {
         self.all().into_iter().filter(|mail| mail.to == address).collect()
     }
 
+    /// Forgets the mails so far.
+    pub fn forget(&self) {
+        self.mails.lock().expect("no test panicked while mail came").clear();
+    }
+
     /// Refuses the next mail.
     pub fn refuse_next(&self, refusal: Refuse) {
         self.refusals.lock().expect("no test panicked while mail came").push_back(refusal);

@@ -1,8 +1,11 @@
 //! The content of the tables as text, to be compared and searched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use aws_sdk_dynamodb::{Client, types::AttributeValue};
+use aws_sdk_dynamodb::{
+    Client,
+    types::{AttributeValue, DeleteRequest, PutRequest, WriteRequest},
+};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{App, app::tables};
@@ -10,16 +13,45 @@ use crate::{App, app::tables};
 /// A table's items by partition and sort key with their attributes as text, to compare two moments.
 pub type Facts = BTreeMap<(String, String), BTreeMap<String, String>>;
 
-/// Everything in a table.
-pub async fn snapshot(client: &Client, table: &str) -> Facts {
-    let mut facts = Facts::new();
+/// An item as it is stored.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// Items by partition and sort key, as they are stored. No two tables have the same partitions.
+pub type Items = BTreeMap<(String, String), Item>;
+
+/// The number of items that one call writes at most (`BatchWriteItem`).
+const MAX_BATCH: usize = 25;
+
+/// Everything in a table, as it is stored.
+async fn items(client: &Client, table: &str) -> Items {
+    let mut items = Items::new();
     let mut pages = client.scan().table_name(table).consistent_read(true).into_paginator().items().send();
     while let Some(item) = pages.next().await {
-        let item: BTreeMap<String, String> =
-            item.expect("the store answers").into_iter().map(|(name, value)| (name, shown(&value))).collect();
-        facts.insert((item["pk"].clone(), item["sk"].clone()), item);
+        let item = item.expect("the store answers");
+        let part = |name: &str| item[name].as_s().expect("a text").clone();
+        items.insert((part("pk"), part("sk")), item);
     }
-    facts
+    items
+}
+
+/// Everything in a table.
+pub async fn snapshot(client: &Client, table: &str) -> Facts {
+    facts(&items(client, table).await)
+}
+
+/// These items with their attributes as text.
+pub fn facts(items: &Items) -> Facts {
+    let shown = |item: &Item| item.iter().map(|(name, value)| (name.clone(), shown(value))).collect();
+    items.iter().map(|(key, item)| (key.clone(), shown(item))).collect()
+}
+
+/// The table in which there is such a partition.
+pub(crate) fn table_of(partition: &str) -> String {
+    match partition.split('#').next() {
+        Some("account" | "username" | "email") => tables().accounts,
+        Some("reset" | "notice") => tables().outbox,
+        _ => tables().limits,
+    }
 }
 
 /// An attribute as text, the same for equal ones.
@@ -51,6 +83,40 @@ impl App {
     /// Everything in a table.
     pub async fn snapshot(&self, table: &str) -> Facts {
         snapshot(&self.operator.client, table).await
+    }
+
+    /// Everything in every table, as it is stored.
+    pub async fn items(&self) -> Items {
+        let mut all = Items::new();
+        for table in [&tables().accounts, &tables().limits, &tables().outbox] {
+            all.extend(items(&self.operator.client, table).await);
+        }
+        all
+    }
+
+    /// Replaces `present`, which is everything in every table, by other items.
+    pub async fn replace(&self, present: &Items, wanted: &Items) {
+        let delete = |(pk, sk): &(String, String)| {
+            let key = DeleteRequest::builder().key("pk", AttributeValue::S(pk.clone())).key("sk", AttributeValue::S(sk.clone()));
+            WriteRequest::builder().delete_request(key.build().expect("a request")).build()
+        };
+        let put = |item: &Item| {
+            let put = PutRequest::builder().set_item(Some(item.clone())).build().expect("a request");
+            WriteRequest::builder().put_request(put).build()
+        };
+        let gone = present.keys().filter(|key| !wanted.contains_key(*key)).map(|key| (table_of(&key.0), delete(key)));
+        let changed = wanted.iter().filter(|(key, item)| present.get(*key) != Some(*item));
+        let writes: Vec<_> = gone.chain(changed.map(|(key, item)| (table_of(&key.0), put(item)))).collect();
+        for batch in writes.chunks(MAX_BATCH) {
+            let mut left = HashMap::<String, Vec<WriteRequest>>::new();
+            for (table, write) in batch {
+                left.entry(table.clone()).or_default().push(write.clone());
+            }
+            while !left.is_empty() {
+                let answer = self.operator.client.batch_write_item().set_request_items(Some(left)).send().await;
+                left = answer.expect("the store answers").unprocessed_items.unwrap_or_default();
+            }
+        }
     }
 
     /// Everything in every table.

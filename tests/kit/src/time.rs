@@ -31,6 +31,11 @@ impl TestClock {
         *self.0.lock().expect("no test panicked while advancing the clock")
     }
 
+    /// Sets the clock.
+    pub fn set(&self, instant: Timestamp) {
+        *self.0.lock().expect("no test panicked while setting the clock") = instant;
+    }
+
     /// Advances the clock.
     pub fn advance(&self, by: Duration) {
         let mut instant = self.0.lock().expect("no test panicked while advancing the clock");

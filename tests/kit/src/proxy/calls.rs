@@ -1,24 +1,15 @@
-//! A proxy between a real client and a service, which counts calls, reads their cost, and makes the calls fail that a test selects.
+//! Calls to a service: how they are recorded, and how those that a test selects are made to fail.
 
 use std::{
     collections::BTreeMap,
-    panic::resume_unwind,
     sync::{Arc, Mutex, MutexGuard},
     time::{Duration, Instant},
 };
 
-use axum::{
-    Router,
-    body::{Body, Bytes, to_bytes},
-    extract::State,
-    http::{HeaderMap, HeaderValue, Request, Response, header, uri::Uri},
-};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
+
+use super::reach::reach;
 
 /// A call as the service sees it. A retry of the SDK counts as the same call.
 #[derive(Clone, Debug)]
@@ -49,6 +40,17 @@ impl Call {
             Value::Array(tables) => tables.iter().filter_map(|table| table["CapacityUnits"].as_f64()).sum(),
             table => table["CapacityUnits"].as_f64().unwrap_or_default(),
         }
+    }
+
+    /// Whether it makes a difference which of two calls comes first: they have an item in common, which one of them writes.
+    pub fn meets(&self, other: &Self) -> bool {
+        let (mine, theirs) = (reach(&self.operation, &self.request), reach(&other.operation, &other.request));
+        mine.iter().any(|one| theirs.iter().any(|other| one.meets(other)))
+    }
+
+    /// Whether this is the record of that try.
+    fn is_same_try(&self, other: &Self) -> bool {
+        (&self.invocation, self.attempt) == (&other.invocation, other.attempt)
     }
 
     /// Whether it writes.
@@ -98,47 +100,50 @@ pub enum When {
     After,
 }
 
-/// Decides whether and how a call fails.
+/// Whether and how a call fails.
 pub type Injected = Option<(When, Failure)>;
 type Rule = Arc<dyn Fn(&Call) -> Injected + Send + Sync>;
 
-/// A service whose calls can be made to fail.
-#[derive(Clone)]
-pub struct Proxy {
-    inner: Arc<Inner>,
+/// The record of a client's calls, and the rule by which some of them fail. A clone is the same record.
+#[derive(Clone, Default)]
+pub struct Calls {
+    calls: Arc<Mutex<Vec<Call>>>,
+    rule: Arc<Mutex<Option<Rule>>>,
 }
 
-struct Inner {
-    url: String,
-    service: String,
-    client: Client<HttpConnector, Body>,
-    calls: Mutex<Vec<Call>>,
-    rule: Mutex<Option<Rule>>,
+/// A call before it is recorded.
+pub(super) struct Asked {
+    /// `DynamoDB_20120810.GetItem`: the header `X-Amz-Target`; empty if there is none.
+    pub(super) target: String,
+    /// The path of the URL.
+    pub(super) path: String,
+    /// The header `amz-sdk-invocation-id`, which is the same for every try of one call.
+    pub(super) invocation: String,
+    /// The body.
+    pub(super) request: Value,
 }
 
-impl Proxy {
-    /// A proxy in front of the service at this URL.
-    pub async fn before(service: &str) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let proxy = Self {
-            inner: Arc::new(Inner {
-                url: format!("http://{}", listener.local_addr().expect("an address")),
-                service: service.to_owned(),
-                client: Client::builder(TokioExecutor::new()).build_http(),
-                calls: Mutex::default(),
-                rule: Mutex::default(),
-            }),
-        };
-        let router = Router::new().fallback(pass).with_state(proxy.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        proxy
-    }
+/// The service's answer to a call.
+pub(super) struct Answered<R> {
+    /// As the client gets it.
+    pub(super) answer: R,
+    /// Its status; 0 if there was none.
+    pub(super) status: u16,
+    /// Its body.
+    pub(super) body: Value,
+}
 
-    /// The URL on which it listens.
-    pub fn url(&self) -> &str {
-        &self.inner.url
-    }
+/// What the client gets.
+pub(super) enum Outcome<R> {
+    /// The service's answer.
+    Passed(R),
+    /// An answer with this status and body instead.
+    Says(u16, Value),
+    /// No answer: the connection breaks.
+    Drops,
+}
 
+impl Calls {
     /// Every try of every call since the records were last cleared, in order of arrival.
     pub fn calls(&self) -> Vec<Call> {
         self.locked().clone()
@@ -181,92 +186,75 @@ impl Proxy {
 
     /// From now on makes the calls fail that `rule` selects.
     pub fn fail(&self, rule: impl Fn(&Call) -> Injected + Send + Sync + 'static) {
-        *self.inner.rule.lock().expect("no rule panics") = Some(Arc::new(rule));
+        *self.rule.lock().expect("no rule panics") = Some(Arc::new(rule));
     }
 
     /// Makes no more calls fail.
     pub fn heal(&self) {
-        *self.inner.rule.lock().expect("no rule panics") = None;
+        *self.rule.lock().expect("no rule panics") = None;
+    }
+
+    /// Records a call and lets it through to the service, unless the rule makes it fail.
+    pub(super) async fn pass<R>(&self, asked: Asked, service: impl Future<Output = Answered<R>>) -> Outcome<R> {
+        let call = self.note(asked);
+        let injected = self.injected(&call);
+        if let Some((When::Before, failure)) = &injected
+            && let Some(outcome) = failure.happens().await
+        {
+            return outcome;
+        }
+        let Answered { answer, status, body } = service.await;
+        // The records may have been cleared in the meantime.
+        if let Some(noted) = self.locked().iter_mut().find(|noted| noted.is_same_try(&call)) {
+            noted.status = status;
+            noted.answer = body;
+            noted.answered_at = Some(Instant::now());
+        }
+        if let Some((When::After, failure)) = &injected
+            && let Some(outcome) = failure.happens().await
+        {
+            return outcome;
+        }
+        Outcome::Passed(answer)
     }
 
     fn locked(&self) -> MutexGuard<'_, Vec<Call>> {
-        self.inner.calls.lock().expect("nobody panics while counting")
+        self.calls.lock().expect("nobody panics while counting")
     }
 
-    /// Records a call; returns the position of its record.
-    fn note(&self, headers: &HeaderMap, uri: &Uri, request: Value, came_at: Instant) -> (usize, Call) {
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-        let target = text("x-amz-target");
-        let operation = match target.rsplit_once('.') {
+    fn note(&self, asked: Asked) -> Call {
+        let operation = match asked.target.rsplit_once('.') {
             Some((_, operation)) => operation.to_owned(),
-            None if uri.path().ends_with("/outbound-emails") => "SendEmail".to_owned(),
-            None => uri.path().to_owned(),
+            None if asked.path.ends_with("/outbound-emails") => "SendEmail".to_owned(),
+            None => asked.path,
         };
-        let invocation = text("amz-sdk-invocation-id");
         let mut calls = self.locked();
-        let same: Vec<&Call> = calls.iter().filter(|call| call.invocation == invocation).collect();
+        let same: Vec<&Call> = calls.iter().filter(|call| call.invocation == asked.invocation).collect();
         let number = same.first().map_or_else(|| calls.iter().filter(|call| call.attempt == 1).count(), |call| call.number);
         let call = Call {
             number,
             attempt: same.len() + 1,
             operation,
-            request,
+            request: asked.request,
             answer: Value::Null,
             status: 0,
-            came_at,
+            came_at: Instant::now(),
             answered_at: None,
-            invocation,
+            invocation: asked.invocation,
         };
         calls.push(call.clone());
-        (calls.len() - 1, call)
+        call
     }
 
     fn injected(&self, call: &Call) -> Injected {
-        let rule = self.inner.rule.lock().expect("no rule panics").clone();
+        let rule = self.rule.lock().expect("no rule panics").clone();
         rule.and_then(|rule| rule(call))
-    }
-
-    async fn forward(&self, mut head: axum::http::request::Parts, body: Bytes) -> (axum::http::response::Parts, Bytes) {
-        let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
-        head.uri = format!("{}{path}", self.inner.service).parse().expect("a URL");
-        head.headers.remove(header::HOST);
-        head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
-        let answer = self.inner.client.request(Request::from_parts(head, Body::from(body))).await.expect("the service answers");
-        let (head, body) = answer.into_parts();
-        (head, to_bytes(Body::new(body), usize::MAX).await.expect("a whole answer"))
     }
 }
 
-async fn pass(State(proxy): State<Proxy>, request: Request<Body>) -> Response<Body> {
-    let came_at = Instant::now();
-    let (head, body) = request.into_parts();
-    let body = to_bytes(body, usize::MAX).await.expect("a whole request");
-    let mut asked: Value = serde_json::from_slice(&body).expect("both services speak JSON");
-    let (record, call) = proxy.note(&head.headers, &head.uri, asked.clone(), came_at);
-    let injected = proxy.injected(&call);
-    if let Some((When::Before, failure)) = &injected
-        && let Some(answer) = failure.happens().await
-    {
-        return answer;
-    }
-    let body = if call.operation == "SendEmail" {
-        body
-    } else {
-        asked["ReturnConsumedCapacity"] = json!("TOTAL");
-        Bytes::from(asked.to_string())
-    };
-    let (head, body) = proxy.forward(head, body).await;
-    if let Some(call) = proxy.locked().get_mut(record) {
-        call.status = head.status.as_u16();
-        call.answer = serde_json::from_slice(&body).unwrap_or_default();
-        call.answered_at = Some(Instant::now());
-    }
-    if let Some((When::After, failure)) = &injected
-        && let Some(answer) = failure.happens().await
-    {
-        return answer;
-    }
-    Response::from_parts(head, Body::from(body))
+/// The error code that the store's answer also has in a header (`X-Amzn-ErrorType`).
+pub(super) fn error_type(body: &Value) -> &str {
+    body["__type"].as_str().and_then(|code| code.rsplit('#').next()).unwrap_or_default()
 }
 
 impl Failure {
@@ -304,17 +292,11 @@ impl Failure {
         Self::Says(status, body)
     }
 
-    /// The answer, if there is one.
-    async fn happens(&self) -> Option<Response<Body>> {
+    /// The outcome that it leads to, if the call does not continue.
+    async fn happens<R>(&self) -> Option<Outcome<R>> {
         match self {
-            Self::Says(status, body) => {
-                let answer = Response::builder().status(*status).header(header::CONTENT_TYPE, "application/x-amz-json-1.0");
-                let code = body["__type"].as_str().unwrap_or_default();
-                let code = code.rsplit('#').next().unwrap_or_default();
-                Some(answer.header("x-amzn-errortype", code).body(Body::from(body.to_string())).expect("an answer"))
-            }
-            // Ends the connection's task without an answer. Unlike a panic it prints nothing to standard error.
-            Self::Drops => resume_unwind(Box::new("dropped on purpose")),
+            Self::Says(status, body) => Some(Outcome::Says(*status, body.clone())),
+            Self::Drops => Some(Outcome::Drops),
             Self::Hangs => std::future::pending().await,
             Self::Waits(gate) => {
                 gate.reached.notify_one();

@@ -1,0 +1,215 @@
+//! Everything that can happen to an account: every request, what the mailer and the mail service do, and every command of an operator.
+
+use doorward_admin::{Arguments, Failure, Terminal};
+use doorward_functions::mailer::Records;
+use doorward_kit::requests::{
+    PASSWORD, change_password, confirm_reset, disavow, login, logout, logout_all, register, reset_request, validate,
+};
+use serde_json::json;
+
+use super::world::World;
+
+/// The password that a change sets.
+pub const CHANGED: &str = "Changed-Horse-44";
+/// The password that a reset link sets.
+pub const RESET: &str = "Battery-Staple-43";
+/// Where the owner logs in from.
+pub const ELSEWHERE: &str = "198.51.100.7";
+
+/// Who does it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// Somebody at a browser or a program.
+    Client,
+    /// The mailer, or the mail service's events.
+    Mail,
+    /// An operator.
+    Operator,
+}
+
+/// Something that happens. Everything is about one account, mara's, or about its names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Somebody registers nova.
+    Register,
+    /// The owner logs in, for the first time since the account was imported.
+    Login,
+    /// The session ends.
+    Logout,
+    /// All sessions end.
+    LogoutAll,
+    /// The session changes the password.
+    Change,
+    /// Somebody requests a link.
+    Ask,
+    /// Somebody looks whether the link works.
+    Validate,
+    /// The link sets a password.
+    Confirm,
+    /// The link of the first notice says "this wasn't me".
+    Disavow,
+    /// The authorizer is asked about the session.
+    Authorize,
+    /// The mailer answers the older request.
+    Deliver,
+    /// The mailer answers the newer request.
+    DeliverLater,
+    /// The mailer sends the notice of the second change.
+    Notify,
+    /// The mail service says that a mail bounced.
+    Bounce,
+    /// `show`
+    Show,
+    /// `create` of an account of the name nova with mara's address.
+    Create,
+    /// `activate`
+    On,
+    /// `deactivate`
+    Off,
+    /// `delete`
+    Delete,
+    /// `end-sessions`
+    EndSessions,
+    /// `reset` of an account with a password
+    Reset,
+    /// `reset` of an account without one
+    Invite,
+    /// `mail failed`
+    ListFailed,
+    /// `mail retry` of the request that failed for good
+    Retry,
+    /// `import` of an account with both of mara's names
+    Import,
+}
+use Operation::{
+    Ask, Authorize, Bounce, Change, Confirm, Create, Delete, Deliver, DeliverLater, Disavow, EndSessions, Import, Invite, ListFailed,
+    Login, Logout, LogoutAll, Notify, Off, On, Register, Reset, Retry, Show, Validate,
+};
+
+/// The one list, with the route, function or command that each operation is of.
+pub const OPERATIONS: [(Operation, Actor, &str); 25] = [
+    (Register, Actor::Client, "/api/register/"),
+    (Login, Actor::Client, "/api/login/"),
+    (Logout, Actor::Client, "/api/logout/"),
+    (LogoutAll, Actor::Client, "/api/logout_all/"),
+    (Change, Actor::Client, "/api/change_password/"),
+    (Ask, Actor::Client, "/api/password_reset/"),
+    (Validate, Actor::Client, "/api/password_reset/validate_token/"),
+    (Confirm, Actor::Client, "/api/password_reset/confirm/"),
+    (Disavow, Actor::Client, "/api/password_reset/disavow/"),
+    (Authorize, Actor::Client, "authorizer"),
+    (Deliver, Actor::Mail, "mailer"),
+    (DeliverLater, Actor::Mail, "mailer"),
+    (Notify, Actor::Mail, "mailer"),
+    (Bounce, Actor::Mail, "mail-feedback"),
+    (Show, Actor::Operator, "show"),
+    (Create, Actor::Operator, "create"),
+    (On, Actor::Operator, "activate"),
+    (Off, Actor::Operator, "deactivate"),
+    (Delete, Actor::Operator, "delete"),
+    (EndSessions, Actor::Operator, "end-sessions"),
+    (Reset, Actor::Operator, "reset"),
+    (Invite, Actor::Operator, "reset"),
+    (ListFailed, Actor::Operator, "mail failed"),
+    (Retry, Actor::Operator, "mail retry"),
+    (Import, Actor::Operator, "import"),
+];
+
+/// What an operation answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// In words that are the same for every run.
+    pub says: String,
+    /// Whether it asks to be done again, because something else was under way.
+    pub again: bool,
+    /// The token of the session that it opened.
+    pub session: Option<String>,
+}
+
+impl Answer {
+    fn saying(says: impl Into<String>) -> Self {
+        Self { says: says.into(), again: false, session: None }
+    }
+}
+
+impl Operation {
+    /// Whether it sends mail.
+    pub fn sends(self) -> bool {
+        [Deliver, DeliverLater, Notify].contains(&self)
+    }
+
+    /// Does it.
+    pub async fn run(self, world: &World) -> Answer {
+        let (app, held) = (&world.app, &world.held);
+        let id = format!("id:{}", held.account);
+        match self {
+            Register => world.ask(register("nova", "nova@example.com")).await,
+            Login => world.ask(login("mara", PASSWORD).from(ELSEWHERE)).await,
+            Logout => world.ask(logout(&held.session)).await,
+            LogoutAll => world.ask(logout_all(&held.session)).await,
+            Change => world.ask(change_password(&held.session, PASSWORD, CHANGED)).await,
+            Ask => world.ask(reset_request("mara@example.com")).await,
+            Validate => world.ask(validate(&held.link)).await,
+            Confirm => world.ask(confirm_reset(&held.link, RESET)).await,
+            Disavow => world.ask(disavow(&held.disavowal)).await,
+            Authorize => Answer::saying(if app.lets_pass(&held.session).await { "passes" } else { "does not pass" }),
+            Deliver => world.deliver(&held.requests[0]).await,
+            DeliverLater => world.deliver(&held.requests[1]).await,
+            Notify => world.deliver(&held.notice).await,
+            Bounce => {
+                let bounce = json!({ "bounceType": "Permanent", "bouncedRecipients": [{ "emailAddress": "mara@example.com" }] });
+                let mail = json!({ "timestamp": world.before().to_string() });
+                let event = json!({ "detail": { "eventType": "Bounce", "mail": mail, "bounce": bounce } });
+                app.feed_back(event).await.expect("the store answers");
+                Answer::saying("taken")
+            }
+            Show => world.types(&["show", &id]).await,
+            Create => world.types(&["create", "nova", "mara@example.com"]).await,
+            On => world.types(&["activate", &id]).await,
+            Off => world.types(&["deactivate", &id]).await,
+            Delete => world.types(&["delete", "--yes", "mara"]).await,
+            EndSessions => world.types(&["end-sessions", &id]).await,
+            Reset | Invite => world.types(&["reset", &id]).await,
+            ListFailed => world.types(&["mail", "failed"]).await,
+            Retry => world.types(&["mail", "retry", &held.failed]).await,
+            Import => world.types(&["import", held.file.to_str().expect("a path")]).await,
+        }
+    }
+}
+
+impl World {
+    async fn ask(&self, request: doorward_kit::requests::Request) -> Answer {
+        let answer = self.app.send(request).await;
+        assert!([200, 201, 400, 401, 404].contains(&answer.status), "{answer:?}");
+        let done = answer.status < 300;
+        let says = if done { answer.status.to_string() } else { format!("{} {}", answer.status, answer.body) };
+        let session = answer.json()["token"].as_str().filter(|_| done).map(str::to_owned);
+        Answer { says, again: false, session }
+    }
+
+    async fn deliver(&self, records: &Records) -> Answer {
+        let report = self.app.mailer.deliver(records.clone()).await;
+        Answer { again: !report.failures.is_empty(), ..Answer::saying("delivered") }
+    }
+
+    /// Types a command of an operator.
+    async fn types(&self, command: &[&str]) -> Answer {
+        use clap::Parser as _;
+        let arguments = Arguments::try_parse_from([&["doorward-admin"], command].concat()).expect("a command");
+        let mut out = Vec::new();
+        let mut ask = |_: &str| Err(std::io::Error::other("no terminal"));
+        let done = self.admin.run(arguments.command, Terminal { out: &mut out, ask: &mut ask }).await;
+        let mut says = String::from_utf8(out).expect("text");
+        let mut again = false;
+        match done {
+            Ok(()) => {}
+            Err(Failure::Refused(reason)) => {
+                again = says.contains("run it once more") || reason.contains("the account changed meanwhile");
+                says += &reason;
+            }
+            Err(failure @ Failure::NoAccount) => says += &failure.to_string(),
+            Err(failure) => panic!("{command:?}: {failure}"),
+        }
+        Answer { again, ..Answer::saying(self.held.names.in_words(&says)) }
+    }
+}

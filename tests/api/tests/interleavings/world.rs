@@ -1,0 +1,410 @@
+//! The state in which two operations meet, and the state that they leave, in words that are the same for every run.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    pin::pin,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use doorward::{
+    clock::{Timestamp, before},
+    config::Settings,
+    entropy::Entropy,
+    password::{StoredPassword, TypedPassword, UNUSABLE, Verdict},
+    reset::ResetLinks,
+    token::{self, Disavow, Purpose, Session, Token},
+};
+use doorward_admin::Admin;
+use doorward_functions::mailer::Records;
+use doorward_kit::{
+    App,
+    app::Observer,
+    mailbox::{Mail, Refuse},
+    proxy::{Failure, Gate, When},
+    requests::{NEW_PASSWORD, PASSWORD, reset_request},
+    store::{Facts, Items, facts},
+};
+use serde_json::json;
+
+use super::operations::{Answer, CHANGED, Operation, RESET};
+
+/// Django's hash of PASSWORD, which takes no time to verify and which a login replaces.
+const IMPORTED: &str = "pbkdf2_sha256$1000$abcdefgh$NV/xnCaTZ36ksDsXc7gM4kB2Eq1TSiwPZMBg1TZej6g=";
+/// The time that passes between two operations, and while one is held.
+const A_MOMENT: Duration = Duration::from_millis(50);
+/// The network of [`super::operations::ELSEWHERE`].
+const SITE_ELSEWHERE: &str = "198.51.100.0/24";
+
+/// An account with everything that an account can have.
+pub struct World {
+    pub app: App,
+    observer: Observer,
+    pub admin: Admin,
+    links: ResetLinks,
+    pub held: Held,
+    start: Items,
+    starts_at: Timestamp,
+    present: Items,
+}
+
+/// What the people of the world hold.
+pub struct Held {
+    pub account: String,
+    pub session: String,
+    pub link: String,
+    /// The link of the notice of the first change.
+    pub disavowal: String,
+    /// Two requests for another link.
+    pub requests: [Records; 2],
+    /// The notice of the second change.
+    pub notice: Records,
+    /// The id of a request whose mail was refused for good.
+    pub failed: String,
+    /// A file with the account, to be imported.
+    pub file: PathBuf,
+    pub names: Names,
+}
+
+/// Names for what is different in every world: ids and digests.
+#[derive(Clone, Default)]
+pub struct Names(BTreeMap<String, String>);
+
+/// What two operations leave.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The answers, by operation.
+    answers: Vec<String>,
+    /// All items but the windows of limits.
+    items: Vec<String>,
+    /// What a login notes if nothing comes between.
+    noted: BTreeSet<&'static str>,
+    /// The mails, and whether their links work.
+    mails: Vec<String>,
+    /// What must never be.
+    pub unsound: Vec<String>,
+}
+
+impl Names {
+    fn digest<P: Purpose>(&mut self, token: &str, name: impl Into<String>) {
+        self.0.insert(Token::<P>::parse(token).expect("a token").digest().as_str().to_owned(), name.into());
+    }
+
+    /// A text in which ids and digests are replaced by their names, or by their kind if they have none.
+    pub fn in_words(&self, text: &str) -> String {
+        let is_part = |char: char| char.is_ascii_alphanumeric() || char == '-' || char == '_';
+        let mut words = String::new();
+        let mut rest = text;
+        while !rest.is_empty() {
+            let length = rest.find(|char| !is_part(char)).unwrap_or(rest.len());
+            let (word, other) = rest.split_at(length);
+            words.push_str(match self.0.get(word) {
+                Some(name) => name,
+                None if word.len() == 36 && word.matches('-').count() == 4 => "(an id)",
+                None if word.len() == 43 => "(a digest)",
+                None => word,
+            });
+            let next = other.find(is_part).unwrap_or(other.len());
+            words.push_str(&other[..next]);
+            rest = &other[next..];
+        }
+        words
+    }
+}
+
+impl World {
+    pub async fn start() -> Self {
+        let (app, observer) = App::observed(&[]).await;
+        let mara = app.sign_up("mara").await;
+        let session = mara.login().await;
+        assert_eq!(app.change_password(&session, PASSWORD, NEW_PASSWORD).await.status, 200);
+        app.deliver().await;
+        let disavowal = app.mailbox.all().iter().find_map(Mail::disavowal_token).expect("a notice");
+        app.advance(61);
+        assert_eq!(app.change_password(&session, NEW_PASSWORD, PASSWORD).await.status, 200);
+        let notice = app.stream().await;
+        let other = mara.login().await;
+        app.advance(61);
+        app.mailbox.refuse_next(Refuse(400, "MessageRejected"));
+        assert_eq!(app.send(reset_request(&mara.email)).await.status, 200);
+        app.deliver().await;
+        app.advance(61);
+        let link = mara.reset_link().await;
+        let mut requests = Vec::new();
+        for _ in 0..2 {
+            app.advance(61);
+            assert_eq!(app.send(reset_request(&mara.email)).await.status, 200);
+            requests.push(app.stream().await);
+        }
+        app.operator.set_password_hash("mara", IMPORTED).await;
+        let present = app.items().await;
+        let start: Items =
+            present.iter().filter(|(_, item)| !item.contains_key("hits")).map(|(key, item)| (key.clone(), item.clone())).collect();
+        let failed =
+            start.iter().find(|(_, item)| item.contains_key("failed_at")).map(|((pk, sk), _)| format!("{pk}/{sk}")).expect("it failed");
+        let account = app.operator.partition("mara").await.replace("account#", "");
+        let mut names = Names(BTreeMap::from([(account.clone(), "mara".to_owned())]));
+        names.digest::<Session>(&session, "the session");
+        names.digest::<Session>(&other, "another session");
+        names.digest::<token::Reset>(&link, "the link");
+        names.digest::<Disavow>(&disavowal, "the link of the first notice");
+        // In the middle of a second, and of a window of requests: a moment later is the same second and the same window.
+        let second = app.clock.now().as_second() / 10 * 10 + 65;
+        let starts_at = Timestamp::from_millisecond(second * 1000 + 500).expect("an instant");
+        let requests = requests.try_into().unwrap_or_else(|_| unreachable!());
+        let held = Held { account, session, link, disavowal, requests, notice, failed, file: written(), names };
+        let admin = Admin::new(&mut Settings::from_pairs([]), app.store.clone(), app.clock.clock(), Entropy::system());
+        let links = ResetLinks::configured(&mut Settings::from_pairs([]), starts_at);
+        Self { app, observer, admin, links, held, start, starts_at, present }
+    }
+
+    /// A second before every meeting.
+    pub fn before(&self) -> Timestamp {
+        before(self.starts_at, Duration::from_secs(1))
+    }
+
+    /// What two operations leave one after the other.
+    pub async fn one_after_the_other(&mut self, [first, second]: [Operation; 2]) -> Outcome {
+        self.begin([first, second]).await;
+        let before = first.run(self).await;
+        self.app.clock.advance(A_MOMENT);
+        let after = second.run(self).await;
+        self.outcome([(first, before), (second, after)]).await
+    }
+
+    /// Lets the first operation run until its call to the store of this number, and the second run completely before the first continues. `None` if the
+    /// first makes fewer calls. Returns what they leave, and the number of the next call before which it can be anything else.
+    pub async fn meet(&mut self, [first, second]: [Operation; 2], number: usize) -> Option<(Outcome, Option<usize>)> {
+        self.begin([first, second]).await;
+        let Some(([mut outer, mut inner], next)) = self.run([first, second], number).await else {
+            self.present = self.app.items().await;
+            return None;
+        };
+        self.observer.store.forget();
+        // What was under way is over, and whoever was told to try again does.
+        if inner.again {
+            inner = second.run(self).await;
+        }
+        if outer.again {
+            outer = first.run(self).await;
+        }
+        Some((self.outcome([(first, outer), (second, inner)]).await, next))
+    }
+
+    async fn run(&self, [first, second]: [Operation; 2], number: usize) -> Option<([Answer; 2], Option<usize>)> {
+        let (gate, calls) = (Gate::default(), &self.observer.store);
+        let held = gate.clone();
+        calls.fail(move |call| (call.number == number).then(|| (When::Before, Failure::Waits(held.clone()))));
+        let mut running = pin!(first.run(self));
+        tokio::select! {
+            _ = &mut running => return None,
+            () = gate.reached() => {}
+        }
+        let before = calls.calls().len();
+        self.app.clock.advance(A_MOMENT);
+        let inner = second.run(self).await;
+        let between = calls.calls().split_off(before);
+        gate.open();
+        let outer = running.await;
+        // While the next calls of the first have nothing to do with the second, it is all the same before which of them the second runs.
+        let all = calls.calls();
+        let next_calls = all[before - 1..before].iter().chain(&all[before + between.len()..]);
+        let apart = next_calls.clone().take_while(|call| !between.iter().any(|other| call.meets(other))).count();
+        // Where there is such a call, the first may go on differently once that is over.
+        Some(([outer, inner], (apart < next_calls.count()).then_some(number + apart + 1)))
+    }
+
+    /// Everything as it was at first.
+    async fn begin(&mut self, operations: [Operation; 2]) {
+        let mut start = self.start.clone();
+        let account = start.get_mut(&(format!("account#{}", self.held.account), "account".to_owned())).expect("the account");
+        if operations.contains(&Operation::On) {
+            account.insert("active".to_owned(), AttributeValue::Bool(false));
+        }
+        if operations.contains(&Operation::Invite) {
+            account.insert("password".to_owned(), AttributeValue::S(UNUSABLE.to_owned()));
+        }
+        self.app.replace(&self.present, &start).await;
+        self.present = start;
+        self.app.clock.set(self.starts_at);
+        self.app.mailbox.forget();
+        self.observer.store.forget();
+    }
+
+    async fn outcome(&mut self, done: [(Operation, Answer); 2]) -> Outcome {
+        let mut names = self.held.names.clone();
+        for session in done.iter().filter_map(|(_, answer)| answer.session.as_ref()) {
+            names.digest::<Session>(session, "the session of a login");
+        }
+        let mails = self.mails(&mut names).await;
+        let items = self.app.items().await;
+        let unsound = self.app.unsound(&self.present, &items).await;
+        let mut outcome = Outcome { answers: Vec::new(), items: Vec::new(), noted: BTreeSet::new(), mails, unsound };
+        outcome.answers = done.iter().map(|(operation, answer)| format!("{operation:?}: {}", answer.says)).collect();
+        outcome.answers.sort();
+        let operations = done.map(|(operation, _)| operation);
+        let before = facts(&self.present);
+        for ((partition, sort), item) in facts(&items).into_iter().filter(|(_, item)| !item.contains_key("hits")) {
+            let key = names.in_words(&format!("{partition}/{sort}"));
+            let mut attributes = Vec::new();
+            for (name, value) in &item {
+                let value = match name.as_str() {
+                    "pk" | "sk" => continue,
+                    "networks" => networks(value, &mut outcome.noted),
+                    "password" => self.password(&item, &before, operations, &mut outcome.noted).await,
+                    name if name.ends_with("_at") || name.ends_with("_until") || name.ends_with("_before") => self.instant(name, value),
+                    _ => names.in_words(value),
+                };
+                attributes.push(format!("{name}={value}"));
+            }
+            outcome.items.push(format!("{key}: {}", attributes.join(" ")));
+        }
+        outcome.items.sort();
+        self.present = items;
+        outcome
+    }
+
+    /// The mails that were sent. Their links get names.
+    async fn mails(&self, names: &mut Names) -> Vec<String> {
+        let now = self.app.clock.now();
+        let mut mails = Vec::new();
+        for mail in self.app.mailbox.all() {
+            let works = if let Some(link) = mail.reset_token() {
+                names.digest::<token::Reset>(&link, "a mailed link");
+                let token = Token::parse(&link).expect("a token");
+                self.links.check(&self.app.store, &token, now).await.expect("the store answers").is_some()
+            } else {
+                let link = mail.disavowal_token().expect("every mail has a link");
+                names.digest::<Disavow>(&link, "the link of a notice");
+                let token = Token::parse(&link).expect("a token");
+                self.app.store.disavowal(&token, now).await.expect("the store answers").is_some()
+            };
+            mails.push(format!("{} to {}, {}", mail.subject, mail.to, if works { WORKS } else { DEAD }));
+        }
+        mails.sort();
+        mails
+    }
+
+    /// Tenths of seconds since the beginning.
+    fn instant(&self, name: &str, value: &str) -> String {
+        let unit = if name == "expires_at" { 1000 } else { 1 };
+        let instant: i64 = value.parse().expect("a number");
+        format!("{}", (instant * unit - self.starts_at.as_millisecond()).div_euclid(100))
+    }
+
+    /// Which password a hash is of. A new hash of the old password is only noted.
+    async fn password(
+        &self,
+        item: &BTreeMap<String, String>,
+        before: &Facts,
+        operations: [Operation; 2],
+        noted: &mut BTreeSet<&'static str>,
+    ) -> String {
+        let (stored, old) = (&item["password"], before.get(&(item["pk"].clone(), item["sk"].clone())));
+        let old = |name: &str| old.and_then(|old| old.get(name));
+        if !stored.starts_with("$argon2id$") || old("password") == Some(stored) {
+            return stored.clone();
+        }
+        let sets = operations.iter().any(|operation| [Operation::Change, Operation::Confirm].contains(operation));
+        if operations.contains(&Operation::Login) && sets {
+            for password in [PASSWORD, CHANGED, RESET] {
+                let (typed, stored) = (TypedPassword::new(password.to_owned()), StoredPassword::stored(stored.clone()));
+                if let Verdict::Right { .. } = self.app.hasher.verify(typed, Some(stored)).await.expect("a verdict") {
+                    if password == PASSWORD {
+                        noted.insert("hash");
+                        return IMPORTED.to_owned();
+                    }
+                    return password.to_owned();
+                }
+            }
+            return "of no password".to_owned();
+        }
+        if old("password").is_some_and(|old| old == IMPORTED) && old("password_changed_at") == item.get("password_changed_at") {
+            noted.insert("hash");
+            return IMPORTED.to_owned();
+        }
+        "another".to_owned()
+    }
+}
+
+const SWITCHED_OFF: &str = "no link is mailed to an account that is switched off";
+const NO_ACCOUNT: &str = "no account has this username, e-mail address or id";
+const WORKS: &str = "its link works";
+const DEAD: &str = "its link does not work";
+
+/// Networks without the time at which they were seen. That of the login is only noted.
+fn networks(value: &str, noted: &mut BTreeSet<&'static str>) -> String {
+    let mut networks: Vec<&str> = value.split(',').filter_map(|entry| entry.rsplit_once(':')).map(|(network, _)| network).collect();
+    networks.retain(|network| *network != SITE_ELSEWHERE || !noted.insert("network"));
+    networks.join(",")
+}
+
+impl Outcome {
+    /// Whether this is also what these operations leave in this order. A login notes its network and its hash only if nothing comes between. Mail that
+    /// was under way meanwhile may arrive with a link that has ended.
+    pub fn is_of(&self, order: &Self, operations: [Operation; 2]) -> bool {
+        let (this, order) = (self.as_compared(operations), order.as_compared(operations));
+        let mut more = this.mails.clone();
+        let all_sent = order.mails.iter().all(|mail| more.iter().position(|other| other == mail).map(|found| more.remove(found)).is_some());
+        let may_be = operations[0].sends() && more.iter().all(|mail| mail.ends_with(DEAD));
+        (this.answers, this.items) == (order.answers, order.items)
+            && this.noted.is_subset(&order.noted)
+            && all_sent
+            && (more.is_empty() || may_be)
+    }
+
+    /// Without what may be as in neither order.
+    pub fn as_compared(&self, operations: [Operation; 2]) -> Self {
+        let mut this = self.clone();
+        if operations.contains(&Operation::Show) {
+            // It reads an account, its sessions and its link one after the other.
+            this.answers.retain(|answer| !answer.starts_with("Show: "));
+        }
+        if operations[0] == Operation::Delete {
+            // While it is being deleted, an account is one that is switched off.
+            this.answers.iter_mut().for_each(|answer| *answer = answer.replace(SWITCHED_OFF, NO_ACCOUNT));
+        }
+        if operations == [Operation::Login, Operation::Delete] {
+            // A session opens nothing without its account, and expires; a transaction for every login would cost twice as much (OPERATIONS.md).
+            this.items.retain(|item| !item.contains("session#the session of a login"));
+            this.unsound.retain(|unsound| !(unsound.starts_with("session ") && unsound.ends_with("its account is gone")));
+        }
+        if operations.iter().all(|operation| [Operation::Logout, Operation::LogoutAll].contains(operation)) {
+            // A request is carried out that was authenticated before its session ended. What ends twice has ended.
+            this.answers.clear();
+            this.items.retain(|item| !item.starts_with("account#mara/"));
+        }
+        this
+    }
+
+    /// The lines in which this differs from another outcome.
+    pub fn differs(&self, other: &Self) -> Vec<String> {
+        let lines = |outcome: &Self| -> Vec<String> {
+            let noted = outcome.noted.iter().map(|note| format!("noted: {note}"));
+            let mails = outcome.mails.iter().map(|mail| format!("mail: {mail}"));
+            outcome.answers.iter().cloned().chain(outcome.items.iter().cloned()).chain(mails).chain(noted).collect()
+        };
+        let (mine, theirs) = (lines(self), lines(other));
+        let only = |these: &[String], those: &[String], sign: &str| -> Vec<String> {
+            these.iter().filter(|line| !those.contains(line)).map(|line| format!("{sign} {line}")).collect()
+        };
+        [only(&mine, &theirs, "+"), only(&theirs, &mine, "-")].concat()
+    }
+}
+
+/// A file with mara's account, as another site exports it.
+fn written() -> PathBuf {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let name = format!("doorward-interleavings-{}-{}.jsonl", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+    let file = std::env::temp_dir().join(name);
+    std::fs::write(&file, json!({ "username": "mara", "email": "mara@example.com", "password": IMPORTED }).to_string()).expect("a file");
+    file
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        drop(std::fs::remove_file(&self.file));
+    }
+}
