@@ -13,6 +13,7 @@ use doorward::{
     clock::after,
     config::span,
     entropy::Entropy,
+    mail_rate,
     outbox::EntryKey,
     token::{Disavow, Token},
 };
@@ -29,7 +30,7 @@ struct Form {
     attributes: &'static str,
 }
 
-const FORMS: [Form; 8] = [
+const FORMS: [Form; 10] = [
     Form {
         kind: "account",
         attributes: "username:S username_folded:S email:S email_folded:S epoch:N active:BOOL created_at:N password_changed_at:N networks:M \
@@ -45,24 +46,34 @@ const FORMS: [Form; 8] = [
     Form { kind: "claim", attributes: "account_id:S" },
     Form {
         kind: "request",
-        attributes: "[email:S email_folded:S address:S] browser:S requested_at:N expires_at:N [language:S] [changed_at:N] \
+        attributes: "[email:S email_folded:S address:S] browser:S requested_at:N expires_at:N [language:S] [changed_at:N] [invites:BOOL] \
                      [attempts:N] [lease_until:N worker:S] [done_at:N] [failed_at:N] [outcome:S]",
     },
     Form {
         kind: "notice",
         attributes: "[email:S address:S] change:S changed_at:N browser:S requested_at:N expires_at:N [language:S] \
-                     [attempts:N] [lease_until:N worker:S] [done_at:N] [failed_at:N] [outcome:S]",
+                     [changes:N first_changed_at:N] [attempts:N] [lease_until:N worker:S] [done_at:N] [failed_at:N] [outcome:S]",
     },
+    Form {
+        kind: "mail-rate",
+        attributes: "revision:N notices:N resets:N expires_at:N [noticed_at:N] [reset_at:N] [permitted:S] \
+                     [due_at:N email:S address:S browser:S change:S changed_at:N] [changes:N first_changed_at:N] [language:S]",
+    },
+    Form { kind: "held", attributes: "expires_at:N" },
     Form { kind: "window", attributes: "hits:N attempt:S expires_at:N" },
 ];
 
 /// The kind of an item, by its key; `None` if no item has such a key.
 fn kind(partition: &str, sort: &str) -> Option<&'static str> {
-    let (start, rest) = partition.split_once('#')?;
     let is_id = |text: &str| text.parse::<AccountId>().is_ok();
+    if mail_rate::is_list(partition) {
+        return sort.split_once('#').is_some_and(|(_, id)| is_id(id)).then_some("held");
+    }
+    let (start, rest) = partition.split_once('#')?;
     match (start, sort.split_once('#')) {
         ("account", None) if is_id(rest) && sort == "account" => Some("account"),
         ("account", None) if is_id(rest) && sort == "reset" => Some("reset"),
+        ("account", None) if is_id(rest) && sort == "mail-rate" => Some("mail-rate"),
         ("account", Some(("session", _))) if is_id(rest) => Some("session"),
         ("account", Some(("disavow", _))) if is_id(rest) => Some("disavow"),
         ("username" | "email", None) if sort == "claim" => Some("claim"),
@@ -146,14 +157,19 @@ pub fn broken(before: &Items, items: &Items) -> Vec<String> {
         };
         let form = FORMS.iter().find(|form| form.kind == kind).expect("every kind has a form");
         let mut wrong = form.differs(shape(item));
-        let account = items.get(&(partition.replacen("notice#", "account#", 1), "account".to_owned()));
+        let id = if kind == "held" { sort.split_once('#') } else { partition.split_once('#') }.map_or("", |(_, id)| id);
+        let of_account = |sort: &str| items.get(&(format!("account#{id}"), sort.to_owned()));
+        let account = of_account("account");
         match kind {
             "claim" if claims.get(key) != Some(&text(item, "account_id")) => {
                 wrong.push("it claims a name for an account that has it not".to_owned())
             }
-            "session" | "reset" | "disavow" | "notice" if account.is_none() => wrong.push("its account is gone".to_owned()),
+            "session" | "reset" | "disavow" | "notice" | "mail-rate" | "held" if account.is_none() => wrong.push("its account is gone".to_owned()),
             "session" if number(item, "epoch") > account.and_then(|account| number(account, "epoch")) => {
                 wrong.push("its epoch is still to come".to_owned());
+            }
+            "held" if of_account("mail-rate").is_none_or(|rate| !rate.contains_key("due_at")) => {
+                wrong.push("its account has no notices that are held".to_owned());
             }
             "reset" if text(item, "digest") == text(item, "pending_digest") => wrong.push("it is its own successor".to_owned()),
             _ => {}
@@ -217,7 +233,11 @@ impl App {
                 Ok(Some(account)) => self.store.sessions_of(&account, now).await.map(drop),
                 read => read.map(drop),
             },
-            ("reset", Some(id)) => self.store.reset_link(id).await.map(drop),
+            ("reset" | "mail-rate", Some(id)) => match self.store.reset_link_and_mail_rate(id).await {
+                Ok(_) => self.store.account_and_mail_rate(id).await.map(drop),
+                read => read.map(drop),
+            },
+            ("held", _) => self.store.due_notices(now).await.map(drop),
             ("disavow", Some(id)) => {
                 let token = Token::<Disavow>::generate(id, &Entropy::system());
                 let copy = self.copied(item, format!("disavow#{}", token.digest().as_str())).await;
