@@ -190,7 +190,10 @@ class Life:
         path = "/api/register/"
         answer = self.api.post(path, username=self.own.username, email=self.own.email, password=self.password)
         self.api.expect(answer, 403, path, "a registration")
-        program = cargo.built("doorward-admin")
+        try:
+            program = cargo.built("doorward-admin")
+        except Failure as failure:
+            raise Later(f"registration is closed, and {failure}") from None
         with deferred():
             variables = {**os.environ, **self.env.variables()}
             result = subprocess.run([str(program), "create", self.own.username, self.own.email], env=variables, capture_output=True, text=True, check=False)

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import infra_path
 from infra_path import OPERATE, ROOT, environment, make
@@ -204,6 +205,8 @@ class Verify(unittest.TestCase):
         first = ["the API answers", "registration is closed, and an operator creates an account", "mail to it is accepted by SES", "the link sets a password, once"]
         for stack in ("", "doorward"):
             self.works(verify(stack), first + STEPS[2:])
+        with mock.patch("cargo.built", side_effect=Failure("doorward-admin is not in this release.")):
+            self.fails(verify(), "registration is closed, and doorward-admin is not in this release")
 
     def test_without_a_mailer_the_steps_with_mail_are_left_out(self) -> None:
         self.addCleanup(update, MailerConcurrency="")
