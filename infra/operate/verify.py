@@ -84,7 +84,7 @@ class Life:
         self._step("the API answers", self.wait_for_api)
         with _told():
             if left := self.own.open():
-                print(f"note            {left} accounts of runs that were killed are deleted", flush=True)
+                print(f"note            {left} accounts that earlier runs have left are deleted", flush=True)
         sends_mail = self.env.parameters.get("MailerConcurrency") != "0"
         if not sends_mail:
             print("note            MailerConcurrency=0 stops all mail, so every step with mail is left out", flush=True)
