@@ -84,7 +84,7 @@ class Life:
         self._step("the API answers", self.wait_for_api)
         with _told():
             if left := self.own.open():
-                print(f"note            {left} accounts of runs that were killed are deleted", flush=True)
+                print(f"note            {left} accounts that earlier runs have left are deleted", flush=True)
         sends_mail = self.env.parameters.get("MailerConcurrency") != "0"
         if not sends_mail:
             print("note            MailerConcurrency=0 stops all mail, so every step with mail is left out", flush=True)
@@ -190,7 +190,10 @@ class Life:
         path = "/api/register/"
         answer = self.api.post(path, username=self.own.username, email=self.own.email, password=self.password)
         self.api.expect(answer, 403, path, "a registration")
-        program = cargo.built("doorward-admin")
+        try:
+            program = cargo.built("doorward-admin")
+        except Failure as failure:
+            raise Later(f"registration is closed, and {failure}") from None
         with deferred():
             variables = {**os.environ, **self.env.variables()}
             result = subprocess.run([str(program), "create", self.own.username, self.own.email], env=variables, capture_output=True, text=True, check=False)
