@@ -32,7 +32,8 @@ const HELD: &str = "held";
 const NOTICE_WAITS: [Duration; 4] = [span::minutes(5), span::minutes(15), span::minutes(30), span::hours(1)];
 /// After this time without a mail of its kind, an account's mails are counted from the beginning.
 const QUIET: Duration = span::hours(6);
-/// The number of reset mails after which the owner has asked often enough to be sent no more than one for each life of a link.
+/// The number of reset mails, without a quiet time, after which an account is sent no more than one for each life of a link. An account thus gets at most
+/// 8 an hour and 32 a day, if links live for an hour.
 const MAX_RESETS: u32 = 8;
 /// Maximum time between reset mails that a link that is no longer there holds back.
 const MAX_RESET_WAIT: Duration = span::hours(1);

@@ -33,6 +33,15 @@ const WRONG: [(&str, &str); 26] = [
     ("ACCOUNTS_TABLE", " "),
 ];
 
+/// The variables without which functions do not start.
+const ENOUGH: [(&str, &str); 5] = [
+    ("ACCOUNTS_TABLE", "a"),
+    ("LIMITS_TABLE", "l"),
+    ("OUTBOX_TABLE", "o"),
+    ("SENDER", "accounts@doorward.internal"),
+    ("LINK_BASE", "https://accounts.example.com"),
+];
+
 fn settings(pairs: &[(&str, &str)]) -> Settings {
     Settings::from_pairs(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
 }
@@ -96,14 +105,27 @@ async fn nothing_but_the_tables_the_sender_and_the_base_of_links_must_be_set() {
     mailer: ACCOUNTS_TABLE is not set; OUTBOX_TABLE is not set; SENDER is not set; LINK_BASE is not set
     mail-feedback: ACCOUNTS_TABLE is not set
     ");
-    let enough = [
-        ("ACCOUNTS_TABLE", "a"),
-        ("LIMITS_TABLE", "l"),
-        ("OUTBOX_TABLE", "o"),
-        ("SENDER", "accounts@doorward.internal"),
-        ("LINK_BASE", "https://accounts.example.com"),
-    ];
-    assert!(at_start(&enough).await.iter().all(|(_, complaints)| complaints.is_empty()));
+    assert!(at_start(&ENOUGH).await.iter().all(|(_, complaints)| complaints.is_empty()));
+}
+
+#[tokio::test]
+async fn an_emergency_switch_that_lies_in_the_future_is_refused_by_every_function_that_obeys_it() {
+    let refusing = async |instant| {
+        let pairs = [&ENOUGH[..], &[("SESSIONS_NOT_BEFORE", instant)]].concat();
+        let complaints = at_start(&pairs).await.into_iter().filter(|(_, complaints)| !complaints.is_empty());
+        complaints.map(|(function, complaints)| format!("{function}: {}", complaints.join("; "))).collect::<Vec<_>>().join("\n")
+    };
+    // Whoever logs in would hold a token that is never valid, and every reset link would be dead when it is mailed.
+    insta::assert_snapshot!(refusing("2999-01-01T00:00:00Z").await, @r"
+    login: SESSIONS_NOT_BEFORE: must not lie in the future
+    logout: SESSIONS_NOT_BEFORE: must not lie in the future
+    change-password: SESSIONS_NOT_BEFORE: must not lie in the future
+    validate-token: SESSIONS_NOT_BEFORE: must not lie in the future
+    confirm-reset: SESSIONS_NOT_BEFORE: must not lie in the future
+    authorizer: SESSIONS_NOT_BEFORE: must not lie in the future
+    mailer: SESSIONS_NOT_BEFORE: must not lie in the future
+    ");
+    assert_eq!(refusing("2020-01-01T00:00:00Z").await, "");
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! Promises 8 and 10: mail is not lost, and contains nothing that a stranger typed.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::types::AttributeValue;
-use doorward::entropy::Entropy;
+use doorward::{account::EmailAddress, caller::Caller, clock::after, entropy::Entropy, outbox::ResetRequest};
 use doorward_kit::{
     App,
     mailbox::Refuse,
@@ -201,6 +203,26 @@ async fn a_notice_goes_to_its_accounts_own_address_and_to_nobody_else() {
     assert_eq!(app.mailbox.all().len(), 1);
     let mail = app.mailbox.to(&person.email).pop().expect("a notice");
     assert!(!mail.text.contains("evil.example") && !mail.html.contains("evil.example"), "{}", mail.text);
+}
+
+#[tokio::test]
+async fn a_request_from_the_future_makes_no_link_and_holds_none_back() {
+    let app = App::start().await;
+    let person = app.sign_up("ann").await;
+    let now = app.clock.now();
+    let email = EmailAddress::parse(&person.email).expect("an address");
+    // No request could ever be newer than that of a compromised function, which may write any time.
+    for days in [1, 365, 3_000 * 365] {
+        let requested_at = after(now, Duration::from_secs(days * 24 * 60 * 60));
+        app.store
+            .request_reset(&ResetRequest { email: email.clone(), requested_at, caller: Caller::default() })
+            .await
+            .expect("the store answers");
+    }
+    app.deliver().await;
+    assert_eq!(app.mailbox.all(), []);
+    let link = person.reset_link().await;
+    assert_eq!(app.confirm_reset(&link, NEW_PASSWORD).await.status, 200);
 }
 
 fn uuid_of_nobody() -> String {
