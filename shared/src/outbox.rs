@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use crate::{
-    account::{Account, AccountId, EmailAddress, email_key},
+    account::{AccountId, EmailAddress, email_key},
     caller::Caller,
     clock::{Timestamp, after, before},
     config::span,
