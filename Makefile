@@ -5,7 +5,7 @@ SHELL := bash
 PYTHON ?= python3
 # Variables that are arguments of a program. Neither make nor a shell expands them; programs read them unchanged from the environment, because an
 # e-mail address may look like a command to a shell. `test_typed.py` tests every recipe.
-typed := ARGS EVENT PARAMS PORT RAW STACK STATE URL MEMORY_KIB BUDGET_MS PARTS LAMBDA_DIR QUICK AT TABLES CONFIRM
+typed := ARGS EVENT PARAMS PORT RAW STACK STATE STORE URL MEMORY_KIB BUDGET_MS PARTS LAMBDA_DIR QUICK AT TABLES CONFIRM
 $(foreach name,$(typed),$(if $(filter-out undefined,$(origin $(name))),$(eval override $(name) := $$(value $(name)))$(eval export $(name))))
 # LAMBDA_DIR: the zips that `make bench` and `make deploy` take where they are not to be built.
 # The architecture of `make build`: x86_64 or arm64.
@@ -39,6 +39,8 @@ stack = .tools/local/bin/python infra/local
 # Commands for AWS run in the environment that has all AWS tools, so that every way to log in works for all of them. The local stack needs less.
 operator = .tools/$(if $(STACK),aws,local)
 operate = exec $(operator)/bin/python infra/operate
+# STORE=aws or a URL: where `make unit` has the tables of its tests.
+of_store = .tools/$(if $(filter aws,$(STORE)),aws,local)
 browser = $(if $(filter $(brought)/%,$(CHROMIUM)),.tools/chromium/chromium,chromium) tests/browser/node_modules/installed
 # Tests of a deployed stack. Each leaves it as it was, except for accounts.
 stack_tests = cargo test --locked --workspace --test stack_flow --test stack_wire
@@ -99,7 +101,7 @@ admin: $(operator)/installed ## Commands for accounts and mail: make admin ARGS=
 
 # ---- Checks ----
 
-.PHONY: check test test-long lint lint-rust lint-templates unit stack-test fuzz openapi schemathesis browser preview snapshots coverage permissions sbom size pins release-notes
+.PHONY: check test test-long lint lint-rust lint-templates unit sweep stack-test fuzz openapi schemathesis browser preview snapshots coverage permissions sbom size pins release-notes
 check: lint-rust unit ## Formatting, clippy, units and API tests: what Rust alone can check
 
 # In parallel. What compiles or runs long shows what it does meanwhile ($(live)); the rest is shown step by step.
@@ -122,8 +124,16 @@ lint-templates: $(call tool,lint) $(call tool,checkov) #+ Dependencies, template
 	.tools/lint/bin/python infra/checks/permissions.py --check
 	.tools/lint/bin/python infra/checks/pins.py
 
+ifndef STORE
 unit: #+ Tests that need no stack: units, and every endpoint from event to response
 	$(live)@$(call step,Tests that need no stack) && $(rust_tests) || $(tell_of_snapshots)
+else
+unit: $(of_store)/installed
+	@exec $(of_store)/bin/python infra/store.py unit
+endif
+
+sweep: $(of_store)/installed #+ Deletes the tables that a killed `make unit STORE=aws` has left: make sweep STORE=aws
+	@exec $(of_store)/bin/python infra/store.py sweep
 
 # With IAM enforced. Two stacks side by side: what operators do changes the first, and every call to it is recorded.
 stack-test: stack-test-rust stack-test-browser #+ Tests of the deployed template and, in a browser, of what people see

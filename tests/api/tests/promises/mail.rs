@@ -171,7 +171,7 @@ async fn a_notice_goes_to_its_accounts_own_address_and_to_nobody_else() {
         app.operator
             .client
             .put_item()
-            .table_name("outbox")
+            .table_name(&app.tables.outbox)
             .item("pk", AttributeValue::S(format!("notice#{account}")))
             .item("sk", AttributeValue::S(Entropy::system().uuid(app.clock.now()).to_string()))
             .item("email", AttributeValue::S(email.to_owned()))
