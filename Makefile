@@ -5,7 +5,7 @@ SHELL := bash
 PYTHON ?= python3
 # Variables that are arguments of a program. Neither make nor a shell expands them; programs read them unchanged from the environment, because an
 # e-mail address may look like a command to a shell. `test_typed.py` tests every recipe.
-typed := ARGS EVENT PARAMS PORT RAW STACK STATE URL MEMORY_KIB BUDGET_MS PARTS LAMBDA_DIR QUICK AT TABLES CONFIRM VERIFY
+typed := ARGS EVENT PARAMS PORT RAW STACK STATE STORE URL MEMORY_KIB BUDGET_MS PARTS LAMBDA_DIR QUICK AT TABLES CONFIRM VERIFY
 $(foreach name,$(typed),$(if $(filter-out undefined,$(origin $(name))),$(eval override $(name) := $$(value $(name)))$(eval export $(name))))
 # LAMBDA_DIR: the zips that `make bench`, `make deploy` and `make release` take where they are not to be built.
 # The architecture of `make build`: x86_64 or arm64.
@@ -39,6 +39,8 @@ stack = .tools/local/bin/python infra/local
 # Commands for AWS run in the environment that has all AWS tools, so that every way to log in works for all of them. The local stack needs less.
 operator = .tools/$(if $(STACK),aws,local)
 operate = exec $(operator)/bin/python infra/operate
+# STORE=aws or a URL: where `make unit` has the tables of its tests.
+of_store = .tools/$(if $(filter aws,$(STORE)),aws,local)
 browser = $(if $(filter $(brought)/%,$(CHROMIUM)),.tools/chromium/chromium,chromium) tests/browser/node_modules/installed
 clients = tests/clients/node_modules/installed .tools/clients/installed
 # Tests of a deployed stack. Each leaves it as it was, except for accounts.
@@ -111,7 +113,7 @@ admin: $(operator)/installed ## Commands for accounts and mail: make admin ARGS=
 
 # ---- Checks ----
 
-.PHONY: check test test-long lint lint-rust lint-templates unit stack-test fuzz openapi schemathesis browser clients preview snapshots coverage permissions sbom size pins release-notes
+.PHONY: check test test-long lint lint-rust lint-templates unit sweep stack-test fuzz openapi schemathesis browser clients preview snapshots coverage permissions sbom size pins release-notes
 check: ## Formatting, clippy, units and API tests: what Rust alone can check while you work
 	@cargo fmt --all --check
 	@$(call step,Clippy) && $(clippy)
@@ -138,8 +140,16 @@ lint-templates: $(call tool,lint) $(call tool,checkov) tests/clients/node_module
 	.tools/lint/bin/python infra/checks/pins.py
 	$(NODE) tests/clients/lint.js
 
+ifndef STORE
 unit: #+ Tests that need no stack: units, and every endpoint from event to response
 	$(live)@$(call step,Tests that need no stack) && $(rust_tests) || $(tell_of_snapshots)
+else
+unit: $(of_store)/installed
+	@exec $(of_store)/bin/python infra/store.py unit
+endif
+
+sweep: $(of_store)/installed #+ Deletes the tables that a killed `make unit STORE=aws` has left: make sweep STORE=aws
+	@exec $(of_store)/bin/python infra/store.py sweep
 
 # With IAM enforced. Three stacks side by side: what operators do changes the first, and every call to it is recorded.
 stack-test: stack-test-rust stack-test-browser stack-test-deploy #+ Tests of the deployed template and, in a browser, of what people see

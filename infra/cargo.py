@@ -17,7 +17,7 @@ from typed import Failure
 
 def environment() -> dict[str, str]:
     """The environment without AWS's variables and without arguments for the program that is built. AWS_LC_… are settings of a crate."""
-    typed = ("ARGS", "EVENT", "PARAMS", "STACK", "URL")
+    typed = ("ARGS", "EVENT", "PARAMS", "STACK", "STORE", "URL")
     return {name: value for name, value in os.environ.items() if name not in typed and (not name.startswith("AWS_") or name.startswith("AWS_LC_"))}
 
 

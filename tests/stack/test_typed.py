@@ -111,14 +111,14 @@ class Operator(unittest.TestCase):
 
     def test_a_build_sees_no_credentials_and_nothing_of_what_was_typed(self) -> None:
         secret = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "s3cret", "AWS_SESSION_TOKEN": "t0ken", "AWS_PROFILE": "operator", "ARGS": "show ada@example.org"}
-        for program, command in [(OPERATE, "admin"), (OPERATE, "probe"), (LOCAL, "up"), (LOCAL, "calibrate")]:
+        for program, command in [(OPERATE, "admin"), (OPERATE, "probe"), (LOCAL, "up"), (LOCAL, "calibrate"), (ROOT / "infra" / "store.py", "unit")]:
             with self.subTest(command), tempfile.TemporaryDirectory() as directory:
                 seen = Path(directory) / "seen"
                 cargo = Path(directory) / "cargo"
                 cargo.write_text(f"#!/bin/sh\nenv > {seen}\nexit 1\n")
                 cargo.chmod(0o755)
                 state = {"STATE": directory} if command == "up" else {}
-                typed = {"PATH": f"{directory}:{os.environ['PATH']}", "URL": "http://127.0.0.1:1", "PORT": "4579"}
+                typed = {"PATH": f"{directory}:{os.environ['PATH']}", "URL": "http://127.0.0.1:1", "STORE": "http://127.0.0.1:1", "PORT": "4579"}
                 result = subprocess.run([sys.executable, str(program), command], env=environment(**secret, **state, **typed), capture_output=True, text=True, check=False)
                 self.assertEqual(result.returncode, 1, result.stderr)
                 self.assertTrue(seen.exists(), result.stderr)

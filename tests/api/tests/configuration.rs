@@ -157,9 +157,9 @@ fn links_begin_with_https_unless_they_stay_on_this_machine() {
         ("//accounts.example.com", false),
     ] {
         let settings = settings(&[("LINK_BASE", base), ("SENDER", "a@example.com")]);
-        let store = doorward_kit::app::client_of("http://localhost:1");
+        let store = doorward_kit::place::client_of("http://localhost:1");
         let sender = Sender::new(doorward_kit::mailbox::client_of("http://localhost:1"), "a@example.com".to_owned(), None);
-        let store = Store::new(store, doorward_kit::app::tables(), Entropy::system());
+        let store = Store::new(store, doorward::store::Tables::default(), Entropy::system());
         let mut wiring = Wiring::new(settings, store, Clock::system(), Entropy::system());
         Mailer::over(&mut wiring, sender);
         assert_eq!(wiring.finish().is_ok(), good, "{base}");

@@ -5,6 +5,7 @@
 //! the time is the SDK's: about a millisecond for a call.
 
 mod operations;
+mod outcome;
 mod world;
 
 use std::collections::BTreeSet;
@@ -15,7 +16,8 @@ use doorward_functions::{FUNCTIONS, paths};
 
 use self::{
     operations::{Actor, OPERATIONS, Operation},
-    world::{Outcome, World},
+    outcome::Outcome,
+    world::World,
 };
 
 /// Lets every two operations meet that these two or those two actors do, in both directions. Returns how often they met.

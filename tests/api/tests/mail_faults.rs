@@ -194,9 +194,9 @@ async fn what_cannot_be_sent_is_put_on_the_list_of_what_failed_and_the_rest_of_t
         let key = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
         client.update_item().table_name(table).key("pk", key(pk)).key("sk", key(sk)).update_expression(format!("REMOVE {attribute}")).send()
     };
-    spoil("outbox", &broken.dynamodb.keys.pk.value, &broken.dynamodb.keys.sk.value, "email").await.expect("it is spoilt");
+    spoil(&app.tables.outbox, &broken.dynamodb.keys.pk.value, &broken.dynamodb.keys.sk.value, "email").await.expect("it is spoilt");
     let partition = app.operator.partition(&account_broken.username).await;
-    spoil("accounts", &partition, "account", "epoch").await.expect("it is spoilt");
+    spoil(&app.tables.accounts, &partition, "account", "epoch").await.expect("it is spoilt");
     let keyless = Record { event_name: "INSERT".to_owned(), ..Record::default() };
     let mut gone = first.clone();
     gone.dynamodb.keys.sk.value = "1".to_owned();

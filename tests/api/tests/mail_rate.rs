@@ -368,8 +368,8 @@ async fn whoever_asks_for_a_link_and_ends_it_by_a_change_by_turns_causes_few_mai
 
 #[tokio::test]
 async fn many_reset_mails_hold_none_back_whose_links_the_emergency_switch_has_ended() {
-    let (database, url) = doorward_kit::app::fresh_store().await;
-    let before = App::over(database.clone(), &url, &[]).await;
+    let place = doorward_kit::place::Place::fresh().await;
+    let before = App::over(&place, &[]).await;
     let thief = Changer::of(&before, "ann").await;
     for _ in 0..8 {
         before.reset_link(&thief.email).await;
@@ -380,7 +380,7 @@ async fn many_reset_mails_hold_none_back_whose_links_the_emergency_switch_has_en
     before.send(reset_request(&thief.email)).await;
     before.deliver().await;
     assert_eq!(before.reset_mails(&thief.email), 8);
-    let pulled = App::over(database, &url, &[("SESSIONS_NOT_BEFORE", "2026-01-01T12:00:20Z")]).await;
+    let pulled = App::over(&place, &[("SESSIONS_NOT_BEFORE", "2026-01-01T12:00:20Z")]).await;
     pulled.advance(40);
     pulled.stream().await;
     let link = pulled.reset_link(&address_of("ann")).await;

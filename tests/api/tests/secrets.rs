@@ -353,7 +353,7 @@ async fn after_a_full_run_no_secret_is_in_an_item_a_log_line_a_mail_or_an_answer
         }
     }
     let secret = &run.tokens[0].forms[0];
-    let item = run.app.operator.client.put_item().table_name("outbox");
+    let item = run.app.operator.client.put_item().table_name(&run.app.tables.outbox);
     let text = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
     item.item("pk", text("x")).item("sk", text("x")).item("note", text(secret)).send().await.expect("the store answers");
     assert_eq!(run.leaks().await.len(), 1, "in an item");

@@ -32,8 +32,8 @@ use doorward::{
 use doorward_functions::mailer::Record;
 use doorward_kit::{
     App,
-    app::fresh_store,
     mailbox::Mailbox,
+    place::Place,
     proxy::Proxy,
     requests::{PASSWORD, address_of, reset_request},
 };
@@ -65,10 +65,11 @@ struct Original {
 
 #[tokio::main]
 async fn main() {
-    let (database, url) = fresh_store().await;
+    let place = Place::in_process().await;
+    let (url, database) = place.database().map(|(url, database)| (url.to_owned(), database.clone())).expect("it is in process");
     let calls = Proxy::before(&url).await;
     let mails = Proxy::before(&Mailbox::open().await.1).await;
-    let app = App::over(database.clone(), &url, &[]).await;
+    let app = App::over(&place, &[]).await;
     let original = Original::made(&app, &database).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let control = format!("http://{}", listener.local_addr().expect("an address"));

@@ -5,14 +5,8 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use aws_sdk_dynamodb::config::{
-    BehaviorVersion, Credentials, Region,
-    retry::{RetryPartition, TokenBucket},
-    timeout::TimeoutConfig,
-};
-use aws_smithy_http_client::Builder;
+use aws_sdk_dynamodb::config::Credentials;
 use doorward::{
-    aws::{retries, time_outs},
     config::{Settings, span},
     entropy::Entropy,
     mail::Sender,
@@ -25,7 +19,6 @@ use doorward_functions::{
     mailer::{Records, Report},
     routes,
 };
-use dynoxide::Database;
 use lambda_runtime::{Context, Error, LambdaEvent};
 use serde_json::{Value, json};
 
@@ -33,9 +26,11 @@ use crate::{
     mailbox::{self, Mailbox},
     openapi::Document,
     operator::Operator,
-    proxy::{Calls, Proxy, watched},
+    place::Place,
+    proxy::{Calls, Proxy},
     requests::Request,
     response::Response,
+    stream::Stream,
     time::TestClock,
 };
 
@@ -82,7 +77,11 @@ pub struct App {
     pub store: Store,
     /// Metric lines that were written.
     pub metric_lines: Arc<Mutex<Vec<u8>>>,
-    outbox: Arc<tokio::sync::Mutex<Outbox>>,
+    /// The names of the tables.
+    pub tables: Tables,
+    stream: Arc<tokio::sync::Mutex<Stream>>,
+    /// Nobody else gets these tables meanwhile.
+    _place: Place,
 }
 
 /// Observes and counts the calls of the functions, and makes them fail.
@@ -93,60 +92,6 @@ pub struct Observer {
     pub mail: Proxy,
 }
 
-/// The Outbox stream, read from where it was left.
-struct Outbox {
-    database: Database,
-    iterator: String,
-}
-
-/// The store's tables, as the template makes them.
-pub fn tables() -> Tables {
-    Tables { accounts: "accounts".to_owned(), limits: "limits".to_owned(), outbox: "outbox".to_owned() }
-}
-
-/// A client of a store at this URL, as patient as the functions' own.
-pub fn client_of(url: &str) -> aws_sdk_dynamodb::Client {
-    aws_sdk_dynamodb::Client::from_conf(config_of(url).build())
-}
-
-/// The same, whose calls are recorded, or made to fail.
-fn watched_client_of(url: &str, calls: &Calls) -> aws_sdk_dynamodb::Client {
-    aws_sdk_dynamodb::Client::from_conf(watched(config_of(url), Builder::new().build_http(), calls).build())
-}
-
-fn config_of(url: &str) -> aws_sdk_dynamodb::config::Builder {
-    aws_sdk_dynamodb::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("eu-central-1"))
-        .credentials_provider(credentials())
-        .endpoint_url(url)
-        .retry_config(retries())
-        .timeout_config(time_outs())
-        // The allowance for retries is of the whole process: one test that fails calls may not use up the others'.
-        .retry_partition(RetryPartition::custom("tests").token_bucket(TokenBucket::unlimited()).build())
-}
-
-/// Starts an empty store on a port of its own; returns its URL.
-pub async fn fresh_store() -> (Database, String) {
-    let database = Database::memory().expect("a database");
-    for (name, stream) in [("accounts", false), ("limits", false), ("outbox", true)] {
-        let mut table = json!({
-            "TableName": name,
-            "BillingMode": "PAY_PER_REQUEST",
-            "AttributeDefinitions": [{ "AttributeName": "pk", "AttributeType": "S" }, { "AttributeName": "sk", "AttributeType": "S" }],
-            "KeySchema": [{ "AttributeName": "pk", "KeyType": "HASH" }, { "AttributeName": "sk", "KeyType": "RANGE" }],
-        });
-        if stream {
-            table["StreamSpecification"] = json!({ "StreamEnabled": true, "StreamViewType": "KEYS_ONLY" });
-        }
-        database.create_table(serde_json::from_value(table).expect("a table")).expect("the table is made");
-    }
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("an address");
-    tokio::spawn(dynoxide::server::serve_on(listener, database.clone()));
-    (database, format!("http://{address}"))
-}
-
 impl App {
     /// A new app.
     pub async fn start() -> Self {
@@ -155,44 +100,35 @@ impl App {
 
     /// A new app with these settings in addition to the usual ones.
     pub async fn configured(overrides: &[(&str, &str)]) -> Self {
-        let (database, url) = fresh_store().await;
-        Self::over(database, &url, overrides).await
+        Self::over(&Place::fresh().await, overrides).await
     }
 
-    /// An app over the store behind `url`, which is `database` or a proxy in front of it.
-    pub async fn over(database: Database, url: &str, overrides: &[(&str, &str)]) -> Self {
+    /// An app over these tables, which others may have too.
+    pub async fn over(place: &Place, overrides: &[(&str, &str)]) -> Self {
         let (mailbox, mail_url) = Mailbox::open().await;
-        Self::wired(database, [client_of(url), client_of(url)], mailbox, &mail_url, overrides)
+        Self::wired(place, place.client(), mailbox, &mail_url, overrides)
     }
 
     /// A new app that waits for its store as long as it takes, for tests of what happens at once. Hundreds of requests share the processors of this
     /// machine with other programs, so a call may take longer here than the functions wait on Lambda, where each has a processor.
     pub async fn patient(overrides: &[(&str, &str)]) -> Self {
-        let (database, url) = fresh_store().await;
+        let place = Place::fresh().await;
         let (mailbox, mail_url) = Mailbox::open().await;
-        let client = || aws_sdk_dynamodb::Client::from_conf(config_of(&url).timeout_config(TimeoutConfig::disabled()).build());
-        Self::wired(database, [client(), client()], mailbox, &mail_url, overrides)
+        Self::wired(&place, place.patient_client(), mailbox, &mail_url, overrides)
     }
 
     /// A new app whose calls to the store and to the mail service are observed, except the operator's.
     pub async fn observed(overrides: &[(&str, &str)]) -> (Self, Observer) {
-        let (database, url) = fresh_store().await;
+        let place = Place::fresh().await;
         let (mailbox, mail_url) = Mailbox::open().await;
         let observer = Observer { store: Calls::default(), mail: Proxy::before(&mail_url).await };
-        let clients = [watched_client_of(&url, &observer.store), client_of(&url)];
-        (Self::wired(database, clients, mailbox, observer.mail.url(), overrides), observer)
+        (Self::wired(&place, place.watched_client(&observer.store), mailbox, observer.mail.url(), overrides), observer)
     }
 
-    /// The functions reach the store by the first client, the operator by the second.
-    fn wired(
-        database: Database,
-        [client, operators]: [aws_sdk_dynamodb::Client; 2],
-        mailbox: Mailbox,
-        mail_url: &str,
-        overrides: &[(&str, &str)],
-    ) -> Self {
+    /// The functions reach the store by this client, the operator by another.
+    fn wired(place: &Place, client: aws_sdk_dynamodb::Client, mailbox: Mailbox, mail_url: &str, overrides: &[(&str, &str)]) -> Self {
         let entropy = Entropy::system();
-        let store = Store::new(client, tables(), entropy.clone());
+        let store = Store::new(client, place.tables.clone(), entropy.clone());
         let clock = TestClock::at("2026-01-01T12:00:00Z");
         let pairs = SETTINGS.iter().chain(overrides).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let mut settings = Settings::from_pairs(pairs);
@@ -215,8 +151,10 @@ impl App {
             mail_feedback: Arc::new(MailFeedback::new(&mut wiring)),
             edge: Arc::new(Edge::configured(&mut wiring)),
             hasher: wiring.hasher(),
-            operator: Operator { client: operators, accounts: tables().accounts },
-            outbox: Arc::new(tokio::sync::Mutex::new(Outbox::open(database))),
+            operator: Operator { client: place.client(), accounts: place.tables.accounts.clone() },
+            stream: Arc::new(tokio::sync::Mutex::new(place.stream())),
+            tables: place.tables.clone(),
+            _place: place.clone(),
             clock,
             mailbox,
             store,
@@ -292,7 +230,7 @@ impl App {
 
     /// Delivers the records of the stream to the mailer, once. Returns the records that it reports; they are not delivered again automatically.
     pub async fn deliver(&self) -> Report {
-        let records = self.outbox.lock().await.next();
+        let records = self.stream.lock().await.next().await;
         self.mailer.handle(records.into(), span::minutes(1)).await.expect("a report, whatever became of the mail")
     }
 
@@ -315,30 +253,6 @@ impl App {
 
     /// Takes the records of the stream without delivering them.
     pub async fn stream(&self) -> Records {
-        self.outbox.lock().await.next()
-    }
-}
-
-impl Outbox {
-    fn open(database: Database) -> Self {
-        let of = |value: Value| serde_json::to_value(value).expect("JSON");
-        let streams =
-            database.list_streams(serde_json::from_value(of(json!({ "TableName": "outbox" }))).expect("a request")).expect("streams");
-        let arn = serde_json::to_value(&streams).expect("JSON")["Streams"][0]["StreamArn"].clone();
-        let stream = database.describe_stream(serde_json::from_value(json!({ "StreamArn": arn })).expect("a request")).expect("a stream");
-        let shard = serde_json::to_value(&stream).expect("JSON")["StreamDescription"]["Shards"][0]["ShardId"].clone();
-        let iterator = json!({ "StreamArn": arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON" });
-        let iterator = database.get_shard_iterator(serde_json::from_value(iterator).expect("a request")).expect("an iterator");
-        Self { database, iterator: iterator.shard_iterator.expect("an iterator") }
-    }
-
-    fn next(&mut self) -> Records {
-        let request = json!({ "ShardIterator": self.iterator });
-        let answer = self.database.get_records(serde_json::from_value(request).expect("a request")).expect("records");
-        if let Some(next) = &answer.next_shard_iterator {
-            self.iterator.clone_from(next);
-        }
-        let records = serde_json::to_value(&answer).expect("JSON")["Records"].clone();
-        serde_json::from_value(json!({ "Records": records })).expect("records")
+        self.stream.lock().await.next().await
     }
 }

@@ -21,7 +21,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     App,
-    store::{Item, Items, table_of},
+    store::{Item, Items},
 };
 
 /// The attributes of one kind of item, as `name:type`, in the types of DynamoDB. Those in brackets belong together and may be absent together.
@@ -109,7 +109,7 @@ impl Form {
         for (number, part) in self.attributes.split(['[', ']']).enumerate() {
             let there: Vec<bool> = part.split_whitespace().map(|attribute| shape.remove(attribute)).collect();
             let is_optional = number % 2 == 1;
-            if there.contains(&false) && !(is_optional && !there.contains(&true)) {
+            if there.contains(&false) && (!is_optional || there.contains(&true)) {
                 wrong.push(format!("of {part} something is missing"));
             }
         }
@@ -164,7 +164,9 @@ pub fn broken(before: &Items, items: &Items) -> Vec<String> {
             "claim" if claims.get(key) != Some(&text(item, "account_id")) => {
                 wrong.push("it claims a name for an account that has it not".to_owned())
             }
-            "session" | "reset" | "disavow" | "notice" | "mail-rate" | "held" if account.is_none() => wrong.push("its account is gone".to_owned()),
+            "session" | "reset" | "disavow" | "notice" | "mail-rate" | "held" if account.is_none() => {
+                wrong.push("its account is gone".to_owned())
+            }
             "session" if number(item, "epoch") > account.and_then(|account| number(account, "epoch")) => {
                 wrong.push("its epoch is still to come".to_owned());
             }
@@ -263,13 +265,13 @@ impl App {
     async fn copied(&self, item: &Item, sort: String) -> Item {
         let mut copy = item.clone();
         copy.insert("sk".to_owned(), AttributeValue::S(sort));
-        let put = self.operator.client.put_item().table_name(table_of(text(item, "pk"))).set_item(Some(copy.clone()));
+        let put = self.operator.client.put_item().table_name(self.table_of(text(item, "pk"))).set_item(Some(copy.clone()));
         put.send().await.expect("the store answers");
         copy
     }
 
     async fn removed(&self, copy: &Item) {
-        let delete = self.operator.client.delete_item().table_name(table_of(text(copy, "pk")));
+        let delete = self.operator.client.delete_item().table_name(self.table_of(text(copy, "pk")));
         delete.key("pk", copy["pk"].clone()).key("sk", copy["sk"].clone()).send().await.expect("the store answers");
     }
 }

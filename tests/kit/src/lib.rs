@@ -12,11 +12,13 @@ pub mod mailbox;
 pub mod openapi;
 pub mod operator;
 pub mod person;
+pub mod place;
 pub mod proxy;
 pub mod requests;
 pub mod response;
 pub mod scenario;
 pub mod store;
+mod stream;
 pub mod time;
 
 pub use app::App;

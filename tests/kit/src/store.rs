@@ -7,8 +7,9 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, DeleteRequest, PutRequest, WriteRequest},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use doorward::store::Tables;
 
-use crate::{App, app::tables};
+use crate::App;
 
 /// A table's items by partition and sort key with their attributes as text, to compare two moments.
 pub type Facts = BTreeMap<(String, String), BTreeMap<String, String>>;
@@ -23,7 +24,7 @@ pub type Items = BTreeMap<(String, String), Item>;
 const MAX_BATCH: usize = 25;
 
 /// Everything in a table, as it is stored.
-async fn items(client: &Client, table: &str) -> Items {
+pub(crate) async fn items(client: &Client, table: &str) -> Items {
     let mut items = Items::new();
     let mut pages = client.scan().table_name(table).consistent_read(true).into_paginator().items().send();
     while let Some(item) = pages.next().await {
@@ -32,6 +33,33 @@ async fn items(client: &Client, table: &str) -> Items {
         items.insert((part("pk"), part("sk")), item);
     }
     items
+}
+
+/// Deletes everything in these tables.
+pub(crate) async fn empty(client: &Client, tables: &Tables) {
+    for table in [&tables.accounts, &tables.limits, &tables.outbox] {
+        let writes = items(client, table).await.keys().map(|key| (table.as_str(), deleted(key))).collect();
+        write_all(client, writes).await;
+    }
+}
+
+fn deleted((pk, sk): &(String, String)) -> WriteRequest {
+    let key = DeleteRequest::builder().key("pk", AttributeValue::S(pk.clone())).key("sk", AttributeValue::S(sk.clone()));
+    WriteRequest::builder().delete_request(key.build().expect("a request")).build()
+}
+
+/// Carries out these writes, each in its table.
+async fn write_all(client: &Client, writes: Vec<(&str, WriteRequest)>) {
+    for batch in writes.chunks(MAX_BATCH) {
+        let mut left = HashMap::<String, Vec<WriteRequest>>::new();
+        for (table, write) in batch {
+            left.entry((*table).to_owned()).or_default().push(write.clone());
+        }
+        while !left.is_empty() {
+            let answer = client.batch_write_item().set_request_items(Some(left)).send().await;
+            left = answer.expect("the store answers").unprocessed_items.unwrap_or_default();
+        }
+    }
 }
 
 /// Everything in a table.
@@ -43,15 +71,6 @@ pub async fn snapshot(client: &Client, table: &str) -> Facts {
 pub fn facts(items: &Items) -> Facts {
     let shown = |item: &Item| item.iter().map(|(name, value)| (name.clone(), shown(value))).collect();
     items.iter().map(|(key, item)| (key.clone(), shown(item))).collect()
-}
-
-/// The table in which there is such a partition.
-pub(crate) fn table_of(partition: &str) -> String {
-    match partition.split('#').next() {
-        Some("account" | "username" | "email") => tables().accounts,
-        Some("reset" | "notice") => tables().outbox,
-        _ => tables().limits,
-    }
 }
 
 /// An attribute as text, the same for equal ones.
@@ -80,15 +99,21 @@ pub fn token_bytes(token: &str) -> Vec<u8> {
 }
 
 impl App {
-    /// Everything in a table.
+    /// Everything in `accounts`, `limits` or `outbox`.
     pub async fn snapshot(&self, table: &str) -> Facts {
-        snapshot(&self.operator.client, table).await
+        let name = match table {
+            "accounts" => &self.tables.accounts,
+            "limits" => &self.tables.limits,
+            "outbox" => &self.tables.outbox,
+            _ => panic!("there is no table {table}"),
+        };
+        snapshot(&self.operator.client, name).await
     }
 
     /// Everything in every table, as it is stored.
     pub async fn items(&self) -> Items {
         let mut all = Items::new();
-        for table in [&tables().accounts, &tables().limits, &tables().outbox] {
+        for table in [&self.tables.accounts, &self.tables.limits, &self.tables.outbox] {
             all.extend(items(&self.operator.client, table).await);
         }
         all
@@ -96,40 +121,36 @@ impl App {
 
     /// Replaces `present`, which is everything in every table, by other items.
     pub async fn replace(&self, present: &Items, wanted: &Items) {
-        let delete = |(pk, sk): &(String, String)| {
-            let key = DeleteRequest::builder().key("pk", AttributeValue::S(pk.clone())).key("sk", AttributeValue::S(sk.clone()));
-            WriteRequest::builder().delete_request(key.build().expect("a request")).build()
-        };
+        let gone = present.keys().filter(|key| !wanted.contains_key(*key)).map(|key| (self.table_of(&key.0), deleted(key)));
+        let changed = wanted.iter().filter(|(key, item)| present.get(*key) != Some(*item));
         let put = |item: &Item| {
             let put = PutRequest::builder().set_item(Some(item.clone())).build().expect("a request");
             WriteRequest::builder().put_request(put).build()
         };
-        let gone = present.keys().filter(|key| !wanted.contains_key(*key)).map(|key| (table_of(&key.0), delete(key)));
-        let changed = wanted.iter().filter(|(key, item)| present.get(*key) != Some(*item));
-        let writes: Vec<_> = gone.chain(changed.map(|(key, item)| (table_of(&key.0), put(item)))).collect();
-        for batch in writes.chunks(MAX_BATCH) {
-            let mut left = HashMap::<String, Vec<WriteRequest>>::new();
-            for (table, write) in batch {
-                left.entry(table.clone()).or_default().push(write.clone());
-            }
-            while !left.is_empty() {
-                let answer = self.operator.client.batch_write_item().set_request_items(Some(left)).send().await;
-                left = answer.expect("the store answers").unprocessed_items.unwrap_or_default();
-            }
+        let writes = gone.chain(changed.map(|(key, item)| (self.table_of(&key.0), put(item)))).collect();
+        write_all(&self.operator.client, writes).await;
+    }
+
+    /// The table in which there is such a partition.
+    pub(crate) fn table_of(&self, partition: &str) -> &str {
+        match partition.split('#').next() {
+            Some("account" | "username" | "email") => &self.tables.accounts,
+            Some("reset" | "notice") => &self.tables.outbox,
+            _ => &self.tables.limits,
         }
     }
 
     /// Everything in every table.
     pub async fn everything(&self) -> Facts {
         let mut facts = self.everything_but_limits().await;
-        facts.extend(self.snapshot(&tables().limits).await);
+        facts.extend(self.snapshot("limits").await);
         facts
     }
 
     /// Everything in Accounts and Outbox, which a refusal does not change, although it may be counted in Limits.
     pub async fn everything_but_limits(&self) -> Facts {
-        let mut facts = self.snapshot(&tables().accounts).await;
-        facts.extend(self.snapshot(&tables().outbox).await);
+        let mut facts = self.snapshot("accounts").await;
+        facts.extend(self.snapshot("outbox").await);
         facts
     }
 }

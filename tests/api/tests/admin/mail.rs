@@ -78,7 +78,13 @@ async fn a_notice_that_the_version_before_left_is_sent_and_driven_once_more() {
         let records = app.stream().await;
         let keys = &records.records.last().unwrap().dynamodb.keys;
         let text = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
-        let update = app.operator.client.update_item().table_name("outbox").key("pk", text(&keys.pk.value)).key("sk", text(&keys.sk.value));
+        let update = app
+            .operator
+            .client
+            .update_item()
+            .table_name(&app.tables.outbox)
+            .key("pk", text(&keys.pk.value))
+            .key("sk", text(&keys.sk.value));
         update.update_expression("REMOVE changed_at").send().await.unwrap();
         if fails {
             app.mailbox.refuse_next(Refuse(400, "MessageRejected"));

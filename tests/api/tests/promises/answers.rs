@@ -218,10 +218,10 @@ async fn a_foreign_page_cannot_use_up_what_its_visitor_may_open() {
 
 #[tokio::test]
 async fn registration_can_be_closed_and_nothing_else_closes_with_it() {
-    let (database, url) = doorward_kit::app::fresh_store().await;
-    let open = App::over(database.clone(), &url, &[]).await;
+    let place = doorward_kit::place::Place::fresh().await;
+    let open = App::over(&place, &[]).await;
     open.sign_up("ann").await;
-    let closed = App::over(database, &url, &[("REGISTRATION", "closed")]).await;
+    let closed = App::over(&place, &[("REGISTRATION", "closed")]).await;
     let before = closed.everything().await;
     for body in [json!({ "username": "bob", "email": "bob@example.com", "password": PASSWORD }), json!({}), Value::Null] {
         let refused = closed.send(post("/api/register/", &body)).await;

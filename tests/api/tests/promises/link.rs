@@ -341,11 +341,11 @@ async fn an_owner_whose_link_has_ended_gets_another_at_once() {
 
 #[tokio::test]
 async fn a_link_that_the_emergency_switch_ended_holds_no_mail_back() {
-    let (database, url) = doorward_kit::app::fresh_store().await;
-    let before = App::over(database.clone(), &url, &[]).await;
+    let place = doorward_kit::place::Place::fresh().await;
+    let before = App::over(&place, &[]).await;
     before.sign_up("ann").await;
     let ended = before.reset_link(&address_of("ann")).await;
-    let pulled = App::over(database, &url, &[("SESSIONS_NOT_BEFORE", "2026-01-01T12:00:10Z"), ("RESET_COOL_DOWN", "1h")]).await;
+    let pulled = App::over(&place, &[("SESSIONS_NOT_BEFORE", "2026-01-01T12:00:10Z"), ("RESET_COOL_DOWN", "1h")]).await;
     pulled.advance(20);
     pulled.stream().await;
     assert_eq!(pulled.validate(&ended).await.status, 404);

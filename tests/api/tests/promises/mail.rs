@@ -175,7 +175,7 @@ async fn a_notice_goes_to_its_accounts_own_address_and_to_nobody_else() {
         app.operator
             .client
             .put_item()
-            .table_name("outbox")
+            .table_name(&app.tables.outbox)
             .item("pk", AttributeValue::S(format!("notice#{account}")))
             .item("sk", AttributeValue::S(Entropy::system().uuid(app.clock.now()).to_string()))
             .item("email", AttributeValue::S(email.to_owned()))
@@ -215,7 +215,7 @@ async fn a_request_from_the_future_makes_no_link_and_holds_none_back() {
     for days in [1, 365, 3_000 * 365] {
         let requested_at = after(now, Duration::from_secs(days * 24 * 60 * 60));
         app.store
-            .request_reset(&ResetRequest { email: email.clone(), requested_at, caller: Caller::default() })
+            .request_reset(&ResetRequest { email: email.clone(), requested_at, caller: Caller::default(), invites: false })
             .await
             .expect("the store answers");
     }

@@ -202,9 +202,9 @@ async fn a_hash_from_elsewhere_is_replaced_at_the_first_login_and_not_again() {
 
 #[tokio::test]
 async fn another_configured_cost_is_taken_over_at_login_in_both_directions() {
-    let (database, url) = doorward_kit::app::fresh_store().await;
-    let usual = App::over(database.clone(), &url, &[]).await;
-    let dearer = App::over(database, &url, &[("ARGON2_ITERATIONS", "3")]).await;
+    let place = doorward_kit::place::Place::fresh().await;
+    let usual = App::over(&place, &[]).await;
+    let dearer = App::over(&place, &[("ARGON2_ITERATIONS", "3")]).await;
     usual.sign_up("ann").await;
     dearer.login("ann", PASSWORD).await;
     assert!(stored(&usual).await.contains("$m=19456,t=3,p=1$"));
@@ -214,13 +214,13 @@ async fn another_configured_cost_is_taken_over_at_login_in_both_directions() {
 
 #[tokio::test]
 async fn after_the_cost_changed_a_wrong_password_takes_the_work_of_an_unknown_name_in_both_directions() {
-    let (database, url) = doorward_kit::app::fresh_store().await;
+    let place = doorward_kit::place::Place::fresh().await;
     let cheap: [(&str, &str); 0] = [];
     let dear = [("ARGON2_MEMORY_KIB", "47104"), ("ARGON2_ITERATIONS", "2")];
-    let (cheap, dear) = (App::over(database.clone(), &url, &cheap).await, App::over(database.clone(), &url, &dear).await);
+    let (cheap, dear) = (App::over(&place, &cheap).await, App::over(&place, &dear).await);
     cheap.sign_up("anna").await;
     dear.sign_up("dora").await;
-    let lowered = App::over(database, &url, &[("ARGON2_DEAREST", "47104/2")]).await;
+    let lowered = App::over(&place, &[("ARGON2_DEAREST", "47104/2")]).await;
     for (app, unknown, names) in
         [(&dear, 94_208, ["anna", "dora"]), (&lowered, 94_208, ["anna", "dora"]), (&cheap, 38_912, ["anna", "anna"])]
     {

@@ -94,11 +94,11 @@ async fn the_answer_says_when_the_session_expires() {
 
 #[tokio::test]
 async fn the_emergency_switch_ends_sessions_and_links_older_than_it() {
-    let (database, url) = doorward_kit::app::fresh_store().await;
-    let before = App::over(database.clone(), &url, &[]).await;
+    let place = doorward_kit::place::Place::fresh().await;
+    let before = App::over(&place, &[]).await;
     let session = before.sign_up("ann").await.login().await;
     let link = before.reset_link(&address_of("ann")).await;
-    let pulled = App::over(database, &url, &[("SESSIONS_NOT_BEFORE", "2026-01-01T12:04:00Z")]).await;
+    let pulled = App::over(&place, &[("SESSIONS_NOT_BEFORE", "2026-01-01T12:04:00Z")]).await;
     pulled.advance(10);
     assert!(before.lets_pass(&session).await && before.validate(&link).await.status == 200);
     assert!(!pulled.lets_pass(&session).await);

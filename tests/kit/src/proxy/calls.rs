@@ -109,6 +109,15 @@ type Rule = Arc<dyn Fn(&Call) -> Injected + Send + Sync>;
 pub struct Calls {
     calls: Arc<Mutex<Vec<Call>>>,
     rule: Arc<Mutex<Option<Rule>>>,
+    is_not_kept: bool,
+}
+
+/// What all calls of this process cost: their number, and the units that they wrote and read.
+static COST: Mutex<(u64, f64, f64)> = Mutex::new((0, 0.0, 0.0));
+
+/// What the calls of this process have cost since this was last asked.
+pub(crate) fn cost_since_last_asked() -> (u64, f64, f64) {
+    std::mem::take(&mut *COST.lock().expect("nobody panics while counting"))
 }
 
 /// A call before it is recorded.
@@ -144,6 +153,11 @@ pub(super) enum Outcome<R> {
 }
 
 impl Calls {
+    /// Of calls that are only counted, and of which no record is kept.
+    pub(crate) fn not_kept() -> Self {
+        Self { is_not_kept: true, ..Self::default() }
+    }
+
     /// Every try of every call since the records were last cleared, in order of arrival.
     pub fn calls(&self) -> Vec<Call> {
         self.locked().clone()
@@ -204,11 +218,15 @@ impl Calls {
             return outcome;
         }
         let Answered { answer, status, body } = service.await;
+        let call = Call { status, answer: body.clone(), answered_at: Some(Instant::now()), ..call };
+        {
+            let mut cost = COST.lock().expect("nobody panics while counting");
+            let (written, read) = if call.writes() { (call.units(), 0.0) } else { (0.0, call.units()) };
+            *cost = (cost.0 + 1, cost.1 + written, cost.2 + read);
+        }
         // The records may have been cleared in the meantime.
         if let Some(noted) = self.locked().iter_mut().find(|noted| noted.is_same_try(&call)) {
-            noted.status = status;
-            noted.answer = body;
-            noted.answered_at = Some(Instant::now());
+            *noted = call;
         }
         if let Some((When::After, failure)) = &injected
             && let Some(outcome) = failure.happens().await
@@ -242,7 +260,9 @@ impl Calls {
             answered_at: None,
             invocation: asked.invocation,
         };
-        calls.push(call.clone());
+        if !self.is_not_kept {
+            calls.push(call.clone());
+        }
         call
     }
 

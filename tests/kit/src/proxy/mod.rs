@@ -21,6 +21,7 @@ use hyper_util::{
 };
 use serde_json::{Value, json};
 
+pub(crate) use self::calls::cost_since_last_asked;
 use self::calls::{Answered, Asked, Outcome, error_type};
 pub use self::{
     calls::{Call, Calls, Failure, Gate, Injected, When},

@@ -1,0 +1,85 @@
+//! What two operations leave, and how it is compared with what they leave one after the other.
+
+use std::collections::BTreeSet;
+
+use super::operations::Operation;
+
+const SWITCHED_OFF: &str = "no link is mailed to an account that is switched off";
+const NO_ACCOUNT: &str = "no account has this username, e-mail address or id";
+/// Ends the line of a mail whose link works.
+pub const WORKS: &str = "its link works";
+/// Ends the line of a mail whose link does not work.
+pub const DEAD: &str = "its link does not work";
+
+/// What two operations leave.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The answers, by operation.
+    pub answers: Vec<String>,
+    /// All items but the windows of limits.
+    pub items: Vec<String>,
+    /// What a login notes if nothing comes between.
+    pub noted: BTreeSet<&'static str>,
+    /// The mails, and whether their links work.
+    pub mails: Vec<String>,
+    /// What must never be.
+    pub unsound: Vec<String>,
+}
+
+impl Outcome {
+    /// Whether this is also what these operations leave in this order. A login notes its network and its hash only if nothing comes between. Mail that
+    /// was under way meanwhile may arrive with a link that has ended.
+    pub fn is_of(&self, order: &Self, operations: [Operation; 2]) -> bool {
+        let (this, order) = (self.as_compared(operations), order.as_compared(operations));
+        let mut more = this.mails.clone();
+        let all_sent = order.mails.iter().all(|mail| more.iter().position(|other| other == mail).map(|found| more.remove(found)).is_some());
+        let may_be = operations[0].sends() && more.iter().all(|mail| mail.ends_with(DEAD));
+        // Such mail is counted.
+        let items = |outcome: &Self| -> Vec<String> {
+            outcome.items.iter().filter(|item| more.is_empty() || !item.contains("/mail-rate: ")).cloned().collect()
+        };
+        this.answers == order.answers
+            && items(&this) == items(&order)
+            && this.noted.is_subset(&order.noted)
+            && all_sent
+            && (more.is_empty() || may_be)
+    }
+
+    /// Without what may be as in neither order.
+    pub fn as_compared(&self, operations: [Operation; 2]) -> Self {
+        let mut this = self.clone();
+        if operations.contains(&Operation::Show) {
+            // It reads an account, its sessions and its link one after the other.
+            this.answers.retain(|answer| !answer.starts_with("Show: "));
+        }
+        if operations[0] == Operation::Delete {
+            // While it is being deleted, an account is one that is switched off.
+            this.answers.iter_mut().for_each(|answer| *answer = answer.replace(SWITCHED_OFF, NO_ACCOUNT));
+        }
+        if operations == [Operation::Login, Operation::Delete] {
+            // A session opens nothing without its account, and expires; a transaction for every login would cost twice as much (OPERATIONS.md).
+            this.items.retain(|item| !item.contains("session#the session of a login"));
+            this.unsound.retain(|unsound| !(unsound.starts_with("session ") && unsound.ends_with("its account is gone")));
+        }
+        if operations.iter().all(|operation| [Operation::Logout, Operation::LogoutAll].contains(operation)) {
+            // A request is carried out that was authenticated before its session ended. What ends twice has ended.
+            this.answers.clear();
+            this.items.retain(|item| !item.starts_with("account#mara/"));
+        }
+        this
+    }
+
+    /// The lines in which this differs from another outcome.
+    pub fn differs(&self, other: &Self) -> Vec<String> {
+        let lines = |outcome: &Self| -> Vec<String> {
+            let noted = outcome.noted.iter().map(|note| format!("noted: {note}"));
+            let mails = outcome.mails.iter().map(|mail| format!("mail: {mail}"));
+            outcome.answers.iter().cloned().chain(outcome.items.iter().cloned()).chain(mails).chain(noted).collect()
+        };
+        let (mine, theirs) = (lines(self), lines(other));
+        let only = |these: &[String], those: &[String], sign: &str| -> Vec<String> {
+            these.iter().filter(|line| !those.contains(line)).map(|line| format!("{sign} {line}")).collect()
+        };
+        [only(&mine, &theirs, "+"), only(&theirs, &mine, "-")].concat()
+    }
+}

@@ -1,0 +1,90 @@
+//! The stream of the Outbox, read from where it was left.
+//!
+//! In process it is the store's own. DynamoDB's own comes a moment later, and nothing says when it is complete, so a test over another store looks at
+//! the table instead: a consistent read shows everything that was written, and what has changed since the last look is the same as the stream's records.
+//! Only an item that came and went between two looks is not seen; its record would lead to nothing. The stream itself is tested with the deployed stack.
+
+use aws_sdk_dynamodb::Client;
+use doorward_functions::mailer::Records;
+use dynoxide::Database;
+use serde_json::{Value, json};
+
+use crate::store::{Item, Items, items};
+
+/// The stream of an Outbox.
+pub(crate) enum Stream {
+    /// The store's own.
+    Own { database: Database, iterator: String },
+    /// What has changed in the table.
+    Watching { client: Client, table: String, seen: Items, records: usize },
+}
+
+impl Stream {
+    /// The stream of a store in process, from its beginning.
+    pub(crate) fn of(database: Database, table: &str) -> Self {
+        let streams = database.list_streams(request(json!({ "TableName": table }))).expect("streams");
+        let arn = serde_json::to_value(&streams).expect("JSON")["Streams"][0]["StreamArn"].clone();
+        let stream = database.describe_stream(request(json!({ "StreamArn": arn }))).expect("a stream");
+        let shard = serde_json::to_value(&stream).expect("JSON")["StreamDescription"]["Shards"][0]["ShardId"].clone();
+        let iterator = json!({ "StreamArn": arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON" });
+        let iterator = database.get_shard_iterator(request(iterator)).expect("an iterator");
+        Self::Own { database, iterator: iterator.shard_iterator.expect("an iterator") }
+    }
+
+    /// The changes of a table that is empty now.
+    pub(crate) fn watching(client: Client, table: &str) -> Self {
+        Self::Watching { client, table: table.to_owned(), seen: Items::new(), records: 0 }
+    }
+
+    /// The records since the last time.
+    pub(crate) async fn next(&mut self) -> Records {
+        let records = match self {
+            Self::Own { database, iterator } => {
+                let answer = database.get_records(request(json!({ "ShardIterator": iterator }))).expect("records");
+                if let Some(next) = &answer.next_shard_iterator {
+                    iterator.clone_from(next);
+                }
+                serde_json::to_value(&answer).expect("JSON")["Records"].clone()
+            }
+            Self::Watching { client, table, seen, records } => {
+                let present = items(client, table).await;
+                let record = |(event, (pk, sk)): (&str, &(String, String))| {
+                    *records += 1;
+                    let keys = json!({ "pk": { "S": pk }, "sk": { "S": sk } });
+                    json!({ "eventName": event, "dynamodb": { "Keys": keys, "SequenceNumber": records.to_string() } })
+                };
+                let changed = changes(seen, &present).into_iter().map(record).collect();
+                *seen = present;
+                changed
+            }
+        };
+        request(json!({ "Records": records }))
+    }
+}
+
+fn request<T: serde::de::DeserializeOwned>(value: Value) -> T {
+    serde_json::from_value(value).expect("it is one")
+}
+
+/// What a stream says of the changes between two looks.
+fn changes<'a>(seen: &'a Items, present: &'a Items) -> Vec<(&'static str, &'a (String, String))> {
+    let mut changes = Vec::new();
+    for key in seen.keys().filter(|key| !present.contains_key(*key)) {
+        changes.push(("REMOVE", key));
+    }
+    for (key, item) in present {
+        match seen.get(key) {
+            None => changes.push(("INSERT", key)),
+            Some(before) if is_another(before, item) => changes.extend([("REMOVE", key), ("INSERT", key)]),
+            Some(before) if before != item => changes.push(("MODIFY", key)),
+            Some(_) => {}
+        }
+    }
+    changes
+}
+
+/// Whether the item was removed and put again: an item keeps the time at which it was requested, and the count of its tries only grows.
+fn is_another(before: &Item, item: &Item) -> bool {
+    let tries = |item: &Item| item.get("attempts").and_then(|tries| tries.as_n().ok()?.parse::<u64>().ok());
+    before.get("requested_at") != item.get("requested_at") || tries(item) < tries(before)
+}
