@@ -66,20 +66,24 @@ fn request<T: serde::de::DeserializeOwned>(value: Value) -> T {
     serde_json::from_value(value).expect("it is one")
 }
 
-/// What a stream says of the changes between two looks.
+/// What a stream says of the changes between two looks. New items come last, by the time at which they were requested, as far as that can be known.
 fn changes<'a>(seen: &'a Items, present: &'a Items) -> Vec<(&'static str, &'a (String, String))> {
-    let mut changes = Vec::new();
-    for key in seen.keys().filter(|key| !present.contains_key(*key)) {
-        changes.push(("REMOVE", key));
-    }
+    let mut changes: Vec<_> = seen.keys().filter(|key| !present.contains_key(*key)).map(|key| ("REMOVE", key)).collect();
+    let mut new = Vec::new();
     for (key, item) in present {
         match seen.get(key) {
-            None => changes.push(("INSERT", key)),
-            Some(before) if is_another(before, item) => changes.extend([("REMOVE", key), ("INSERT", key)]),
+            None => new.push((key, item)),
+            Some(before) if is_another(before, item) => {
+                changes.push(("REMOVE", key));
+                new.push((key, item));
+            }
             Some(before) if before != item => changes.push(("MODIFY", key)),
             Some(_) => {}
         }
     }
+    let requested_at = |item: &Item| item.get("requested_at").and_then(|instant| instant.as_n().ok()?.parse::<i64>().ok());
+    new.sort_by_key(|(_, item)| requested_at(item));
+    changes.extend(new.into_iter().map(|(key, _)| ("INSERT", key)));
     changes
 }
 
