@@ -135,6 +135,9 @@ def _bring_up(settings: Settings) -> dict[str, str]:
     if settings.requested and settings.said is None:
         requested = " ".join(f"{name}={value}" for name, value in settings.requested.items())
         _say(f"Parameters as the last time: {requested}; `make up PARAMS=` puts them back")
+    ended = settings.requested.get("SessionsNotBefore")
+    if ended and settings.said is not None and ended not in settings.said:
+        _say(f"SessionsNotBefore stays {ended}, so that ended sessions stay ended; `make reset` forgets accounts and parameters")
     found = emulator.running(settings)
     if not found:
         emulator.require_free(settings)

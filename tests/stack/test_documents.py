@@ -113,7 +113,8 @@ class Documents(unittest.TestCase):
 
     def put_back(self, before: dict[str, str]) -> None:
         """The stack as it was, for the next block and the next test."""
-        changed = {name: value for name, value in before.items() if self.parameters()[name] != value}
+        # Ended sessions stay ended, so that one does not go back.
+        changed = {name: value for name, value in before.items() if self.parameters()[name] != value and name != "SessionsNotBefore"}
         if changed:
             pairs = " ".join(f"{name}={shlex.quote(value)}" for name, value in changed.items())
             subprocess.run([sys.executable, str(OPERATE), "set"], env=os.environ | {"PARAMS": pairs}, capture_output=True, check=True)
