@@ -21,8 +21,8 @@ from unittest import mock
 import infra_path
 from infra_path import LOCAL, OF_MAKE, ROOT, make
 
-from settings import Settings  # noqa: E402
-from stack import remember  # noqa: E402
+from settings import Settings
+from stack import remember
 
 PATIENCE_SECONDS = 120
 PASSWORD = "Correct-Horse-42"

@@ -1,7 +1,10 @@
 //! The Outbox: mail to be sent, as items. The item decides; the stream only announces it.
 
+mod open;
+
 use std::{fmt, time::Duration};
 
+pub use self::open::{FailedMail, OpenMail, Redriven};
 use crate::{
     account::{Account, AccountId, EmailAddress, email_key},
     caller::Caller,
@@ -23,8 +26,6 @@ const DONE_LIFETIME: Duration = span::days(1);
 /// The outcome of every finished entry. If it contained whether a mail was sent, a function that may write here, and read what it replaced, could learn
 /// who has an account.
 const HANDLED: &str = "handled";
-/// The attributes of an entry that describe its tries.
-const TRIES: [&str; 6] = ["attempts", "done_at", "failed_at", "lease_until", "outcome", "worker"];
 
 /// A kind of mail. The partition key of an entry begins with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,15 +37,22 @@ pub enum Kind {
 }
 
 impl Kind {
-    fn prefix(self) -> &'static str {
+    /// The word for it in keys and records.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Reset => "reset",
             Self::Notice => "notice",
         }
     }
 
+    /// Reads that word.
+    pub(crate) fn stored(text: &str) -> Option<Self> {
+        [Self::Reset, Self::Notice].into_iter().find(|kind| kind.as_str() == text)
+    }
+
     fn partition(self, subject: impl fmt::Display) -> String {
-        format!("{}#{subject}", self.prefix())
+        format!("{}#{subject}", self.as_str())
     }
 }
 
@@ -72,7 +80,7 @@ impl EntryKey {
     #[must_use]
     pub fn kind(&self) -> Option<Kind> {
         let (prefix, _) = self.partition.split_once('#')?;
-        [Kind::Reset, Kind::Notice].into_iter().find(|kind| kind.prefix() == prefix)
+        Kind::stored(prefix)
     }
 
     fn of(item: &Item) -> Result<Self, Fault> {
@@ -101,13 +109,17 @@ pub struct ResetRequest {
     pub caller: Caller,
 }
 
-/// How a password was changed.
+/// How a password was changed, or what else was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChangeKind {
     /// By a logged-in person who knew the old one.
     Changed,
     /// By a reset link.
     Reset,
+    /// It was not: an operator changed the account's e-mail address. The notice goes to the former one.
+    Email,
+    /// It was not: an operator changed the account's username.
+    Username,
 }
 
 impl ChangeKind {
@@ -115,22 +127,24 @@ impl ChangeKind {
         match self {
             Self::Changed => "changed",
             Self::Reset => "reset",
+            Self::Email => "email",
+            Self::Username => "username",
         }
     }
 
     fn stored(text: &str) -> Option<Self> {
-        [Self::Changed, Self::Reset].into_iter().find(|kind| kind.as_str() == text)
+        [Self::Changed, Self::Reset, Self::Email, Self::Username].into_iter().find(|kind| kind.as_str() == text)
     }
 }
 
-/// An account's password was changed, and its owner is to be told.
+/// An account's password or one of its names was changed, and its owner is to be told.
 #[derive(Clone)]
 pub struct Notice {
     /// The notice's id: a UUID, version 7.
     pub id: uuid::Uuid,
     /// The account.
     pub account: AccountId,
-    /// The account's address at that time, to which it is sent.
+    /// The account's address until then, to which it is sent.
     pub email: EmailAddress,
     /// How it was changed.
     pub kind: ChangeKind,
@@ -147,6 +161,17 @@ pub enum Payload {
     Reset(ResetRequest),
     /// A notice of a change.
     Notice(Notice),
+}
+
+impl Payload {
+    /// Who asked for the mail.
+    #[must_use]
+    pub fn caller(&self) -> &Caller {
+        match self {
+            Self::Reset(request) => &request.caller,
+            Self::Notice(notice) => &notice.caller,
+        }
+    }
 }
 
 /// An entry under lease.
@@ -167,32 +192,6 @@ pub enum Lease {
     Done,
     /// Another worker has it. The entry must be tried again later, in case that worker fails.
     Theirs,
-}
-
-/// Mail that was not sent.
-#[derive(Clone)]
-pub struct FailedMail {
-    /// The key of its entry.
-    pub key: EntryKey,
-    /// The address it was for.
-    pub email: Option<String>,
-    /// When it last failed.
-    pub failed_at: Timestamp,
-    /// The reason: a code of the mail service, or ours.
-    pub reason: String,
-    /// How often it was tried.
-    pub attempts: u32,
-    /// Whether it failed for good. Otherwise it is retried automatically.
-    pub for_good: bool,
-}
-
-/// The outcome of sending failed mail once more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Redriven {
-    /// It has been replaced by a new entry, which will be sent.
-    Now,
-    /// There is no such mail that failed for good.
-    NotFailed,
 }
 
 /// The write that leaves a notice, for the transaction that causes it.
@@ -230,7 +229,8 @@ pub(crate) fn partitions_of(account: &Account) -> [String; 2] {
     [Kind::Notice.partition(account.id), request_partition(&account.email)]
 }
 
-fn request_partition(email: &EmailAddress) -> String {
+/// Where reset requests for an address are left.
+pub(crate) fn request_partition(email: &EmailAddress) -> String {
     Kind::Reset.partition(subject_digest(email.folded()))
 }
 
@@ -295,43 +295,6 @@ impl Store {
             .with(":expires", seconds(after(now, kept)));
         self.write(mark).await.map(drop)
     }
-
-    /// Mail that failed, finally or until its next try, and mail that is no longer delivered by the stream, oldest first.
-    pub async fn failed_mail(&self, now: Timestamp) -> Result<Vec<FailedMail>, Fault> {
-        let condition = format!("attribute_exists(failed_at) OR {GIVEN_UP}");
-        let entries = self.scan(Table::Outbox, "outbox entry", &condition, [(":stale", millis(stale(now)))]).await?;
-        let mut mail: Vec<FailedMail> = entries.iter().map(|item| read_failed(item, now)).collect::<Result<_, _>>()?;
-        mail.sort_by_key(|mail| mail.failed_at);
-        Ok(mail)
-    }
-
-    /// Sends mail once more that failed finally or is no longer delivered by the stream. A new entry with the present time replaces the old one, because the
-    /// stream delivers only new entries to the mailer.
-    pub async fn redrive(&self, old: &EntryKey, now: Timestamp) -> Result<Redriven, Fault> {
-        let Some(entry) = self.read(&old.key()).await? else { return Ok(Redriven::NotFailed) };
-        let new = EntryKey::new(&old.partition, &self.entropy().uuid(now).to_string());
-        // A notice states when the password was changed, however late it is sent.
-        let changed_at = entry.optional_instant("changed_at").or(entry.optional_instant("requested_at"));
-        let fresh = [("requested_at", millis(now)), ("expires_at", seconds(after(now, FAILED_LIFETIME)))];
-        let fresh = fresh.into_iter().chain(changed_at.map(|changed_at| ("changed_at", millis(changed_at))));
-        let kept = entry.into_attributes().filter(|(name, _)| !TRIES.contains(&name.as_str()));
-        let attributes = kept.chain(fresh.map(|(name, value)| (name.to_owned(), value)));
-        let gone = Write::delete(old.key())
-            .when(
-                "(attribute_exists(failed_at) AND attribute_exists(done_at)) OR (attribute_not_exists(done_at) AND requested_at < :stale)",
-            )
-            .with(":stale", millis(stale(now)));
-        let writes = vec![gone, Write::put(new.key(), attributes)];
-        Ok(self.transact("redrive", writes).await?.or(Redriven::Now, Redriven::NotFailed))
-    }
-}
-
-/// An entry that is not done and that the stream no longer delivers, for example because the mailer was stopped for more than an hour.
-const GIVEN_UP: &str = "(attribute_not_exists(done_at) AND requested_at < :stale)";
-
-/// Entries that were requested before this are no longer delivered at `now`. It is an hour ago, plus more than a lease.
-fn stale(now: Timestamp) -> Timestamp {
-    before(oldest_worth_sending(now), span::minutes(2))
 }
 
 /// The start, in seconds, of the window that contains `instant`.
@@ -344,7 +307,8 @@ fn caller_attributes(caller: &Caller) -> impl Iterator<Item = (&'static str, Val
     let address = caller.address.map(|address| address.to_string()).unwrap_or_default();
     let browser = caller.agent.map(|agent| agent.to_string()).unwrap_or_default();
     let language = caller.language.map(|language| ("language", text(language.tag())));
-    [("address", text(address)), ("browser", text(browser))].into_iter().chain(language)
+    let request_id = caller.request_id.map(|id| ("request_id", text(id.to_string())));
+    [("address", text(address)), ("browser", text(browser))].into_iter().chain(language).chain(request_id)
 }
 
 fn read_caller(item: &Item) -> Caller {
@@ -352,6 +316,7 @@ fn read_caller(item: &Item) -> Caller {
         address: item.optional_text("address").and_then(|address| address.parse().ok()),
         agent: item.optional_text("browser").and_then(|browser| browser.parse().ok()),
         language: item.optional_text("language").and_then(Language::of_tag),
+        request_id: item.optional_text("request_id").and_then(|id| id.parse().ok()),
     }
 }
 
@@ -375,19 +340,6 @@ fn read(item: &Item) -> Result<Entry, Fault> {
         }),
     };
     Ok(Entry { payload, requested_at, attempts: item.number("attempts")? })
-}
-
-fn read_failed(item: &Item, now: Timestamp) -> Result<FailedMail, Fault> {
-    let requested_at = item.instant("requested_at")?;
-    let given_up = !item.has("done_at") && requested_at < stale(now);
-    Ok(FailedMail {
-        key: EntryKey::of(item)?,
-        email: item.optional_text("email").map(str::to_owned),
-        failed_at: item.optional_instant("failed_at").unwrap_or(requested_at),
-        reason: item.optional_text("outcome").unwrap_or("never tried").to_owned(),
-        attempts: item.optional_number("attempts").unwrap_or_default(),
-        for_good: given_up || item.has("done_at"),
-    })
 }
 
 /// Requests older than this are not worth sending any more at `now`.
