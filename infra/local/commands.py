@@ -82,12 +82,6 @@ def mail() -> None:
     _print_newest_mail(settings)
 
 
-def logs() -> None:
-    """Prints the functions' logs."""
-    with watch.Logs(_running(), from_the_start=True) as lines:
-        lines.show()
-
-
 def replay() -> None:
     """Runs the event that EVENT names against the deployed function."""
     run_event(_running(), local_variables(), os.environ.get("EVENT", ""), raw=bool(os.environ.get("RAW")))
@@ -123,7 +117,7 @@ def with_stack(*command: str) -> None:
 
 
 COMMANDS: dict[str, Callable[..., None]] = {
-    "dev": dev, "up": up, "down": down, "reset": reset, "mail": mail, "logs": logs, "replay": replay,
+    "dev": dev, "up": up, "down": down, "reset": reset, "mail": mail, "replay": replay,
     "calibrate": calibrate, "with_stack": with_stack,
 }
 

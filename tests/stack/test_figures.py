@@ -18,6 +18,7 @@ from permissions import TEMPLATE, Loader  # noqa: E402
 from template import alarms  # noqa: E402
 
 OPERATIONS = (ROOT / "OPERATIONS.md").read_text()
+PROTECTION = (ROOT / "docs" / "data-protection.md").read_text()
 REPORT = (ROOT / "docs" / "bench" / "report.md").read_text()
 DAY = 86_400
 # The row of the report with the cost of a million requests to each route. A disavowal is not measured; it writes as much as a confirmation.
@@ -116,7 +117,7 @@ class Figures(unittest.TestCase):
     def test_every_figure_is_what_it_comes_from(self) -> None:
         for sentence, wanted in HELD:
             with self.subTest(sentence):
-                found = re.search(re.escape(sentence).replace("…", r"([\d,.]*\d)").replace(r"\ ", r"\s+"), OPERATIONS)
+                found = re.search(re.escape(sentence).replace("…", r"([\d,.]*\d)").replace(r"\ ", r"\s+"), OPERATIONS + PROTECTION)
                 self.assertTrue(found, "no such sentence")
                 self.assertEqual(list(found.groups()), wanted)  # type: ignore[union-attr]
 
