@@ -14,7 +14,7 @@ use doorward_kit::{
     requests::{PASSWORD, address_of, login, reset_request, validate},
 };
 use serde_json::{Value, json};
-use tracing::{level_filters::LevelFilter, subscriber::DefaultGuard};
+use tracing::{Dispatch, dispatcher::DefaultGuard, level_filters::LevelFilter};
 
 /// Log lines in the form in which a function writes them.
 #[derive(Clone, Default)]
@@ -31,10 +31,16 @@ impl Write for Log {
 }
 
 impl Log {
-    fn start(level: LevelFilter) -> (Self, DefaultGuard) {
+    /// Collects the lines of this thread until what is returned beside the log is dropped.
+    ///
+    /// Where there is one subscriber, `tracing` takes it for that of every thread: an event that a thread without one comes to first is switched off for
+    /// all. With a second one it asks each.
+    fn start(level: LevelFilter) -> (Self, (Dispatch, DefaultGuard)) {
         let log = Self::default();
         let writer = log.clone();
-        (log, tracing::subscriber::set_default(telemetry::lines_to(move || writer.clone(), level)))
+        let lines = Dispatch::new(telemetry::lines_to(move || writer.clone(), level));
+        let second = Dispatch::new(telemetry::lines_to(std::io::sink, level));
+        (log, (second, tracing::dispatcher::set_default(&lines)))
     }
 
     /// The lines with this message since the previous call.
