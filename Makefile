@@ -5,7 +5,7 @@ SHELL := bash
 PYTHON ?= python3
 # Variables that are arguments of a program. Neither make nor a shell expands them; programs read them unchanged from the environment, because an
 # e-mail address may look like a command to a shell. `test_typed.py` tests every recipe.
-typed := ARGS EVENT PARAMS PORT RAW STACK STATE STORE URL MEMORY_KIB BUDGET_MS PARTS LAMBDA_DIR QUICK AT TABLES CONFIRM VERIFY
+typed := ARGS EVENT PARAMS PORT RAW STACK STATE STORE URL MEMORY_KIB BUDGET_MS PARTS LAMBDA_DIR QUICK AT TABLES CONFIRM VERIFY FOLLOW SINCE REQUEST ACCOUNT OUTCOME
 $(foreach name,$(typed),$(if $(filter-out undefined,$(origin $(name))),$(eval override $(name) := $$(value $(name)))$(eval export $(name))))
 # LAMBDA_DIR: the zips that `make bench`, `make deploy` and `make release` take where they are not to be built.
 # The architecture of `make build`: x86_64 or arm64.
@@ -86,7 +86,7 @@ endef
 
 # ---- On this machine ----
 
-.PHONY: dev up down reset mail logs replay admin
+.PHONY: dev up down reset mail logs metrics replay admin
 dev: $(call tool,local) ## Runs the stack on this machine and rebuilds on change; Ctrl-C stops it
 	@exec $(stack) dev
 
@@ -102,8 +102,11 @@ reset: $(call tool,local) ## Stops it and forgets accounts and parameters
 mail: $(call tool,local) ## Prints the newest mail
 	@exec $(stack) mail
 
-logs: $(call tool,local) ## Prints the functions' logs
-	@exec $(stack) logs
+logs: $(operator)/installed ## Prints the functions' logs: make logs [FOLLOW=1] [SINCE=10m] [REQUEST=id] [ACCOUNT=id] [OUTCOME=credentials] [STACK=name]
+	@$(operate) logs
+
+metrics: $(operator)/installed ## Prints what was counted in the last minutes, hour and day; STACK=name works on AWS
+	@$(operate) metrics
 
 replay: $(call tool,local) ## Runs an event against it, with an account of its own: make replay EVENT=login
 	@exec $(stack) replay

@@ -7,6 +7,7 @@ import json
 import os
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,21 @@ def remembered(directory: Path) -> dict[str, str]:
 def remember(directory: Path, parameters: dict[str, str]) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "parameters.json").write_text(json.dumps(parameters))
+
+
+def instant(text: str) -> datetime | None:
+    """The instant in RFC 3339 notation; None if the text is none."""
+    try:
+        found = datetime.fromisoformat(text.strip().upper().replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
+
+
+def revives(before: str, after: str) -> bool:
+    """Whether another SessionsNotBefore would revive sessions that `before` has ended: an earlier instant, or none."""
+    ended, wanted = instant(before), instant(after)
+    return ended is not None and (wanted is None or wanted < ended)
 
 
 def session() -> boto3.Session:

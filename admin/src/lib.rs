@@ -3,100 +3,35 @@
 //! They use the same conditional writes as the functions. They can neither read nor set a password.
 
 mod accounts;
+mod command;
+mod delete;
 mod import;
+mod list;
 mod mail;
+mod names;
+mod show;
+mod state;
+mod terminal;
 
-use std::io::{self, Write};
+use std::io;
 
-use clap::{Parser, Subcommand};
 use doorward::{
     account::{Account, AccountId},
     clock::Clock,
     config::{ConfigError, Settings},
     entropy::Entropy,
     fault::Fault,
+    limit::Limit,
     password::Hasher,
+    session::Sessions,
     store::{Store, Table},
 };
-pub use import::Import;
 
-/// The command line.
-#[derive(Debug, Parser)]
-#[command(name = "doorward-admin", about = "Accounts of a Doorward deployment, and its mail that failed")]
-pub struct Arguments {
-    /// The command.
-    #[command(subcommand)]
-    pub command: Command,
-}
-
-/// What there is to do. An account is named by its id, its username or its e-mail address; `id:…` is its id and nothing else.
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Shows an account: its state, sessions, networks, reset link
-    Show {
-        /// Id, username or e-mail address
-        account: String,
-    },
-    /// Creates an account and mails its owner a link to choose a password
-    Create {
-        /// Username
-        username: String,
-        /// E-mail address
-        email: String,
-    },
-    /// Activates an account
-    Activate {
-        /// Id, username or e-mail address
-        account: String,
-    },
-    /// Deactivates an account and ends its sessions
-    Deactivate {
-        /// Id, username or e-mail address
-        account: String,
-    },
-    /// Deletes an account and all its data
-    Delete {
-        /// Id, username or e-mail address
-        account: String,
-        /// Do not ask
-        #[arg(long)]
-        yes: bool,
-    },
-    /// Ends every session of an account
-    EndSessions {
-        /// Id, username or e-mail address
-        account: String,
-    },
-    /// Mails an account's owner a reset link, or an invitation if it has no password yet
-    Reset {
-        /// Id, username or e-mail address
-        account: String,
-    },
-    /// Lists failed mail, or sends it again
-    Mail {
-        /// The command.
-        #[command(subcommand)]
-        command: MailCommand,
-    },
-    /// Imports accounts with the password hashes that they have elsewhere
-    Import(Import),
-}
-
-/// The commands for failed mail.
-#[derive(Debug, Subcommand)]
-pub enum MailCommand {
-    /// Lists it: id, address, reason, time
-    Failed,
-    /// Sends it again
-    Retry {
-        /// Ids, as `mail failed` lists them
-        #[arg(required_unless_present = "all")]
-        ids: Vec<String>,
-        /// All mail that failed for good
-        #[arg(long, conflicts_with = "ids")]
-        all: bool,
-    },
-}
+pub use self::{
+    command::{Arguments, Command, List, MailCommand, Selection},
+    import::Import,
+    terminal::Terminal,
+};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -121,18 +56,12 @@ pub enum Failure {
     Io(#[from] io::Error),
 }
 
-/// The output of a command, and its way to ask questions.
-pub struct Terminal<'a> {
-    /// The output.
-    pub out: &'a mut dyn Write,
-    /// Asks a question and returns the answer.
-    pub ask: &'a mut dyn FnMut(&str) -> io::Result<String>,
-}
-
 /// The commands over a store.
 pub struct Admin {
     store: Store,
     hasher: Hasher,
+    sessions: Sessions,
+    login_limit: Limit,
     clock: Clock,
     entropy: Entropy,
 }
@@ -148,9 +77,10 @@ impl Admin {
         Ok(admin)
     }
 
-    /// The commands as configured. `ARGON2_…` are the variables of the functions.
+    /// The commands as configured, by the variables of the functions: `ARGON2_…`, `LOGIN_ACCOUNT_LIMIT`, `SESSIONS_NOT_BEFORE`.
     pub fn new(settings: &mut Settings, store: Store, clock: Clock, entropy: Entropy) -> Self {
-        Self { store, hasher: Hasher::configured(settings, entropy.clone()), clock, entropy }
+        let (hasher, sessions) = (Hasher::configured(settings, entropy.clone()), Sessions::configured(settings, clock.now()));
+        Self { store, hasher, sessions, login_limit: Limit::of_logins(settings), clock, entropy }
     }
 
     /// Runs a command.
@@ -158,12 +88,21 @@ impl Admin {
         let terminal = &mut terminal;
         match command {
             Command::Show { account } => self.show(&self.find(&account).await?, terminal).await,
+            Command::List(list) => self.list(&list, terminal).await,
+            Command::Count { selection } => self.count(&selection, terminal).await,
             Command::Create { username, email } => self.create(&username, &email, terminal).await,
             Command::Activate { account } => self.activate(&self.find(&account).await?, terminal).await,
             Command::Deactivate { account } => self.deactivate(&self.find(&account).await?, terminal).await,
-            Command::Delete { account, yes } => self.delete(&self.find(&account).await?, yes, terminal).await,
+            Command::Delete { file: Some(file), yes, .. } => self.delete_listed(&file, yes, terminal).await,
+            Command::Delete { account, yes, .. } => self.delete(&self.find(&account.unwrap_or_default()).await?, yes, terminal).await,
             Command::EndSessions { account } => self.end_sessions(&self.find(&account).await?, terminal).await,
+            Command::Unlock { account } => self.unlock(&self.find(&account).await?, terminal).await,
             Command::Reset { account } => self.reset(&self.find(&account).await?, terminal).await,
+            Command::Disavow { account, yes } => self.disavow(&self.find(&account).await?, yes, terminal).await,
+            Command::SetEmail { account, email, yes } => self.set_email(&self.find(&account).await?, &email, yes, terminal).await,
+            Command::SetUsername { account, username, yes } => {
+                self.set_username(&self.find(&account).await?, &username, yes, terminal).await
+            }
             Command::Mail { command: MailCommand::Failed } => self.list_failed(terminal).await,
             Command::Mail { command: MailCommand::Retry { ids, all } } => self.retry(&ids, all, terminal).await,
             Command::Import(import) => self.import(&import, terminal).await,

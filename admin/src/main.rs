@@ -21,5 +21,6 @@ async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<(), Failure> {
     let admin = Admin::of_environment()?;
     let mut ask = |question: &str| Input::new().with_prompt(question).interact_text().map_err(io::Error::other);
-    admin.run(arguments.command, Terminal { out: &mut io::stdout(), ask: &mut ask }).await
+    let terminal = Terminal { out: &mut io::stdout(), ask: &mut ask, json: arguments.json };
+    admin.run(arguments.command, terminal).await
 }

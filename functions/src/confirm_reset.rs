@@ -17,6 +17,7 @@ use doorward::{
     password::{AcceptedPassword, Hasher, Policy, TypedPassword},
     reset::{ResetLinks, Spent},
     store::{Store, Table},
+    telemetry,
     token::{Reset, Token},
 };
 use serde::Serialize;
@@ -88,6 +89,7 @@ impl ConfirmReset {
         let token = body.token.ok_or(Refusal::Token)?;
         let link = self.links.check(&self.store, &token, now).await?.ok_or(Refusal::Token)?;
         let account = &link.account;
+        telemetry::note_account(account.id);
         let accepted = AcceptedPassword::new(body.password, &self.policy, account.username.as_str(), account.email.as_str())
             .map_err(|violations| Refusal::violations("password", &violations))?;
         let password = self.hasher.hash(accepted).await?;

@@ -14,6 +14,7 @@ use doorward::{
     outbox::ResetRequest,
     page::{Page, Pages},
     store::{Store, Table},
+    telemetry,
     token::{self, Token},
 };
 use serde::Serialize;
@@ -90,7 +91,8 @@ impl Disavow {
         match self.store.disavow(&link, reset).await? {
             Disavowed::Now => {
                 Metric::PASSWORDS_DISAVOWED.count();
-                tracing::info!(account = %link.account.id, "password disavowed");
+                telemetry::note_account(link.account.id);
+                tracing::info!("password disavowed");
                 Ok(())
             }
             Disavowed::NotValid => Err(Refusal::Token),

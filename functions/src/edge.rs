@@ -3,9 +3,11 @@
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use doorward::{
+    client::LoggedClient,
     fault::Fault,
     http::{self, Answer, HeaderValue, Method, Origins, ProxySecrets, Reader, Refusal, Request, header},
     metric::Metrics,
+    telemetry,
 };
 use futures_util::FutureExt as _;
 use lambda_runtime::{Error, LambdaEvent};
@@ -23,17 +25,20 @@ pub struct Edge {
     pub trusted_hops: usize,
     /// How the nearest of them shows that a request did not come past it.
     pub proxy_secrets: ProxySecrets,
+    /// How much of a client is logged with a refusal.
+    pub logged_client: LoggedClient,
     /// Where the counts of a request are written.
     pub metrics: Metrics,
 }
 
 impl Edge {
-    /// `ALLOWED_ORIGINS`, `TRUSTED_PROXY_HOPS` (0 to 9, default 0), `PROXY_SECRET` and `DEPLOYMENT`.
+    /// `ALLOWED_ORIGINS`, `TRUSTED_PROXY_HOPS` (0 to 9, default 0), `PROXY_SECRET`, `LOG_CLIENTS` and `DEPLOYMENT`.
     pub fn configured(wiring: &mut Wiring) -> Self {
         Self {
             origins: Origins::configured(&mut wiring.settings),
             trusted_hops: wiring.settings.number("TRUSTED_PROXY_HOPS", 0, 0, 9),
             proxy_secrets: ProxySecrets::configured(&mut wiring.settings),
+            logged_client: LoggedClient::configured(&mut wiring.settings),
             metrics: wiring.metrics(),
         }
     }
@@ -52,7 +57,8 @@ impl Edge {
             let (edge, endpoint) = (Arc::clone(&self), Arc::clone(&endpoint));
             async move { edge.respond(&*endpoint, request).await }
         };
-        http::answer_event(event, trusted_hops, answer).await
+        let span = telemetry::request(&event.context.request_id);
+        http::answer_event(event, trusted_hops, answer).instrument(span).await
     }
 
     async fn respond<E: Endpoint>(&self, endpoint: &E, request: Request) -> Answer {
@@ -77,7 +83,7 @@ impl Edge {
             tracing::info!(outcome = refusal.code(), "answered");
             return Err(refusal);
         }
-        let time_left = request.time_left;
+        let (time_left, client) = (request.time_left, request.client);
         // A write that was cut off by the deadline may have happened or not, so the client is asked to try again.
         let asked = AssertUnwindSafe(tokio::time::timeout(time_left, ask(endpoint, request)).in_current_span()).catch_unwind().await;
         match asked.map(|in_time| in_time.unwrap_or(Err(Refusal::Fault(Fault::OutOfTime)))) {
@@ -87,6 +93,9 @@ impl Edge {
             }
             Ok(Err(refusal)) => {
                 let (outcome, status) = (refusal.code(), refusal.status().as_u16());
+                if let Some(client) = self.logged_client.shown(client).filter(|_| refusal.may_be_a_guess()) {
+                    telemetry::note_client(&client);
+                }
                 if let Refusal::Fault(fault) = &refusal {
                     tracing::error!(outcome, status, %fault, "answered");
                 } else {

@@ -14,6 +14,7 @@ use doorward::{
     password::{Hasher, StoredPassword, TypedPassword, Verdict},
     session::Sessions,
     store::{Store, Table},
+    telemetry,
 };
 use serde::Serialize;
 
@@ -70,7 +71,7 @@ impl Function for Login {
                 Limit::new(60, span::minutes(5)),
                 Metric::LOGINS_LIMITED,
             ),
-            account_limit: Limit::configured(&mut wiring.settings, "LOGIN_ACCOUNT_LIMIT", Limit::new(10, span::minutes(15))),
+            account_limit: Limit::of_logins(&mut wiring.settings),
             store: wiring.store.clone(),
             clock: wiring.clock.clone(),
             entropy: wiring.entropy.clone(),
@@ -89,6 +90,7 @@ impl Endpoint for Login {
         let account = self.store.account_by_login_name(&body.username).await?;
         let window = self.account_limit.window(LOGIN_ACCOUNT, &login_subject(&body.username, account.as_ref(), request.client, now), now);
         let attempt = self.store.count(&window).await?;
+        telemetry::note_login(account.as_ref().map(|account| account.id));
 
         // Unknown, inactive and over-limit accounts are verified against nothing. The hasher then computes a decoy, so all of them cost the same.
         let account = account.filter(|_| attempt == Attempt::Granted);
@@ -99,8 +101,12 @@ impl Endpoint for Login {
                 if let (Verdict::Refused(reason), Some(account)) = (verdict, account) {
                     tracing::warn!(account = %account.id, reason = reason.name(), "stored hash refused");
                 }
-                let refusals = if attempt == Attempt::Granted { Metric::LOGINS_REFUSED } else { Metric::LOGINS_LIMITED };
-                refusals.count();
+                if attempt == Attempt::Granted {
+                    Metric::LOGINS_REFUSED.count();
+                } else {
+                    telemetry::note_limited();
+                    Metric::LOGINS_LIMITED.count();
+                }
                 return Err(Refusal::Credentials);
             }
         };

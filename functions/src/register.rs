@@ -12,6 +12,7 @@ use doorward::{
     metric::Metric,
     password::{AcceptedPassword, Hasher, Policy, TypedPassword},
     store::{Store, Table},
+    telemetry,
     text::LONGEST_NORMALIZED,
 };
 use serde::Serialize;
@@ -107,7 +108,8 @@ impl Endpoint for Register {
         match self.store.register(&account).await? {
             Registered::Now => {
                 Metric::REGISTRATIONS.count();
-                tracing::info!(account = %account.id, "registered");
+                telemetry::note_account(account.id);
+                tracing::info!("registered");
                 Ok(http::with_status(
                     StatusCode::CREATED,
                     &RegisterAnswer { username: account.username.as_str(), email: account.email.as_str() },

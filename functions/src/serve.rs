@@ -5,7 +5,6 @@ use std::{future::Future, sync::Arc};
 use doorward::http::time_left;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::value::RawValue;
-use tracing::Instrument as _;
 
 use crate::{Edge, Endpoint, Handler, Wiring};
 
@@ -15,11 +14,8 @@ pub fn serve<E: Endpoint>() -> Result<(), Error> {
         let mut wiring = Wiring::of_environment(E::TABLES);
         let (edge, endpoint) = (Arc::new(Edge::configured(&mut wiring)), Arc::new(E::new(&mut wiring)));
         wiring.finish()?;
-        lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
-            let span = tracing::info_span!("request", request_id = %event.context.request_id);
-            Arc::clone(&edge).answer(Arc::clone(&endpoint), event).instrument(span)
-        }))
-        .await
+        lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| Arc::clone(&edge).answer(Arc::clone(&endpoint), event)))
+            .await
     })
 }
 

@@ -19,7 +19,7 @@ import gateway
 import template as templates
 from place import Place, is_terminal, outputs, parameters, say
 from api import Later
-from stack import ROOT, Environment, start_complaints
+from stack import ROOT, Environment, revives, start_complaints
 from template import Template
 from typed import Failure, nearest, pairs
 from verify import verify
@@ -117,6 +117,12 @@ def decide(
     notes = [f"{name} is no parameter any more and is left out." for name in kept if name not in template.parameters]
     kept = {name: value for name, value in kept.items() if name in template.parameters}
     now = {name: value for name, value in (running or {}).items() if name in template.parameters and name not in template.secrets()}
+    # A session that was ended stays ended, whatever an older file says.
+    ended = now.get("SessionsNotBefore", "")
+    if "SessionsNotBefore" in wanted and revives(ended, wanted["SessionsNotBefore"]):
+        raise Failure(f"SessionsNotBefore stays {ended}, because an earlier instant, or none, would revive the sessions that it ended.")
+    if "SessionsNotBefore" in kept and revives(ended, kept["SessionsNotBefore"]):
+        del kept["SessionsNotBefore"]
     if differ := [name for name, value in kept.items() if name not in wanted and name in now and now[name] != value]:
         name = differ[0]
         raise Failure(f"{answers.shown()} says {name}={kept[name]}, and the stack has {now[name] or 'it empty'}: say which, as in PARAMS=\"{name}={now[name]}\".")

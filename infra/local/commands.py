@@ -82,12 +82,6 @@ def mail() -> None:
     _print_newest_mail(settings)
 
 
-def logs() -> None:
-    """Prints the functions' logs."""
-    with watch.Logs(_running(), from_the_start=True) as lines:
-        lines.show()
-
-
 def replay() -> None:
     """Runs the event that EVENT names against the deployed function."""
     run_event(_running(), local_variables(), os.environ.get("EVENT", ""), raw=bool(os.environ.get("RAW")))
@@ -123,7 +117,7 @@ def with_stack(*command: str) -> None:
 
 
 COMMANDS: dict[str, Callable[..., None]] = {
-    "dev": dev, "up": up, "down": down, "reset": reset, "mail": mail, "logs": logs, "replay": replay,
+    "dev": dev, "up": up, "down": down, "reset": reset, "mail": mail, "replay": replay,
     "calibrate": calibrate, "with_stack": with_stack,
 }
 
@@ -135,6 +129,9 @@ def _bring_up(settings: Settings) -> dict[str, str]:
     if settings.requested and settings.said is None:
         requested = " ".join(f"{name}={value}" for name, value in settings.requested.items())
         _say(f"Parameters as the last time: {requested}; `make up PARAMS=` puts them back")
+    ended = settings.requested.get("SessionsNotBefore")
+    if ended and settings.said is not None and ended not in settings.said:
+        _say(f"SessionsNotBefore stays {ended}, so that ended sessions stay ended; `make reset` forgets accounts and parameters")
     found = emulator.running(settings)
     if not found:
         emulator.require_free(settings)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from stack import ROOT, remembered, state_directory
+from stack import ROOT, remembered, revives, state_directory
 from typed import Failure, nearest, pairs
 
 TEMPLATE = ROOT / "infra" / "template.yaml"
@@ -69,11 +69,14 @@ class Settings:
 
     @property
     def requested(self) -> dict[str, str]:
-        """The template parameters of PARAMS, of this or the previous time."""
-        if self.said is not None:
-            return self._read(pairs(self.said), "PARAMS")
-        # A changed template may lack some of the earlier ones, which is no reason to fail.
-        return {name: value for name, value in remembered(self.directory).items() if name in self.template.parameters}
+        """The template parameters of PARAMS, of this or the previous time. Sessions that were ended stay ended, as on AWS."""
+        before = remembered(self.directory)
+        if self.said is None:
+            # A changed template may lack some of the earlier ones, which is no reason to fail.
+            return {name: value for name, value in before.items() if name in self.template.parameters}
+        given = self._read(pairs(self.said), "PARAMS")
+        ended = before.get("SessionsNotBefore", "")
+        return given | {"SessionsNotBefore": ended} if revives(ended, given.get("SessionsNotBefore", "")) else given
 
     def parameters(self, requested: dict[str, str] | None = None) -> dict[str, str]:
         """The template's parameters: infra/local/parameters, then PARAMS (or `requested`), then those that depend on this machine."""

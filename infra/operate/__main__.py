@@ -1,8 +1,9 @@
-"""The operator's commands for a deployment: `make doctor`, `set`, `admin`, `probe`, `verify`.
+"""The operator's commands for a deployment: `make doctor`, `verify`, `set`, `admin`, `logs`, `metrics`, `probe`.
 
 With STACK=name they work on a stack in AWS, with the usual credentials and Region; without it on the stack of `make up`.
 """
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -27,6 +28,9 @@ def main(command: str) -> int:
         return COMMANDS[command]()
     except Failure as failure:
         print(f"{command}: {failure}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # `make logs | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
         print(f"\n{command}: stopped.", file=sys.stderr)

@@ -51,8 +51,6 @@ def parameters(env: Environment) -> Iterator[Finding]:
         yield Finding("TableRetention is Delete: the accounts would go with the stack; deploy with TableRetention=Retain.")
     if given["SessionsNotBefore"] and datetime.fromisoformat(given["SessionsNotBefore"].replace("Z", "+00:00")) > datetime.now(timezone.utc):
         yield Finding("SessionsNotBefore lies in the future: nobody who logs in stays logged in; set it to now or empty.")
-    if given["Registration"] == "closed":
-        yield note("Registration is closed: an emergency switch; deploy with Registration=open to take new accounts.")
     for origin in filter(None, re.split(r"\s*,\s*", given["AllowedOrigins"])):
         if origin.lower().startswith("http://") and not env.is_local:
             yield Finding(f"AllowedOrigins has {origin}, which is not https: whoever sits in between can ask in its visitors' names.")
@@ -63,6 +61,24 @@ def parameters(env: Environment) -> Iterator[Finding]:
             # Empty stands for a default that the template fills in; a secret is told as asterisks.
             if value.strip("*") and variables.get(variable, value) != value:
                 yield Finding(f"{function} has another {variable} than the stack's {name}: somebody changed it by hand; deploy again.")
+
+
+@check("no emergency switch stops anything")
+def switches(env: Environment) -> Iterator[Finding]:
+    functions, given = env.client("lambda"), env.parameters
+    for function, configuration in env.functions.items():
+        # By the parameter, or by hand.
+        reserved = functions.get_function_concurrency(FunctionName=configuration["FunctionName"]).get("ReservedConcurrentExecutions")
+        if given[f"{function}Concurrency"] == "0" or reserved == 0:
+            yield Finding(f"{function} is stopped, because its reserved concurrency is 0: an emergency switch; `make set PARAMS={function}Concurrency=` starts it again.")
+    if given["Registration"] == "closed":
+        yield note("Registration is closed: an emergency switch; deploy with Registration=open to take new accounts.")
+    if given["SessionsNotBefore"]:
+        yield note(f"Sessions and links from before {given['SessionsNotBefore']} have ended (SessionsNotBefore). It never goes back, because that would revive them.")
+    for name in ("ThrottleRate", "ThrottleBurst"):
+        usual = str(env.template["Parameters"][name]["Default"])
+        if float(given[name]) < float(usual):
+            yield note(f"{name} is {given[name]}, lower than the usual {usual}: an emergency switch, unless you have less to expect.")
 
 
 @check("the functions are ready and the API answers")
@@ -126,7 +142,10 @@ def sender(env: Environment) -> Iterator[Finding]:
         yield Finding("SES has put this account under review: too many bounces or complaints; its console says which.")
     if quota["Max24HourSend"] > 0 and quota["SentLast24Hours"] > 0.8 * quota["Max24HourSend"]:
         yield Finding(f"{quota['SentLast24Hours']:.0f} of {quota['Max24HourSend']:.0f} mails a day are sent: ask SES for a higher quota before it is reached.")
-    own = ses.get_configuration_set(ConfigurationSetName=name).get("SuppressionOptions") if (name := _configuration_set(env)) else None
+    of_set = ses.get_configuration_set(ConfigurationSetName=name) if (name := _configuration_set(env)) else {}
+    if not of_set.get("SendingOptions", {}).get("SendingEnabled", True):
+        yield Finding(f"Sending is switched off in the configuration set {name}, so no mail leaves: switch it on there (put-configuration-set-sending-options).")
+    own = of_set.get("SuppressionOptions")
     suppressed = (own or account.get("SuppressionAttributes", {})).get("SuppressedReasons", [])
     if missing := {"BOUNCE", "COMPLAINT"} - set(suppressed):
         kind = note if env.is_local else Finding

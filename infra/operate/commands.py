@@ -9,13 +9,17 @@ from pathlib import Path
 
 import cargo
 from doctor import doctor
+from logs import logs
+from metrics import metrics
 from parameters import set_parameters
-from stack import STACK, Environment, local_variables
+from stack import STACK, Environment, local_variables, variable
 from typed import Failure, words
 from verify import verify
 
 # Variables of the environment that only programs for a stack's tables need.
 SECRET = ("ARGS", "EVENT", "PARAMS", "STACK", "URL")
+# Parameters that `doorward-admin` reads as the functions do.
+READ_BY_ADMIN = ("LoginAccountLimit", "SessionsNotBefore", "Argon2MemoryKib", "Argon2Iterations", "Argon2Parallelism", "Argon2Dearest")
 
 
 def environment() -> Environment:
@@ -62,6 +66,8 @@ def verify_stack() -> int:
 COMMANDS: dict[str, Callable[[], int]] = {
     "doctor": lambda: _told(doctor),
     "set": lambda: _told(set_parameters),
+    "logs": lambda: logs(environment()),
+    "metrics": lambda: metrics(environment()),
     "admin": admin,
     "probe": probe,
     "verify": verify_stack,
@@ -83,7 +89,9 @@ def _stack() -> str:
 
 def _variables() -> dict[str, str]:
     """The environment of a program for the stack's tables."""
-    return environment().variables() if _stack() else local_variables()
+    env = environment()
+    tables = env.variables() if _stack() else local_variables()
+    return tables | {variable(name): env.parameters[name] for name in READ_BY_ADMIN if name in env.parameters}
 
 
 def _variables_of(url: str) -> dict[str, str]:

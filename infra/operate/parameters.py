@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 import check
-from stack import Environment, reason, remember, remembered, start_complaints, state_directory, variable
+from stack import Environment, reason, remember, remembered, revives, start_complaints, state_directory, variable
 from typed import Failure, nearest, pairs
 
 
@@ -20,7 +20,7 @@ _NOW = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 def set_parameters(env: Environment) -> int:
     """Sets the parameters in PARAMS: checks them, deploys, calls every function, and restores the old values if one does not start with them."""
-    given = _given(env)
+    given = _with_sessions_ended(env, _given(env))
     print(env.place)
     for name, value in given.items():
         print(f"{name}: {env.parameters[name] or '(empty)'} → {value or '(empty)'}")
@@ -28,7 +28,7 @@ def set_parameters(env: Environment) -> int:
     judged = _is_judged_by_functions(env, given)
     if judged and (wrong := check.complaints(_programs(env), env.parameters, env.parameters | given)):
         raise Failure(f"{'; '.join(wrong)}. Nothing was changed.")
-    if not _update(env, given):
+    if not given or not _update(env, given):
         print("It was so already.")
         return 0
     try:
@@ -64,6 +64,17 @@ def _given(env: Environment) -> dict[str, str]:
     if not given:
         raise Failure("Say which: make set PARAMS='Registration=closed SessionsNotBefore=now'. README lists the parameters.")
     return given
+
+
+def _with_sessions_ended(env: Environment, given: dict[str, str]) -> dict[str, str]:
+    """The parameters, unless they would revive ended sessions. `now` by a clock that is behind another's leaves the later instant."""
+    ended = env.parameters["SessionsNotBefore"]
+    if "SessionsNotBefore" not in given or not revives(ended, given["SessionsNotBefore"]):
+        return given
+    if given["SessionsNotBefore"] != _NOW:
+        raise Failure(f"SessionsNotBefore stays {ended}, because an earlier instant, or none, would revive the sessions that it ended. Nothing was changed.")
+    print(f"note  SessionsNotBefore stays {ended}, which is later.")
+    return {name: value for name, value in given.items() if name != "SessionsNotBefore"}
 
 
 def _is_judged_by_functions(env: Environment, given: dict[str, str]) -> bool:

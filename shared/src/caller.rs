@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use uuid::Uuid;
+
 use crate::{agent::Agent, language::Language};
 
 /// The origin of a request. It contains recognised values only, so it cannot carry a stranger's text into a mail.
@@ -13,6 +15,8 @@ pub struct Caller {
     pub agent: Option<Agent>,
     /// The language to answer in: the one that the account has chosen, otherwise the one that the client prefers.
     pub language: Option<Language>,
+    /// The id of the request in the log. It is in no mail.
+    pub request_id: Option<Uuid>,
 }
 
 impl Caller {

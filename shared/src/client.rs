@@ -2,6 +2,8 @@
 
 use std::{fmt, net::IpAddr};
 
+use crate::config::Settings;
+
 /// The address of a request's sender, as seen by the gateway or by the trusted proxy in front of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Client(IpAddr);
@@ -9,6 +11,40 @@ pub struct Client(IpAddr);
 /// A block of addresses, written like `203.0.113.0/24`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Network(String);
+
+/// How much of a client's address log lines contain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LoggedClient {
+    /// The address.
+    Full,
+    /// The network: an IPv4 /24 or an IPv6 /48, which is no person.
+    #[default]
+    Network,
+    /// Nothing.
+    None,
+}
+
+impl LoggedClient {
+    /// `LOG_CLIENTS`: full, network (the default) or none.
+    pub fn configured(settings: &mut Settings) -> Self {
+        settings.parsed("LOG_CLIENTS", Self::default(), |text| match text {
+            "full" => Ok(Self::Full),
+            "network" => Ok(Self::Network),
+            "none" => Ok(Self::None),
+            _ => Err("must be full, network or none".to_owned()),
+        })
+    }
+
+    /// The client as it is logged.
+    #[must_use]
+    pub fn shown(self, client: Client) -> Option<String> {
+        match self {
+            Self::Full => Some(client.address().to_string()),
+            Self::Network => Some(client.site().to_string()),
+            Self::None => None,
+        }
+    }
+}
 
 impl Client {
     /// The client at `address`. An IPv4 address mapped into IPv6 is taken as the IPv4 address.

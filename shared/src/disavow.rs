@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    account::{self, AccountId},
+    account::{self, Account, AccountId},
     clock::{Timestamp, after, before},
     config::span,
     fault::Fault,
@@ -58,26 +58,48 @@ impl Store {
     /// The old reset link is deleted because a thief who changed the password may hold it. Its cool-down is deleted with it, so that the new one is sent.
     /// A request that is not newer than the password gets no link, so a disavowal that loses against a change is repeated with a time after that change.
     pub async fn disavow(&self, link: &LiveLink<Disavow>, request: ResetRequest) -> Result<Disavowed, Fault> {
-        let (id, made_at) = (link.account.id, made_at(link));
-        let (mut request, mut account) = (request, link.account.clone());
+        let sort = format!("{SORT_PREFIX}{}", link.digest.as_str());
+        let spend = |now| Some(Links::spend(link.account.id, &link.digest, now));
+        self.disavow_password(&link.account, Some(made_at(link)), request, &sort, spend).await
+    }
+
+    /// Does for an operator, who knows that it was not the owner, what such a link does: it needs an account whose password can be replaced by mail.
+    pub async fn disavow_for_owner(&self, account: &Account, request: ResetRequest) -> Result<Disavowed, Fault> {
+        let sort = self.entropy().uuid(request.requested_at).to_string();
+        self.disavow_password(account, None, request, &sort, |_| None).await
+    }
+
+    /// `made_at` is when the link was made; without one, the disavowal follows all that there were. `sort` is the sort key of the request, and `spend` the
+    /// write that uses up the link.
+    async fn disavow_password(
+        &self,
+        account: &Account,
+        made_at: Option<Timestamp>,
+        mut request: ResetRequest,
+        sort: &str,
+        spend: impl Fn(Timestamp) -> Option<Write>,
+    ) -> Result<Disavowed, Fault> {
+        let (id, mut account) = (account.id, account.clone());
         for _ in 0..MAX_TRIES {
-            let now = request.requested_at.max(after(account.password_changed_at, Duration::from_millis(1)));
+            let latest = account
+                .disavowals_before
+                .filter(|_| made_at.is_none())
+                .map_or(account.password_changed_at, |before| before.max(account.password_changed_at));
+            let now = request.requested_at.max(after(latest, Duration::from_millis(1)));
             request.requested_at = now;
-            let writes = vec![
-                account::password_disavowed(&account, made_at, now),
-                Links::spend(id, &link.digest, now),
-                reset::forgotten(id),
-                outbox::reset_request(&request, &format!("{SORT_PREFIX}{}", link.digest.as_str())),
-            ];
-            let outcome = self.transact("disavow", writes).await?;
-            if !outcome.refused_at(0) || outcome.refused_at(1) {
+            let disavowed = account::password_disavowed(&account, made_at.unwrap_or(now), now);
+            let link = spend(now);
+            let has_link = link.is_some();
+            let others = [reset::forgotten(id), outbox::reset_request(&request, sort)];
+            let outcome = self.transact("disavow", [disavowed].into_iter().chain(link).chain(others).collect()).await?;
+            if !outcome.refused_at(0) || has_link && outcome.refused_at(1) {
                 return Ok(outcome.or(Disavowed::Now, Disavowed::NotValid));
             }
             // The sessions were ended in the meantime, for example by a change of the password.
+            let is_newer =
+                |account: &Account| made_at.is_none_or(|made_at| account.disavowals_before.is_none_or(|before| before < made_at));
             account = match self.account(id).await? {
-                Some(account) if account.usable_password().is_some() && account.disavowals_before.is_none_or(|before| before < made_at) => {
-                    account
-                }
+                Some(account) if account.usable_password().is_some() && is_newer(&account) => account,
                 _ => return Ok(Disavowed::NotValid),
             };
         }

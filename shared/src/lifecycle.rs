@@ -1,14 +1,15 @@
 //! Operations on an account as a whole: invite, activate, deactivate, delete. They are above the features because they involve all of them.
 
 use crate::{
-    account::{self, Account, AccountId, Registered},
+    account::{self, Account, AccountId, EmailAddress, Registered, Username},
+    caller::Caller,
     clock::Timestamp,
     fault::Fault,
     limit,
-    outbox::{self, ResetRequest},
+    outbox::{self, ChangeKind, Notice, ResetRequest},
     password::StoredPassword,
     reset,
-    store::{Store, Table, Transacted},
+    store::{Store, Table, Transacted, Write},
 };
 
 /// Maximum number of tries of a deactivation while others disavow the password.
@@ -29,6 +30,17 @@ pub enum Deleted {
     /// The account and all its data are deleted.
     Now,
     /// There is no such account, or its names belong to another one by now. Nothing was deleted.
+    Overtaken,
+}
+
+/// The outcome of giving an account another name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renamed {
+    /// It has the new name, and a notice is on its way.
+    Now,
+    /// Another account has the name. Nothing was written.
+    Taken,
+    /// The account's names changed since they were read, or it is gone. Nothing was written.
     Overtaken,
 }
 
@@ -82,6 +94,43 @@ impl Store {
         Err(Fault::OutOfTime)
     }
 
+    /// Gives an account another e-mail address, and leaves a notice to the former one. Links that were mailed to that one end; sessions go on.
+    pub async fn set_email(&self, account: &Account, email: &EmailAddress, now: Timestamp) -> Result<Renamed, Fault> {
+        let mut writes = account::with_email(account, email, now);
+        let moves = writes.len() > 1;
+        writes.extend([reset::forgotten(account.id), account::former(account.id, &account.email, now)]);
+        writes.push(outbox::notice(&self.notice_of_name(account, ChangeKind::Email, now)));
+        self.rename("set email", writes, moves).await
+    }
+
+    /// Gives an account another username, and leaves a notice to its address.
+    pub async fn set_username(&self, account: &Account, username: &Username, now: Timestamp) -> Result<Renamed, Fault> {
+        let mut writes = account::with_username(account, username);
+        let moves = writes.len() > 1;
+        writes.push(outbox::notice(&self.notice_of_name(account, ChangeKind::Username, now)));
+        self.rename("set username", writes, moves).await
+    }
+
+    /// Carries out the writes of another name. If the name moves, the second of them is its claim.
+    async fn rename(&self, operation: &'static str, writes: Vec<Write>, moves: bool) -> Result<Renamed, Fault> {
+        let outcome = self.transact(operation, writes).await?;
+        let taken = moves && outcome.refused_at(1);
+        Ok(outcome.or(Renamed::Now, if taken { Renamed::Taken } else { Renamed::Overtaken }))
+    }
+
+    fn notice_of_name(&self, account: &Account, kind: ChangeKind, now: Timestamp) -> Notice {
+        let caller = Caller::default().in_language(account.language());
+        Notice { id: self.entropy().uuid(now), account: account.id, email: account.email.clone(), kind, changed_at: now, caller }
+    }
+
+    /// Clears what counts against logins to an account and against changes of its password, from everywhere.
+    pub async fn unlock(&self, account: &Account) -> Result<(), Fault> {
+        for partition in limit::windows_of(account) {
+            self.clear_partition(Table::Limits, &partition, |_| true).await?;
+        }
+        Ok(())
+    }
+
     /// Deletes an account with its claims, sessions, links, unsent mail and windows of limits.
     ///
     /// It is deactivated first, so that nothing new comes. The account and its claims are deleted together when the rest is gone: a deletion that is cut
@@ -110,11 +159,12 @@ impl Store {
         if let Some(listed) = self.account_and_mail_rate(account.id).await?.1.listed(account.id) {
             self.write(listed.removed()).await.map(drop)?;
         }
+        // Requests for an address that it had lie in the Outbox too, and the item that says so is deleted after them.
+        for former in self.former_addresses(account.id).await? {
+            self.clear_partition(Table::Outbox, &outbox::request_partition(&former), |_| true).await?;
+        }
         self.clear_partition(Table::Accounts, &account::partition(account.id), |sort| sort != account::SORT).await?;
         self.clear_partition(Table::Outbox, &outbox::notice_partition(account.id), |_| true).await?;
-        for partition in limit::windows_of(account) {
-            self.clear_partition(Table::Limits, &partition, |_| true).await?;
-        }
-        Ok(())
+        self.unlock(account).await
     }
 }

@@ -56,6 +56,11 @@ impl Limit {
         })
     }
 
+    /// `LOGIN_ACCOUNT_LIMIT`: the limit of logins to one account.
+    pub fn of_logins(settings: &mut Settings) -> Self {
+        Self::configured(settings, "LOGIN_ACCOUNT_LIMIT", Self::new(10, span::minutes(15)))
+    }
+
     /// The window at `now` in which `rule` counts `subject`.
     #[must_use]
     pub fn window(self, rule: &str, subject: &str, now: Timestamp) -> Window {
@@ -176,6 +181,36 @@ pub fn login_subject(name: &str, account: Option<&Account>, client: Client, now:
 
 fn login_subject_of(account: &Account, network: &str) -> String {
     format!("account {} {} {network}", account.id, account.password_changed_at.as_millisecond())
+}
+
+/// How often somebody tried to log in to an account in the present window, from one of the networks that it knows or from all others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoginTries {
+    /// The network; `None` stands for every network that the account does not know.
+    pub network: Option<Network>,
+    /// The number of attempts.
+    pub tries: u32,
+    /// Whether further attempts are refused.
+    pub is_limited: bool,
+    /// When the window ends.
+    pub until: Timestamp,
+}
+
+impl Store {
+    /// The present windows of logins to an account in which somebody tried. One read for each network that it knows, and one more.
+    pub async fn login_tries(&self, account: &Account, limit: Limit, now: Timestamp) -> Result<Vec<LoginTries>, Fault> {
+        let mut found = Vec::new();
+        for network in known_networks(account, now).map(Some).chain([None]) {
+            let subject = login_subject_of(account, network.map_or("", Network::as_str));
+            let window = limit.window(LOGIN_ACCOUNT, &subject, now);
+            let tries = self.read(&window.key()).await?.and_then(|item| item.optional_number("hits")).unwrap_or_default();
+            if tries > 0 {
+                let (network, is_limited) = (network.cloned(), tries >= limit.allowed);
+                found.push(LoginTries { network, tries, is_limited, until: window.ends_at });
+            }
+        }
+        Ok(found)
+    }
 }
 
 /// The subject under which an attempt to change a password is counted: the account, even after its password has changed. A change that succeeds is

@@ -11,6 +11,7 @@ use crate::{
     http::{Refusal, Request, credentials},
     limit::Window,
     store::{Item, Key, Store, Table, Write, millis, number, seconds},
+    telemetry,
     token::{Digest, Session, Token},
 };
 
@@ -87,7 +88,8 @@ impl Sessions {
     }
 
     /// Whether the emergency switch has ended what was made at `instant`.
-    pub(crate) fn ended_by_switch(&self, instant: Timestamp) -> bool {
+    #[must_use]
+    pub fn ended_by_switch(&self, instant: Timestamp) -> bool {
         self.not_before.is_some_and(|not_before| instant < not_before)
     }
 
@@ -134,7 +136,10 @@ impl Sessions {
     pub async fn authenticate(&self, store: &Store, request: &Request, now: Timestamp) -> Result<SignedIn, Refusal> {
         let token = Token::parse(credentials(&request.headers)?);
         match self.check(store, token, now).await? {
-            Checked::SignedIn(signed_in) => Ok(*signed_in),
+            Checked::SignedIn(signed_in) => {
+                telemetry::note_account(signed_in.account.id);
+                Ok(*signed_in)
+            }
             Checked::Not(reason) => Err(reason.into()),
         }
     }

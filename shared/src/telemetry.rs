@@ -1,6 +1,10 @@
 //! Log lines: JSON, one per event, with ids, codes and durations and without personal data.
 
-use tracing::{Subscriber, level_filters::LevelFilter};
+use tracing::{
+    Span, Subscriber,
+    field::{Empty, display},
+    level_filters::LevelFilter,
+};
 use tracing_subscriber::{
     filter::Targets,
     fmt::{self, MakeWriter},
@@ -8,7 +12,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-use crate::config::Settings;
+use crate::{config::Settings, id::AccountId};
 
 /// The prefix of the names of our crates, to which alone `LOG_LEVEL` applies. Lines of the SDK and the HTTP crates below a warning may contain headers and
 /// bodies, so no setting enables them.
@@ -33,6 +37,36 @@ pub fn start(level: LevelFilter) {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, "panicked");
     }));
+}
+
+/// The span of a request, whose fields are in each of its log lines: the id of the request and, as soon as they are known, the account and the
+/// client.
+pub fn request(id: &str) -> Span {
+    // At every level, so that a warning says which request it belongs to.
+    tracing::error_span!("request", request_id = id, account = Empty, limited = Empty, client = Empty)
+}
+
+/// Notes the account that the present request is about.
+pub fn note_account(account: AccountId) {
+    Span::current().record("account", display(account));
+}
+
+/// Notes the account that somebody tries to log in to, or that there is none, which takes the same work.
+pub fn note_login(account: Option<AccountId>) {
+    match account {
+        Some(account) => note_account(account),
+        None => drop(Span::current().record("account", "unknown")),
+    }
+}
+
+/// Notes that the account of the present request, or the name in it, had too many tries before this one.
+pub fn note_limited() {
+    Span::current().record("limited", true);
+}
+
+/// Notes the client of the present request.
+pub fn note_client(client: &str) {
+    Span::current().record("client", client);
 }
 
 /// Writes log lines to `writer`: those of our crates from `level` up, those of other crates from warnings up.

@@ -20,7 +20,7 @@ macro_rules! templates {
 }
 
 /// Every template with its name. The extension of the name decides about escaping: `.html` is escaped, `.txt` is not.
-const TEMPLATES: [(&str, &str); 19] = templates![
+const TEMPLATES: [(&str, &str); 22] = templates![
     "email/layout.html",
     "email/link.html",
     "email/fallback.html",
@@ -35,6 +35,9 @@ const TEMPLATES: [(&str, &str); 19] = templates![
     "email/password_changed/subject.txt",
     "email/password_changed/body.txt",
     "email/password_changed/body.html",
+    "email/account_renamed/subject.txt",
+    "email/account_renamed/body.txt",
+    "email/account_renamed/body.html",
     "page/layout.html",
     "page/reset.html",
     "page/ask.html",

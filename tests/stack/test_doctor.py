@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from test_life import set_parameters
 
 OPERATE = Path(__file__).resolve().parents[2] / "infra" / "operate"
 sys.path += [str(OPERATE.parent), str(OPERATE)]
@@ -129,6 +130,15 @@ class Doctor(unittest.TestCase):
         ses.create_configuration_set_event_destination(ConfigurationSetName=name, EventDestinationName="clicks", EventDestination=destination)
         self.within(variables(MAILER, CONFIGURATION_SET=name), "tracks opens or clicks (clicks)")
         self.within(variables(MAILER, CONFIGURATION_SET="none-such"), "There is no configuration set none-such")
+
+    def test_a_function_that_a_switch_stops_and_switches_that_stop_nothing(self) -> None:
+        result = set_parameters(MailerConcurrency="0", Registration="closed", ThrottleRate="20")
+        self.addCleanup(set_parameters, MailerConcurrency="", Registration="open", ThrottleRate="200")
+        self.assertEqual(result[0], 0, result[1])
+        self.assertEqual(doctor()[1], ["Mailer is stopped, because its reserved concurrency is 0: an emergency switch; `make set PARAMS=MailerConcurrency=` starts it again."])
+        notes = subprocess.run([sys.executable, str(OPERATE), "doctor"], capture_output=True, text=True, check=False).stdout
+        for said in ("note  Registration is closed", "note  ThrottleRate is 20"):
+            self.assertIn(said, notes)
 
     def test_links_to_nowhere_are_one_finding_and_the_api_is_asked_where_it_is(self) -> None:
         with variables(MAILER, LINK_BASE="http://127.0.0.1:1/nowhere"):

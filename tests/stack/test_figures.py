@@ -23,6 +23,7 @@ from template import alarms, functions  # noqa: E402
 
 README = (ROOT / "README.md").read_text()
 OPERATIONS = (ROOT / "OPERATIONS.md").read_text()
+PROTECTION = (ROOT / "docs" / "data-protection.md").read_text()
 REPORT = (ROOT / "docs" / "bench" / "report.md").read_text()
 DAY = 86_400
 # The row of the report with the cost of a million requests to each route. A disavowal is not measured; it writes as much as a confirmation.
@@ -153,7 +154,7 @@ HELD: list[tuple[str, list[str]]] = [
 
 class Figures(unittest.TestCase):
     def test_every_figure_is_what_it_comes_from(self) -> None:
-        for text, held in ((OPERATIONS, HELD), (README, HELD_IN_README)):
+        for text, held in ((OPERATIONS + PROTECTION, HELD), (README, HELD_IN_README)):
             for sentence, wanted in held:
                 with self.subTest(sentence):
                     found = re.search(re.escape(sentence).replace("…", r"([\d,.]*\d)").replace(r"\ ", r"\s+"), text)

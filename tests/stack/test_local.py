@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 import urllib.request
@@ -20,6 +21,9 @@ from unittest import mock
 import infra_path
 from infra_path import LOCAL, OF_MAKE, ROOT, make
 
+from settings import Settings
+from stack import remember
+
 PATIENCE_SECONDS = 120
 PASSWORD = "Correct-Horse-42"
 
@@ -28,6 +32,17 @@ def free_port() -> str:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return str(probe.getsockname()[1])
+
+
+class Parameters(unittest.TestCase):
+    def test_other_parameters_revive_no_session(self) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            ended = {"SessionsNotBefore": "2026-03-01T00:00:00Z"}
+            remember(Path(directory), ended | {"SessionLifetime": "7d"})
+            for said in ("", "SessionsNotBefore=", "SessionsNotBefore=2026-02-01T00:00:00Z"):
+                self.assertEqual(Settings(directory=Path(directory), said=said).requested, ended, said)
+            later = {"SessionsNotBefore": "2026-03-02T00:00:00Z"}
+            self.assertEqual(Settings(directory=Path(directory), said="SessionsNotBefore=2026-03-02T00:00:00Z").requested, later)
 
 
 class Local(unittest.TestCase):

@@ -1,5 +1,6 @@
 """A stack with everything on that is off by default can be deployed, and its alarms and dashboard refer to existing resources."""
 
+import json
 import os
 import re
 import unittest
@@ -25,7 +26,7 @@ ON = {
     "HostedZoneId": "",
 }
 # The allowed content of a line of the access log: no path, no query, no header, no address.
-LOGGED = {"requestId", "requestTimeEpoch", "httpMethod", "resourcePath", "status", "error.responseType", "responseLatency", "integrationLatency", "responseLength"}
+LOGGED = {"requestId", "integration.requestId", "requestTimeEpoch", "httpMethod", "resourcePath", "status", "error.responseType", "responseLatency", "integrationLatency", "responseLength"}
 
 
 class Options(unittest.TestCase):
@@ -71,7 +72,13 @@ class Options(unittest.TestCase):
 
     def test_the_access_log_holds_no_path_query_header_or_address(self) -> None:
         stage = yaml.load(Path(TEMPLATE).read_text(), Loader)["Resources"]["Api"]["Properties"]["AccessLogSetting"]
-        self.assertEqual(set(re.findall(r"\$context\.([\w.]+)", stage[1]["Format"])), LOGGED)
+        line, parts = stage[1]["Format"]
+        self.assertEqual(set(re.findall(r"\$context\.([\w.]+)", line)), LOGGED)
+        # An address only where LogClients asks for it.
+        condition, full, otherwise = parts["Client"]
+        self.assertEqual((condition, otherwise, re.findall(r"\$context\.([\w.]+)", full)), ("LogsAddresses", "", ["identity.sourceIp"]))
+        for client in (full, otherwise):
+            self.assertIn("function_request_id", json.loads(line.replace("${Client}", client)))
 
 
 if __name__ == "__main__":

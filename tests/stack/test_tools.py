@@ -4,12 +4,13 @@ import json
 import os
 import re
 import subprocess
+import time
 import unittest
 import urllib.request
 
 import infra_path
 from infra_path import ROOT, environment, make
-from test_life import client, login, register, set_parameters
+from test_life import client, is_signed_in, login, register, set_parameters
 
 
 def parameters() -> dict[str, str]:
@@ -32,6 +33,20 @@ class Set(unittest.TestCase):
                 self.assertEqual(parameters(), before)
                 login(name)
 
+    def test_sessions_that_were_ended_stay_ended_whatever_is_set_later(self) -> None:
+        session = login(register())["token"]
+        time.sleep(1)  # the switch has the resolution of a second
+        code, said = set_parameters(SessionsNotBefore="now")
+        self.assertEqual(code, 0, said)
+        ended = parameters()["SessionsNotBefore"]
+        for earlier in ("", "2026-01-01T00:00:00Z", "2026-01-01T01:00:00+01:00", "yesterday"):
+            code, said = set_parameters(SessionsNotBefore=earlier)
+            self.assertEqual((code, parameters()["SessionsNotBefore"]), (1, ended), said)
+            self.assertIn(f"wrong SessionsNotBefore stays {ended}", said)
+        self.assertFalse(is_signed_in(session))
+        code, said = set_parameters(SessionsNotBefore=ended, Registration="open")
+        self.assertEqual(code, 0, said)
+
     def test_a_stopped_function_is_a_switch_and_not_a_failure(self) -> None:
         code, said = set_parameters(LoginConcurrency="0")
         self.addCleanup(set_parameters, LoginConcurrency="")
@@ -42,6 +57,28 @@ class Set(unittest.TestCase):
         self.assertEqual((code, said.splitlines()[-1]), (1, "wrong The stack has no parameter Regstration; did you mean Registration?"))
         result = make("set", "PARAMS=Registration")
         self.assertIn("'Registration' is not Name=value", result.stdout)
+
+
+class Deploy(unittest.TestCase):
+    def test_no_deployment_revives_a_session_whatever_the_file_of_parameters_says(self) -> None:
+        decided = """
+import sys
+sys.path[:0] = ["infra/aws", "infra"]
+from deploy import Failure, decide
+from template import Template
+template = Template.read()
+running = template.defaults() | {"Sender": "a@doorward.internal", "SessionsNotBefore": "2026-03-01T00:00:00Z"}
+for wanted, kept in [({}, {}), ({}, {"SessionsNotBefore": "2026-02-01T00:00:00Z"}), ({"SessionsNotBefore": "2026-04-01T00:00:00Z"}, {})]:
+    print(decide(template, wanted, kept, running, template.defaults())[0]["SessionsNotBefore"])
+for wanted in ("", "2026-02-28T23:59:59Z"):
+    try:
+        print(decide(template, {"SessionsNotBefore": wanted}, {}, running, template.defaults()))
+    except Failure as failure:
+        print(failure)
+"""
+        result = subprocess.run([".tools/aws/bin/python", "-c", decided], cwd=ROOT, capture_output=True, text=True, check=True)
+        stays = "SessionsNotBefore stays 2026-03-01T00:00:00Z, because an earlier instant, or none, would revive the sessions that it ended."
+        self.assertEqual(result.stdout.splitlines(), ["2026-03-01T00:00:00Z"] * 2 + ["2026-04-01T00:00:00Z"] + [stays] * 2)
 
 
 class Operator(unittest.TestCase):

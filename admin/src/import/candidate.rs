@@ -18,7 +18,7 @@ use super::{
     records::Record,
     report::{Reason, shown},
 };
-use crate::accounts::parse_names;
+use crate::names::parse_names;
 
 /// The fields that are read.
 const FIELDS: [&str; 5] = ["username", "email", "password", "is_active", "date_joined"];

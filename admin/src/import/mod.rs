@@ -24,7 +24,7 @@ use self::{
     refused::RefusedFile,
     report::{Reason, Report},
 };
-use crate::{Admin, Failure, Terminal, accounts::taken_names};
+use crate::{Admin, Failure, Terminal, names::taken_names};
 
 /// The arguments of an import.
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 use std::{borrow::Cow, path::Path};
 
 use doorward::fault::Fault;
+use serde_json::{Value, json};
 
 use super::{
     Fate,
@@ -123,6 +124,35 @@ impl Report {
         broken: Option<Failure>,
         terminal: &mut Terminal<'_>,
     ) -> Result<(), Failure> {
+        if terminal.json {
+            terminal.tell(&self.facts(reader), "")?;
+        } else {
+            self.tell_sentences(reader, terminal)?;
+        }
+        if let Some(failure) = broken {
+            return Err(failure);
+        }
+        if let Some(fault) = self.fault {
+            return Err(Failure::Refused(format!("{fault}; {} accounts were left. Run it again to go on", self.left)));
+        }
+        if self.refused == 0 {
+            return Ok(());
+        }
+        let entries = if self.entry_word == "entry" { "entries" } else { "lines" };
+        let kept = kept.map_or_else(String::new, |path| format!("; {} has them as they were", path.display()));
+        Err(Failure::Refused(format!("{} {entries} were refused{kept}", self.refused)))
+    }
+
+    fn facts(&self, reader: &Reader) -> Value {
+        let groups = self.groups.iter().map(|group| json!({ "reason": group.text, "count": group.count, "entries": group.listed }));
+        json!({
+            "dry_run": self.dry_run, "imported": self.imported, "without_password": self.lost_their_password, "already_there": self.already_there,
+            "refused": self.refused, "left": self.left, "reasons": groups.collect::<Vec<_>>(),
+            "dropped": reader.dropped.iter().map(|name| shown(name)).collect::<Vec<_>>(),
+        })
+    }
+
+    fn tell_sentences(&self, reader: &Reader, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         for group in &self.groups {
             writeln!(terminal.out, "{} refused: {}", group.count, group.text)?;
             for listed in &group.listed {
@@ -146,19 +176,7 @@ impl Report {
             count => format!(" ({count} without a password)"),
         };
         let total = imported + there + refused + self.left;
-        writeln!(terminal.out, "{total} accounts: {imported} {verb}{without}, {there} already there, {refused} refused.")?;
-        if let Some(failure) = broken {
-            return Err(failure);
-        }
-        if let Some(fault) = self.fault {
-            return Err(Failure::Refused(format!("{fault}; {} accounts were left. Run it again to go on", self.left)));
-        }
-        if refused == 0 {
-            return Ok(());
-        }
-        let entries = if self.entry_word == "entry" { "entries" } else { "lines" };
-        let kept = kept.map_or_else(String::new, |path| format!("; {} has them as they were", path.display()));
-        Err(Failure::Refused(format!("{refused} {entries} were refused{kept}")))
+        Ok(writeln!(terminal.out, "{total} accounts: {imported} {verb}{without}, {there} already there, {refused} refused.")?)
     }
 
     fn tell_dropped(reader: &Reader, terminal: &mut Terminal<'_>) -> Result<(), Failure> {

@@ -3,19 +3,22 @@
 use std::time::Duration;
 
 use doorward::{
-    account::{Account, EmailAddress},
+    account::{Account, AccountId, EmailAddress},
     clock::{Timestamp, after},
     config::span,
+    delivery::{Delivery, Outcome, Suppressed},
     disavow::DISAVOWAL_LIFETIME,
     fault::Fault,
-    mail::{ChangedMail, Rendered, ResetMail, SendError},
+    mail::{ChangedMail, RenamedMail, Rendered, ResetMail, SendError},
     mail_rate::{MailRate, Stepped},
     metric::Metric,
-    outbox::{EntryKey, Lease, Notice, Notices, Payload, ResetRequest, oldest_worth_sending},
+    outbox::{ChangeKind, Entry, EntryKey, Kind, Lease, Notice, Notices, Payload, ResetRequest, oldest_worth_sending},
     reset::{NewLink, ResetLink, StoredLink},
+    telemetry,
     token::{Disavow, Reset, Token},
 };
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::Mailer;
 
@@ -31,14 +34,26 @@ const MAX_TRIES: u32 = 5;
 /// The stream must deliver the record again.
 pub(crate) struct RetryLater;
 
-/// The outcome of an entry that needs no further try.
-enum Outcome {
-    /// It is done, with this outcome.
-    Done(&'static str),
-    /// It is done and is already marked so: a later mail tells of it.
-    Held,
-    /// It failed for good, for this reason.
-    Failed(String),
+/// An entry that needs no further try.
+enum Handled {
+    /// It is about this account, and this became of it.
+    About(AccountId, Outcome),
+    /// It is about this account, and it is marked as done already: a later mail tells of it.
+    Held(AccountId),
+    /// It is about no account that is known, or was done before.
+    Nothing(&'static str),
+    /// It failed for good before an account was looked up.
+    Failed(&'static str),
+}
+
+/// The link for a mail.
+enum ForMail {
+    /// This link is stored, beside the one that the owner may hold.
+    Link(Box<Prepared>),
+    /// This very request was answered before.
+    Answered,
+    /// There is none, for this reason.
+    None(Suppressed),
 }
 
 /// A link that is stored and about to be mailed.
@@ -79,25 +94,39 @@ impl Mailer {
             }
             Err(fault) => return Err(retry_later(fault)),
         };
+        // The lines of this entry belong to the request that asked for the mail.
+        let request_id = entry.payload.caller().request_id.map(|id| id.to_string()).unwrap_or_default();
+        self.work(key, &entry, now).instrument(telemetry::request(&request_id)).await
+    }
+
+    async fn work(&self, key: &EntryKey, entry: &Entry, now: Timestamp) -> Result<(), RetryLater> {
         let worked = match &entry.payload {
-            _ if entry.requested_at < oldest_worth_sending(now) => Ok(Outcome::Failed("too late".to_owned())),
-            _ if entry.requested_at > after(now, CLOCK_SKEW) => Ok(Outcome::Failed("from the future".to_owned())),
+            _ if entry.requested_at < oldest_worth_sending(now) => Ok(Handled::Failed("too late")),
+            _ if entry.requested_at > after(now, CLOCK_SKEW) => Ok(Handled::Failed("from the future")),
             Payload::Reset(request) => self.send_reset(key, request, now).await,
             Payload::Notice(notices) => self.send_notices(key, notices, now).await,
         };
         let now = self.clock.now();
         match worked {
-            Ok(Outcome::Done(outcome)) => {
+            Ok(Handled::Nothing(outcome)) => {
                 tracing::info!(outcome, attempts = entry.attempts, "mail handled");
                 self.store.finish(key, now).await.map_err(retry_later)
             }
-            Ok(Outcome::Held) => {
+            Ok(Handled::Held(account)) => {
+                telemetry::note_account(account);
                 tracing::info!(outcome = "held", attempts = entry.attempts, "mail handled");
                 Ok(())
             }
-            Ok(Outcome::Failed(reason)) => {
-                tracing::error!(outcome = "failed", reason, attempts = entry.attempts, "mail failed");
-                self.give_up(key, &reason, now).await
+            Ok(Handled::Failed(reason)) => self.fail(key, entry, reason, now).await,
+            Ok(Handled::About(account, outcome)) => {
+                telemetry::note_account(account);
+                self.note(account, entry, outcome.clone(), now).await;
+                match outcome {
+                    Outcome::Sent(message_id) => tracing::info!(outcome = "sent", message_id, attempts = entry.attempts, "mail handled"),
+                    Outcome::Suppressed(why) => tracing::info!(outcome = why.as_str(), attempts = entry.attempts, "mail handled"),
+                    Outcome::Failed(reason) => return self.fail(key, entry, &reason, now).await,
+                }
+                self.store.finish(key, now).await.map_err(retry_later)
             }
             Err(DeliveryError::NotNow(reason)) => {
                 tracing::warn!(reason, attempts = entry.attempts, "mail not sent yet");
@@ -117,19 +146,44 @@ impl Mailer {
         }
     }
 
+    async fn fail(&self, key: &EntryKey, entry: &Entry, reason: &str, now: Timestamp) -> Result<(), RetryLater> {
+        tracing::error!(outcome = "failed", reason, attempts = entry.attempts, "mail failed");
+        self.give_up(key, reason, now).await
+    }
+
+    /// Records what became of the mail, for the operator. The mail does not wait for that: it is done, with or without a record.
+    async fn note(&self, account: AccountId, entry: &Entry, outcome: Outcome, now: Timestamp) {
+        let delivery = Delivery {
+            kind: match entry.payload {
+                Payload::Reset(_) => Kind::Reset,
+                Payload::Notice(_) => Kind::Notice,
+            },
+            requested_at: entry.requested_at,
+            done_at: now,
+            outcome,
+            request_id: entry.payload.caller().request_id,
+            times: 1,
+        };
+        if let Err(fault) = self.store.note_delivery(account, &delivery).await {
+            tracing::warn!(%fault, "mail not recorded");
+        }
+    }
+
     async fn give_up(&self, key: &EntryKey, reason: &str, now: Timestamp) -> Result<(), RetryLater> {
         self.store.give_up(key, reason, now).await.map_err(retry_later)?;
         Metric::MAILS_FAILED.count();
         Ok(())
     }
 
-    async fn send_reset(&self, key: &EntryKey, request: &ResetRequest, now: Timestamp) -> Result<Outcome, DeliveryError> {
-        let Some(account) = self.store.account_by_email(&request.email).await? else { return Ok(Outcome::Done("no account")) };
+    async fn send_reset(&self, key: &EntryKey, request: &ResetRequest, now: Timestamp) -> Result<Handled, DeliveryError> {
+        let Some(account) = self.store.account_by_email(&request.email).await? else { return Ok(Handled::Nothing("no account")) };
         if account.usable_password().is_none() {
-            return Ok(Outcome::Done("no password to reset"));
+            return Ok(Handled::About(account.id, Outcome::Suppressed(Suppressed::NoPassword)));
         }
-        let Some(Prepared { token, link, in_use, rate }) = self.store_link(key, &account, request, now).await? else {
-            return Ok(Outcome::Done("no link"));
+        let Prepared { token, link, in_use, rate } = match self.store_link(key, &account, request, now).await? {
+            ForMail::Link(prepared) => *prepared,
+            ForMail::Answered => return Ok(Handled::Nothing("answered before")),
+            ForMail::None(why) => return Ok(Handled::About(account.id, Outcome::Suppressed(why))),
         };
         let mail = ResetMail {
             product: self.product.clone(),
@@ -142,38 +196,40 @@ impl Mailer {
             invites: request.invites,
         };
         let sent = self.send(&account.email, mail.render().ok()).await?;
-        if let Outcome::Done(_) = sent {
+        if let Outcome::Sent(_) = sent {
             let sent_at = self.clock.now();
             self.store.mark_link_sent(account.id, &link, in_use.as_ref(), sent_at).await?;
             self.store.count_reset_mail(account.id, &rate, sent_at).await?;
         }
-        Ok(sent)
+        Ok(Handled::About(account.id, sent))
     }
 
-    /// Stores the link that answers a request. Returns `None` if the owner was mailed a link recently or the request was overtaken. The owner's previous
-    /// link works until the mail service has accepted the new one.
+    /// Stores the link that answers a request, unless the owner was mailed one recently or the request was overtaken. The owner's previous link works until
+    /// the mail service has accepted the new one.
     async fn store_link(
         &self,
         key: &EntryKey,
         account: &Account,
         request: &ResetRequest,
         now: Timestamp,
-    ) -> Result<Option<Prepared>, DeliveryError> {
+    ) -> Result<ForMail, DeliveryError> {
         for _ in 0..MAX_TRIES {
             let (current, rate) = self.store.reset_link_and_mail_rate(account.id).await?;
             let in_use = self.reset_links.in_use(current.as_ref(), now);
             if let Some(link) = &in_use {
-                // Either this request was answered before, and the mailer crashed before it marked that, or it is too early for another mail.
-                let answered = link.requested_at == request.requested_at && !link.has_pending;
-                if answered || link.cools_down(&self.cool_down, now) || rate.had_many_resets(now) {
-                    return Ok(None);
+                // This request was answered before, and the mailer crashed before it marked that.
+                if link.requested_at == request.requested_at && !link.has_pending {
+                    return Ok(ForMail::Answered);
+                }
+                if link.cools_down(&self.cool_down, now) || rate.had_many_resets(now) {
+                    return Ok(ForMail::None(Suppressed::CoolingDown));
                 }
             } else if key.is_of_anybody() && self.holds_reset_back(&rate, now) {
-                return Ok(None);
+                return Ok(ForMail::None(Suppressed::CoolingDown));
             }
             // A newer request has or will get the link.
             if current.as_ref().is_some_and(|link| link.requested_at > request.requested_at && now < link.valid_until) {
-                return Ok(None);
+                return Ok(ForMail::None(Suppressed::NewerRequest));
             }
             let token = Token::generate(account.id, &self.entropy);
             let link = NewLink {
@@ -183,8 +239,8 @@ impl Mailer {
                 valid_until: after(now, self.link_lifetime),
             };
             match self.store.store_reset_link(account.id, &link, current.as_ref(), in_use.as_ref()).await? {
-                StoredLink::Now => return Ok(Some(Prepared { token, link, in_use, rate })),
-                StoredLink::Overtaken => return Ok(None),
+                StoredLink::Now => return Ok(ForMail::Link(Box::new(Prepared { token, link, in_use, rate }))),
+                StoredLink::Overtaken => return Ok(ForMail::None(Suppressed::Overtaken)),
                 StoredLink::Changed => {}
             }
         }
@@ -197,21 +253,24 @@ impl Mailer {
         rate.holds_reset_back(self.link_lifetime, now).is_some_and(|sent_at| !self.reset_links.ended_by_switch(sent_at))
     }
 
-    async fn send_notices(&self, key: &EntryKey, notices: &Notices, now: Timestamp) -> Result<Outcome, DeliveryError> {
+    async fn send_notices(&self, key: &EntryKey, notices: &Notices, now: Timestamp) -> Result<Handled, DeliveryError> {
         let notice = &notices.newest;
+        if let ChangeKind::Email | ChangeKind::Username = notice.kind {
+            return self.send_renamed(notice).await;
+        }
         for _ in 0..MAX_TRIES {
             // Other functions may write to the Outbox too, so its address is not trusted: mail only goes to the account's own address.
             let (account, rate) = self.store.account_and_mail_rate(notice.account).await?;
-            let Some(account) = account else { return Ok(Outcome::Done("no account")) };
+            let Some(account) = account else { return Ok(Handled::Nothing("no account")) };
             if account.email.folded() != notice.email.folded() {
-                return Ok(Outcome::Failed("not the account's address".to_owned()));
+                return Ok(Handled::About(account.id, Outcome::Failed("not the account's address".to_owned())));
             }
             let stepped = if rate.permits(notice, now) {
                 // Every try makes its own link, so that both links work if the mail goes out twice.
                 let token = Token::<Disavow>::generate(notice.account, &self.entropy);
                 let permitted = self.store.permit_notice(notice, &rate, &token.digest(), now).await?;
                 if permitted == Stepped::Now {
-                    return self.send_notice(&account.email, notices, &token).await;
+                    return Ok(Handled::About(account.id, self.send_notice(&account.email, notices, &token).await?));
                 }
                 permitted
             } else if rate.is_due(now) {
@@ -222,12 +281,31 @@ impl Mailer {
                 self.store.hold_notices(key, notices, &rate, now).await?
             };
             match stepped {
-                Stepped::Now => return Ok(Outcome::Held),
-                Stepped::Gone => return Ok(Outcome::Done("gone")),
+                Stepped::Now => return Ok(Handled::Held(account.id)),
+                Stepped::Gone => return Ok(Handled::Nothing("gone")),
                 Stepped::Changed => {}
             }
         }
         Err(DeliveryError::NotNow("contended".to_owned()))
+    }
+
+    /// Sends the notice that an operator gave the account another name. Nobody but an operator causes such notices, so they do not count.
+    async fn send_renamed(&self, notice: &Notice) -> Result<Handled, DeliveryError> {
+        // Here too the address of the entry is not trusted. It is the account's own or, if that was changed, the one that the account had until then.
+        let Some(account) = self.store.account(notice.account).await? else { return Ok(Handled::Nothing("no account")) };
+        let is_email = notice.kind == ChangeKind::Email;
+        let is_own = if is_email {
+            self.store.had_address(account.id, &notice.email, notice.changed_at).await?
+        } else {
+            account.email.folded() == notice.email.folded()
+        };
+        if !is_own {
+            return Ok(Handled::About(account.id, Outcome::Failed("not the account's address".to_owned())));
+        }
+        let to = if is_email { &notice.email } else { &account.email };
+        let language = notice.caller.language.unwrap_or_default();
+        let mail = RenamedMail { product: self.product.clone(), language, is_email, changed_at: notice.changed_at };
+        Ok(Handled::About(account.id, self.send(to, mail.render().ok()).await?))
     }
 
     async fn send_notice(&self, to: &EmailAddress, notices: &Notices, token: &Token<Disavow>) -> Result<Outcome, DeliveryError> {
@@ -261,9 +339,9 @@ impl Mailer {
     async fn send(&self, to: &EmailAddress, mail: Option<Rendered>) -> Result<Outcome, DeliveryError> {
         let Some(mail) = mail else { return Ok(Outcome::Failed("template".to_owned())) };
         match self.sender.send(&self.product, to, &mail).await {
-            Ok(()) => {
+            Ok(message) => {
                 Metric::MAILS_SENT.count();
-                Ok(Outcome::Done("sent"))
+                Ok(Outcome::Sent(message))
             }
             Err(SendError::Refused(code)) => Ok(Outcome::Failed(code)),
             Err(SendError::NotNow(code)) => Err(DeliveryError::NotNow(code)),

@@ -1,9 +1,11 @@
 //! Finding accounts by id, by name, or by claims on names.
 
+use std::ops::ControlFlow;
+
 use super::{
     Account, EmailAddress, Username,
     email::{email_key, reads_as_email},
-    item::{email_claim, holder, key, read, username_claim},
+    item::{SORT, email_claim, holder, key, read, username_claim},
 };
 use crate::{
     fault::Fault,
@@ -56,6 +58,22 @@ impl Store {
     pub async fn account_by_email(&self, email: &EmailAddress) -> Result<Option<Account>, Fault> {
         let Some(claim) = self.read(&email_claim(email.folded())).await? else { return Ok(None) };
         self.account(holder(&claim)?).await
+    }
+
+    /// Shows `visit` every account, in no order, after the one with the id `after`, until it says that this is enough. It reads the whole table, and may
+    /// miss what was written within the last second. An account that cannot be read is shown as that fault.
+    pub async fn visit_accounts(
+        &self,
+        after: Option<AccountId>,
+        mut visit: impl FnMut(Result<Account, Fault>) -> ControlFlow<()>,
+    ) -> Result<(), Fault> {
+        let after = after.map(key);
+        self.visit(Table::Accounts, "account", SORT, after.as_ref(), |item| visit(read(&item))).await
+    }
+
+    /// The size of the table of accounts in bytes, as DynamoDB last counted it, which it does about every six hours.
+    pub async fn size_of_accounts(&self) -> Result<u64, Fault> {
+        self.size(Table::Accounts).await
     }
 
     /// The accounts that hold these names. One call.

@@ -198,6 +198,43 @@ pub(crate) fn deactivated(id: AccountId, now: Timestamp) -> Write {
         .with(":one", number(1))
 }
 
+/// Gives an account another e-mail address and moves its claim, if the account has the address that was read and nobody has the new one. It ends the
+/// links of notices, which went to the old address, and clears the mark that mail does not arrive there.
+pub(crate) fn with_email(account: &Account, email: &EmailAddress, now: Timestamp) -> Vec<Write> {
+    let set = "SET email = :email, email_folded = :folded, disavowals_before = :now REMOVE undeliverable, undeliverable_at";
+    let write = Write::update(key(account.id), set)
+        .when("email_folded = :former AND username_folded = :username")
+        .with(":email", text(email.as_str()))
+        .with(":folded", text(email.folded()))
+        .with(":former", text(account.email.folded()))
+        .with(":username", text(account.username.folded()))
+        .with(":now", millis(now));
+    let (from, to) = (account.email.folded(), email.folded());
+    std::iter::once(write).chain(moved_claim(account.id, from != to, email_claim(from), email_claim(to))).collect()
+}
+
+/// Gives an account another username and moves its claim, if the account has the names that were read and nobody has the new one.
+pub(crate) fn with_username(account: &Account, username: &Username) -> Vec<Write> {
+    let write = Write::update(key(account.id), "SET username = :username, username_folded = :folded")
+        .when("username_folded = :former AND email_folded = :email")
+        .with(":username", text(username.as_str()))
+        .with(":folded", text(username.folded()))
+        .with(":former", text(account.username.folded()))
+        .with(":email", text(account.email.folded()));
+    let (from, to) = (account.username.folded(), username.folded());
+    std::iter::once(write).chain(moved_claim(account.id, from != to, username_claim(from), username_claim(to))).collect()
+}
+
+/// Moves a claim of an account from one name to another. Another spelling of the same name keeps its claim. The new claim comes first, so that its
+/// position says whether the name is taken.
+fn moved_claim(id: AccountId, moves: bool, from: Key, to: Key) -> Vec<Write> {
+    if !moves {
+        return Vec::new();
+    }
+    let taken = Write::put(to, [("account_id", text(id.to_string()))]).when("attribute_not_exists(pk)");
+    vec![taken, Write::delete(from).when("account_id = :account").with(":account", text(id.to_string()))]
+}
+
 /// Deletes an account and its claims, if there is such an account and no other has its names.
 pub(crate) fn removed(account: &Account) -> [Write; 3] {
     let release = |claim: Key| {

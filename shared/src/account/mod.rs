@@ -2,21 +2,25 @@
 
 mod email;
 mod find;
+mod former;
 mod item;
 mod note;
 mod register;
 mod username;
 
-pub(crate) use self::item::{
-    NewPassword, SORT, activated, deactivated, end_sessions, existing, first_password, key, partition, password_changed,
-    password_disavowed, password_reset, read, removed, resettable,
-};
 pub use self::{
     email::{EmailAddress, LONGEST_EMAIL, Malformed, email_key},
     find::Holders,
     note::Marked,
     register::{Registered, Taken},
     username::{Username, UsernameRule},
+};
+pub(crate) use self::{
+    former::former,
+    item::{
+        NewPassword, SORT, activated, deactivated, end_sessions, existing, first_password, key, partition, password_changed,
+        password_disavowed, password_reset, read, removed, resettable, with_email, with_username,
+    },
 };
 pub use crate::id::AccountId;
 use crate::{

@@ -126,6 +126,12 @@ impl Refusal {
 }
 
 impl Refusal {
+    /// Whether somebody may be guessing: the refusals after a wrong password or token, and over a limit.
+    #[must_use]
+    pub fn may_be_a_guess(&self) -> bool {
+        matches!(self, Self::Credentials | Self::OldPassword | Self::Token | Self::Throttled { .. })
+    }
+
     /// The complaints of the password rules about a new password in `field`.
     #[must_use]
     pub fn violations(field: &'static str, violations: &[crate::password::Violation]) -> Self {

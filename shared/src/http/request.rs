@@ -7,6 +7,7 @@ use lambda_http::{
     http::{HeaderMap, HeaderName, Method, header},
     request::RequestContext,
 };
+use uuid::Uuid;
 
 use super::{Form, Refusal, accept::likes_page};
 use crate::{
@@ -35,6 +36,8 @@ pub struct Request {
     pub forwarded_host: Option<String>,
     /// The time left for the answer.
     pub time_left: Duration,
+    /// Lambda's id of the request, which the log lines have.
+    pub request_id: Option<Uuid>,
     query: Vec<(String, String)>,
 }
 
@@ -63,6 +66,7 @@ impl Request {
             _ => None,
         };
         let time_left = event.lambda_context_ref().map_or(TIME_WITHOUT_DEADLINE, time_left);
+        let request_id = event.lambda_context_ref().and_then(|context| context.request_id.parse().ok());
         let (parts, body) = event.into_parts();
         let forwarded: Vec<&str> = texts(&parts.headers, &HeaderName::from_static("x-forwarded-for")).collect();
         // Without an address all callers count as one, so that the limits hold for all together, which is safe.
@@ -74,7 +78,18 @@ impl Request {
             Body::Binary(bytes) => bytes,
             _ => Vec::new(),
         };
-        Self { method: parts.method, path, headers: parts.headers, body, client, domain: None, forwarded_host, time_left, query }
+        Self {
+            method: parts.method,
+            path,
+            headers: parts.headers,
+            body,
+            client,
+            domain: None,
+            forwarded_host,
+            time_left,
+            request_id,
+            query,
+        }
     }
 
     /// The first value of a header, if it is readable text.
@@ -145,6 +160,7 @@ impl Request {
             address: Some(self.client.address()),
             agent: self.header(&header::USER_AGENT).and_then(Agent::seen_in),
             language: self.language(),
+            request_id: self.request_id,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod changed;
 mod links;
+mod renamed;
 mod rendered;
 mod reset;
 #[cfg(any(test, feature = "samples"))]
@@ -11,6 +12,7 @@ mod send;
 pub use self::{
     changed::ChangedMail,
     links::LinkUrls,
+    renamed::RenamedMail,
     rendered::Rendered,
     reset::ResetMail,
     send::{SendError, Sender},

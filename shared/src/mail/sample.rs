@@ -1,6 +1,6 @@
 //! Mails with sample data, for previews and snapshots.
 
-use super::{ChangedMail, ResetMail};
+use super::{ChangedMail, RenamedMail, ResetMail};
 use crate::{
     brand::Product,
     caller::Caller,
@@ -17,7 +17,7 @@ fn sample_instant() -> Timestamp {
 
 /// A caller at this address with this browser.
 fn sample_caller(address: &str, agent: &str, language: Option<Language>) -> Caller {
-    Caller { address: address.parse().ok(), agent: agent.parse().ok(), language }
+    Caller { address: address.parse().ok(), agent: agent.parse().ok(), language, request_id: None }
 }
 
 impl ResetMail {
@@ -72,5 +72,16 @@ impl ChangedMail {
             ..reset.clone()
         };
         vec![("changed", changed), ("reset", reset), ("several", several), ("several-resets", several_resets), ("difficult", difficult)]
+    }
+}
+
+impl RenamedMail {
+    /// Samples: another address, another username, and a product with a difficult name.
+    #[must_use]
+    pub fn samples(language: Language) -> Vec<(&'static str, Self)> {
+        let email = Self { product: Product::default(), language, is_email: true, changed_at: sample_instant() };
+        let username = Self { is_email: false, ..email.clone() };
+        let difficult = Self { product: Product { name: "Tom's <Bits+Bobs>".to_owned(), ..Product::default() }, ..email.clone() };
+        vec![("email", email), ("username", username), ("difficult", difficult)]
     }
 }

@@ -60,8 +60,8 @@ impl Sender {
         Self::new(Client::from_conf(config), address, settings.optional("CONFIGURATION_SET"))
     }
 
-    /// Sends a mail of this product.
-    pub async fn send(&self, product: &Product, to: &EmailAddress, mail: &Rendered) -> Result<(), SendError> {
+    /// Sends a mail of this product, and returns the id that the service gave it.
+    pub async fn send(&self, product: &Product, to: &EmailAddress, mail: &Rendered) -> Result<String, SendError> {
         let part = |text: &str| Content::builder().data(text).charset("UTF-8").build();
         // Asks vacation responders not to answer (RFC 3834, 5).
         let automatic = MessageHeader::builder().name("Auto-Submitted").value("auto-generated").build();
@@ -79,7 +79,7 @@ impl Sender {
             .send()
             .await;
         match sent {
-            Ok(_) => Ok(()),
+            Ok(accepted) => Ok(accepted.message_id.unwrap_or_default()),
             Err(SdkError::ServiceError(context)) => {
                 let code = context.err().code().unwrap_or("unknown").to_owned();
                 // These two say that the mail itself is wrong. An operator can mend everything else, such as the account or the identity.

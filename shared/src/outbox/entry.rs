@@ -26,15 +26,22 @@ pub enum Kind {
 }
 
 impl Kind {
-    fn prefix(self) -> &'static str {
+    /// The word for it in keys and records.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Reset => "reset",
             Self::Notice => "notice",
         }
     }
 
+    /// Reads that word.
+    pub(crate) fn stored(text: &str) -> Option<Self> {
+        [Self::Reset, Self::Notice].into_iter().find(|kind| kind.as_str() == text)
+    }
+
     pub(super) fn partition(self, subject: impl fmt::Display) -> String {
-        format!("{}#{subject}", self.prefix())
+        format!("{}#{subject}", self.as_str())
     }
 }
 
@@ -62,7 +69,7 @@ impl EntryKey {
     #[must_use]
     pub fn kind(&self) -> Option<Kind> {
         let (prefix, _) = self.partition.split_once('#')?;
-        [Kind::Reset, Kind::Notice].into_iter().find(|kind| kind.prefix() == prefix)
+        Kind::stored(prefix)
     }
 
     /// Whether it is the key of a reset request that anybody may have made through the API. The sort key of every other entry is no number.
@@ -99,13 +106,17 @@ pub struct ResetRequest {
     pub invites: bool,
 }
 
-/// How a password was changed.
+/// How a password was changed, or what else was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChangeKind {
     /// By a logged-in person who knew the old one.
     Changed,
     /// By a reset link.
     Reset,
+    /// It was not: an operator changed the account's e-mail address. The notice goes to the former one.
+    Email,
+    /// It was not: an operator changed the account's username.
+    Username,
 }
 
 impl ChangeKind {
@@ -113,22 +124,24 @@ impl ChangeKind {
         match self {
             Self::Changed => "changed",
             Self::Reset => "reset",
+            Self::Email => "email",
+            Self::Username => "username",
         }
     }
 
     fn stored(text: &str) -> Option<Self> {
-        [Self::Changed, Self::Reset].into_iter().find(|kind| kind.as_str() == text)
+        [Self::Changed, Self::Reset, Self::Email, Self::Username].into_iter().find(|kind| kind.as_str() == text)
     }
 }
 
-/// An account's password was changed, and its owner is to be told.
+/// An account's password or one of its names was changed, and its owner is to be told.
 #[derive(Clone)]
 pub struct Notice {
     /// The notice's id: a UUID, version 7.
     pub id: uuid::Uuid,
     /// The account.
     pub account: AccountId,
-    /// The account's address at that time, to which it is sent.
+    /// The account's address until then, to which it is sent.
     pub email: EmailAddress,
     /// How it was changed.
     pub kind: ChangeKind,
@@ -173,6 +186,17 @@ pub enum Payload {
     Reset(ResetRequest),
     /// A notice of one or several changes.
     Notice(Notices),
+}
+
+impl Payload {
+    /// Who asked for the mail.
+    #[must_use]
+    pub fn caller(&self) -> &Caller {
+        match self {
+            Self::Reset(request) => &request.caller,
+            Self::Notice(notices) => &notices.newest.caller,
+        }
+    }
 }
 
 /// An entry under lease.
@@ -245,7 +269,8 @@ fn caller_attributes(caller: &Caller) -> impl Iterator<Item = (&'static str, Val
     let address = caller.address.map(|address| address.to_string()).unwrap_or_default();
     let browser = caller.agent.map(|agent| agent.to_string()).unwrap_or_default();
     let language = caller.language.map(|language| ("language", text(language.tag())));
-    [("address", text(address)), ("browser", text(browser))].into_iter().chain(language)
+    let request_id = caller.request_id.map(|id| ("request_id", text(id.to_string())));
+    [("address", text(address)), ("browser", text(browser))].into_iter().chain(language).chain(request_id)
 }
 
 fn read_caller(item: &Item) -> Caller {
@@ -253,6 +278,7 @@ fn read_caller(item: &Item) -> Caller {
         address: item.optional_text("address").and_then(|address| address.parse().ok()),
         agent: item.optional_text("browser").and_then(|browser| browser.parse().ok()),
         language: item.optional_text("language").and_then(Language::of_tag),
+        request_id: item.optional_text("request_id").and_then(|id| id.parse().ok()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The Outbox: mail to be sent, as items. The item decides; the stream only announces it.
 
 mod entry;
-mod failed;
+mod open;
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use self::entry::{FAILED_LIFETIME, read};
 pub(crate) use self::entry::{notice, notices, notices_attributes, read_notices, request_partition, reset_request};
 pub use self::{
     entry::{ChangeKind, Entry, EntryKey, Kind, Notice, Notices, Payload, ResetRequest, oldest_worth_sending},
-    failed::{FailedMail, Redriven},
+    open::{FailedMail, OpenMail, Redriven},
 };
 use crate::{
     account::{AccountId, EmailAddress},

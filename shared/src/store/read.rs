@@ -1,6 +1,6 @@
 //! Reads, all of them consistent.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::ControlFlow};
 
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 
@@ -68,6 +68,34 @@ impl Store {
             items.push(Item::new(kind, attributes.map_err(|error| fault_of("Query", &error))?));
         }
         Ok(items)
+    }
+
+    /// Shows `visit` every item of a table whose sort key is this, in no order, after the item with the key `after`, until it says that this is enough. It
+    /// reads the table a page at a time and costs half of [`Store::scan`], because it need not see what was written just now.
+    pub(crate) async fn visit(
+        &self,
+        table: Table,
+        kind: &'static str,
+        sort: &str,
+        after: Option<&Key>,
+        mut visit: impl FnMut(Item) -> ControlFlow<()>,
+    ) -> Result<(), Fault> {
+        let scan = self.client.scan().table_name(self.tables.name(table)).filter_expression("sk = :sort");
+        let scan = scan.expression_attribute_values(":sort", text(sort)).set_exclusive_start_key(after.map(Key::attributes));
+        let mut found = scan.into_paginator().items().send();
+        while let Some(attributes) = found.next().await {
+            if visit(Item::new(kind, attributes.map_err(|error| fault_of("Scan", &error))?)).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The size of a table in bytes, as DynamoDB last counted it, which it does about every six hours.
+    pub(crate) async fn size(&self, table: Table) -> Result<u64, Fault> {
+        let answer = self.client.describe_table().table_name(self.tables.name(table)).send().await;
+        let size = answer.map_err(|error| fault_of("DescribeTable", &error))?.table.and_then(|table| table.table_size_bytes);
+        Ok(size.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default())
     }
 
     /// Every item of a table for which this condition holds. It reads the whole table.

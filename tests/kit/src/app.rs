@@ -50,6 +50,9 @@ const SETTINGS: [(&str, &str); 11] = [
     ("LOG_LEVEL", "info"),
 ];
 
+/// Lambda's id of every request.
+pub const REQUEST_ID: &str = "8c9a7d2e-1f3b-4c5d-9e8f-0a1b2c3d4e5f";
+
 /// The credentials with which calls are signed; nothing here checks signatures.
 pub(crate) fn credentials() -> Credentials {
     Credentials::builder().access_key_id("test").secret_access_key("test").provider_name("tests").build()
@@ -178,7 +181,8 @@ impl App {
         self.send_in(context, request).await
     }
 
-    async fn send_in(&self, context: Context, request: Request) -> Response {
+    async fn send_in(&self, mut context: Context, request: Request) -> Response {
+        REQUEST_ID.clone_into(&mut context.request_id);
         let path = request.path.split('?').next().unwrap_or_default();
         let answer = Response::of(&self.answer_in(context, path, request.event()).await);
         assert_eq!(Document::shared().check(&request.method, path, &answer), Ok(()), "the OpenAPI document");

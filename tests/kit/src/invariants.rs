@@ -30,7 +30,7 @@ struct Form {
     attributes: &'static str,
 }
 
-const FORMS: [Form; 10] = [
+const FORMS: [Form; 12] = [
     Form {
         kind: "account",
         attributes: "username:S username_folded:S email:S email_folded:S epoch:N active:BOOL created_at:N password_changed_at:N networks:M \
@@ -46,20 +46,22 @@ const FORMS: [Form; 10] = [
     Form { kind: "claim", attributes: "account_id:S" },
     Form {
         kind: "request",
-        attributes: "[email:S email_folded:S address:S] browser:S requested_at:N expires_at:N [language:S] [changed_at:N] [invites:BOOL] \
+        attributes: "[email:S email_folded:S address:S] browser:S requested_at:N expires_at:N [language:S] [request_id:S] [changed_at:N] [invites:BOOL] \
                      [attempts:N] [lease_until:N worker:S] [done_at:N] [failed_at:N] [outcome:S]",
     },
     Form {
         kind: "notice",
-        attributes: "[email:S address:S] change:S changed_at:N browser:S requested_at:N expires_at:N [language:S] \
+        attributes: "[email:S address:S] change:S changed_at:N browser:S requested_at:N expires_at:N [language:S] [request_id:S] \
                      [changes:N first_changed_at:N] [attempts:N] [lease_until:N worker:S] [done_at:N] [failed_at:N] [outcome:S]",
     },
     Form {
         kind: "mail-rate",
         attributes: "revision:N notices:N resets:N expires_at:N [noticed_at:N] [reset_at:N] [permitted:S] \
-                     [due_at:N email:S address:S browser:S change:S changed_at:N] [changes:N first_changed_at:N] [language:S]",
+                     [due_at:N email:S address:S browser:S change:S changed_at:N] [changes:N first_changed_at:N] [language:S] [request_id:S]",
     },
     Form { kind: "held", attributes: "expires_at:N" },
+    Form { kind: "mail", attributes: "entries:S version:N expires_at:N" },
+    Form { kind: "former", attributes: "email:S email_folded:S expires_at:N" },
     Form { kind: "window", attributes: "hits:N attempt:S expires_at:N" },
 ];
 
@@ -74,6 +76,8 @@ fn kind(partition: &str, sort: &str) -> Option<&'static str> {
         ("account", None) if is_id(rest) && sort == "account" => Some("account"),
         ("account", None) if is_id(rest) && sort == "reset" => Some("reset"),
         ("account", None) if is_id(rest) && sort == "mail-rate" => Some("mail-rate"),
+        ("account", None) if is_id(rest) && sort == "mail" => Some("mail"),
+        ("account", Some(("former", _))) if is_id(rest) => Some("former"),
         ("account", Some(("session", _))) if is_id(rest) => Some("session"),
         ("account", Some(("disavow", _))) if is_id(rest) => Some("disavow"),
         ("username" | "email", None) if sort == "claim" => Some("claim"),
@@ -164,7 +168,7 @@ pub fn broken(before: &Items, items: &Items) -> Vec<String> {
             "claim" if claims.get(key) != Some(&text(item, "account_id")) => {
                 wrong.push("it claims a name for an account that has it not".to_owned())
             }
-            "session" | "reset" | "disavow" | "notice" | "mail-rate" | "held" if account.is_none() => {
+            "session" | "reset" | "disavow" | "notice" | "mail-rate" | "held" | "mail" | "former" if account.is_none() => {
                 wrong.push("its account is gone".to_owned())
             }
             "session" if number(item, "epoch") > account.and_then(|account| number(account, "epoch")) => {
@@ -239,6 +243,7 @@ impl App {
                 Ok(_) => self.store.account_and_mail_rate(id).await.map(drop),
                 read => read.map(drop),
             },
+            ("mail", Some(id)) => self.store.deliveries(id).await.map(drop),
             ("held", _) => self.store.due_notices(now).await.map(drop),
             ("disavow", Some(id)) => {
                 let token = Token::<Disavow>::generate(id, &Entropy::system());

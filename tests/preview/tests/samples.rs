@@ -5,14 +5,15 @@ use doorward::{
     config::Settings,
     http::Reader,
     language::Language,
-    mail::{ChangedMail, Rendered, ResetMail},
+    mail::{ChangedMail, RenamedMail, Rendered, ResetMail},
     page::{Page, Pages},
 };
 
 fn mails(language: Language) -> Vec<(String, Rendered)> {
     let reset = ResetMail::samples(language).into_iter().map(|(name, mail)| (format!("password_reset-{name}"), mail.render()));
     let changed = ChangedMail::samples(language).into_iter().map(|(name, mail)| (format!("password_changed-{name}"), mail.render()));
-    reset.chain(changed).map(|(name, mail)| (name, mail.expect("it can be rendered"))).collect()
+    let renamed = RenamedMail::samples(language).into_iter().map(|(name, mail)| (format!("account_renamed-{name}"), mail.render()));
+    reset.chain(changed).chain(renamed).map(|(name, mail)| (name, mail.expect("it can be rendered"))).collect()
 }
 
 fn pages(language: Language, product: Product) -> Vec<(&'static str, String)> {

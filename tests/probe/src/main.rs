@@ -108,8 +108,8 @@ async fn deleted(file: &str) -> Result<ExitCode, ProbeError> {
     let admin = Admin::of_environment().map_err(|wrong| wrong.to_string())?;
     let (mut gone, mut left) = (0, Vec::new());
     for name in names.lines() {
-        let command = Command::Delete { account: name.to_owned(), yes: true };
-        let terminal = Terminal { out: &mut io::sink(), ask: &mut |_| Err(io::ErrorKind::Unsupported.into()) };
+        let command = Command::Delete { account: Some(name.to_owned()), file: None, yes: true };
+        let terminal = Terminal { out: &mut io::sink(), ask: &mut |_| Err(io::ErrorKind::Unsupported.into()), json: false };
         match admin.run(command, terminal).await {
             Ok(()) => gone += 1,
             Err(Failure::NoAccount) => {}

@@ -5,7 +5,11 @@
 mod accounts;
 mod forms;
 mod import;
+mod list;
 mod mail;
+mod names;
+mod questions;
+mod show;
 
 use std::io;
 
@@ -20,7 +24,7 @@ pub async fn types(app: &App, command: &[&str], answer: Option<&str>) -> (String
     let arguments = Arguments::try_parse_from([&["doorward-admin"], command].concat()).expect("a command");
     let mut out = Vec::new();
     let mut ask = |_: &str| answer.map(str::to_owned).ok_or_else(|| io::Error::other("no terminal"));
-    let done = admin.run(arguments.command, Terminal { out: &mut out, ask: &mut ask }).await;
+    let done = admin.run(arguments.command, Terminal { out: &mut out, ask: &mut ask, json: arguments.json }).await;
     (String::from_utf8(out).unwrap(), done)
 }
 

@@ -60,6 +60,18 @@ pub enum Operation {
     Bounce,
     /// `show`
     Show,
+    /// `list`
+    List,
+    /// `count`
+    Count,
+    /// `unlock`
+    Unlock,
+    /// `disavow`
+    Revoke,
+    /// `set-email` to an address of the name nova
+    SetEmail,
+    /// `set-username` to nova
+    SetUsername,
     /// `create` of an account of the name nova with mara's address.
     Create,
     /// `activate`
@@ -82,12 +94,12 @@ pub enum Operation {
     Import,
 }
 use Operation::{
-    Ask, Authorize, Bounce, Change, Confirm, Create, Delete, Deliver, DeliverLater, Disavow, EndSessions, Import, Invite, ListFailed,
-    Login, Logout, LogoutAll, Notify, Off, On, Register, Reset, Retry, Show, Validate,
+    Ask, Authorize, Bounce, Change, Confirm, Count, Create, Delete, Deliver, DeliverLater, Disavow, EndSessions, Import, Invite, List,
+    ListFailed, Login, Logout, LogoutAll, Notify, Off, On, Register, Reset, Retry, Revoke, SetEmail, SetUsername, Show, Unlock, Validate,
 };
 
 /// The one list, with the route, function or command that each operation is of.
-pub const OPERATIONS: [(Operation, Actor, &str); 25] = [
+pub const OPERATIONS: [(Operation, Actor, &str); 31] = [
     (Register, Actor::Client, "/api/register/"),
     (Login, Actor::Client, "/api/login/"),
     (Logout, Actor::Client, "/api/logout/"),
@@ -103,6 +115,12 @@ pub const OPERATIONS: [(Operation, Actor, &str); 25] = [
     (Notify, Actor::Mail, "mailer"),
     (Bounce, Actor::Mail, "mail-feedback"),
     (Show, Actor::Operator, "show"),
+    (List, Actor::Operator, "list"),
+    (Count, Actor::Operator, "count"),
+    (Unlock, Actor::Operator, "unlock"),
+    (Revoke, Actor::Operator, "disavow"),
+    (SetEmail, Actor::Operator, "set-email"),
+    (SetUsername, Actor::Operator, "set-username"),
     (Create, Actor::Operator, "create"),
     (On, Actor::Operator, "activate"),
     (Off, Actor::Operator, "deactivate"),
@@ -164,6 +182,12 @@ impl Operation {
                 Answer::saying("taken")
             }
             Show => world.types(&["show", &id]).await,
+            List => world.types(&["list"]).await,
+            Count => world.types(&["count"]).await,
+            Unlock => world.types(&["unlock", &id]).await,
+            Revoke => world.types(&["disavow", "--yes", &id]).await,
+            SetEmail => world.types(&["set-email", "--yes", &id, "nova@example.com"]).await,
+            SetUsername => world.types(&["set-username", "--yes", &id, "nova"]).await,
             Create => world.types(&["create", "nova", "mara@example.com"]).await,
             On => world.types(&["activate", &id]).await,
             Off => world.types(&["deactivate", &id]).await,
@@ -198,7 +222,7 @@ impl World {
         let arguments = Arguments::try_parse_from([&["doorward-admin"], command].concat()).expect("a command");
         let mut out = Vec::new();
         let mut ask = |_: &str| Err(std::io::Error::other("no terminal"));
-        let done = self.admin.run(arguments.command, Terminal { out: &mut out, ask: &mut ask }).await;
+        let done = self.admin.run(arguments.command, Terminal { out: &mut out, ask: &mut ask, json: arguments.json }).await;
         let mut says = String::from_utf8(out).expect("text");
         let mut again = false;
         match done {

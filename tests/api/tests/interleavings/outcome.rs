@@ -48,6 +48,8 @@ impl Outcome {
     /// Without what may be as in neither order.
     pub fn as_compared(&self, operations: [Operation; 2]) -> Self {
         let mut this = self.clone();
+        // The record of mail says what happened in which order.
+        this.items.retain(|item| !item.contains("/mail: "));
         if operations.contains(&Operation::Show) {
             // It reads an account, its sessions and its link one after the other.
             this.answers.retain(|answer| !answer.starts_with("Show: "));

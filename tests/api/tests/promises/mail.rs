@@ -171,7 +171,7 @@ async fn a_notice_goes_to_its_accounts_own_address_and_to_nobody_else() {
     app.sign_up("eve").await;
     let account = app.store.account_by_login_name("ann").await.expect("the store answers").expect("an account");
     // An entry that a compromised function could write to the Outbox.
-    let item = |email: &str, account: &str, changed_at: i64| {
+    let item = |email: &str, account: &str, changed_at: i64, change: &str| {
         app.operator
             .client
             .put_item()
@@ -179,7 +179,7 @@ async fn a_notice_goes_to_its_accounts_own_address_and_to_nobody_else() {
             .item("pk", AttributeValue::S(format!("notice#{account}")))
             .item("sk", AttributeValue::S(Entropy::system().uuid(app.clock.now()).to_string()))
             .item("email", AttributeValue::S(email.to_owned()))
-            .item("change", AttributeValue::S("changed".to_owned()))
+            .item("change", AttributeValue::S(change.to_owned()))
             .item("changed_at", AttributeValue::N(changed_at.to_string()))
             .item("requested_at", AttributeValue::N(changed_at.to_string()))
             .item("address", AttributeValue::S("visit https://evil.example".to_owned()))
@@ -187,18 +187,22 @@ async fn a_notice_goes_to_its_accounts_own_address_and_to_nobody_else() {
             .send()
     };
     let now = app.clock.now().as_millisecond();
-    for (email, of, at) in [
-        ("victim@elsewhere.example", account.id.to_string(), now),
-        ("eve@example.com", account.id.to_string(), now),
-        ("victim@elsewhere.example", uuid_of_nobody(), now),
-        ("ann@example.com", account.id.to_string(), now + 1000 * 60 * 60 * 24 * 365),
+    for (email, of, at, change) in [
+        ("victim@elsewhere.example", account.id.to_string(), now, "changed"),
+        ("eve@example.com", account.id.to_string(), now, "changed"),
+        ("victim@elsewhere.example", uuid_of_nobody(), now, "changed"),
+        ("ann@example.com", account.id.to_string(), now + 1000 * 60 * 60 * 24 * 365, "changed"),
+        // Nobody has changed the address, so it had no other.
+        ("victim@elsewhere.example", account.id.to_string(), now, "email"),
+        ("ann@example.com", account.id.to_string(), now, "email"),
+        ("victim@elsewhere.example", account.id.to_string(), now, "username"),
     ] {
-        item(email, &of, at).await.expect("the store answers");
+        item(email, &of, at, change).await.expect("the store answers");
     }
     app.deliver().await;
     assert_eq!(app.mailbox.all().len(), 0);
     // Another spelling of the address may be another mailbox, so the mail goes to the spelling that is stored.
-    item("ＡNN@example.com", &account.id.to_string(), now).await.expect("the store answers");
+    item("ＡNN@example.com", &account.id.to_string(), now, "changed").await.expect("the store answers");
     app.deliver().await;
     assert_eq!(app.mailbox.all().len(), 1);
     let mail = app.mailbox.to(&person.email).pop().expect("a notice");

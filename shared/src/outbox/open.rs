@@ -1,7 +1,11 @@
-//! Mail that failed: listed, and sent once more.
+//! Mail that is not sent yet or that failed, for the operator.
 
-use super::entry::{EntryKey, FAILED_LIFETIME, oldest_worth_sending};
+use super::{
+    entry::{EntryKey, FAILED_LIFETIME, Kind, oldest_worth_sending},
+    notice_partition, request_partition,
+};
 use crate::{
+    account::Account,
     clock::{Timestamp, after, before},
     config::span,
     fault::Fault,
@@ -37,6 +41,17 @@ pub enum Redriven {
     NotFailed,
 }
 
+/// Mail to an account that is not sent yet, or failed.
+#[derive(Clone)]
+pub struct OpenMail {
+    /// The kind of mail, if it is known.
+    pub kind: Option<Kind>,
+    /// When it was asked for.
+    pub requested_at: Timestamp,
+    /// The failure, if it was tried and failed.
+    pub failed: Option<FailedMail>,
+}
+
 impl Store {
     /// Mail that failed, finally or until its next try, and mail that is no longer delivered by the stream, oldest first.
     pub async fn failed_mail(&self, now: Timestamp) -> Result<Vec<FailedMail>, Fault> {
@@ -66,6 +81,22 @@ impl Store {
         let writes = vec![gone, Write::put(new.key(), attributes)];
         Ok(self.transact("redrive", writes).await?.or(Redriven::Now, Redriven::NotFailed))
     }
+
+    /// Mail to an account that waits or failed, oldest first.
+    pub async fn open_mail_of(&self, account: &Account, now: Timestamp) -> Result<Vec<OpenMail>, Fault> {
+        let mut mail = Vec::new();
+        for partition in [notice_partition(account.id), request_partition(&account.email)] {
+            for item in self.read_partition(Table::Outbox, "outbox entry", &partition).await? {
+                let (failed, requested_at) = (item.has("failed_at") || is_given_up(&item, now)?, item.instant("requested_at")?);
+                if failed || !item.has("done_at") {
+                    let failed = failed.then(|| read_failed(&item, now)).transpose()?;
+                    mail.push(OpenMail { kind: EntryKey::of(&item)?.kind(), requested_at, failed });
+                }
+            }
+        }
+        mail.sort_by_key(|mail| mail.requested_at);
+        Ok(mail)
+    }
 }
 
 /// An entry that is not done and that the stream no longer delivers, for example because the mailer was stopped for more than an hour.
@@ -76,9 +107,14 @@ fn stale(now: Timestamp) -> Timestamp {
     before(oldest_worth_sending(now), span::minutes(2))
 }
 
+/// What [`GIVEN_UP`] says of an entry that was read.
+fn is_given_up(item: &Item, now: Timestamp) -> Result<bool, Fault> {
+    Ok(!item.has("done_at") && item.instant("requested_at")? < stale(now))
+}
+
 fn read_failed(item: &Item, now: Timestamp) -> Result<FailedMail, Fault> {
     let requested_at = item.instant("requested_at")?;
-    let given_up = !item.has("done_at") && requested_at < stale(now);
+    let given_up = is_given_up(item, now)?;
     Ok(FailedMail {
         key: EntryKey::of(item)?,
         email: item.optional_text("email").map(str::to_owned),

@@ -1,0 +1,169 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{Import, state::State};
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(name = "doorward-admin", about = "Accounts of a Doorward deployment, and its mail that failed")]
+pub struct Arguments {
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Print JSON, one document a line
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// What there is to do. An account is named by its id, its username or its e-mail address; `id:…` is its id and nothing else.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Shows an account: its state, sessions, networks, limits of logins, reset link, and what became of its mail
+    Show {
+        /// Id, username or e-mail address
+        account: String,
+    },
+    /// Lists accounts
+    List(List),
+    /// Counts accounts by their state
+    Count {
+        /// Which accounts
+        #[command(flatten)]
+        selection: Selection,
+    },
+    /// Creates an account and mails its owner a link to choose a password
+    Create {
+        /// Username
+        username: String,
+        /// E-mail address
+        email: String,
+    },
+    /// Activates an account
+    Activate {
+        /// Id, username or e-mail address
+        account: String,
+    },
+    /// Deactivates an account and ends its sessions
+    Deactivate {
+        /// Id, username or e-mail address
+        account: String,
+    },
+    /// Deletes accounts and all their data
+    Delete {
+        /// Id, username or e-mail address
+        #[arg(required_unless_present = "file")]
+        account: Option<String>,
+        /// Delete every account in this file: a name a line, or what `list` prints
+        #[arg(long, value_name = "FILE", conflicts_with = "account")]
+        file: Option<PathBuf>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Ends every session of an account
+    EndSessions {
+        /// Id, username or e-mail address
+        account: String,
+    },
+    /// Lets an account that had too many wrong passwords be logged in to again
+    Unlock {
+        /// Id, username or e-mail address
+        account: String,
+    },
+    /// Mails an account's owner a reset link, or an invitation if it has no password yet
+    Reset {
+        /// Id, username or e-mail address
+        account: String,
+    },
+    /// Takes the password of an account that somebody took over out of use, ends its sessions and mails its owner a link to choose another
+    Disavow {
+        /// Id, username or e-mail address
+        account: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Gives an account another e-mail address; a notice goes to the former one
+    SetEmail {
+        /// Id, username or e-mail address
+        account: String,
+        /// The new address
+        email: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Gives an account another username; a notice goes to its address
+    SetUsername {
+        /// Id, username or e-mail address
+        account: String,
+        /// The new username
+        username: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Lists failed mail, or sends it again
+    Mail {
+        /// The command.
+        #[command(subcommand)]
+        command: MailCommand,
+    },
+    /// Imports accounts with the password hashes that they have elsewhere
+    Import(Import),
+}
+
+/// Which accounts to list or to count.
+#[derive(Debug, Args)]
+pub struct Selection {
+    /// Only accounts in this state
+    #[arg(long, value_enum)]
+    pub(crate) state: Option<State>,
+    /// Only accounts whose username begins like this, in any case
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) prefix: Option<String>,
+    /// Only accounts created since this instant (2026-01-31T12:00:00Z) or within this time (1h)
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) since: Option<String>,
+    /// Only accounts whose address mail does not reach
+    #[arg(long)]
+    pub(crate) undeliverable: bool,
+    /// Do not ask before it reads a table for more than a dollar
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// The arguments of `list`.
+#[derive(Debug, Args)]
+pub struct List {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// The newest first. Otherwise in no order, which needs to read no more than it lists
+    #[arg(long)]
+    pub(crate) newest: bool,
+    /// Maximum number of accounts
+    #[arg(long, default_value_t = 100, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) max: u32,
+    /// Go on after the account with this id, which the list before ended with
+    #[arg(long, value_name = "ID")]
+    pub(crate) after: Option<String>,
+}
+
+/// The commands for failed mail.
+#[derive(Debug, Subcommand)]
+pub enum MailCommand {
+    /// Lists it: id, address, reason, time
+    Failed,
+    /// Sends it again
+    Retry {
+        /// Ids, as `mail failed` lists them
+        #[arg(required_unless_present = "all")]
+        ids: Vec<String>,
+        /// All mail that failed for good
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+    },
+}

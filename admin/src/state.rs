@@ -1,0 +1,39 @@
+//! The state of an account, in the words of this program.
+
+use clap::ValueEnum;
+use doorward::account::Account;
+use serde::Serialize;
+
+/// The state of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum State {
+    /// One can log in
+    Active,
+    /// An operator has switched it off
+    Deactivated,
+    /// It has no password that anybody could know
+    NoPassword,
+    /// Its password is out of use until a reset
+    Disavowed,
+}
+
+impl State {
+    pub(crate) fn of(account: &Account) -> Self {
+        match (account.active, account.usable_password(), account.disavowed) {
+            (false, _, _) => Self::Deactivated,
+            (true, None, _) => Self::NoPassword,
+            (true, Some(_), true) => Self::Disavowed,
+            (true, Some(_), false) => Self::Active,
+        }
+    }
+
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Deactivated => "switched off",
+            Self::NoPassword => "without a password",
+            Self::Disavowed => "disavowed, until a reset",
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Addresses that an account had until an operator changed them. Each is kept until the notice of the change has been sent or given up, and proves to the
+//! mailer that the notice goes to an address of the account.
+
+use std::time::Duration;
+
+use super::{EmailAddress, item::partition};
+use crate::{
+    clock::{Timestamp, after},
+    config::span,
+    fault::Fault,
+    id::AccountId,
+    store::{Item, Key, Store, Table, Write, seconds, text},
+};
+
+/// How long it is kept: as long as mail that failed.
+const LIFETIME: Duration = span::days(14);
+
+/// How its sort key begins; the instant of the change follows, in milliseconds.
+const SORT_PREFIX: &str = "former#";
+
+fn key(account: AccountId, changed_at: Timestamp) -> Key {
+    Key::new(Table::Accounts, "former address", partition(account), format!("{SORT_PREFIX}{}", changed_at.as_millisecond()))
+}
+
+/// Keeps the address that an account had until `changed_at`.
+pub(crate) fn former(account: AccountId, email: &EmailAddress, changed_at: Timestamp) -> Write {
+    let attributes =
+        [("email", text(email.as_str())), ("email_folded", text(email.folded())), ("expires_at", seconds(after(changed_at, LIFETIME)))];
+    Write::put(key(account, changed_at), attributes)
+}
+
+fn read(item: &Item) -> Result<EmailAddress, Fault> {
+    Ok(EmailAddress::stored(item.text("email")?, item.text("email_folded")?))
+}
+
+impl Store {
+    /// Whether the account had this address until `changed_at`.
+    pub async fn had_address(&self, account: AccountId, email: &EmailAddress, changed_at: Timestamp) -> Result<bool, Fault> {
+        let former = self.read(&key(account, changed_at)).await?.as_ref().map(read).transpose()?;
+        Ok(former.is_some_and(|former| former.folded() == email.folded()))
+    }
+
+    /// The addresses that the account had and that are still kept.
+    pub(crate) async fn former_addresses(&self, account: AccountId) -> Result<Vec<EmailAddress>, Fault> {
+        let items = self.read_partition(Table::Accounts, "former address", &partition(account)).await?;
+        items.iter().filter(|item| item.optional_text("sk").is_some_and(|sort| sort.starts_with(SORT_PREFIX))).map(read).collect()
+    }
+}

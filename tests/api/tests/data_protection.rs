@@ -1,0 +1,162 @@
+//! docs/data-protection.md lists every item that is stored, with its attributes and the time for which it is kept.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use doorward_functions::mailer::Records;
+use doorward_kit::{
+    App,
+    app::Observer,
+    mailbox::Refuse,
+    proxy::{Failure, When},
+    requests::{NEW_PASSWORD, PASSWORD, address_of, confirm_reset, disavow, login, open, reset_request, validate},
+    store::Facts,
+};
+use serde_json::json;
+
+const PAGE: &str = include_str!("../../../docs/data-protection.md");
+
+/// An item as it is listed: `account#… session#…`.
+type Kind = String;
+
+/// What is stored of a kind of item: its attributes, and the longest time in hours until it expires.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Kept {
+    attributes: BTreeSet<String>,
+    hours: Option<i64>,
+}
+
+/// The kind of an item, by its key. What follows a `#`, and a sort key that is an id or a time, differs from item to item.
+fn kind((partition, sort): &(String, String)) -> Kind {
+    let plain = |text: &str| match text.split_once('#') {
+        Some((prefix, _)) => format!("{prefix}#…"),
+        None if ["account", "claim", "mail", "reset"].contains(&text) => text.to_owned(),
+        None => "…".to_owned(),
+    };
+    let is_outbox = ["reset#", "notice#"].iter().any(|prefix| partition.starts_with(prefix));
+    format!("{} {}", plain(partition), if is_outbox { "…".to_owned() } else { plain(sort) })
+}
+
+/// The tables of the page: every row whose first cell is a key.
+fn listed() -> BTreeMap<Kind, Kept> {
+    let rows = PAGE.lines().filter(|line| line.starts_with("| `") && line.contains("` `"));
+    let listed = rows.map(|row| {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [item, attributes, kept] = cells[..] else { panic!("three cells: {row}") };
+        let hours = kept.split_once(' ').and_then(|(number, rest)| {
+            let unit = if rest.starts_with("day") { 24 } else { i64::from(rest.starts_with("hour")) };
+            Some(number.parse::<i64>().ok()? * unit)
+        });
+        let attributes = attributes.split(", ").map(|name| name.trim_matches('`').to_owned()).collect();
+        (item.replace('`', ""), Kept { attributes, hours })
+    });
+    listed.collect()
+}
+
+/// What was seen in the store so far.
+#[derive(Default)]
+struct Seen(BTreeMap<Kind, Kept>);
+
+impl Seen {
+    async fn look(&mut self, app: &App) {
+        let facts: Facts = app.everything().await;
+        for (key, item) in &facts {
+            let kept = self.0.entry(kind(key)).or_default();
+            kept.attributes.extend(item.keys().filter(|name| !["pk", "sk"].contains(&name.as_str())).cloned());
+            if let Some(expires) = item.get("expires_at") {
+                let seconds = expires.parse::<i64>().unwrap() - app.clock.now().as_second();
+                let hours = (seconds + 3599).div_euclid(3600);
+                kept.hours = Some(kept.hours.unwrap_or_default().max(hours));
+            }
+        }
+    }
+}
+
+/// The mailer takes a lease and dies. Returns the records, which come again.
+async fn dies_with_a_lease(app: &App, observer: &Observer, seen: &mut Seen) -> Records {
+    observer.store.forget();
+    observer.store.fail(|call| (call.number > 0).then(|| (When::Before, Failure::code(400, "AccessDeniedException"))));
+    let records = app.stream().await;
+    app.mailer.deliver(records.clone()).await;
+    observer.store.forget();
+    seen.look(app).await;
+    app.advance(100);
+    records
+}
+
+/// Everything that can happen to an account and its mail.
+async fn everything(app: &App, observer: &Observer, seen: &mut Seen) {
+    let register = json!({ "username": "ann", "email": address_of("ann"), "password": PASSWORD });
+    let asked = doorward_kit::requests::post("/api/register/", &register).header("Accept-Language", "de");
+    assert_eq!(app.send(asked).await.status, 201);
+    app.advance(1);
+    let session = app.login("ann", PASSWORD).await;
+    app.send(login("ann", "Wrong-Horse-42")).await;
+    app.change_password(&session, "Wrong-Horse-42", NEW_PASSWORD).await;
+    app.change_password(&session, PASSWORD, NEW_PASSWORD).await;
+    let records = dies_with_a_lease(app, observer, seen).await;
+    app.mailbox.refuse_next(Refuse(429, "TooManyRequestsException"));
+    app.mailer.deliver(records.clone()).await;
+    seen.look(app).await;
+    app.mailer.deliver(records).await;
+    let not_me = app.mailbox.to(&address_of("ann")).pop().unwrap().disavowal_token().unwrap();
+    // A link, and its successor, which SES cannot take.
+    app.send(reset_request(&address_of("ann"))).await;
+    let records = dies_with_a_lease(app, observer, seen).await;
+    app.mailer.deliver(records).await;
+    let link = app.newest_reset_link(&address_of("ann")).unwrap();
+    app.send(validate(&link)).await;
+    app.advance(70);
+    app.send(reset_request(&address_of("ann"))).await;
+    app.mailbox.refuse_next(Refuse(429, "TooManyRequestsException"));
+    app.deliver().await;
+    seen.look(app).await;
+    app.send(open(&format!("/api/password_reset/confirm/?token={link}"))).await;
+    app.send(disavow(&not_me)).await;
+    app.mailbox.refuse_next(Refuse(400, "MessageRejected"));
+    app.deliver().await;
+    seen.look(app).await;
+    app.send(confirm_reset(&link, PASSWORD)).await;
+    let event = json!({ "eventType": "Bounce", "mail": { "timestamp": app.clock.now().to_string() },
+        "bounce": { "bounceType": "Permanent", "bouncedRecipients": [{ "emailAddress": address_of("ann") }] } });
+    app.feed_back(json!({ "detail": event })).await.unwrap();
+    let account = app.store.account_by_login_name("ann").await.unwrap().unwrap();
+    seen.look(app).await;
+    let email = doorward::account::EmailAddress::parse("ann@new.example").unwrap();
+    app.store.set_email(&account, &email, app.clock.now()).await.unwrap();
+    seen.look(app).await;
+    app.deliver().await;
+    seen.look(app).await;
+}
+
+#[tokio::test]
+async fn every_item_is_listed_with_its_attributes_and_how_long_it_is_kept() {
+    // An hour is the longest window that a limit has by default.
+    let limits = ["LOGIN_CLIENT", "LOGIN_ACCOUNT", "REGISTER_CLIENT", "CHANGE_CLIENT", "CHANGE_ACCOUNT", "RESET_CLIENT", "VALIDATE_CLIENT"];
+    let names: Vec<String> = limits.iter().chain(&["CONFIRM_CLIENT"]).map(|limit| format!("{limit}_LIMIT")).collect();
+    let settings: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1000/1h")).collect();
+    let (app, observer) = App::observed(&settings).await;
+    let mut seen = Seen::default();
+    everything(&app, &observer, &mut seen).await;
+    let listed = listed();
+    assert!(listed.len() >= 20, "the page was read");
+    let kinds = |map: &BTreeMap<Kind, Kept>| map.keys().cloned().collect::<BTreeSet<_>>();
+    assert_eq!(kinds(&seen.0), kinds(&listed));
+    for (kind, kept) in &seen.0 {
+        assert_eq!(kept.attributes, listed[kind].attributes, "the attributes of {kind}");
+        assert_eq!(kept.hours, listed[kind].hours, "the hours for which {kind} is kept");
+    }
+}
+
+#[tokio::test]
+async fn after_a_deletion_only_digests_are_left_in_the_tables() {
+    let (app, observer) = App::observed(&[]).await;
+    everything(&app, &observer, &mut Seen::default()).await;
+    let account = app.store.account_by_login_name("ann").await.unwrap().unwrap();
+    app.store.delete_account(&account, app.clock.now()).await.unwrap();
+    let left: BTreeSet<Kind> = app.everything().await.keys().map(kind).collect();
+    assert!(left.iter().all(|kind| kind.contains("-client#") || kind.contains("-page#") || kind.contains("-account#")), "{left:?}");
+    let text = format!("{:?}", app.everything().await);
+    assert!(!text.contains("ann") && !text.contains(&account.id.to_string()), "{text}");
+}
