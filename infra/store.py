@@ -3,6 +3,7 @@
 `make sweep STORE=…` deletes the tables of a run that was killed. Whatever else ends a run, it deletes its own.
 """
 
+import ctypes
 import json
 import os
 import re
@@ -48,14 +49,12 @@ class Store:
 
     @classmethod
     def found(cls) -> "Store":
-        name = os.environ.get("STORE", "")
+        name = named()
         endpoint = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB") or os.environ.get("AWS_ENDPOINT_URL")
-        if re.fullmatch(r"https?://\S+", name):
+        if name != "aws":
             found = session()
             given = {} if found.get_credentials() else ANY
             return cls(name, boto3.Session(region_name=found.region_name or "us-east-1", **given), f"the store at {name}", is_billed=False)
-        if name != "aws":
-            raise Failure(f"STORE={name} is neither aws nor a URL{nearest(name, ['aws'])}")
         found = session()
         if not found.region_name:
             raise Failure("no Region is chosen: set AWS_REGION, such as AWS_REGION=eu-central-1.")
@@ -105,13 +104,23 @@ class Store:
         return len(deleted)
 
 
+def named() -> str:
+    """What STORE names."""
+    name = os.environ.get("STORE", "")
+    if name != "aws" and not re.fullmatch(r"https?://\S+", name):
+        raise Failure(f"STORE={name} is neither aws nor a URL{nearest(name, ['aws'])}")
+    return name
+
+
 CONFIG = Config(retries={"max_attempts": 5, "mode": "standard"}, connect_timeout=5, read_timeout=30)
 
 
 def unit() -> int:
     """Runs the tests; what they took is printed at the end."""
-    store = Store.found()
+    named()
+    # Built before credentials are read.
     programs = built()
+    store = Store.found()
     prefix = f"{TABLES}{secrets.token_hex(4)}"
     say(f"The tests of the store run on {store.place}, in tables of their own, {prefix}-…, which are deleted at the end.")
     say(f"All of them take {estimate(store)}")
@@ -164,8 +173,13 @@ def run(program: Path, variables: dict[str, str]) -> int:
     """Runs a program of tests where cargo runs it; ARGS are its arguments."""
     package = ROOT / "tests" / "api"
     command = [str(program), *words(os.environ.get("ARGS", ""))]
-    with started(command, cwd=package, env=variables | {"CARGO_MANIFEST_DIR": str(package)}) as process:
+    with started(command, cwd=package, env=variables | {"CARGO_MANIFEST_DIR": str(package)}, preexec_fn=end_with_parent) as process:
         return process.wait()
+
+
+def end_with_parent() -> None:
+    """A program of tests would otherwise go on, and make tables, when this one is killed (prctl(2), PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def estimate(store: Store) -> str:

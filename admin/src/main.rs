@@ -9,7 +9,8 @@ use doorward_admin::{Admin, Arguments, Failure, Terminal};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(arguments).await {
+    // Boxed, because the commands together need much memory.
+    match Box::pin(run(arguments)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let _ = io::Write::write_fmt(&mut io::stderr(), format_args!("admin: {failure}\n"));

@@ -12,7 +12,7 @@ use crate::{
     store::{Store, Table, Transacted, Write},
 };
 
-/// Maximum number of tries of a deactivation while others disavow the password.
+/// Maximum number of tries while others change the account.
 const MAX_TRIES: u32 = 5;
 
 /// The outcome of activating or deactivating an account.
@@ -70,7 +70,7 @@ impl Store {
     /// Leaves a reset request outside any window, for an operator, if it will lead to a link: the account can be opened, and its password is older.
     pub async fn request_reset_at_once(&self, account: AccountId, request: &ResetRequest) -> Result<Requested, Fault> {
         let once = self.entropy().uuid(request.requested_at).to_string();
-        let writes = vec![account::resettable(account, request.requested_at), outbox::reset_request(request, &once)];
+        let writes = vec![account::resettable(account, &request.email, request.requested_at), outbox::reset_request(request, &once)];
         Ok(self.transact("request reset", writes).await?.or(Requested::Now, Requested::Overtaken))
     }
 
@@ -114,7 +114,8 @@ impl Store {
     /// Carries out the writes of another name. If the name moves, the second of them is its claim.
     async fn rename(&self, operation: &'static str, writes: Vec<Write>, moves: bool) -> Result<Renamed, Fault> {
         let outcome = self.transact(operation, writes).await?;
-        let taken = moves && outcome.refused_at(1);
+        // If the first is refused as well, the account's names have changed, and the name may be its own by now.
+        let taken = moves && outcome.refused_at(1) && !outcome.refused_at(0);
         Ok(outcome.or(Renamed::Now, if taken { Renamed::Taken } else { Renamed::Overtaken }))
     }
 
@@ -141,12 +142,19 @@ impl Store {
         if self.deactivate(account.id, now).await? == Switched::Missing {
             return Ok(Deleted::Overtaken);
         }
-        // Its names may have changed since it was read.
-        let Some(current) = self.account(account.id).await? else { return Ok(Deleted::Overtaken) };
-        self.clear_rest_of(account).await?;
-        self.clear_partition(Table::Outbox, &outbox::request_partition(&current.email), |_| true).await?;
-        if self.transact("delete account", account::removed(&current).into()).await? != Transacted::Done {
-            return Ok(Deleted::Overtaken);
+        // Its names may have changed since it was read, and may change meanwhile.
+        let mut tries = 0;
+        loop {
+            let Some(current) = self.account(account.id).await? else { return Ok(Deleted::Overtaken) };
+            self.clear_rest_of(account).await?;
+            self.clear_partition(Table::Outbox, &outbox::request_partition(&current.email), |_| true).await?;
+            if self.transact("delete account", account::removed(&current).into()).await? == Transacted::Done {
+                break;
+            }
+            tries += 1;
+            if tries == MAX_TRIES {
+                return Ok(Deleted::Overtaken);
+            }
         }
         if let Err(fault) = self.clear_rest_of(account).await {
             tracing::warn!(%fault, "not looked for once more");

@@ -150,21 +150,21 @@ impl Store {
     /// account's link as it was read.
     pub async fn store_reset_link(
         &self,
-        account: AccountId,
+        account: &Account,
         link: &NewLink,
         current: Option<&ResetLink>,
         in_use: Option<&ResetLink>,
     ) -> Result<StoredLink, Fault> {
         let store = match in_use {
             None => Links::put(
-                account,
+                account.id,
                 &link.digest,
                 link.issued_at,
                 link.valid_until,
                 [("requested_at", millis(link.requested_at)), ("sent", number(0))],
             ),
             Some(_) => Write::update(
-                key(account),
+                key(account.id),
                 "SET pending_digest = :new, pending_issued_at = :issued, pending_valid_until = :until, requested_at = :requested, \
                  expires_at = :expires",
             )
@@ -181,7 +181,8 @@ impl Store {
                 .with(":seen", text(current.digest.as_str()))
                 .with(":seen_request", millis(current.requested_at)),
         };
-        let outcome = self.transact("store reset link", vec![account::resettable(account, link.requested_at), store]).await?;
+        let outcome =
+            self.transact("store reset link", vec![account::resettable(account.id, &account.email, link.requested_at), store]).await?;
         let changed = outcome.refused_at(1);
         Ok(outcome.or(StoredLink::Now, if changed { StoredLink::Changed } else { StoredLink::Overtaken }))
     }

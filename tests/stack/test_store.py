@@ -31,7 +31,7 @@ class Unit(unittest.TestCase):
         self.assertRegex(said, r"(?m)^The tests of the store run on DynamoDB at http://127.0.0.1:\d+, in tables of their own, doorward-test-[0-9a-f]{8}-…, which are deleted at the end\.$")
         self.assertRegex(said, r"(?m)^All of them take about [\d,]+ calls, [\d,]+ write and [\d,]+ read units, and up to \d+ tables on demand; ")
         self.assertLess(said.index("All of them take"), said.index("running "), "it says so beforehand")
-        self.assertGreater(sum(int(count) for count in re.findall(r"(?m)^test result: ok\. (\d+) passed", said)), 40)
+        self.assertGreater(sum(int(count) for count in re.findall(r"(?m)^test result: ok\. (\d+) passed", said)), 35)
         self.assertRegex(said, r"(?m)^\d+ tables are deleted\. It took [\d,]+ calls, ")
 
     def test_a_url_is_a_store_too_and_a_run_that_fails_or_is_ended_leaves_nothing(self) -> None:
@@ -46,6 +46,7 @@ class Unit(unittest.TestCase):
         process = self.begun("STORE=aws")
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        time.sleep(2)  # what was under way reaches the store
         left = tables()
         self.assertGreater(len(left), 2)
         refused = make("sweep", "STORE=aws", "CONFIRM=no")
@@ -71,6 +72,7 @@ class Unit(unittest.TestCase):
         deadline = time.monotonic() + 300
         while not tables() and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.1)
+        self.addCleanup(process.stdout.close)  # type: ignore[union-attr]
         self.assertIsNone(process.poll(), "it goes on")
         return process
 

@@ -238,7 +238,7 @@ impl Mailer {
                 issued_at: now,
                 valid_until: after(now, self.link_lifetime),
             };
-            match self.store.store_reset_link(account.id, &link, current.as_ref(), in_use.as_ref()).await? {
+            match self.store.store_reset_link(account, &link, current.as_ref(), in_use.as_ref()).await? {
                 StoredLink::Now => return Ok(ForMail::Link(Box::new(Prepared { token, link, in_use, rate }))),
                 StoredLink::Overtaken => return Ok(ForMail::None(Suppressed::Overtaken)),
                 StoredLink::Changed => {}

@@ -57,7 +57,8 @@ impl Store {
     /// The account with this e-mail address.
     pub async fn account_by_email(&self, email: &EmailAddress) -> Result<Option<Account>, Fault> {
         let Some(claim) = self.read(&email_claim(email.folded())).await? else { return Ok(None) };
-        self.account(holder(&claim)?).await
+        // The account may have been given another address since its claim was read.
+        Ok(self.account(holder(&claim)?).await?.filter(|account| account.email.folded() == email.folded()))
     }
 
     /// Shows `visit` every account, in no order, after the one with the id `after`, until it says that this is enough. It reads the whole table, and may

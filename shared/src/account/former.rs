@@ -10,23 +10,25 @@ use crate::{
     fault::Fault,
     id::AccountId,
     store::{Item, Key, Store, Table, Write, seconds, text},
+    token::subject_digest,
 };
 
 /// How long it is kept: as long as mail that failed.
 const LIFETIME: Duration = span::days(14);
 
-/// How its sort key begins; the instant of the change follows, in milliseconds.
+/// How its sort key begins; the instant of the change in milliseconds and a digest of the address follow.
 const SORT_PREFIX: &str = "former#";
 
-fn key(account: AccountId, changed_at: Timestamp) -> Key {
-    Key::new(Table::Accounts, "former address", partition(account), format!("{SORT_PREFIX}{}", changed_at.as_millisecond()))
+fn key(account: AccountId, email: &EmailAddress, changed_at: Timestamp) -> Key {
+    let sort = format!("{SORT_PREFIX}{}#{}", changed_at.as_millisecond(), subject_digest(email.folded()));
+    Key::new(Table::Accounts, "former address", partition(account), sort)
 }
 
 /// Keeps the address that an account had until `changed_at`.
 pub(crate) fn former(account: AccountId, email: &EmailAddress, changed_at: Timestamp) -> Write {
     let attributes =
         [("email", text(email.as_str())), ("email_folded", text(email.folded())), ("expires_at", seconds(after(changed_at, LIFETIME)))];
-    Write::put(key(account, changed_at), attributes)
+    Write::put(key(account, email, changed_at), attributes)
 }
 
 fn read(item: &Item) -> Result<EmailAddress, Fault> {
@@ -36,7 +38,7 @@ fn read(item: &Item) -> Result<EmailAddress, Fault> {
 impl Store {
     /// Whether the account had this address until `changed_at`.
     pub async fn had_address(&self, account: AccountId, email: &EmailAddress, changed_at: Timestamp) -> Result<bool, Fault> {
-        let former = self.read(&key(account, changed_at)).await?.as_ref().map(read).transpose()?;
+        let former = self.read(&key(account, email, changed_at)).await?.as_ref().map(read).transpose()?;
         Ok(former.is_some_and(|former| former.folded() == email.folded()))
     }
 

@@ -111,9 +111,14 @@ fn when_openable(write: Write) -> Write {
     write.when(OPENABLE).with(":true", truth(true)).with(":unusable", text(UNUSABLE))
 }
 
-/// Checks that the account can be opened and that its password is older than `instant`.
-pub(crate) fn resettable(id: AccountId, instant: Timestamp) -> Write {
-    when_openable(Write::check(key(id))).when("password_changed_at < :requested").with(":requested", millis(instant))
+/// Checks that the account can be opened, that its password is older than `instant`, and that its address is the one to which the link is going to be
+/// mailed: a link must never go to an address that was the account's until a moment ago.
+pub(crate) fn resettable(id: AccountId, email: &EmailAddress, instant: Timestamp) -> Write {
+    when_openable(Write::check(key(id)))
+        .when("password_changed_at < :requested")
+        .with(":requested", millis(instant))
+        .when("email_folded = :email")
+        .with(":email", text(email.folded()))
 }
 
 /// A new password, and the network from which it was set.
@@ -235,14 +240,17 @@ fn moved_claim(id: AccountId, moves: bool, from: Key, to: Key) -> Vec<Write> {
     vec![taken, Write::delete(from).when("account_id = :account").with(":account", text(id.to_string()))]
 }
 
-/// Deletes an account and its claims, if there is such an account and no other has its names.
+/// Deletes an account and its claims, if there is such an account with these names and no other has them.
 pub(crate) fn removed(account: &Account) -> [Write; 3] {
     let release = |claim: Key| {
         let write = Write::delete(claim).when("attribute_not_exists(pk) OR account_id = :account");
         write.with(":account", text(account.id.to_string()))
     };
     [
-        Write::delete(key(account.id)).when("attribute_exists(pk)"),
+        Write::delete(key(account.id))
+            .when("username_folded = :username AND email_folded = :email")
+            .with(":username", text(account.username.folded()))
+            .with(":email", text(account.email.folded())),
         release(username_claim(account.username.folded())),
         release(email_claim(account.email.folded())),
     ]

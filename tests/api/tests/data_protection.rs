@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use doorward::{account::EmailAddress, caller::Caller, outbox::ResetRequest};
 use doorward_functions::mailer::Records;
 use doorward_kit::{
     App,
@@ -31,10 +32,10 @@ struct Kept {
 fn kind((partition, sort): &(String, String)) -> Kind {
     let plain = |text: &str| match text.split_once('#') {
         Some((prefix, _)) => format!("{prefix}#…"),
-        None if ["account", "claim", "mail", "reset"].contains(&text) => text.to_owned(),
+        None if ["account", "claim", "held", "mail", "mail-rate", "reset"].contains(&text) => text.to_owned(),
         None => "…".to_owned(),
     };
-    let is_outbox = ["reset#", "notice#"].iter().any(|prefix| partition.starts_with(prefix));
+    let is_outbox = ["reset#", "notice#", "held"].iter().any(|prefix| partition.starts_with(prefix));
     format!("{} {}", plain(partition), if is_outbox { "…".to_owned() } else { plain(sort) })
 }
 
@@ -101,6 +102,16 @@ async fn everything(app: &App, observer: &Observer, seen: &mut Seen) {
     seen.look(app).await;
     app.mailer.deliver(records).await;
     let not_me = app.mailbox.to(&address_of("ann")).pop().unwrap().disavowal_token().unwrap();
+    // Two more changes within minutes of the first are told of in one mail.
+    for [old, new] in [[NEW_PASSWORD, PASSWORD], [PASSWORD, NEW_PASSWORD]] {
+        app.change_password(&session, old, new).await;
+        app.deliver().await;
+        seen.look(app).await;
+    }
+    app.advance(3600);
+    app.release_due().await.unwrap();
+    seen.look(app).await;
+    app.deliver().await;
     // A link, and its successor, which SES cannot take.
     app.send(reset_request(&address_of("ann"))).await;
     let records = dies_with_a_lease(app, observer, seen).await;
@@ -123,7 +134,10 @@ async fn everything(app: &App, observer: &Observer, seen: &mut Seen) {
     app.feed_back(json!({ "detail": event })).await.unwrap();
     let account = app.store.account_by_login_name("ann").await.unwrap().unwrap();
     seen.look(app).await;
-    let email = doorward::account::EmailAddress::parse("ann@new.example").unwrap();
+    let invitation = ResetRequest { email: account.email.clone(), requested_at: app.clock.now(), caller: Caller::default(), invites: true };
+    app.store.request_reset_at_once(account.id, &invitation).await.unwrap();
+    seen.look(app).await;
+    let email = EmailAddress::parse("ann@new.example").unwrap();
     app.store.set_email(&account, &email, app.clock.now()).await.unwrap();
     seen.look(app).await;
     app.deliver().await;

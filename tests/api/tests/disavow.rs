@@ -282,7 +282,7 @@ async fn the_code_and_the_store_agree_on_which_accounts_can_be_opened() {
             let digest = Token::<Reset>::generate(account.id, &Entropy::system()).digest();
             let valid_until = after(now, Duration::from_secs(3600));
             let link = NewLink { digest, requested_at: now, issued_at: now, valid_until };
-            let stored = app.store.store_reset_link(account.id, &link, None, None).await.expect("the store answers");
+            let stored = app.store.store_reset_link(&account, &link, None, None).await.expect("the store answers");
             assert_eq!(stored == StoredLink::Now, account.usable_password().is_some(), "active: {active}, password: {password:?}");
         }
     }

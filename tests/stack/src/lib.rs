@@ -5,7 +5,10 @@
 
 use std::time::{Duration, Instant};
 
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::{
+    config::{BehaviorVersion, Credentials, Region},
+    types::AttributeValue,
+};
 use axum::{
     body::{Body, to_bytes},
     http::{self, HeaderValue},
@@ -76,7 +79,10 @@ impl Stack {
     async fn settle(&self) {
         let began = Instant::now();
         loop {
-            let scan = self.operator.client.scan().table_name(&self.outbox).filter_expression("attribute_not_exists(done_at)");
+            // The list of held notices is no mail.
+            let scan =
+                self.operator.client.scan().table_name(&self.outbox).filter_expression("attribute_not_exists(done_at) AND pk <> :held");
+            let scan = scan.expression_attribute_values(":held", AttributeValue::S("held".to_owned()));
             let waiting = scan.consistent_read(true).send().await.expect("the store answers").count;
             if waiting == 0 {
                 return;

@@ -191,7 +191,7 @@ impl Operation {
             Create => world.types(&["create", "nova", "mara@example.com"]).await,
             On => world.types(&["activate", &id]).await,
             Off => world.types(&["deactivate", &id]).await,
-            Delete => world.types(&["delete", "--yes", "mara"]).await,
+            Delete => world.types(&["delete", "--yes", &id]).await,
             EndSessions => world.types(&["end-sessions", &id]).await,
             Reset | Invite => world.types(&["reset", &id]).await,
             ListFailed => world.types(&["mail", "failed"]).await,

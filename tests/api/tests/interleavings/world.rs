@@ -92,6 +92,7 @@ impl Names {
                 Some(name) => name,
                 None if word.len() == 36 && word.matches('-').count() == 4 => "(an id)",
                 None if word.len() == 43 => "(a digest)",
+                None if word.len() == 13 && word.bytes().all(|byte| byte.is_ascii_digit()) => "(an instant)",
                 None => word,
             });
             let next = other.find(is_part).unwrap_or(other.len());
