@@ -107,7 +107,9 @@ async fn check((app, observer): (&App, &Observer), kind: Kind, person: &Person, 
     let left: Vec<&str> = ["done_at", "failed_at", "email", "lease_until"].into_iter().filter(|name| entry.contains_key(*name)).collect();
     assert_eq!(left, ["done_at"], "done, and not on the list of what failed, after {context}");
     let everything = format!("{:?}{:?}", app.snapshot("accounts").await, app.snapshot("outbox").await);
-    assert!(["dwr_", "dws_", "dwn_"].iter().all(|prefix| !everything.contains(prefix)), "no token is stored");
+    // A digest may contain the same four characters by chance, but not at its beginning.
+    let mut words = everything.split(|char: char| !(char.is_ascii_alphanumeric() || char == '-' || char == '_'));
+    assert!(words.all(|word| !["dwr_", "dws_", "dwn_"].iter().any(|prefix| word.starts_with(prefix))), "no token is stored");
 }
 
 type Says = fn() -> Failure;
