@@ -250,6 +250,7 @@ class Deployment(unittest.TestCase):
         try:
             client("cloudformation").delete_stack(StackName=STACK)
         finally:
+            (self.checkout / "infra" / "samconfig.toml").unlink(missing_ok=True)
             for table in self.tables():
                 client("dynamodb").update_table(TableName=table, DeletionProtectionEnabled=False)
                 client("dynamodb").delete_table(TableName=table)
