@@ -166,6 +166,10 @@ class OwnAccount:
         own = {"ConditionExpression": "attribute_not_exists(pk) OR account_id = :id", "ExpressionAttributeValues": {":id": {"S": id}}}
         claimed = [{"TableName": table, "Key": {"pk": {"S": claim}, "sk": {"S": "claim"}}, **own} for claim in claims]
         self._database.transact_write_items(TransactItems=[{"Delete": {"TableName": table, "Key": key}}, *({"Delete": each} for each in claimed)])
+        # A notice that came soon after another is held, and its account is in a list. Nothing is held for an account that is gone.
+        for item in list(self._items("OutboxTable", "held")):
+            if item["sk"]["S"].endswith(f"#{id}"):
+                self._delete("OutboxTable", "held", item["sk"]["S"])
 
     def _outbox(self, id: str, email: str) -> list[str]:
         return [f"notice#{id}", f"reset#{digest(email)}"]

@@ -109,7 +109,7 @@ class Life:
         is_reset = self._step("the link sets a new password, once, and ends every session", self.use_link)
         self._step("it logs in by its address, and out, here and everywhere", self.log_out)
         if is_reset:
-            self._step("the notice of the reset is accepted by SES", self.wait_for_notice)
+            self._step("the notice of the reset is sent, or waits for its turn", self.wait_for_notice)
         if self._step("\"this wasn't me\" ends sessions and the password, and mails a link", self.disavow):
             self._step("mail with that link is accepted by SES", self.wait_for_reset_mail)
 

@@ -63,7 +63,7 @@ class Deploy(unittest.TestCase):
     def test_no_deployment_revives_a_session_whatever_the_file_of_parameters_says(self) -> None:
         decided = """
 import sys
-sys.path[:0] = ["infra/aws", "infra"]
+sys.path[:0] = ["infra/aws", "infra", "infra/operate"]
 from deploy import Failure, decide
 from template import Template
 template = Template.read()

@@ -36,7 +36,7 @@ from verify import verify as run  # noqa: E402
 STEPS = [
     "the API answers", "an account is registered", "it logs in, twice", "the authorizer lets its session pass and no other",
     "a change of the password ends the other session and the old password", "the notice of that is accepted by SES", "a reset link is asked for, and accepted by SES",
-    "the link sets a new password, once, and ends every session", "it logs in by its address, and out, here and everywhere", "the notice of the reset is accepted by SES",
+    "the link sets a new password, once, and ends every session", "it logs in by its address, and out, here and everywhere", "the notice of the reset is sent, or waits for its turn",
     "\"this wasn't me\" ends sessions and the password, and mails a link", "mail with that link is accepted by SES",
 ]
 Result = subprocess.CompletedProcess[str]
