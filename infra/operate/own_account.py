@@ -157,16 +157,22 @@ class OwnAccount:
             if error.response["Error"]["Code"] not in ("ConditionalCheckFailedException", *DENIED):
                 raise
         account = self._item("AccountsTable", f"account#{id}", "account")
-        partitions = [("AccountsTable", f"account#{id}"), *(("OutboxTable", partition) for partition in self._outbox(id, email))]
-        for name, partition in partitions:
-            for item in self._items(name, partition):
-                if item["sk"] != key["sk"]:
-                    self._delete(name, partition, item["sk"]["S"])
+        self._clear(id, email)
         claims = [f"email#{email}"] + ([f"username#{account['username_folded']['S']}"] if account else [])
         own = {"ConditionExpression": "attribute_not_exists(pk) OR account_id = :id", "ExpressionAttributeValues": {":id": {"S": id}}}
         claimed = [{"TableName": table, "Key": {"pk": {"S": claim}, "sk": {"S": "claim"}}, **own} for claim in claims]
         self._database.transact_write_items(TransactItems=[{"Delete": {"TableName": table, "Key": key}}, *({"Delete": each} for each in claimed)])
-        # A notice that came soon after another is held, and its account is in a list. Nothing is held for an account that is gone.
+        # A mail may have been under way meanwhile, which the mailer records at the account.
+        self._clear(id, email)
+
+    def _clear(self, id: str, email: str) -> None:
+        """Deletes everything that belongs to an account, except the account itself and its claims."""
+        partitions = [("AccountsTable", f"account#{id}"), *(("OutboxTable", partition) for partition in self._outbox(id, email))]
+        for name, partition in partitions:
+            for item in list(self._items(name, partition)):
+                if item["sk"]["S"] != "account":
+                    self._delete(name, partition, item["sk"]["S"])
+        # A notice that came soon after another is held, and its account is in a list.
         for item in list(self._items("OutboxTable", "held")):
             if item["sk"]["S"].endswith(f"#{id}"):
                 self._delete("OutboxTable", "held", item["sk"]["S"])
