@@ -197,7 +197,7 @@ preview: $(browser) ## Writes every mail and page in every language with sample 
 snapshots: $(call tool,snapshots) ## Shows what changed in mails, pages and other snapshots, and takes it: make snapshots [ACCEPT=all]
 	@PATH="$(brought)/snapshots/bin:$$PATH" && { INSTA_UPDATE=new INSTA_FORCE_PASS=1 $(rust_tests) --no-fail-fast && cargo insta $(if $(ACCEPT),accept,review) --workspace; }
 
-coverage: $(if $(filter x86_64,$(machine)),.tools/coverage/linked) #+ Prints which lines of shared/, functions/ and admin/ the tests of `make check` run
+coverage: $(if $(filter x86_64,$(machine)),.tools/coverage/linked) #+ Prints which lines of shared/, functions/ and admin/ the unit and API tests run
 	@PATH="$(brought)/coverage/bin:$$PATH" $(llvm) cargo llvm-cov --locked --workspace --exclude doorward-stack-tests --lib --test '*' \
 	    --ignore-filename-regex '^$(CURDIR)/(tests|fuzz)/' $$ARGS
 
