@@ -24,7 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 import cargo
 from processes import started
 from stack import ROOT, reason, session
-from typed import Failure, leave, nearest, words
+from typed import Failure, interrupt_on_termination, leave, nearest, words
 
 # How the names of all tables of all runs begin.
 TABLES = "doorward-test-"
@@ -218,17 +218,11 @@ def say(what: str) -> None:
     print(what, flush=True)
 
 
-def interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
 COMMANDS = {"unit": unit, "sweep": sweep}
 
 
 def main(command: str) -> int:
-    for end in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(end) != signal.SIG_IGN:
-            signal.signal(end, interrupt)
+    interrupt_on_termination()
     try:
         return COMMANDS[command]()
     except Failure as failure:

@@ -40,6 +40,20 @@ def pairs(text: str) -> list[str]:
         raise Failure(f"PARAMS cannot be read ({error}); write PARAMS=\"Name=value Other='two words'\".") from None
 
 
+def interrupt_on_termination() -> None:
+    """Makes SIGTERM and SIGHUP end the program as Ctrl-C does, so that it takes away what it made. Where they are ignored they stay so.
+
+    It raises KeyboardInterrupt itself and not SIGINT, which background jobs of a shell and CI ignore.
+    """
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for end in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(end) != signal.SIG_IGN:
+            signal.signal(end, interrupt)
+
+
 def leave(code: int) -> NoReturn:
     """Ends with this code.
 

@@ -4,24 +4,16 @@ With the credentials and the Region that any AWS program takes. What goes wrong 
 """
 
 import os
-import signal
 import sys
 from pathlib import Path
 
 INFRA = Path(__file__).resolve().parents[1]
 sys.path[1:1] = [str(INFRA), str(INFRA / "operate")]
-from typed import Failure, leave, nearest
-
-
-def interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+from typed import Failure, interrupt_on_termination, leave, nearest
 
 
 def main(command: str) -> int:
-    # Ends like Ctrl-C, so that a deployment's test takes away what it made.
-    for end in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(end) != signal.SIG_IGN:
-            signal.signal(end, interrupt)
+    interrupt_on_termination()
     try:
         return run(command)
     except Failure as failure:

@@ -4,24 +4,16 @@ Called by the Makefile: `python infra/local COMMAND`.
 """
 
 import os
-import signal
 import sys
 from pathlib import Path
 
 sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
-from typed import Failure, leave, nearest
-
-
-def interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+from typed import Failure, interrupt_on_termination, leave, nearest
 
 
 def main(command: str, *arguments: str) -> int:
     """Runs one command. A failure is one sentence on standard error and a non-zero exit code."""
-    # Stops what was started, like Ctrl-C. It does not raise SIGINT, which background jobs of a shell and CI ignore.
-    for end in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(end) != signal.SIG_IGN:
-            signal.signal(end, interrupt)
+    interrupt_on_termination()
     try:
         # Imported here, so that a missing module is reported in a sentence as well.
         from commands import COMMANDS

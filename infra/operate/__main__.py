@@ -4,22 +4,15 @@ With STACK=name they work on a stack in AWS, with the usual credentials and Regi
 """
 
 import os
-import signal
 import sys
 from pathlib import Path
 
 sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
-from typed import Failure, leave, nearest
-
-
-def interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+from typed import Failure, interrupt_on_termination, leave, nearest
 
 
 def main(command: str) -> int:
-    for end in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(end) != signal.SIG_IGN:
-            signal.signal(end, interrupt)
+    interrupt_on_termination()
     try:
         from commands import COMMANDS
 
