@@ -10,6 +10,8 @@ import unittest
 import urllib.error
 import urllib.request
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,18 @@ def post(path: str, session: str | None = None, **body: str) -> tuple[int, Any]:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)
+
+
+@contextmanager
+def without_timer() -> Iterator[None]:
+    """Meanwhile the mailer does nothing by itself: its timer would release held notices of other tests' accounts."""
+    events = client("events")
+    rule = next(rule["Name"] for rule in events.list_rules()["Rules"] if "MailerHeld" in rule["Name"])
+    events.disable_rule(Name=rule)
+    try:
+        yield
+    finally:
+        events.enable_rule(Name=rule)
 
 
 def register() -> str:

@@ -20,6 +20,7 @@ from unittest import mock
 
 import infra_path
 from infra_path import LOCAL, OF_MAKE, ROOT, make
+from test_life import without_timer
 
 from settings import Settings
 from stack import remember
@@ -232,6 +233,7 @@ class Replay(unittest.TestCase):
                 else:
                     self.assertIn("null", said)
 
+    @without_timer()
     def test_what_the_two_without_an_answer_did_is_there_to_see(self) -> None:
         _, said = self.replayed("mail-feedback")
         name = re.search(r"show (\w+)", said)

@@ -139,7 +139,9 @@ class Verify(unittest.TestCase):
         self.before = items()
 
     def left(self) -> set[tuple[str, str, str]]:
-        return items() - self.before
+        """What is new, but for what the mailer does meanwhile for accounts of other tests, whose held notices its timer releases."""
+        known = {pk.partition("#")[2] for table, pk, _ in self.before if table == "ACCOUNTS_TABLE" and pk.startswith("account#")}
+        return {item for item in items() - self.before if not known & {item[1].partition("#")[2], item[2].rpartition("#")[2]}}
 
     def works(self, result: Result, taken: list[str] = STEPS) -> None:
         self.assertEqual((result.returncode, result.stderr), (0, ""), result.stdout)
