@@ -8,21 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from processes import deferred
+from routes import ROUTES
 from stack import Environment
 from typed import Failure
 
-# The function behind each route.
-ROUTES = {
-    "/api/register/": "register",
-    "/api/login/": "login",
-    "/api/logout/": "logout",
-    "/api/logout_all/": "logout",
-    "/api/change_password/": "change-password",
-    "/api/password_reset/": "password-reset",
-    "/api/password_reset/validate_token/": "validate-token",
-    "/api/password_reset/confirm/": "confirm-reset",
-    "/api/password_reset/disavow/": "disavow",
-}
 # The longest `Retry-After` that is waited for, in seconds.
 LONGEST_WAIT = 60
 # Pauses before a request is repeated that the gateway has throttled, in seconds.

@@ -18,6 +18,7 @@ import cargo
 from api import Answer, Api, Later
 from own_account import DENIED, Item, OwnAccount
 from processes import deferred
+from routes import CHANGE, CONFIRM, DISAVOW, LOGIN, LOGOUT, LOGOUT_ALL, REGISTER, RESET, VALIDATE
 from stack import Environment, reason, start_complaints
 from typed import Failure
 
@@ -156,7 +157,7 @@ class Life:
 
     def wait_for_api(self) -> None:
         """Until a login with an unknown name is refused, for which gateway, function and table have to work."""
-        path = "/api/login/"
+        path = LOGIN
         answer = self._first_answer(path)
         given = self.env.parameters
         if not answer.status and given.get("DomainName") and given.get("DefaultEndpoint") == "on":
@@ -178,7 +179,7 @@ class Life:
         return answer
 
     def register(self) -> None:
-        path = "/api/register/"
+        path = REGISTER
         answer = self.api.post(path, username=self.own.username, email=self.own.email, password=self.password)
         if answer.status == 400 and isinstance(answer.body, dict) and "email" in answer.body:
             raise Later("a run on another machine has taken the same address just now: try again.")
@@ -187,7 +188,7 @@ class Life:
             raise Failure(f"{self.own.username} is registered, and not in {self.env.outputs['AccountsTable']}: {self.api.url} leads to another stack; delete the account there.")
 
     def create(self) -> None:
-        path = "/api/register/"
+        path = REGISTER
         answer = self.api.post(path, username=self.own.username, email=self.own.email, password=self.password)
         self.api.expect(answer, 403, path, "a registration")
         try:
@@ -216,7 +217,7 @@ class Life:
                 raise Failure(f"the authorizer {'refuses a session that is valid' if passes else 'accepts a session that nobody has'}: its log {self._log('authorizer')} says what it found.")
 
     def change(self) -> None:
-        path, old = "/api/change_password/", self.password
+        path, old = CHANGE, self.password
         answer = self.api.post(path, self.session, old_password=old, new_password=self.passwords[1])
         self.api.expect(answer, 200, path, "a change of the password")
         self.password, self._changes = self.passwords[1], self._changes + 1
@@ -234,7 +235,7 @@ class Life:
         self._wait(lambda: "sent_at" in self.own.reset_link())
 
     def ask_for_reset(self) -> None:
-        path = "/api/password_reset/"
+        path = RESET
         self.api.expect(self.api.post(path, email=self.own.email), 200, path, "a request for a reset link")
         self.wait_for_reset_mail()
 
@@ -243,9 +244,9 @@ class Life:
         with _skipped_if_denied("the link is only in the mail, and these credentials may not put one of their own in its place"):
             token = self.own.mailed_token("dwr_", {stored["digest"]["S"]}) or self.own.replace_reset_link(stored)
         old, self.password = self.password, self.passwords[2]
-        path = "/api/password_reset/validate_token/"
+        path = VALIDATE
         self.api.expect(self.api.post(path, token=token), 200, path, "the token of a reset link")
-        path = "/api/password_reset/confirm/"
+        path = CONFIRM
         self.api.expect(self.api.post(path, token=token, password=self.password), 200, path, "a new password with a reset link")
         self._changes += 1
         self.api.expect(self.api.post(path, token=token, password=self.passwords[0]), 404, path, "a reset link that was used")
@@ -254,7 +255,7 @@ class Life:
         self._require_password(old)
 
     def log_out(self) -> None:
-        for path in ("/api/logout/", "/api/logout_all/"):
+        for path in (LOGOUT, LOGOUT_ALL):
             session = self._log_in(self.own.email)
             self.api.expect(self.api.post(path, session), 200, path, "a session")
             self._require_session(session, alive=False, after=f"POST {path}", function="logout")
@@ -267,28 +268,28 @@ class Life:
         with _skipped_if_denied("the link is only in the mail, and these credentials may not put one of their own beside it"):
             newest = {link["sk"]["S"].partition("#")[2] for link in links[:1]}
             token = self.own.mailed_token("dwn_", newest) or self.own.add_disavowal(links[0])
-        path = "/api/password_reset/disavow/"
+        path = DISAVOW
         self.api.expect(self.api.post(path, token=token), 200, path, "the link of a notice")
         self._require_session(session, alive=False, after="\"this wasn't me\"", function="disavow")
-        self.api.expect(self._try_login(self.own.username, self.password), 401, "/api/login/", "a password that was disavowed")
+        self.api.expect(self._try_login(self.own.username, self.password), 401, LOGIN, "a password that was disavowed")
 
     # ---- What they need ----
 
     def _try_login(self, name: str, password: str) -> Answer:
-        return self.api.post("/api/login/", username=name, password=password)
+        return self.api.post(LOGIN, username=name, password=password)
 
     def _log_in(self, name: str = "") -> str:
-        body = self.api.expect(self._try_login(name or self.own.username, self.password), 200, "/api/login/", "the right password")
+        body = self.api.expect(self._try_login(name or self.own.username, self.password), 200, LOGIN, "the right password")
         return str(body["token"])
 
     def _require_password(self, old: str) -> None:
         """The present password works, and the one before does not."""
-        self.api.expect(self._try_login(self.own.username, old), 401, "/api/login/", "the password before")
+        self.api.expect(self._try_login(self.own.username, old), 401, LOGIN, "the password before")
         self.session = self._log_in()
 
     def _require_session(self, session: str, *, alive: bool, after: str, function: str) -> None:
         """Asks with an empty body, which changes nothing and counts nowhere."""
-        path, answer = "/api/change_password/", self.api.post("/api/change_password/", session)
+        path, answer = CHANGE, self.api.post(CHANGE, session)
         if answer.status == (401 if alive else 400):
             raise Failure(f"a session {'is over' if alive else 'goes on'} after {after}, and should {'go on' if alive else 'be over'}: the log {self._log(function)} says what that did.")
         self.api.expect(answer, 400 if alive else 401, path, "a session")

@@ -1,39 +1,27 @@
-// The life of an account, whatever client sends its requests.
+// The life of an account (life.json), whatever client sends its requests.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 
 import { FIRST, SECOND, mailWith, newAccount } from '../browser/stack.js';
 
 const THIRD = 'nine brisk umbrellas';
-const DEAD = { detail: 'The OTP password entered is not valid. Please check and try again.' };
+const LIFE = JSON.parse(readFileSync(new URL('life.json', import.meta.url), 'utf8'));
 
 // Registers, logs in, changes and resets the password, and logs out. `send` posts fields to a path, with a session's token if it gets one, and returns
-// the status and the body, read as the client reads it.
+// the status and the body, read as the client reads it. An answer with 200 and no expected body has the token of a session.
 export async function live(send) {
   const { username, email } = newAccount();
-  const expect = async (status, body, ...request) => {
-    const answer = await send(...request);
-    assert.deepEqual([answer.status, answer.body], [status, body], request[0]);
+  const values = { username, email, first: FIRST, second: SECOND, third: THIRD };
+  const filled = async (fields) => {
+    if (Object.values(fields).includes('{mailed}')) values.mailed ??= /dwr_[\w-]{64}/.exec((await mailWith('confirm', { email })).link)[0];
+    return JSON.parse(JSON.stringify(fields), (_, value) => (typeof value === 'string' ? value.replace(/^\{(\w+)\}$/, (_, name) => values[name]) : value));
   };
-  const logIn = async (name, password) => {
-    const { status, body } = await send('/api/login/', { username: name, password });
-    assert.equal(status, 200, JSON.stringify(body));
-    return body.token;
-  };
-
-  await expect(400, { email: ['This field is required.'] }, '/api/register/', { username, password: FIRST });
-  await expect(201, { username, email }, '/api/register/', { username, email, password: FIRST });
-  await expect(401, { error: 'Invalid credentials' }, '/api/login/', { username, password: SECOND });
-  const token = await logIn(email, FIRST);
-  await expect(200, { message: 'Password changed successfully.' }, '/api/change_password/', { old_password: FIRST, new_password: SECOND }, token);
-
-  await expect(200, { status: 'OK' }, '/api/password_reset/', { email });
-  const [mailed] = /dwr_[\w-]{64}/.exec((await mailWith('confirm', { email })).link);
-  await expect(200, { status: 'OK' }, '/api/password_reset/validate_token/', { token: mailed });
-  await expect(400, { password: ['This password is too common.'] }, '/api/password_reset/confirm/', { token: mailed, password: 'password' });
-  await expect(200, { status: 'OK' }, '/api/password_reset/confirm/', { token: mailed, password: THIRD });
-  await expect(404, DEAD, '/api/password_reset/confirm/', { token: mailed, password: THIRD });
-
-  await expect(401, { detail: 'Invalid token.' }, '/api/logout/', {}, token);
-  await expect(200, { message: 'Successfully logged out.' }, '/api/logout/', {}, await logIn(username, THIRD));
+  let token;
+  for (const { path, fields, session, status, body } of LIFE) {
+    const answer = await send(path, await filled(fields), session ? token : undefined);
+    assert.equal(answer.status, status, `${path}: ${JSON.stringify(answer.body)}`);
+    if (body) assert.deepEqual(answer.body, await filled(body), path);
+    else token = answer.body.token;
+  }
 }

@@ -17,8 +17,9 @@ from unittest import mock
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "infra" / "checks"), str(ROOT / "tests" / "bench")]
+sys.path[:0] = [str(ROOT / "infra"), str(ROOT / "infra" / "checks"), str(ROOT / "tests" / "bench")]
 from permissions import TEMPLATE, Loader  # noqa: E402
+from routes import CHANGE, CONFIRM, DISAVOW, LOGIN, LOGOUT, LOGOUT_ALL, REGISTER, RESET, VALIDATE  # noqa: E402
 from template import alarms, functions  # noqa: E402
 
 README = (ROOT / "README.md").read_text()
@@ -28,8 +29,8 @@ REPORT = (ROOT / "docs" / "bench" / "report.md").read_text()
 DAY = 86_400
 # The row of the report with the cost of a million requests to each route. A disavowal is not measured; it writes as much as a confirmation.
 ROUTES = {
-    "/api/register/": "register", "/api/login/": "login", "/api/logout/": "logout", "/api/logout_all/": "logout everywhere", "/api/change_password/": "change password",
-    "/api/password_reset/": "reset request", "/api/password_reset/validate_token/": "validate", "/api/password_reset/confirm/": "confirm", "/api/password_reset/disavow/": "confirm",
+    REGISTER: "register", LOGIN: "login", LOGOUT: "logout", LOGOUT_ALL: "logout everywhere", CHANGE: "change password",
+    RESET: "reset request", VALIDATE: "validate", CONFIRM: "confirm", DISAVOW: "confirm",
 }
 UNITS = r"US dollars|dollars|alarms|seconds?|minutes?|hours?|days?|requests|million|milliseconds|ms|MB|GB|shards?|routes?|logins|executions|printable|random characters|functions|people|bits|bytes|characters|exchanges|mails|steps"
 FIGURE = re.compile(rf"\b\d[\d,.]*(?: to \d[\d,.]*)? (?:{UNITS})\b")

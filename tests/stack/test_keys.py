@@ -18,10 +18,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import infra_path
 import yaml
 from test_life import PASSWORD, client, post, without_timer
 
-ROOT = Path(__file__).resolve().parents[2]
+from routes import CHANGE, CONFIRM, DISAVOW, LOGIN, LOGOUT, LOGOUT_ALL, REGISTER, RESET, ROUTES, VALIDATE
+
+ROOT = infra_path.ROOT
 sys.path.insert(0, str(ROOT / "infra" / "checks"))
 from permissions import TEMPLATE, Loader, listed, statements  # noqa: E402
 
@@ -101,11 +104,11 @@ class Keys(unittest.TestCase):
             self.assertLess(time.monotonic(), deadline, "mail waits")
             time.sleep(0.1)
 
-    def do(self, function: str, path: str, session: str | None = None, **body: str) -> Any:
-        """Makes one request to one function. All calls to the tables meanwhile are its own or the mailer's."""
+    def do(self, path: str, session: str | None = None, **body: str) -> Any:
+        """Makes one request. All calls to the tables meanwhile are those of its function or the mailer's."""
         _, answer = post(path, session, **body)
         self.settle()
-        self.attribute(function)
+        self.attribute(ROUTES[path].title().replace("-", ""))
         return answer
 
     def attribute(self, function: str) -> None:
@@ -151,26 +154,26 @@ class Keys(unittest.TestCase):
         self.asked: set[tuple[str, Asked]] = set()
         name = f"keys{time.time_ns()}"
         email = f"{name}@example.com"
-        self.do("Register", "/api/register/", username=name, email=email, password=PASSWORD)
+        self.do(REGISTER, username=name, email=email, password=PASSWORD)
         self.assertTrue(self.asked, "nothing was recorded: CLOUDTRAIL_RECORDING=1 is for the emulator's environment")
-        self.do("Login", "/api/login/", username=f"{name}-unknown", password=PASSWORD)
-        session = self.do("Login", "/api/login/", username=name, password=PASSWORD)["token"]
+        self.do(LOGIN, username=f"{name}-unknown", password=PASSWORD)
+        session = self.do(LOGIN, username=name, password=PASSWORD)["token"]
         client("lambda").invoke(FunctionName="doorward-authorizer", Payload=json.dumps({"type": "REQUEST", "headers": {"authorization": f"Token {session}"}}))
         self.attribute("Authorizer")
-        self.do("Logout", "/api/logout/", session)
-        session = self.do("Login", "/api/login/", username=email, password=PASSWORD)["token"]
-        self.do("ChangePassword", "/api/change_password/", session, old_password=PASSWORD, new_password="Battery-Staple-77")
-        self.do("PasswordReset", "/api/password_reset/", email=email)
-        self.do("PasswordReset", "/api/password_reset/", email=f"unknown-{email}")
+        self.do(LOGOUT, session)
+        session = self.do(LOGIN, username=email, password=PASSWORD)["token"]
+        self.do(CHANGE, session, old_password=PASSWORD, new_password="Battery-Staple-77")
+        self.do(RESET, email=email)
+        self.do(RESET, email=f"unknown-{email}")
         reset = self.token(email, "dwr")
-        self.do("ValidateToken", "/api/password_reset/validate_token/", token=reset)
+        self.do(VALIDATE, token=reset)
         with urllib.request.urlopen(f"{os.environ['API_URL']}/api/password_reset/confirm/?token={reset}", timeout=20):
             self.attribute("ConfirmReset")
-        self.do("ConfirmReset", "/api/password_reset/confirm/", token=reset, password="Third-Password-9")
+        self.do(CONFIRM, token=reset, password="Third-Password-9")
         # The second change came so soon after the first that its notice is held.
         self.release_held(name)
-        session = self.do("Login", "/api/login/", username=name, password="Third-Password-9")["token"]
-        self.do("Logout", "/api/logout_all/", session)
+        session = self.do(LOGIN, username=name, password="Third-Password-9")["token"]
+        self.do(LOGOUT_ALL, session)
         event = json.loads((ROOT / "events" / "mail-feedback.json").read_text())
         sent = {"timestamp": datetime.now(timezone.utc).isoformat(), "destination": [email]}
         event["detail"]["mail"] |= sent
@@ -180,7 +183,7 @@ class Keys(unittest.TestCase):
         link = self.token(email, "dwn")
         with urllib.request.urlopen(f"{os.environ['API_URL']}/api/password_reset/disavow/?token={link}", timeout=20):
             self.attribute("Disavow")
-        self.do("Disavow", "/api/password_reset/disavow/", token=link)
+        self.do(DISAVOW, token=link)
 
         # A login writes to an account only if its hash has other parameters or its network is new, neither of which is the case here. tests/api tests both.
         seldom = {("Login", "Accounts", "UpdateItem")}

@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import infra_path
+
+from routes import CHANGE, CONFIRM, LOGIN, REGISTER, VALIDATE
 
 ITEMS = Path(__file__).with_name("items-0.1.0.json")
-ROOT = Path(__file__).resolve().parents[2]
-OPERATE = ROOT / "infra" / "operate"
+ROOT, OPERATE = infra_path.ROOT, infra_path.OPERATE
 PASSWORD = "Correct-Horse-42"
 
 
@@ -52,20 +54,20 @@ def without_timer() -> Iterator[None]:
 
 def register() -> str:
     name = f"life{uuid.uuid4().hex[:12]}"
-    status, answer = post("/api/register/", username=name, email=f"{name}@example.com", password=PASSWORD)
+    status, answer = post(REGISTER, username=name, email=f"{name}@example.com", password=PASSWORD)
     assert status == 201, answer
     return name
 
 
 def login(name: str) -> dict[str, str]:
-    status, answer = post("/api/login/", username=name, password=PASSWORD)
+    status, answer = post(LOGIN, username=name, password=PASSWORD)
     assert status == 200, answer
     return answer
 
 
 def is_signed_in(token: str) -> bool:
     """Whether a session is valid, tried with a wrong old password, which changes nothing."""
-    status, _ = post("/api/change_password/", token, old_password="Wrong-Horse-13", new_password="Battery-Staple-77")
+    status, _ = post(CHANGE, token, old_password="Wrong-Horse-13", new_password="Battery-Staple-77")
     return status != 401
 
 
@@ -135,8 +137,8 @@ class Life(unittest.TestCase):
             client("dynamodb").put_item(TableName=os.environ["ACCOUNTS_TABLE"], Item=item | {name: lifetime[name] for name in lifetime if name in item})
         login(stored["username"])
         self.assertTrue(is_signed_in(stored["session"]))
-        self.assertEqual(post("/api/password_reset/validate_token/", token=stored["reset"])[0], 200)
-        self.assertEqual(post("/api/password_reset/confirm/", token=stored["reset"], password="Third-Password-9")[0], 200)
+        self.assertEqual(post(VALIDATE, token=stored["reset"])[0], 200)
+        self.assertEqual(post(CONFIRM, token=stored["reset"], password="Third-Password-9")[0], 200)
         self.assertFalse(is_signed_in(stored["session"]))
 
     def test_a_restore_asks_before_it_deletes_goes_on_where_it_was_and_revives_no_session(self) -> None:
@@ -151,7 +153,7 @@ class Life(unittest.TestCase):
         code, said = restore(AT=now(), CONFIRM="no")
         self.assertNotEqual(code, 0, said)
         self.assertIn("'no' is not doorward: nothing was done", said)
-        self.assertEqual(post("/api/register/", username="x", email="x@example.com", password=PASSWORD)[0], 403, "registration is closed first")
+        self.assertEqual(post(REGISTER, username="x", email="x@example.com", password=PASSWORD)[0], 403, "registration is closed first")
         self.assertFalse(is_signed_in(session), "and every session ended")
         update(Registration="open")
         late = register()
@@ -161,7 +163,7 @@ class Life(unittest.TestCase):
         self.assertFalse(is_signed_in(session))
         time.sleep(1)  # SessionsNotBefore has the resolution of a second
         self.assertTrue(is_signed_in(login(name)["token"]))
-        self.assertEqual(post("/api/login/", username=late, password=PASSWORD)[0], 401, "made after the copy")
+        self.assertEqual(post(LOGIN, username=late, password=PASSWORD)[0], 401, "made after the copy")
         self.assertEqual([table for table in client("dynamodb").list_tables()["TableNames"] if table.endswith("-restored")], [])
         # The table says that the session is valid, so the switch alone keeps it out, and nothing takes the switch back.
         self.assertEqual(set_parameters(SessionsNotBefore="")[0], 1)
@@ -173,7 +175,7 @@ class Life(unittest.TestCase):
         name = register()
         self.assertIn("nothing was done", restore(AT=now(), CONFIRM="no")[1])
         database.delete_table(TableName=table)
-        self.assertEqual(post("/api/login/", username=name, password=PASSWORD)[0], 503)
+        self.assertEqual(post(LOGIN, username=name, password=PASSWORD)[0], 503)
         code, said = restore(CONFIRM="")
         self.assertEqual(code, 0, said)
         login(name)

@@ -25,11 +25,12 @@ from infra_path import OPERATE, ROOT, environment, make
 from test_doctor import MAILER, client, variables
 from test_life import update
 
+from routes import CHANGE, CONFIRM, DISAVOW, LOGIN, LOGOUT, REGISTER, RESET, ROUTES, VALIDATE
 from stack import Environment  # type: ignore[attr-defined]
 from typed import Failure
 
 sys.path.append(str(OPERATE))
-from api import ROUTES, Answer, Api, Later  # noqa: E402
+from api import Answer, Api, Later  # noqa: E402
 from verify import Life  # noqa: E402
 from verify import verify as run  # noqa: E402
 
@@ -172,21 +173,21 @@ class Verify(unittest.TestCase):
         # A short wait for what never comes.
         brief = ("", "--patience", "3")
         cases: list[tuple[AbstractContextManager[Any], str] | tuple[AbstractContextManager[Any], str, tuple[str, ...]]] = [
-            (variables("doorward-login", LOGIN_CLIENT_LIMIT="sixty"), rf"/api/login/ answers 50\d to a login with an unknown name, and not 401: the function does not start or fails; {log}login says why\.", brief),
-            (variables("doorward-login", LIMITS_TABLE="none"), rf"/api/login/ answers 503 .* a service that the function calls refuses or fails; {log}login says which", brief),
-            (variables("doorward-register", REGISTRATION="ajar"), rf"/api/register/ answers 50\d to a registration, and not 201: .*{log}register"),
-            (variables("doorward-register", REGISTRATION="closed"), rf"/api/register/ answers 403 to a registration, and not 201: .*{log}register"),
-            (without("dynamodb:BatchWriteItem", "login"), rf"/api/login/ answers 503 to the right password, and not 200: .*{log}login says which \(a table, a permission\)"),
+            (variables("doorward-login", LOGIN_CLIENT_LIMIT="sixty"), rf"{LOGIN} answers 50\d to a login with an unknown name, and not 401: the function does not start or fails; {log}login says why\.", brief),
+            (variables("doorward-login", LIMITS_TABLE="none"), rf"{LOGIN} answers 503 .* a service that the function calls refuses or fails; {log}login says which", brief),
+            (variables("doorward-register", REGISTRATION="ajar"), rf"{REGISTER} answers 50\d to a registration, and not 201: .*{log}register"),
+            (variables("doorward-register", REGISTRATION="closed"), rf"{REGISTER} answers 403 to a registration, and not 201: .*{log}register"),
+            (without("dynamodb:BatchWriteItem", "login"), rf"{LOGIN} answers 503 to the right password, and not 200: .*{log}login says which \(a table, a permission\)"),
             (variables("doorward-authorizer", SESSIONS_NOT_BEFORE="ever"), r"the authorizer fails: its log /aws/lambda/doorward-authorizer says why"),
-            (variables("doorward-change-password", OUTBOX_TABLE="none"), rf"/api/change_password/ answers 503 to a change of the password, and not 200: .*{log}change-password"),
-            (variables("doorward-password-reset", OUTBOX_TABLE="none"), rf"/api/password_reset/ answers 503 to a request for a reset link, and not 200: .*{log}password-reset"),
+            (variables("doorward-change-password", OUTBOX_TABLE="none"), rf"{CHANGE} answers 503 to a change of the password, and not 200: .*{log}change-password"),
+            (variables("doorward-password-reset", OUTBOX_TABLE="none"), rf"{RESET} answers 503 to a request for a reset link, and not 200: .*{log}password-reset"),
             (no_stream(), r"mail is not sent, because nothing reads the Outbox's stream"),
             (no_sender(), r"mail is not sent \(.+\): `make doctor` says more, and the mailer's log /aws/lambda/doorward-mailer"),
             (variables(MAILER, LINK_BASE="nowhere"), r"mail is not sent within 3 s \(mailer fails: .*LINK_BASE.*\): `make doctor` says more", brief),
-            (variables("doorward-validate-token", ACCOUNTS_TABLE="none"), rf"/api/password_reset/validate_token/ answers 503 .*{log}validate-token"),
-            (variables("doorward-confirm-reset", OUTBOX_TABLE="none"), rf"/api/password_reset/confirm/ answers 503 .*{log}confirm-reset"),
-            (variables("doorward-logout", ACCOUNTS_TABLE="none"), rf"/api/logout/ answers 503 to a session, and not 200: .*{log}logout"),
-            (variables("doorward-disavow", OUTBOX_TABLE="none"), rf"/api/password_reset/disavow/ answers 503 to the link of a notice, and not 200: .*{log}disavow"),
+            (variables(f"doorward-{ROUTES[VALIDATE]}", ACCOUNTS_TABLE="none"), rf"{VALIDATE} answers 503 .*{log}{ROUTES[VALIDATE]}"),
+            (variables("doorward-confirm-reset", OUTBOX_TABLE="none"), rf"{CONFIRM} answers 503 .*{log}confirm-reset"),
+            (variables("doorward-logout", ACCOUNTS_TABLE="none"), rf"{LOGOUT} answers 503 to a session, and not 200: .*{log}logout"),
+            (variables("doorward-disavow", OUTBOX_TABLE="none"), rf"{DISAVOW} answers 503 to the link of a notice, and not 200: .*{log}disavow"),
         ]
         for broken, says, *arguments in cases:
             with self.subTest(says), broken:
@@ -339,7 +340,7 @@ class Verify(unittest.TestCase):
             life.wait_for_api()
         self.assertRegex(said.getvalue(), r"^note            http://127.0.0.1:1 does not answer \(.*\), as long as DNS does not lead there; asking http://.*/doorward/v1\n$")
         env.parameters["DefaultEndpoint"], life.api.url = "off", "http://127.0.0.1:1"
-        with self.assertRaisesRegex(Failure, r"/api/login/ does not answer \(.*refused.*\) to a login with an unknown name, and not 401: look at DNS and the certificate"):
+        with self.assertRaisesRegex(Failure, rf"{LOGIN} does not answer \(.*refused.*\) to a login with an unknown name, and not 401: look at DNS and the certificate"):
             life.wait_for_api()
 
     def test_a_stack_that_is_not_there_is_said(self) -> None:
@@ -360,16 +361,16 @@ class Answers(unittest.TestCase):
             parameters = given
 
         api._env = Stack()  # type: ignore[assignment]
-        return api._cause(answer, "/api/password_reset/validate_token/")
+        return api._cause(answer, CHANGE)
 
     def test_each_has_a_cause_of_its_own(self) -> None:
         for answer, given, says in [
-            (Answer(500, {"message": None}, {}), {"ValidateTokenConcurrency": "0"}, "validate-token is stopped by ValidateTokenConcurrency=0"),
+            (Answer(500, {"message": None}, {}), {"ChangePasswordConcurrency": "0"}, "change-password is stopped by ChangePasswordConcurrency=0"),
             (Answer(0, "Name or service not known", {}), {}, "look at DNS and the certificate of https://accounts.doorward.example"),
             (Answer(403, {"detail": "Request was refused."}, {}), {"WebAclArn": "arn:x"}, "the web ACL WebAclArn refuses this address"),
             (Answer(403, {"message": "Forbidden"}, {}), {}, "API Gateway does not know the route"),
             (Answer(404, {"detail": "Not found."}, {}), {}, "API Gateway does not know the route"),
-            (Answer(301, "", {}), {}, "its log /aws/lambda/doorward-validate-token says what it found"),
+            (Answer(301, "", {}), {}, "its log /aws/lambda/doorward-change-password says what it found"),
         ]:
             with self.subTest(says):
                 self.assertIn(says, self.cause(answer, **given))

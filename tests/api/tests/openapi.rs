@@ -10,7 +10,7 @@ use doorward_functions::{paths, routes};
 use doorward_kit::{
     App, Response,
     openapi::Document,
-    requests::{post, request},
+    requests::{VALIDATE, post, request},
 };
 use serde_json::Value;
 
@@ -109,7 +109,7 @@ async fn the_examples_are_what_they_say() {
     let token = send("/api/login/", "").await.text("token");
     assert_eq!(send("/api/change_password/", &token).await.status, 200);
     assert_eq!(send("/api/password_reset/", "").await.status, 200);
-    assert_eq!(send("/api/password_reset/validate_token/", "").await.status, 404);
+    assert_eq!(send(VALIDATE, "").await.status, 404);
     assert_eq!(send("/api/password_reset/confirm/", "").await.status, 404);
     assert_eq!(send("/api/password_reset/disavow/", "").await.status, 404);
     assert_eq!(send("/api/logout_all/", &token).await.status, 200);

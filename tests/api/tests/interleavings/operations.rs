@@ -3,7 +3,7 @@
 use doorward_admin::{Arguments, Failure, Terminal};
 use doorward_functions::mailer::Records;
 use doorward_kit::requests::{
-    PASSWORD, change_password, confirm_reset, disavow, login, logout, logout_all, register, reset_request, validate,
+    PASSWORD, VALIDATE, change_password, confirm_reset, disavow, login, logout, logout_all, register, reset_request, validate,
 };
 use serde_json::json;
 
@@ -106,7 +106,7 @@ pub const OPERATIONS: [(Operation, Actor, &str); 31] = [
     (LogoutAll, Actor::Client, "/api/logout_all/"),
     (Change, Actor::Client, "/api/change_password/"),
     (Ask, Actor::Client, "/api/password_reset/"),
-    (Validate, Actor::Client, "/api/password_reset/validate_token/"),
+    (Validate, Actor::Client, VALIDATE),
     (Confirm, Actor::Client, "/api/password_reset/confirm/"),
     (Disavow, Actor::Client, "/api/password_reset/disavow/"),
     (Authorize, Actor::Client, "authorizer"),

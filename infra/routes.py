@@ -1,0 +1,23 @@
+"""The routes of the API, and the function behind each."""
+
+REGISTER = "/api/register/"
+LOGIN = "/api/login/"
+LOGOUT = "/api/logout/"
+LOGOUT_ALL = "/api/logout_all/"
+CHANGE = "/api/change_password/"
+RESET = "/api/password_reset/"
+VALIDATE = "/api/password_reset/validate_token/"
+CONFIRM = "/api/password_reset/confirm/"
+DISAVOW = "/api/password_reset/disavow/"
+
+ROUTES = {
+    REGISTER: "register",
+    LOGIN: "login",
+    LOGOUT: "logout",
+    LOGOUT_ALL: "logout",
+    CHANGE: "change-password",
+    RESET: "password-reset",
+    VALIDATE: "validate-token",
+    CONFIRM: "confirm-reset",
+    DISAVOW: "disavow",
+}
