@@ -1,6 +1,7 @@
 """Where the programs of `infra/` are, so that tests can call them and import from them."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,9 @@ ROOT = Path(__file__).resolve().parents[2]
 LOCAL = ROOT / "infra" / "local"
 OPERATE = ROOT / "infra" / "operate"
 sys.path[:0] = [str(LOCAL), str(ROOT / "infra")]
+
+# A program that is started in the background by a shell ignores this signal, and so would everything that a test types. A person's terminal does not.
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 # The job server and options of an outer make, which a person's make does not have.
 OF_MAKE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MAKE_TERMOUT", "MAKE_TERMERR")
