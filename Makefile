@@ -46,9 +46,11 @@ clients = tests/clients/node_modules/installed .tools/clients/installed
 # Tests of a deployed stack. Each leaves it as it was, except for accounts.
 stack_tests = cargo test --locked --workspace --test stack_flow --test stack_wire
 operation_tests = .tools/local/bin/python tests/stack $(1)
+# What operators and developers type. These take long, and few changes of the product reach them: `make test-long`.
+typed_tests := test_doctor test_documents test_proxy test_store test_tools test_verify
 # These deploy or start stacks of their own and ask little of the one that they get, so they run beside the others.
 own_stacks := test_deploy test_local test_release
-other_tests = $(filter-out $(own_stacks),$(basename $(notdir $(wildcard tests/stack/test_*.py))))
+other_tests = $(filter-out $(typed_tests) $(own_stacks),$(basename $(notdir $(wildcard tests/stack/test_*.py))))
 browser_tests = $(NODE) --test --test-reporter=spec $(wildcard tests/browser/*.test.js)
 client_tests = $(NODE) --test --test-reporter=spec $(wildcard tests/clients/*.test.js) && \
     .tools/clients/bin/python -m unittest discover --start-directory tests/clients
@@ -59,8 +61,9 @@ schemathesis = .tools/schemathesis/bin/schemathesis run docs/openapi.json --url 
 # Everything that needs no stack. Programs have no tests of their own (tests/api/tests/builds.rs), so none of their test programs is linked.
 rust_tests = cargo test --locked --workspace --exclude doorward-stack-tests --lib --test '*'
 # Modules of tests that take most of the time of all and need a change in what they are about to fail: a failure of each call to the store, what
-# happens at once, hashes of other sites. `make check` leaves them to `make test`.
-thorough = faults:: interleavings:: races:: hashes::
+# happens at once, hashes of other sites. `make check` and `make test` leave them to `make test-long`.
+thorough := faults:: interleavings:: races:: hashes::
+quick_tests = $(rust_tests) -- $(addprefix --skip ,$(thorough))
 clippy = cargo clippy --locked --workspace --all-targets -- -D warnings
 fuzzed = $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 functions = $(basename $(notdir $(wildcard functions/src/bin/*.rs)))
@@ -116,17 +119,19 @@ admin: $(operator)/installed ## Commands for accounts and mail: make admin ARGS=
 
 # ---- Checks ----
 
-.PHONY: check test test-long lint lint-rust lint-templates unit sweep stack-test fuzz openapi schemathesis browser clients preview snapshots coverage permissions sbom size pins release-notes
+.PHONY: check test test-long lint lint-rust lint-templates unit thorough sweep stack-test fuzz openapi schemathesis browser clients preview snapshots coverage permissions sbom size pins release-notes
 check: ## Formatting, clippy, units and API tests: what Rust alone can check while you work
 	@cargo fmt --all --check
 	@$(call step,Clippy) && $(clippy)
-	@$(call step,Tests that need no stack) && $(rust_tests) -- $(addprefix --skip ,$(thorough)) || $(tell_of_snapshots)
+	@$(call step,Tests that need no stack) && $(quick_tests) || $(tell_of_snapshots)
 
 # In parallel. What compiles or runs long shows what it does meanwhile ($(live)); the rest is shown step by step.
-test: ## Everything that has to hold before a change goes in
+test: ## What has to hold before a change goes in
 	@$(MAKE) --no-print-directory --jobs=5 --output-sync=target lint-rust lint-templates unit stack-test
 
-test-long: fuzz preview size #+ What takes long and finds little in most changes; run it before a release
+test-long: #+ What takes long and finds little in most changes; CI runs it after `make test`
+	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target thorough stack-test-operators stack-test-deploy stack-test-clients
+	@$(MAKE) --no-print-directory fuzz preview size
 
 lint: lint-rust lint-templates #+ Formatting, clippy, docs, dependencies, templates, permissions
 
@@ -145,32 +150,43 @@ lint-templates: $(call tool,lint) $(call tool,checkov) tests/clients/node_module
 
 ifndef STORE
 unit: #+ Tests that need no stack: units, and every endpoint from event to response
-	$(live)@$(call step,Tests that need no stack) && $(rust_tests) || $(tell_of_snapshots)
+	$(live)@$(call step,Tests that need no stack) && $(quick_tests) || $(tell_of_snapshots)
 else
 unit: $(of_store)/installed
 	@exec $(of_store)/bin/python infra/store.py unit
 endif
 
+thorough: #+ Tests that need no stack and take long: every failing call, every two operations at once, hashes of other sites
+	$(live)@$(call step,Thorough tests) && cargo test --locked --workspace --exclude doorward-stack-tests --test api -- $(thorough)
+
 sweep: $(of_store)/installed #+ Deletes the tables that a killed `make unit STORE=aws` has left: make sweep STORE=aws
 	@exec $(of_store)/bin/python infra/store.py sweep
 
-# With IAM enforced. Three stacks side by side: what operators do changes the first, and every call to it is recorded.
-stack-test: stack-test-rust stack-test-browser stack-test-deploy #+ Tests of the deployed template and, in a browser, of what people see
+# With IAM enforced, each on a stack of its own: some change their stack, and every call to the first is recorded.
+stack-test: stack-test-rust stack-test-browser #+ Tests of the deployed template and, in a browser, of what people see
 
-.PHONY: stack-test-rust stack-test-browser stack-test-deploy
+.PHONY: stack-test-rust stack-test-browser stack-test-operators stack-test-deploy stack-test-clients
 # What these tests type for make is read by one that knows nothing of this one.
-stack-test-rust stack-test-browser stack-test-deploy: alone = env --unset=MAKEFLAGS --unset=MFLAGS --unset=MAKELEVEL
+stack-test-rust stack-test-browser stack-test-operators stack-test-deploy stack-test-clients: alone = env --unset=MAKEFLAGS --unset=MFLAGS --unset=MAKELEVEL
 stack-test-rust: $(call tool,local) $(call tool,aws)
 	$(live)@$(call step,Tests of a stack)
 	@$(alone) AUTH=true CLOUDTRAIL_RECORDING=1 $(stack) with_stack sh -c '$(stack_tests) && $(call operation_tests,$(other_tests))'
+
+stack-test-operators: $(call tool,local) $(call tool,aws)
+	$(live)@$(call step,Tests of what operators type)
+	@$(alone) AUTH=true $(stack) with_stack $(call operation_tests,$(typed_tests))
 
 stack-test-deploy: $(call tool,local) $(call tool,aws)
 	$(live)@$(call step,Tests of deployments)
 	@$(alone) AUTH=true $(stack) with_stack sh -c '$(call operation_tests,$(own_stacks))'
 
-stack-test-browser: $(call tool,local) $(call tool,schemathesis) $(browser) $(clients)
-	$(live)@$(call step,Tests in a browser and of clients)
-	@$(alone) AUTH=true $(of_clients) $(stack) with_stack sh -c '$(schemathesis) && $(browser_tests) && $(client_tests)'
+stack-test-browser: $(call tool,local) $(call tool,schemathesis) $(browser)
+	$(live)@$(call step,Tests in a browser)
+	@$(alone) AUTH=true $(stack) with_stack sh -c '$(schemathesis) && $(browser_tests)'
+
+stack-test-clients: $(call tool,local) $(browser) $(clients)
+	$(live)@$(call step,Tests of clients)
+	@$(alone) AUTH=true $(of_clients) $(stack) with_stack sh -c '$(client_tests)'
 
 browser: $(call tool,local) $(browser) #+ The tests in a browser alone
 	$(stack) with_stack $(browser_tests)
