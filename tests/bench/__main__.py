@@ -13,26 +13,28 @@ from pathlib import Path
 
 import machine
 import measure
+import peer
 import report
 import runtime
 from store import Store
 from template import ROOT
 
 QUICK = bool(os.environ.get("QUICK"))
+PARTS = {**measure.PARTS, "peer": (peer.peer, 100, 10)}
 DIRECTORY = ROOT / "target/bench/quick" if QUICK else ROOT / "docs/bench"
 
 
 def main(*parts: str) -> int:
-    unknown = set(parts) - {*measure.PARTS, "rest", "report"}
+    unknown = set(parts) - {*PARTS, "rest", "report"}
     if unknown:
-        print(f"bench: there is no part {', '.join(sorted(unknown))}; there are {', '.join(measure.PARTS)}, rest, report.", file=sys.stderr)
+        print(f"bench: there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}, rest, report.", file=sys.stderr)
         return 2
     DIRECTORY.mkdir(parents=True, exist_ok=True)
     file = DIRECTORY / "results.json"
     results = json.loads(file.read_text()) if file.exists() else {}
     commit = machine.here()["commit"]
-    rest = {part for part in measure.PARTS if results.get(part, {}).get("machine", {}).get("commit") != commit}
-    for name in [part for part in measure.PARTS if not parts or part in parts or ("rest" in parts and part in rest)]:
+    rest = {part for part in PARTS if results.get(part, {}).get("machine", {}).get("commit") != commit}
+    for name in [part for part in PARTS if not parts or part in parts or ("rest" in parts and part in rest)]:
         measured(name, results, file)
     report.write(results, DIRECTORY)
     print(f"bench: {(DIRECTORY / 'report.md').relative_to(ROOT)}", flush=True)
@@ -41,7 +43,7 @@ def main(*parts: str) -> int:
 
 def measured(name: str, results: dict, file: Path) -> None:
     """Measures a part and keeps its measurements."""
-    part, usual, quick = measure.PARTS[name]
+    part, usual, quick = PARTS[name]
     count = quick if QUICK else usual
     where, started = machine.here(), time.monotonic()
 

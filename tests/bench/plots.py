@@ -67,6 +67,20 @@ def growth(data: dict[str, Any], directory: Path) -> None:
     save(figure, directory, "growth")
 
 
+def peer(data: dict[str, Any], directory: Path) -> None:
+    """Processor time of the same requests to Doorward and to the stack that it replaces."""
+    names = in_order(data)[::-1]
+    figure, axis = plt.subplots(figsize=(7, 3.2))
+    theirs = [median(whole - store for whole, store in zip(data[name]["theirs_ms"], data[name]["their_store_ms"], strict=True)) for name in names]
+    for shift, times, colour, label in ((0.2, [median(data[name]["ours_ms"]) for name in names], OWN, "Doorward"), (-0.2, theirs, EMPTY, "Django REST Framework")):
+        axis.barh([place + shift for place in range(len(names))], times, height=0.38, color=colour, label=label)
+    axis.set_yticks(range(len(names)), names)
+    axis.set_xscale("log")
+    axis.set_xlabel("processor time of a request, ms, medians")
+    axis.legend(frameon=False)
+    save(figure, directory, "peer")
+
+
 def load(data: dict[str, Any], directory: Path) -> None:
     """Requests per second and core over the number of instances."""
     figure, axes = plt.subplots(1, len(data), figsize=(8, 3.2))

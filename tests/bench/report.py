@@ -188,6 +188,27 @@ def _argon2(results: dict[str, Any], data: dict[str, Any], directory: Path) -> s
     )
 
 
+def _peer(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str:
+    seen = data["peer"]
+    plots.peer(seen["operations"], directory)
+    versions = ", ".join(f"{name} {version}" for name, version in seen["versions"].items())
+    rows = []
+    for name in in_order(seen["operations"]):
+        of = seen["operations"][name]
+        own = [whole - store for whole, store in zip(of["theirs_ms"], of["their_store_ms"], strict=True)]
+        rows.append([name, _spread(of["ours_ms"]), _spread(own), f"{median(own) / median(of['ours_ms']):.2f}", _ms(median(of["their_store_ms"])),
+                     f"{of['our_resident_kib'] / 1024:.1f}"])
+    return (
+        "## Beside the stack that it replaces\n\n"
+        f"{versions}, with one worker and Argon2id of the same cost, as their documentation sets them up ([peer_site.py](../../tests/bench/peer_site.py)); "
+        f"requests to both in turn in one run, {results['peer']['count']} of each. Processor time of a request with its hash, ms, median and quartiles. The store is in neither: ours is a process of its own, "
+        "theirs is SQLite in the worker, whose share is taken off and told. Neither sends mail. Between requests the worker holds "
+        f"{seen['their_resident_kib'] / 1024:.1f} MiB for all of them; a function holds what its row says at most.\n\n"
+        + _table(["operation", "Doorward", "theirs", "times ours", "SQLite's share, taken off", "resident, MiB"], rows)
+        + "\n![Processor time beside Django](peer.svg)\n"
+    )
+
+
 def _load(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str:
     plots.load(data["load"], directory)
     rows = []
@@ -275,6 +296,7 @@ SECTIONS: list[tuple[tuple[str, ...], Callable[[dict[str, Any], dict[str, Any], 
     (("cold",), _cold),
     (("warm",), _warm),
     (("argon2",), _argon2),
+    (("peer",), _peer),
     (("load",), _load),
     (("warm",), _store),
     (("growth",), _growth),
