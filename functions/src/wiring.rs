@@ -66,7 +66,8 @@ impl Wiring {
 
     /// Writes the counts of requests.
     pub fn metrics(&mut self) -> Metrics {
-        self.metrics.get_or_insert_with(|| Metrics::configured(&self.settings)).clone()
+        let settings = &mut self.settings;
+        self.metrics.get_or_insert_with(|| Metrics::configured(settings)).clone()
     }
 
     /// All problems with the configuration, if there are any.

@@ -6,7 +6,10 @@
 use std::{
     fmt,
     io::Write as _,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -21,6 +24,9 @@ const NAMESPACE: &str = "Doorward";
 const DIMENSION: &str = "Deployment";
 /// The time of a hash in milliseconds.
 const HASH_MILLISECONDS: &str = "HashMilliseconds";
+
+/// Whether every metric is counted, or only those that alarms use. It is the process's, as the recorder is.
+static ALL: AtomicBool = AtomicBool::new(false);
 
 /// A counter, with its name in CloudWatch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,15 +70,22 @@ impl Metric {
     /// A stored hash was not computed: an unknown algorithm, or parameters out of bounds.
     pub const HASHES_REFUSED: Self = Self("HashesRefused");
 
+    /// The metrics that alarms use, which are counted whatever is configured. CloudWatch is paid for each metric that has data.
+    const OF_ALARMS: [Self; 3] = [Self::LOGINS_REFUSED, Self::LOGINS_LIMITED, Self::MAILS_FAILED];
+
     /// Counts one.
     pub fn count(self) {
-        metrics::counter!(self.0).increment(1);
+        if ALL.load(Ordering::Relaxed) || Self::OF_ALARMS.contains(&self) {
+            metrics::counter!(self.0).increment(1);
+        }
     }
 }
 
 /// Records how long hashing took.
 pub fn hashed_for(time: Duration) {
-    metrics::histogram!(HASH_MILLISECONDS).record((time.as_secs_f64() * 1e5).round() / 100.0);
+    if ALL.load(Ordering::Relaxed) {
+        metrics::histogram!(HASH_MILLISECONDS).record((time.as_secs_f64() * 1e5).round() / 100.0);
+    }
 }
 
 /// Writes the counts of requests.
@@ -82,17 +95,24 @@ pub struct Metrics(Option<(&'static Collector, Arc<Write>)>);
 type Write = dyn Fn(&[u8]) + Send + Sync;
 
 impl Metrics {
-    /// `DEPLOYMENT`: the name of this deployment in its metrics. Nothing is counted if it is not set.
+    /// `DEPLOYMENT`: the name of this deployment in its metrics; nothing is counted if it is not set. `METRICS`: few (the default), those that
+    /// alarms use, or all.
     #[must_use]
-    pub fn configured(settings: &Settings) -> Self {
-        Self::written(settings.optional("DEPLOYMENT"), |line| {
+    pub fn configured(settings: &mut Settings) -> Self {
+        let all = settings.parsed("METRICS", false, |text| match text {
+            "few" => Ok(false),
+            "all" => Ok(true),
+            _ => Err("must be few or all".to_owned()),
+        });
+        Self::written(settings.optional("DEPLOYMENT"), all, |line| {
             // If the log cannot be written, there is nowhere to report it.
             let _ = std::io::stdout().lock().write_all(line);
         })
     }
 
     /// Like `configured`, with `write` for the lines. A process counts for one deployment, the first that is named.
-    pub fn written(deployment: Option<String>, write: impl Fn(&[u8]) + Send + Sync + 'static) -> Self {
+    pub fn written(deployment: Option<String>, all: bool, write: impl Fn(&[u8]) + Send + Sync + 'static) -> Self {
+        ALL.store(all, Ordering::Relaxed);
         static COLLECTOR: OnceLock<Option<&'static Collector>> = OnceLock::new();
         let collector = deployment.and_then(|deployment| {
             *COLLECTOR.get_or_init(|| {

@@ -29,21 +29,23 @@ def assumed(name: str) -> float:
     return PRICES["assumptions"][name]["value"]
 
 
-def billed_ms(operation: Operation, seen: dict[str, Any]) -> int:
-    """The milliseconds that Lambda bills for a warm request: computing with the share of a processor that comes with the memory, and waiting for services."""
-    memory = template.functions()[operation.function].memory_mb
+def billed_ms(operation: Operation, seen: dict[str, Any], memory: int | None = None) -> int:
+    """The milliseconds that Lambda bills for a warm request, which are also how long it takes: computing with the share of a processor that comes with
+    the memory (the template's if none is given), and waiting for services."""
+    memory = memory or template.functions()[operation.function].memory_mb
     computing = median(own + hash_ for own, hash_ in zip(seen["own_ms"], seen["hash_ms"])) * max(1.0, assumed("one_processor_mb") / memory)
     return math.ceil(computing + median(seen["calls"]) * assumed("store_call_ms") + seen["mails"] * assumed("mail_call_ms"))
 
 
-def per_million(operation: Operation, warm: dict[str, Any], cold: dict[str, Any]) -> dict[str, float]:
+def per_million(operation: Operation, warm: dict[str, Any], cold: dict[str, Any], memory: int | None = None) -> dict[str, float]:
     """US dollars for a million of an operation, by service."""
-    seen = warm[operation.name]
-    memory = template.functions()[operation.function].memory_mb
+    seen, function = warm[operation.name], template.functions()[operation.function]
+    memory = memory or function.memory_mb
     init_ms = median(cold[operation.function]["init_cpu_ms"]) * max(1.0, assumed("one_processor_mb") / memory)
-    seconds = (billed_ms(operation, seen) + init_ms * assumed("cold_share")) / 1000
-    events = mean(seen["logged_lines"]) + len(PLATFORM_LINES)
-    logged = mean(seen["logged_bytes"]) + sum(map(len, PLATFORM_LINES)) + events * EVENT_OVERHEAD_BYTES
+    seconds = (billed_ms(operation, seen, memory) + init_ms * assumed("cold_share")) / 1000
+    platform = PLATFORM_LINES if function.logs_starts else []
+    events = mean(seen["logged_lines"]) + len(platform)
+    logged = mean(seen["logged_bytes"]) + sum(map(len, platform)) + events * EVENT_OVERHEAD_BYTES
     return {
         "gateway": price("gateway_request_million") if operation.gateway else 0.0,
         "lambda": price("lambda_request_million") + seconds * memory / 1024 * price("lambda_gb_second") * 1e6,
@@ -68,8 +70,10 @@ def month(active: int, results: dict[str, Any], *, without: tuple[str, ...] = ()
 
 
 def metrics() -> int:
-    """The number of metrics, each of which is assumed to count something in every hour."""
+    """The number of metrics that are counted by default, each of which is assumed to count something in every hour."""
     source = (template.ROOT / "shared/src/metric.rs").read_text()
+    if template.parameters()["Metrics"] == "few":
+        return int(re.search(r"const OF_ALARMS: \[Self; (\d+)\]", source)[1])
     return len(re.findall(r"const \w+: Self = Self\(", source)) + len(re.findall(r"histogram!\((\w+)\)", source))
 
 

@@ -16,6 +16,8 @@ ARCHIVE_BYTES = 3_000_000
 HASHING = ("register", "login", "login, wrong password", "change password", "confirm")
 # The smallest growth that can be told from noise.
 FLAT = 1.10
+# The memories, in MB, that functions which hash may have.
+MEMORIES = (512, 768, 1024, 1769, 2048)
 
 Rows = list[list[str]]
 
@@ -209,6 +211,23 @@ def _peer(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str
     )
 
 
+def _memory(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str:
+    rows = []
+    for operation in measured(data["warm"]):
+        if operation.name not in HASHING or operation.name == "login, wrong password":
+            continue
+        for memory in MEMORIES:
+            dollars = sum(cost.per_million(operation, data["warm"], data["cold"], memory).values())
+            first = sum(cost.per_million(operation, data["warm"], data["cold"], MEMORIES[0]).values())
+            rows.append([operation.name, f"{memory:,}", str(cost.billed_ms(operation, data["warm"][operation.name], memory)), f"{dollars:.2f}", f"{dollars / first - 1:+.1%}"])
+    return (
+        "## Memory of functions that hash\n\nA function has a share of a processor that grows with its memory, and a whole one from "
+        f"{cost.assumed('one_processor_mb'):,} MB on, of which a single hash uses no more. Wall time of a warm request and what a million cost, "
+        "modelled as under [Cost](#cost) from the measured processor time; the parameter is `HashingMemory`.\n\n"
+        + _table(["operation", "MB", "wall and billed, ms", "USD a million", f"against {MEMORIES[0]} MB"], rows)
+    )
+
+
 def _load(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str:
     plots.load(data["load"], directory)
     rows = []
@@ -301,5 +320,6 @@ SECTIONS: list[tuple[tuple[str, ...], Callable[[dict[str, Any], dict[str, Any], 
     (("warm",), _store),
     (("growth",), _growth),
     (("sizes",), _sizes),
+    (("warm", "cold"), _memory),
     (("warm", "cold", "growth"), _cost),
 ]

@@ -25,16 +25,17 @@ class Function:
 
     name: str
     memory_mb: int
+    logs_starts: bool  # whether Lambda writes its own lines of each request
     environment: dict[str, str]
 
 
 @cache
 def parameters() -> dict[str, str]:
-    """The parameters' defaults, overridden as for the local stack, so that the limits per client do not interfere."""
+    """The parameters' defaults, overridden as for the local stack, so that the limits per client do not interfere. Metrics stay those of a deployment."""
     given = {name: str(parameter.get("Default", "")) for name, parameter in _document()["Parameters"].items()}
     lines = (ROOT / "infra/local/parameters").read_text().splitlines()
-    given.update(line.split("=", 1) for line in lines if line and not line.startswith("#"))
-    return {**given, "LinkBase": LINK_BASE}
+    local = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    return {**given, **local, "Metrics": given["Metrics"], "LinkBase": LINK_BASE}
 
 
 @cache
@@ -46,6 +47,8 @@ def functions() -> dict[str, Function]:
     def value(of: Any) -> str:
         if isinstance(of, tuple):
             kind, name = of
+            if kind == "If" and name[-1].tag == "!Ref":
+                kind, name = "Ref", name[-1].value  # a condition that does not hold by default
             return values.get(name, name.lower()) if kind == "Ref" else LINK_BASE
         return str(of)
 
@@ -56,14 +59,15 @@ def functions() -> dict[str, Function]:
             name = Path(properties["CodeUri"]).parent.name
             variables = {**common, **properties["Environment"]["Variables"]}
             environment = {variable: value(of) for variable, of in variables.items()}
-            found[name] = Function(name, properties["MemorySize"], {variable: text for variable, text in environment.items() if text})
+            logs_starts = properties["LoggingConfig"].get("SystemLogLevel") != "WARN"
+            found[name] = Function(name, int(value(properties["MemorySize"])), logs_starts, {variable: text for variable, text in environment.items() if text})
     return found
 
 
 def function(name: str) -> Function:
     """A function of the template, or one of the bench's own, which get what most functions get."""
     common = {"ACCOUNTS_TABLE": "accounts"} if name == "calls" else {}
-    return functions().get(name) or Function(name, 256, common)
+    return functions().get(name) or Function(name, 256, True, common)
 
 
 def alarms() -> int:

@@ -17,7 +17,7 @@ from unittest import mock
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "infra"), str(ROOT / "infra" / "checks"), str(ROOT / "tests" / "bench")]
+sys.path[:0] = [str(ROOT / "infra" / "checks"), str(ROOT / "tests" / "bench"), str(ROOT / "infra")]
 from permissions import TEMPLATE, Loader  # noqa: E402
 from routes import CHANGE, CONFIRM, DISAVOW, LOGIN, LOGOUT, LOGOUT_ALL, REGISTER, RESET, VALIDATE  # noqa: E402
 from template import alarms, functions  # noqa: E402

@@ -38,6 +38,14 @@ class Template(unittest.TestCase):
         processed = client("cloudformation").get_template(StackName="doorward", TemplateStage="Processed")["TemplateBody"]
         self.assertLessEqual(len(processed["Resources"]), RESOURCES_AT_MOST)
 
+    def test_what_alarms_use_is_counted_whatever_is_configured(self) -> None:
+        source = (ROOT / "shared" / "src" / "metric.rs").read_text()
+        listed = re.search(r"const OF_ALARMS: .* = \[(.*)\];", source)[1]  # type: ignore[index]
+        names = {re.search(rf'const {constant}: Self = Self\("(\w+)"\)', source)[1] for constant in re.findall(r"Self::(\w+)", listed)}  # type: ignore[index]
+        processed = client("cloudformation").get_template(StackName="doorward", TemplateStage="Processed")["TemplateBody"]
+        alarms = [r["Properties"] for r in processed["Resources"].values() if r["Type"] == "AWS::CloudWatch::Alarm"]
+        self.assertEqual(names, {alarm["MetricName"] for alarm in alarms if alarm.get("Namespace") == "Doorward"})
+
     def test_no_function_is_forgotten_where_functions_are_listed(self) -> None:
         template = document()
         resources = template["Resources"]

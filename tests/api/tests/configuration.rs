@@ -4,7 +4,7 @@ use doorward::{clock::Clock, config::Settings, entropy::Entropy, mail::Sender, s
 use doorward_functions::{FUNCTIONS, Mailer, Wiring, complaints};
 
 /// Every variable that a function reads, each with a wrong value. Each value contains a marker, which no complaint may repeat.
-const WRONG: [(&str, &str); 27] = [
+const WRONG: [(&str, &str); 28] = [
     ("LOG_LEVEL", "wrong"),
     ("ALLOWED_ORIGINS", "https://wrong.example/path"),
     ("PUBLIC_URL", "wrong"),
@@ -29,6 +29,7 @@ const WRONG: [(&str, &str); 27] = [
     ("VALIDATE_CLIENT_LIMIT", "wrong/5m"),
     ("CONFIRM_CLIENT_LIMIT", "60/wrong"),
     ("LOG_CLIENTS", "wrong"),
+    ("METRICS", "wrong"),
     ("LINK_BASE", "https://wrong.example/?x"),
     ("SENDER", "wrong"),
     ("ACCOUNTS_TABLE", " "),
@@ -82,6 +83,7 @@ async fn a_login_function_says_all_that_is_wrong_with_it() {
     TRUSTED_PROXY_HOPS: must be a number from 0 to 9
     PROXY_SECRET: must be one secret, or two with a comma between them, of at least 32 printable characters each
     LOG_CLIENTS: must be full, network or none
+    METRICS: must be few or all
     ARGON2_MEMORY_KIB, ARGON2_ITERATIONS, ARGON2_PARALLELISM: below OWASP's floor: at least 47104 KiB with 1 pass, 19456 with 2, 12288 with 3, 9216 with 4 or 7168 with 5
     SESSION_LIFETIME: must be 5m to 365d
     SESSIONS_NOT_BEFORE: must be an instant such as 2026-01-31T12:00:00Z

@@ -100,6 +100,15 @@ async fn a_login_counts_one_of_accepted_refused_and_limited_whoever_is_meant() {
 }
 
 #[tokio::test]
+async fn where_few_are_asked_for_only_those_of_alarms_are_counted() {
+    let it = Counting::start(&[("LOGIN_ACCOUNT_LIMIT", "1/15m"), ("METRICS", "few")]).await;
+    it.app.sign_up("ann").await;
+    it.counts(login("ann", PASSWORD), &[]).await;
+    it.counts(login("ann", "Wrong-Horse-42").from("198.51.100.7"), &[("LoginsRefused", 1)]).await;
+    it.counts(login("ann", PASSWORD).from("198.51.100.7"), &[("LoginsLimited", 1)]).await;
+}
+
+#[tokio::test]
 async fn registrations_and_changes_are_counted_by_their_outcome() {
     let it = Counting::start(&[("REGISTER_CLIENT_LIMIT", "2/1h"), ("CHANGE_ACCOUNT_LIMIT", "4/15m")]).await;
     let register = post("/api/register/", &json!({ "username": "ann", "email": "ann@example.com", "password": PASSWORD }));

@@ -138,7 +138,8 @@ impl App {
         let sender = Sender::new(mailbox::client_of(mail_url), settings.text("SENDER"), None);
         let metric_lines = Arc::<Mutex<Vec<u8>>>::default();
         let written = Arc::clone(&metric_lines);
-        let metrics = Metrics::written(settings.optional("DEPLOYMENT"), move |line| {
+        let all = settings.optional("METRICS").is_none_or(|which| which == "all");
+        let metrics = Metrics::written(settings.optional("DEPLOYMENT"), all, move |line| {
             written.lock().expect("no test panicked while counting").extend_from_slice(line);
         });
         let mut wiring = Wiring::new(settings, store.clone(), clock.clock(), entropy).with_metrics(metrics);
