@@ -26,6 +26,8 @@ def metrics(env: Environment) -> int:
     """Prints the table. A metric that counted nothing within a day is left out, as CloudWatch has no data of it."""
     counts, hashes = _of_lines(env) if env.is_local else _of_cloudwatch(env)
     print(env.place)
+    if env.parameters.get("Metrics") == "few":
+        print("Only what alarms use is counted; `make set PARAMS=Metrics=all` counts all.")
     if not counts and not hashes:
         print("Nothing was counted within a day.")
         return 0
