@@ -31,10 +31,13 @@ pub mod page;
 pub mod password;
 mod preference;
 pub mod reset;
+#[cfg(feature = "samples")]
+pub mod samples;
 pub mod session;
 pub mod store;
 pub mod telemetry;
 mod template;
 pub mod text;
 pub mod token;
+mod url;
 mod wording;

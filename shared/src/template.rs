@@ -8,42 +8,13 @@ use minijinja::{
 use serde::Serialize;
 
 use crate::{
-    brand::Product,
+    brand::{Links, Picture, Product},
     language::Language,
     wording::{self, MissingMessageError},
 };
 
-macro_rules! templates {
-    ($($name:literal),* $(,)?) => {
-        [$(($name, include_str!(concat!("../../templates/", $name, ".j2")))),*]
-    };
-}
-
-/// Every template with its name. The extension of the name decides about escaping: `.html` is escaped, `.txt` is not.
-const TEMPLATES: [(&str, &str); 22] = templates![
-    "email/layout.html",
-    "email/link.html",
-    "email/fallback.html",
-    "email/origin.html",
-    "email/token.html",
-    "email/invitation/subject.txt",
-    "email/invitation/body.txt",
-    "email/invitation/body.html",
-    "email/password_reset/subject.txt",
-    "email/password_reset/body.txt",
-    "email/password_reset/body.html",
-    "email/password_changed/subject.txt",
-    "email/password_changed/body.txt",
-    "email/password_changed/body.html",
-    "email/account_renamed/subject.txt",
-    "email/account_renamed/body.txt",
-    "email/account_renamed/body.html",
-    "page/layout.html",
-    "page/reset.html",
-    "page/ask.html",
-    "page/disavow.html",
-    "page/message.html",
-];
+// Every template with its name, and the style and script of pages. The extension of a name decides about escaping: `.html` is escaped, `.txt` is not.
+include!(concat!(env!("OUT_DIR"), "/templates.rs"));
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
@@ -55,7 +26,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
         environment.set_syntax(syntax);
     }
     for (name, source) in TEMPLATES {
-        // A template that does not parse is missing, so that rendering it fails. Tests render every template.
+        // The build parses every template.
         let _ = environment.add_template(name, source);
     }
     environment
@@ -80,6 +51,8 @@ struct Context<'a, T> {
     product: &'a str,
     colour: String,
     colour_in_the_dark: String,
+    links: &'a Links,
+    logo: Option<Picture>,
     #[serde(flatten)]
     data: &'a T,
 }
@@ -92,6 +65,8 @@ pub fn render(name: &str, language: Language, product: &Product, data: &impl Ser
         product: &product.name,
         colour: product.colour.css(),
         colour_in_the_dark: product.colour.in_the_dark().css(),
+        links: &product.links,
+        logo: product.logo.map(|logo| logo.shown()),
         data,
     };
     let broken = |error: Error| TemplateError(format!("template {name} ({})", error.kind()));

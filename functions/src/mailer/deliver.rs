@@ -187,7 +187,7 @@ impl Mailer {
         };
         let mail = ResetMail {
             product: self.product.clone(),
-            language: account.language().or(request.caller.language).unwrap_or_default(),
+            language: account.language().or(request.caller.language).unwrap_or(self.default_language),
             link: self.links.reset(&token),
             token: self.links.shown(&token),
             lifetime: self.link_lifetime,
@@ -303,7 +303,7 @@ impl Mailer {
             return Ok(Handled::About(account.id, Outcome::Failed("not the account's address".to_owned())));
         }
         let to = if is_email { &notice.email } else { &account.email };
-        let language = notice.caller.language.unwrap_or_default();
+        let language = notice.caller.language.unwrap_or(self.default_language);
         let mail = RenamedMail { product: self.product.clone(), language, is_email, changed_at: notice.changed_at };
         Ok(Handled::About(account.id, self.send(to, mail.render().ok()).await?))
     }
@@ -312,7 +312,7 @@ impl Mailer {
         let Notice { caller, kind, changed_at, .. } = &notices.newest;
         let mail = ChangedMail {
             product: self.product.clone(),
-            language: caller.language.unwrap_or_default(),
+            language: caller.language.unwrap_or(self.default_language),
             kind: *kind,
             link: self.links.disavow(token),
             lifetime: DISAVOWAL_LIFETIME,

@@ -14,6 +14,7 @@ use doorward::{
     clock::Clock,
     config::span,
     entropy::Entropy,
+    language::Language,
     mail::{LinkUrls, Sender},
     mail_rate::is_list,
     metric::Metrics,
@@ -31,6 +32,7 @@ pub struct Mailer {
     store: Store,
     sender: Sender,
     product: Product,
+    default_language: Language,
     links: LinkUrls,
     link_lifetime: Duration,
     cool_down: Vec<Duration>,
@@ -154,6 +156,7 @@ impl Mailer {
         Self {
             sender,
             product: Product::configured(settings),
+            default_language: Language::configured(settings),
             links: LinkUrls::configured(settings),
             link_lifetime,
             cool_down: doorward::reset::cool_down(settings, link_lifetime),

@@ -4,7 +4,8 @@ use aws_sdk_sesv2::{
     Client,
     config::retry::RetryConfig,
     error::{ProvideErrorMetadata as _, SdkError},
-    types::{Body, Content, Destination, EmailContent, Message, MessageHeader},
+    primitives::Blob,
+    types::{Attachment, AttachmentContentDisposition, Body, Content, Destination, EmailContent, Message, MessageHeader},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -68,7 +69,8 @@ impl Sender {
         let (Ok(subject), Ok(text), Ok(html), Ok(automatic)) = (part(&mail.subject), part(&mail.text), part(&mail.html), automatic) else {
             return Err(SendError::Refused("NotBuilt".to_owned()));
         };
-        let message = Message::builder().subject(subject).body(Body::builder().text(text).html(html).build()).headers(automatic).build();
+        let message = Message::builder().subject(subject).body(Body::builder().text(text).html(html).build()).headers(automatic);
+        let message = message.set_attachments(logo(product, mail)).build();
         let sent = self
             .client
             .send_email()
@@ -92,6 +94,19 @@ impl Sender {
             Err(_) => Err(SendError::NotNow("Unreachable".to_owned())),
         }
     }
+}
+
+/// The logo, if the mail shows it. It comes with the mail, because mail programs load nothing and show no `data:` URL (RFC 2392).
+fn logo(product: &Product, mail: &Rendered) -> Option<Vec<Attachment>> {
+    let logo = product.logo.filter(|_| mail.html.contains("\"cid:logo\""))?;
+    let attachment = Attachment::builder()
+        .raw_content(Blob::new(logo.png))
+        .content_disposition(AttachmentContentDisposition::Inline)
+        .content_id("logo")
+        .content_type("image/png")
+        .file_name("logo.png")
+        .build();
+    attachment.ok().map(|attachment| vec![attachment])
 }
 
 /// Whether an address is at a domain that is reserved for examples and tests (RFC 2606; RFC 6761).

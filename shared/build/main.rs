@@ -1,0 +1,57 @@
+//! Compiles what the functions carry with them: the list of common passwords, the languages, the templates, and a logo.
+//!
+//! `BRANDING` names a folder of texts, templates and a logo of one's own, which replace ours (docs/customise.md). Every mistake in it is an error
+//! here, because a mail that cannot be rendered is noticed by nobody but the person who waits for it.
+
+mod language;
+mod logo;
+mod sources;
+mod template;
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use sources::Sources;
+
+/// The list: one password per line, sorted by bytes, as the set's compiler requires.
+const LIST: &str = "data/common-passwords.txt";
+
+/// What is wrong, a sentence each.
+type Problems = Vec<String>;
+
+fn main() -> ExitCode {
+    let problems = match build() {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(problems) => problems,
+    };
+    for problem in problems {
+        println!("cargo::error={problem}");
+    }
+    ExitCode::FAILURE
+}
+
+fn build() -> Result<(), Problems> {
+    let folder = |name: &str| env::var_os(name).map(PathBuf::from).ok_or_else(|| vec![format!("{name} is not set")]);
+    let (package, target) = (folder("CARGO_MANIFEST_DIR")?, folder("OUT_DIR")?);
+    println!("cargo::rerun-if-changed=build");
+    println!("cargo::rerun-if-changed={LIST}");
+    common_passwords(&package, &target).map_err(|error| vec![error])?;
+
+    let root = package.join("..");
+    let sources = Sources::found(&root)?;
+    let (languages, messages) = language::generate(&sources)?;
+    let parts = [("languages.rs", languages), ("templates.rs", template::generate(&sources, &messages)?), ("logo.rs", logo::generate(&sources)?)];
+    for (name, text) in parts {
+        fs::write(target.join(name), text).map_err(|error| vec![format!("{name}: {error}")])?;
+    }
+    Ok(())
+}
+
+fn common_passwords(package: &Path, target: &Path) -> Result<(), String> {
+    let list = fs::read_to_string(package.join(LIST)).map_err(|error| format!("{LIST}: {error}"))?;
+    let set = fst::Set::from_iter(list.lines()).map_err(|error| format!("{LIST}: {error}"))?;
+    fs::write(target.join("common-passwords.fst"), set.as_fst().as_bytes()).map_err(|error| format!("common-passwords.fst: {error}"))
+}
