@@ -5,8 +5,9 @@ SHELL := bash
 PYTHON ?= python3
 # Variables that are arguments of a program. Neither make nor a shell expands them; programs read them unchanged from the environment, because an
 # e-mail address may look like a command to a shell. `test_typed.py` tests every recipe.
-typed := ARGS EVENT PARAMS PORT RAW STACK STATE STORE URL MEMORY_KIB BUDGET_MS PARTS LAMBDA_DIR QUICK AT TABLES CONFIRM VERIFY FOLLOW SINCE REQUEST ACCOUNT OUTCOME
+typed := ARGS BRANDING EVENT PARAMS PORT RAW STACK STATE STORE URL MEMORY_KIB BUDGET_MS PARTS LAMBDA_DIR QUICK AT TABLES CONFIRM VERIFY FOLLOW SINCE REQUEST ACCOUNT OUTCOME
 $(foreach name,$(typed),$(if $(filter-out undefined,$(origin $(name))),$(eval override $(name) := $$(value $(name)))$(eval export $(name))))
+# BRANDING: a folder of texts, templates and a logo of your own, which are compiled in (docs/customise.md). shared/build reads it.
 # LAMBDA_DIR: the zips that `make bench`, `make deploy` and `make release` take where they are not to be built.
 # The architecture of `make build`: x86_64 or arm64.
 ARCH ?= x86_64
@@ -73,6 +74,7 @@ help: ## Shows this
 	@$(call targets,"##")
 	@echo
 	@echo '`make help-all` shows the rest.'
+	@echo 'BRANDING=folder builds with texts, templates and a logo of your own (docs/customise.md).'
 	@echo 'PORT=4567 moves the local stack. PARAMS="Name=value …" overrides template parameters, also the next time. AUTH=true enforces IAM.'
 
 help-all: #+ Shows every target
@@ -240,7 +242,7 @@ calibrate-zip: $(call tool,build)
 
 # ---- To AWS, and there ----
 
-.PHONY: build deploy verify restore delete doctor set release
+.PHONY: build deploy rollback verify restore delete doctor set release
 build: $(call tool,build) #+ Release zips as Lambda wants them, in target/lambda; ARCH=arm64 for Graviton
 	@for function in $(functions); do echo "==> $$function"; $(zip) doorward-functions $$function || exit 1; done
 
@@ -254,6 +256,9 @@ check-settings: $(call tool,build)
 # changes anything where there is a terminal. At the end it does what `make verify` does, unless VERIFY=no.
 deploy: $(call tool,aws) ## Builds and deploys to AWS: make deploy PARAMS="Sender=accounts@your.domain" [STACK=name] [AWS_REGION=…]
 	@exec .tools/aws/bin/python infra/aws deploy
+
+rollback: $(call tool,aws) ## Puts the deployment before the last one back, without a build: make rollback STACK=name
+	@exec .tools/aws/bin/python infra/aws rollback
 
 verify: $(operator)/installed ## Tries the whole life of an account on the local stack, or on one in AWS, and deletes it: make verify STACK=name
 	@$(operate) verify
@@ -313,7 +318,7 @@ llvm = $(if $(filter x86_64,$(machine)),LLVM_COV="$(brought)/coverage/bin/llvm-c
 
 # A release has the commands for AWS, and nothing that builds or tests.
 infra/requirements/hashes/%.txt:
-	@echo "A release has only the commands for AWS: deploy, and with STACK=name verify, doctor, set, admin, restore, delete. The others need a checkout." >&2; exit 1
+	@echo "A release has only the commands for AWS: deploy, and with STACK=name rollback, verify, doctor, set, admin, restore, delete. The others need a checkout." >&2; exit 1
 
 # Every package by its hash. What is never imported is never compiled.
 .tools/%/installed: infra/requirements/hashes/%.txt .tools/pip/installed

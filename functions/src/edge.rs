@@ -66,8 +66,8 @@ impl Edge {
         http::answer_event(event, trusted_hops, answer).instrument(span).await
     }
 
-    async fn respond<E: Endpoint>(&self, endpoint: &E, request: Request) -> Answer {
-        let request = Request { default_language: self.default_language, ..request };
+    async fn respond<E: Endpoint>(&self, endpoint: &E, mut request: Request) -> Answer {
+        request.default_language = self.default_language;
         let is_head = request.method == Method::HEAD;
         let origin = request.headers.get(header::ORIGIN).cloned();
         let reader = request.reader();

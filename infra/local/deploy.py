@@ -2,6 +2,7 @@
 
 import json
 import mimetypes
+import os
 import time
 import urllib.error
 import urllib.request
@@ -15,7 +16,7 @@ from botocore.exceptions import ClientError
 import gateway
 from build import zipped
 from settings import API_ID, API_ID_TAG, CREDENTIALS, REGION, TEMPLATE, Settings
-from stack import STACK, cause, start_complaints
+from stack import ROOT, STACK, cause, start_complaints
 from typed import Failure
 
 BUCKET = "doorward-zips"
@@ -158,7 +159,9 @@ def _upload_inbox(settings: Settings) -> None:
     s3.delete_public_access_block(Bucket=INBOX.name)
     everybody = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{INBOX.name}/*"}
     s3.put_bucket_policy(Bucket=INBOX.name, Policy=json.dumps({"Version": "2012-10-17", "Statement": [everybody]}))
-    for file in INBOX.iterdir():
+    # The emulator forgets what is attached to a mail, so the page finds a logo of one's own here.
+    logo = ROOT / os.environ.get("BRANDING", ".") / "logo.png"
+    for file in (*INBOX.iterdir(), *([logo] if os.environ.get("BRANDING") and logo.is_file() else [])):
         kind = mimetypes.guess_type(file.name)[0]
         s3.put_object(Bucket=INBOX.name, Key=file.name, Body=file.read_bytes(), ContentType=kind, CacheControl="no-cache")
 

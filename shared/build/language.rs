@@ -11,7 +11,7 @@ use std::{
 use icu_locale_core::Locale;
 use icu_plurals::{PluralCategory, PluralRules, PluralRulesOptions};
 
-use crate::{
+use super::{
     Problems,
     sources::{Sources, is_language, nearest, read},
 };

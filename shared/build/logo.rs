@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use crate::{Problems, sources::Sources};
+use super::{Problems, sources::Sources};
 
 /// Bytes of a picture, which every mail carries.
 const LARGEST_PNG: usize = 48 * 1024;
@@ -71,7 +71,10 @@ fn drawing(text: &str) -> Result<(), String> {
         return Err("is no SVG".to_owned());
     }
     let forbidden = ["<script", "<foreignobject", "<!entity", "<!doctype", "javascript:", "href=\"http", "href='http", "url(http", "@import"];
-    let handler = lower.split_whitespace().any(|word| word.starts_with("on") && word.contains('='));
+    let handler = lower.match_indices("on").any(|(at, _)| {
+        let is_begin = !lower[..at].ends_with(|char: char| char.is_alphanumeric() || char == '-');
+        is_begin && lower[at..].trim_start_matches(|char: char| char.is_ascii_alphabetic()).trim_start().starts_with('=')
+    });
     match forbidden.iter().find(|part| lower.contains(**part)) {
         Some(part) => Err(format!("has {part}, which a picture does not need: save it as plain SVG")),
         None if handler => Err("has an event handler, which a picture does not need: save it as plain SVG".to_owned()),

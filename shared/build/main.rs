@@ -3,10 +3,7 @@
 //! `BRANDING` names a folder of texts, templates and a logo of one's own, which replace ours (docs/customise.md). Every mistake in it is an error
 //! here, because a mail that cannot be rendered is noticed by nobody but the person who waits for it.
 
-mod language;
-mod logo;
-mod sources;
-mod template;
+mod branding;
 
 use std::{
     env, fs,
@@ -14,13 +11,8 @@ use std::{
     process::ExitCode,
 };
 
-use sources::Sources;
-
 /// The list: one password per line, sorted by bytes, as the set's compiler requires.
 const LIST: &str = "data/common-passwords.txt";
-
-/// What is wrong, a sentence each.
-type Problems = Vec<String>;
 
 fn main() -> ExitCode {
     let problems = match build() {
@@ -33,18 +25,19 @@ fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn build() -> Result<(), Problems> {
+fn build() -> Result<(), branding::Problems> {
     let folder = |name: &str| env::var_os(name).map(PathBuf::from).ok_or_else(|| vec![format!("{name} is not set")]);
     let (package, target) = (folder("CARGO_MANIFEST_DIR")?, folder("OUT_DIR")?);
     println!("cargo::rerun-if-changed=build");
     println!("cargo::rerun-if-changed={LIST}");
     common_passwords(&package, &target).map_err(|error| vec![error])?;
 
-    let root = package.join("..");
-    let sources = Sources::found(&root)?;
-    let (languages, messages) = language::generate(&sources)?;
-    let parts = [("languages.rs", languages), ("templates.rs", template::generate(&sources, &messages)?), ("logo.rs", logo::generate(&sources)?)];
-    for (name, text) in parts {
+    let (root, branding) = (package.join(".."), env::var("BRANDING").ok().filter(|path| !path.is_empty()));
+    println!("cargo::rerun-if-env-changed=BRANDING");
+    for folder in [Some("templates"), branding.as_deref()].into_iter().flatten() {
+        println!("cargo::rerun-if-changed={}", root.join(folder).display());
+    }
+    for (name, text) in branding::generate(&root, branding.as_deref())? {
         fs::write(target.join(name), text).map_err(|error| vec![format!("{name}: {error}")])?;
     }
     Ok(())

@@ -2,11 +2,11 @@
 
 use std::{
     collections::BTreeMap,
-    env, fs,
+    fs,
     path::{Path, PathBuf},
 };
 
-use crate::Problems;
+use super::Problems;
 
 /// Files that only a folder of one's own has.
 pub const LOGOS: [&str; 2] = ["logo.png", "logo.svg"];
@@ -18,13 +18,12 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// The files of this checkout and of `BRANDING`, whose path is relative to the checkout. A file of that folder that replaces none of ours is a
-    /// problem, but for languages and a logo.
-    pub fn found(root: &Path) -> Result<Self, Problems> {
-        println!("cargo::rerun-if-env-changed=BRANDING");
+    /// The files of this checkout and of a folder of one's own, whose path may be relative to the checkout. A file of that folder that replaces none of
+    /// ours is a problem, but for languages and a logo.
+    pub fn of(root: &Path, branding: Option<&str>) -> Result<Self, Problems> {
         let ours = listed(&root.join("templates")).map_err(|error| vec![error])?;
-        let own = match env::var("BRANDING").ok().filter(|path| !path.is_empty()) {
-            Some(path) => listed(&root.join(&path)).map_err(|error| vec![format!("BRANDING={path}: {error}")])?,
+        let own = match branding {
+            Some(path) => listed(&root.join(path)).map_err(|error| vec![format!("BRANDING={path}: {error}")])?,
             None => BTreeMap::new(),
         };
         let known = |name: &str| ours.contains_key(name) || LOGOS.contains(&name) || is_language(name);
@@ -82,9 +81,8 @@ pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a String>) -> Strin
     best.filter(|(distance, _)| 3 * distance <= name.chars().count()).map(|(_, other)| format!("; did you mean {other}?")).unwrap_or_default()
 }
 
-/// Every file below a folder, but hidden ones, backups of editors and `README.md`. Cargo looks at the folder again when it changes.
+/// Every file below a folder, but hidden ones, backups of editors and `README.md`.
 fn listed(folder: &Path) -> Result<BTreeMap<String, PathBuf>, String> {
-    println!("cargo::rerun-if-changed={}", folder.display());
     let mut found = BTreeMap::new();
     let mut folders = vec![(String::new(), folder.to_path_buf())];
     while let Some((prefix, folder)) = folders.pop() {

@@ -7,7 +7,7 @@ use std::{
 
 use minijinja::{Environment, syntax::SyntaxConfig};
 
-use crate::{
+use super::{
     Problems,
     sources::{Sources, nearest, read},
 };

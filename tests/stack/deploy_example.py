@@ -8,6 +8,8 @@ from pathlib import Path
 import boto3
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "examples" / "protected-api" / "template.yaml"
+# The page that may call it.
+ORIGIN = "https://app.doorward.internal"
 
 
 def main() -> None:
@@ -17,7 +19,10 @@ def main() -> None:
     cloudformation.create_stack(
         StackName=name,
         TemplateBody=TEMPLATE.read_text(),
-        Parameters=[{"ParameterKey": "AuthorizerArn", "ParameterValue": os.environ["AUTHORIZER_ARN"]}],
+        Parameters=[
+            {"ParameterKey": "AuthorizerArn", "ParameterValue": os.environ["AUTHORIZER_ARN"]},
+            {"ParameterKey": "AllowedOrigins", "ParameterValue": ORIGIN},
+        ],
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
     )
     cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})

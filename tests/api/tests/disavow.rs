@@ -197,7 +197,7 @@ async fn a_robot_that_sends_every_form_behind_a_link_locks_nobody_out() {
         let refused = app.send(submit(&format!("{DISAVOW}?language=en"), &fields)).await;
         assert_eq!(refused.status, 400, "{fields:?}");
         // A person reads what to do, and the link is in the form still.
-        assert!(refused.body.contains("Please tick this box if it was not you.") && refused.body.contains(&token), "{}", refused.body);
+        assert!(refused.body.contains("Tick this box to confirm that it wasn’t you.") && refused.body.contains(&token), "{}", refused.body);
         assert!(refused.body.contains("aria-invalid=\"true\"") && !refused.body.contains("checked"), "{}", refused.body);
         // Nor does one that wants no page.
         let mut program = submit(DISAVOW, &fields);
