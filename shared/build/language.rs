@@ -51,9 +51,10 @@ pub fn generate(sources: &Sources) -> Result<(String, BTreeSet<String>), Problem
     if !problems.is_empty() {
         return Err(problems);
     }
-    // A text of one's own is one that templates of one's own say.
-    let own = languages["en"].keys().filter(|name| name.starts_with("own."));
-    let known: BTreeSet<String> = ours.keys().chain(own).cloned().collect();
+    // A text of one's own is one that templates of one's own say. All others have the values that ours have.
+    let own = languages["en"].iter().filter(|(name, _)| name.starts_with("own."));
+    let english: Messages = ours.iter().chain(own).map(|(name, text)| (name.clone(), text.clone())).collect();
+    let known: BTreeSet<String> = english.keys().cloned().collect();
     let nouns: BTreeSet<&str> = known.iter().filter_map(|name| name.strip_suffix(".other")).collect();
     let mut code = format!("pub(crate) static LANGUAGES: [Texts; {}] = [\n", languages.len());
     for (tag, texts) in &languages {
@@ -64,7 +65,7 @@ pub fn generate(sources: &Sources) -> Result<(String, BTreeSet<String>), Problem
                 continue;
             }
         };
-        problems.extend(check(tag, texts, &known, &nouns, &rule, &languages["en"]));
+        problems.extend(check(tag, texts, &known, &nouns, &rule, &english));
         let direction = if texts.get("language.direction").is_some_and(|direction| direction == "rtl") { "rtl" } else { "ltr" };
         let _ = writeln!(code, "Texts {{ tag: {tag:?}, direction: {direction:?}, forms: &{:?}, form_of: &{:?}, messages: &[", rule.forms, rule.form_of);
         for message in texts {

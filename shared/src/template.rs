@@ -20,6 +20,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.add_function("say", say);
+    environment.add_filter("parts", |address: &str| address.split('/').map(str::to_owned).collect::<Vec<_>>());
     environment.set_formatter(write_value);
     // Blocks are on lines of their own, which are removed. The configuration is fixed, so building it cannot fail.
     if let Ok(syntax) = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build() {

@@ -48,7 +48,7 @@ impl Folder {
     }
 
     fn wrong(&self) -> String {
-        self.compiled().expect_err("something is wrong").join("\n")
+        self.compiled().err().expect("something is wrong").join("\n")
     }
 }
 
