@@ -34,6 +34,52 @@ test('a mail appears by itself, and its link opens the form', async (t) => {
   await assertFits(page);
 });
 
+test('a mail is unread until it was shown, its time is relative, it is found by searching, and its link can be copied', async (t) => {
+  const [account, other] = [await register(), await register()];
+  const link = await resetLink(account);
+  await resetLink(other);
+  const page = await visit(t, { permissions: ['clipboard-read', 'clipboard-write'] });
+  await page.goto(INBOX);
+  const button = entry(page, account);
+  await button.waitFor();
+  assert.equal(await button.getAttribute('data-unread'), 'true');
+  assert.match(await button.locator('time').innerText(), /^(now|\d+ (second|minute)s? ago)$/);
+  await button.click();
+  await page.locator('#list button[aria-current=true]', { hasText: account.email }).waitFor();
+  assert.equal(await button.getAttribute('data-unread'), 'false');
+  await page.reload();
+  await button.waitFor();
+  assert.equal(await button.getAttribute('data-unread'), 'false', 'the browser remembers it');
+
+  await page.getByRole('searchbox').fill(`RESET ${account.username}`);
+  await page.locator('#state', { hasText: /^1 of \d+ mails/ }).waitFor();
+  assert.equal(await page.locator('#list button').count(), 1);
+  await page.getByRole('button', { name: 'Copy link' }).click();
+  await page.locator('#copied', { hasText: 'Copied' }).waitFor();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), link);
+  await page.getByRole('searchbox').fill('nothing is like this');
+  await page.locator('#mail').waitFor({ state: 'hidden' });
+});
+
+test('on a phone the list and the mail take turns', async (t) => {
+  const account = await register();
+  await resetLink(account);
+  const page = await visit(t, { width: PHONE });
+  await page.goto(INBOX);
+  const button = entry(page, account);
+  await button.waitFor();
+  await assertFits(page);
+  await assertAccessible(page, 'the list');
+  assert.equal(await page.locator('#mail').isVisible(), false);
+  await button.click();
+  await page.locator('#subject').waitFor();
+  assert.equal(await button.isVisible(), false);
+  await assertFits(page);
+  await page.getByRole('button', { name: 'Back to the list' }).click();
+  await button.waitFor();
+  assert.equal(await button.evaluate((element) => element === document.activeElement), true, 'where the reader was');
+});
+
 test('the newest mail stands first and is the one that is shown', async (t) => {
   const [older, newer] = [await register(), await register()];
   await resetLink(older);
