@@ -35,6 +35,8 @@ class History:
 
     def __init__(self, place: Place, stack: str, secrets: set[str]) -> None:
         self._place, self._stack, self._secrets = place, stack, secrets
+        # A stack that is deleted and deployed again has an id of its own, and nothing to go back to.
+        self._folder = f"{stack}/{place.existing(stack)['StackId'].rpartition('/')[2]}"
         self._storage = place.client("s3")
         self.now = self._deployed()
         found = re.search(r"s3://([^/\s\"']+)/", self.now.template)
@@ -73,7 +75,7 @@ class History:
 
     def address(self, deployment: Deployment) -> str:
         """Where CloudFormation reads the template of this deployment."""
-        key = f"{self._stack}/rollback.template"
+        key = f"{self._folder}/rollback.template"
         self._storage.put_object(Bucket=self._bucket, Key=key, Body=deployment.template.encode())
         return f"{self._storage.meta.endpoint_url}/{self._bucket}/{key}"
 
@@ -94,7 +96,7 @@ class History:
     def _current(self, names: list[str]) -> str | None:
         """The one that was deployed, or gone back to, last."""
         try:
-            name = self._storage.get_object(Bucket=self._bucket, Key=f"{self._stack}/deployed")["Body"].read().decode()
+            name = self._storage.get_object(Bucket=self._bucket, Key=f"{self._folder}/deployed")["Body"].read().decode()
         except ClientError as error:
             if error.response["Error"]["Code"] not in ("NoSuchKey", "404"):
                 raise
@@ -102,7 +104,7 @@ class History:
         return name if name in names else names[-1] if names else None
 
     def _point_to(self, name: str) -> None:
-        self._storage.put_object(Bucket=self._bucket, Key=f"{self._stack}/deployed", Body=name.encode())
+        self._storage.put_object(Bucket=self._bucket, Key=f"{self._folder}/deployed", Body=name.encode())
 
     def _read(self, name: str) -> Deployment:
         kept: dict[str, Any] = json.loads(self._storage.get_object(Bucket=self._bucket, Key=self._key(name))["Body"].read())
@@ -113,7 +115,7 @@ class History:
         self._storage.put_object(Bucket=self._bucket, Key=self._key(name), Body=body.encode())
 
     def _key(self, name: str) -> str:
-        return f"{self._stack}/deployments/{name}"
+        return f"{self._folder}/deployments/{name}"
 
 
 def _same(one: Deployment, other: Deployment, *, of_code: bool = False) -> bool:

@@ -67,7 +67,11 @@ pub fn generate(sources: &Sources) -> Result<(String, BTreeSet<String>), Problem
         };
         problems.extend(check(tag, texts, &known, &nouns, &rule, &english));
         let direction = if texts.get("language.direction").is_some_and(|direction| direction == "rtl") { "rtl" } else { "ltr" };
-        let _ = writeln!(code, "Texts {{ tag: {tag:?}, direction: {direction:?}, forms: &{:?}, form_of: &{:?}, messages: &[", rule.forms, rule.form_of);
+        let _ = writeln!(
+            code,
+            "Texts {{ tag: {tag:?}, direction: {direction:?}, forms: &{:?}, form_of: &{:?}, messages: &[",
+            rule.forms, rule.form_of
+        );
         for message in texts {
             let _ = writeln!(code, "{message:?},");
         }
@@ -86,21 +90,15 @@ struct Rule {
 
 fn rule(tag: &str) -> Result<Rule, String> {
     let locale: Locale = tag.parse().map_err(|_| format!("language/{tag}.json: its name is no language tag such as fr or pt-BR"))?;
-    let rules = PluralRules::try_new(locale.into(), PluralRulesOptions::default()).map_err(|error| format!("language/{tag}.json: {error}"))?;
+    let rules =
+        PluralRules::try_new(locale.into(), PluralRulesOptions::default()).map_err(|error| format!("language/{tag}.json: {error}"))?;
     let said: Vec<PluralCategory> = (0..NUMBERS).map(|number| rules.category_for(number)).collect();
     let used: Vec<_> = FORMS.into_iter().filter(|(form, _)| said.contains(form)).collect();
     let index = |form: &PluralCategory| used.iter().position(|(used, _)| used == form).and_then(|index| u8::try_from(index).ok());
     Ok(Rule { forms: used.iter().map(|(_, name)| *name).collect(), form_of: said.iter().filter_map(index).collect() })
 }
 
-fn check(
-    tag: &str,
-    texts: &Messages,
-    known: &BTreeSet<String>,
-    nouns: &BTreeSet<&str>,
-    rule: &Rule,
-    english: &Messages,
-) -> Problems {
+fn check(tag: &str, texts: &Messages, known: &BTreeSet<String>, nouns: &BTreeSet<&str>, rule: &Rule, english: &Messages) -> Problems {
     let noun = |name: &str| name.rsplit_once('.').map(|(noun, _)| noun).filter(|noun| nouns.contains(noun)).map(str::to_owned);
     let mut wanted: BTreeSet<String> = known.iter().filter(|name| noun(name).is_none()).cloned().collect();
     wanted.extend(nouns.iter().flat_map(|noun| rule.forms.iter().map(move |form| format!("{noun}.{form}"))));
@@ -120,9 +118,13 @@ fn check(
         if name == "language.direction" && !["ltr", "rtl"].contains(&text.as_str()) {
             wrong("must be ltr or rtl".to_owned());
         }
-        let allowed = if noun(name).is_some() { BTreeSet::from(["count"]) } else { english.get(name).map(|text| values(text)).unwrap_or_default() };
+        let allowed =
+            if noun(name).is_some() { BTreeSet::from(["count"]) } else { english.get(name).map(|text| values(text)).unwrap_or_default() };
         for value in values(text).difference(&with_product(&allowed)) {
-            wrong(format!("has {{{value}}}, which is not among its values: {}", with_product(&allowed).into_iter().collect::<Vec<_>>().join(", ")));
+            wrong(format!(
+                "has {{{value}}}, which is not among its values: {}",
+                with_product(&allowed).into_iter().collect::<Vec<_>>().join(", ")
+            ));
         }
     }
     problems

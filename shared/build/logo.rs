@@ -25,7 +25,8 @@ pub fn generate(sources: &Sources) -> Result<String, Problems> {
         problems.push(wrong);
         (1, 1)
     });
-    let drawing = match svg.map(|path| (path, fs::read_to_string(path).map_err(|error| error.to_string()).and_then(|text| drawing(&text)))) {
+    let drawing = match svg.map(|path| (path, fs::read_to_string(path).map_err(|error| error.to_string()).and_then(|text| drawing(&text))))
+    {
         Some((_, Err(wrong))) => {
             problems.push(format!("BRANDING: logo.svg {wrong}"));
             "None".to_owned()
@@ -48,7 +49,9 @@ fn size(path: &Path) -> Result<(u32, u32), String> {
     let number = |from: usize| bytes.get(from..from + 4).and_then(|part| part.try_into().ok()).map(u32::from_be_bytes);
     let is_png = bytes.starts_with(PNG) && bytes.get(12..16) == Some(b"IHDR".as_slice());
     match (number(16), number(20)) {
-        _ if bytes.len() > LARGEST_PNG => Err(format!("BRANDING: logo.png has {} bytes; every mail carries it, so {LARGEST_PNG} are the most", bytes.len())),
+        _ if bytes.len() > LARGEST_PNG => {
+            Err(format!("BRANDING: logo.png has {} bytes; every mail carries it, so {LARGEST_PNG} are the most", bytes.len()))
+        }
         (Some(width @ 1..=4096), Some(height @ 1..=4096)) if is_png => {
             if width <= 10 * height && height <= 4 * width {
                 Ok((width, height))
@@ -70,7 +73,8 @@ fn drawing(text: &str) -> Result<(), String> {
     if !lower.contains("<svg") {
         return Err("is no SVG".to_owned());
     }
-    let forbidden = ["<script", "<foreignobject", "<!entity", "<!doctype", "javascript:", "href=\"http", "href='http", "url(http", "@import"];
+    let forbidden =
+        ["<script", "<foreignobject", "<!entity", "<!doctype", "javascript:", "href=\"http", "href='http", "url(http", "@import"];
     let handler = lower.match_indices("on").any(|(at, _)| {
         let is_begin = !lower[..at].ends_with(|char: char| char.is_alphanumeric() || char == '-');
         is_begin && lower[at..].trim_start_matches(|char: char| char.is_ascii_alphabetic()).trim_start().starts_with('=')

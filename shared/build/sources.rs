@@ -78,7 +78,9 @@ pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a String>) -> Strin
         row.last().copied().unwrap_or_default()
     };
     let best = known.map(|other| (distance(other), other)).min();
-    best.filter(|(distance, _)| 2 * distance <= name.chars().count()).map(|(_, other)| format!("; did you mean {other}?")).unwrap_or_default()
+    best.filter(|(distance, _)| 2 * distance <= name.chars().count())
+        .map(|(_, other)| format!("; did you mean {other}?"))
+        .unwrap_or_default()
 }
 
 /// Every file below a folder, but hidden ones, backups of editors and `README.md`.

@@ -65,13 +65,12 @@ fn check(name: &str, text: &str, messages: &BTreeSet<String>, values: &BTreeMap<
     };
     let nothing = BTreeSet::new();
     let given = values.get(&place(name)).unwrap_or(&nothing);
-    let mut problems: Problems = used
-        .difference(given)
-        .map(|value| format!("{name}.j2: there is no value {value}{}", nearest(value, given.iter())))
-        .collect();
+    let mut problems: Problems =
+        used.difference(given).map(|value| format!("{name}.j2: there is no value {value}{}", nearest(value, given.iter()))).collect();
     let said = text.split("say(\"").skip(1).filter_map(|rest| rest.split_once('"')).map(|(id, _)| id.to_owned());
     problems.extend(
-        said.filter(|id| !messages.contains(id)).map(|id| format!("{name}.j2: no language has a text {id}{}", nearest(&id, messages.iter()))),
+        said.filter(|id| !messages.contains(id))
+            .map(|id| format!("{name}.j2: no language has a text {id}{}", nearest(&id, messages.iter()))),
     );
     problems
 }
@@ -82,5 +81,9 @@ fn undeclared(name: &str, text: &str) -> Result<BTreeSet<String>, String> {
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(|error| error.to_string())?;
     environment.set_syntax(syntax);
     let template = environment.template_from_named_str(name, text).map_err(|error| format!("{name}.j2: {error}"))?;
-    Ok(template.undeclared_variables(false).into_iter().filter(|value| !["say", "super", "self", "loop"].contains(&value.as_str())).collect())
+    Ok(template
+        .undeclared_variables(false)
+        .into_iter()
+        .filter(|value| !["say", "super", "self", "loop"].contains(&value.as_str()))
+        .collect())
 }

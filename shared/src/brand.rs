@@ -120,7 +120,8 @@ impl Links {
         };
         let (login, home, imprint, privacy) = (page("LOGIN_LINK"), page("HOME_LINK"), page("IMPRINT_LINK"), page("PRIVACY_LINK"));
         let help = settings.parsed("HELP_LINK", None, |text| {
-            let wrong = || "must be a URL such as https://app.example.com/help or mailto:help@example.com, of at most 200 characters".to_owned();
+            let wrong =
+                || "must be a URL such as https://app.example.com/help or mailto:help@example.com, of at most 200 characters".to_owned();
             (is_page(text) || is_mailbox(text)).then(|| Some(text.to_owned())).ok_or_else(wrong)
         });
         Self { login, home, help, imprint, privacy }

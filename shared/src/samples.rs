@@ -1,7 +1,7 @@
 //! Every mail and page with sample data, as a whole: for previews, and for a look at templates of one's own before they are deployed.
 
 use crate::{
-    brand::{Links, Product},
+    brand::{Links, Logo, Product},
     http::Reader,
     language::Language,
     mail::{ChangedMail, RenamedMail, Rendered, ResetMail},
@@ -10,6 +10,7 @@ use crate::{
 };
 
 /// Every mail of a product in a language, by its name. Samples with a product of their own show a difficult name.
+#[must_use]
 pub fn mails(language: Language, product: &Product) -> Vec<(String, Result<Rendered, TemplateError>)> {
     let of = |sample: Product| if sample == Product::default() { product.clone() } else { sample };
     let mut mails = Vec::new();
@@ -26,6 +27,7 @@ pub fn mails(language: Language, product: &Product) -> Vec<(String, Result<Rende
 }
 
 /// Every page of a product in a language, by its name.
+#[must_use]
 pub fn pages(language: Language, product: &Product) -> Vec<(String, Result<String, TemplateError>)> {
     let pages = Pages::of(product.clone());
     let reader = Reader { language, path: "/api/password_reset/confirm/".to_owned() };
@@ -40,7 +42,7 @@ pub fn pages(language: Language, product: &Product) -> Vec<(String, Result<Strin
 /// A product's logo as a browser loads it. Empty without one.
 #[must_use]
 pub fn logo_url(product: &Product) -> String {
-    product.logo.map(crate::brand::Logo::as_url).unwrap_or_default()
+    product.logo.map(Logo::as_url).unwrap_or_default()
 }
 
 /// A product with every link.

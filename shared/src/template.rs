@@ -8,7 +8,7 @@ use minijinja::{
 use serde::Serialize;
 
 use crate::{
-    brand::{Links, Picture, Product},
+    brand::{Links, Logo, Picture, Product},
     language::Language,
     wording::{self, MissingMessageError},
 };
@@ -67,7 +67,7 @@ pub fn render(name: &str, language: Language, product: &Product, data: &impl Ser
         colour: product.colour.css(),
         colour_in_the_dark: product.colour.in_the_dark().css(),
         links: &product.links,
-        logo: product.logo.map(|logo| logo.shown()),
+        logo: product.logo.map(Logo::shown),
         data,
     };
     let broken = |error: Error| TemplateError(format!("template {name} ({})", error.kind()));

@@ -232,7 +232,7 @@ class Deployment(unittest.TestCase):
     def roll_back(self, logout: Path) -> None:
         """From a bad deployment with another parameter to the good one before it, without a build and with the switches as they are now."""
         good, programs = self.parameters(), self.programs()
-        code, said = self.make("set", STACK=STACK, PARAMS="SessionLifetime=7d")
+        code, said = self.make("set", STACK=STACK, LAMBDA_DIR=str(self.zips), PARAMS="SessionLifetime=7d")
         self.assertEqual(code, 0, said)
         before = logout.read_bytes()
         shutil.copy(self.zips / "authorizer" / "bootstrap.zip", logout)
@@ -269,7 +269,8 @@ class Deployment(unittest.TestCase):
 
     def history(self) -> list[str]:
         """What is kept for `make rollback`."""
-        return [entry["Key"] for entry in client("s3").list_objects_v2(Bucket=self.bucket(), Prefix=f"{STACK}/deployments/").get("Contents", [])]
+        entries = client("s3").list_objects_v2(Bucket=self.bucket(), Prefix=f"{STACK}/").get("Contents", [])
+        return [entry["Key"] for entry in entries if "/deployments/" in entry["Key"]]
 
     def test_a_first_deployment_that_failed_says_what_failed_and_how_to_begin_again(self) -> None:
         cloudformation, name = client("cloudformation"), "failed"

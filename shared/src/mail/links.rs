@@ -68,9 +68,7 @@ fn is_base(text: &str) -> bool {
 }
 
 fn read_template(text: &str, hosts: &[String]) -> Result<String, String> {
-    let parsed = host_and_rest(text).filter(|(_, rest)| {
-        rest.matches(TOKEN).count() == 1 && is_plain(&rest.replace(TOKEN, ""))
-    });
+    let parsed = host_and_rest(text).filter(|(_, rest)| rest.matches(TOKEN).count() == 1 && is_plain(&rest.replace(TOKEN, "")));
     let Some((host, _)) = parsed else {
         return Err("must be a URL such as https://app.example.com/reset?token={token}, with {token} once, after the host".to_owned());
     };

@@ -242,7 +242,6 @@ fn complaints(errors: &FieldErrors, field: &str, language: Language) -> Result<V
     let mut said = Vec::new();
     let mut here: Vec<&Complaint> = here.flat_map(|(_, complaints)| complaints).collect();
     here.sort_by_key(|complaint| match complaint {
-        Complaint::Password(Violation::TooShort(_)) => 0,
         Complaint::Password(Violation::Common) => 1,
         Complaint::Password(Violation::Numeric) => 2,
         Complaint::Password(Violation::LikeUsername | Violation::LikeEmail) => 3,

@@ -126,7 +126,13 @@ async fn what_is_wrong_stands_in_the_form_in_the_reader_s_language_and_the_link_
     // The account's language is German, which beats the browser's.
     let form = app.send(open(&format!("{CONFIRM}?token={token}")).header("Accept-Language", "es")).await;
     assert!(form.body.contains("<html lang=\"de\" dir=\"ltr\">") && form.body.contains("Neues Passwort wählen"));
-    let refused = [("12345", "12345"), (PASSWORD, "seven quiet lighthouse"), ("", ""), ("mara@example.com", "mara@example.com"), ("12345678", "else")];
+    let refused = [
+        ("12345", "12345"),
+        (PASSWORD, "seven quiet lighthouse"),
+        ("", ""),
+        ("mara@example.com", "mara@example.com"),
+        ("12345678", "else"),
+    ];
     let mut said = Vec::new();
     for (password, again) in refused {
         let fields = [("token", token.as_str()), ("username", "mara"), ("password", password), ("again", again)];
@@ -285,7 +291,9 @@ async fn another_site_s_form_is_refused_with_a_page() {
 async fn what_follows_a_form_can_be_opened_by_anybody_and_says_nothing_that_is_not_so() {
     let app = with_account("en").await;
     let before = app.everything().await;
-    for (path, says) in [(ASK, "If you asked for a link"), (CONFIRM, "If you have just chosen a new password"), (DISAVOW, "If you have just confirmed")] {
+    for (path, says) in
+        [(ASK, "If you asked for a link"), (CONFIRM, "If you have just chosen a new password"), (DISAVOW, "If you have just confirmed")]
+    {
         let page = app.send(open(&format!("{path}?done=1&language=en"))).await;
         assert!(page.status == 200 && is_page(&page) && page.body.contains(says), "{}", page.body);
         assert!(!page.body.contains("<form") && !page.body.contains("mara") && !page.body.contains("dw"), "{}", page.body);

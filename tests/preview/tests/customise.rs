@@ -93,7 +93,11 @@ fn variables() -> Vec<(String, String)> {
                 None => value.split_once(' ').map_or((value, ""), |(value, after)| (value, after)),
             };
             let variable = name.trim().chars().fold(String::new(), |made, char| {
-                if char.is_uppercase() && !made.is_empty() { format!("{made}_{char}") } else { format!("{made}{}", char.to_ascii_uppercase()) }
+                if char.is_uppercase() && !made.is_empty() {
+                    format!("{made}_{char}")
+                } else {
+                    format!("{made}{}", char.to_ascii_uppercase())
+                }
             });
             found.push((variable, value.to_owned()));
             rest = after;
@@ -200,7 +204,12 @@ fn every_mistake_is_said_when_it_is_built() {
     );
     assert_eq!(template("page/ask.html.j2", "{{ say(\"own.x\") }}"), "page/ask.html.j2: no language has a text own.x");
     assert!(branding::generate(Path::new(ROOT), Some("/nowhere")).expect_err("no folder")[0].starts_with("BRANDING=/nowhere: /nowhere: "));
-    Folder::new().with("README.md", "notes").with("email/footer.txt.j2~", "").with(".DS_Store", "").compiled().expect("these are not looked at");
+    Folder::new()
+        .with("README.md", "notes")
+        .with("email/footer.txt.j2~", "")
+        .with(".DS_Store", "")
+        .compiled()
+        .expect("these are not looked at");
 }
 
 #[test]

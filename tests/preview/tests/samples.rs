@@ -90,7 +90,9 @@ fn every_page_ends_in_a_next_step() {
 fn the_language_of_a_page_can_be_changed_on_it_and_its_token_stays() {
     let english = pages(Language::default(), &Product::default());
     let page = |wanted: &str| &english.iter().find(|(name, _)| name == wanted).expect("a page").1;
-    for (name, address) in [("reset", "?token=dwr_AZ"), ("disavow", "?token=dwn_AZ"), ("asked", "?done=1&amp;language=fr"), ("dead", "?language=fr")] {
+    for (name, address) in
+        [("reset", "?token=dwr_AZ"), ("disavow", "?token=dwn_AZ"), ("asked", "?done=1&amp;language=fr"), ("dead", "?language=fr")]
+    {
         assert!(page(name).contains(&format!("<a href=\"{address}")), "{name}: {}", page(name));
         assert!(page(name).contains("language=fr\" lang=\"fr\" hreflang=\"fr\" dir=\"ltr\">Français</a>"), "{name}");
         assert!(page(name).contains("<span lang=\"en\" dir=\"ltr\" aria-current=\"true\">English</span>"), "{name}");

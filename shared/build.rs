@@ -3,6 +3,7 @@
 //! `BRANDING` names a folder of texts, templates and a logo of one's own, which replace ours (docs/customise.md). Every mistake in it is an error
 //! here, because a mail that cannot be rendered is noticed by nobody but the person who waits for it.
 
+#[path = "build/branding.rs"]
 mod branding;
 
 use std::{
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
 fn build() -> Result<(), branding::Problems> {
     let folder = |name: &str| env::var_os(name).map(PathBuf::from).ok_or_else(|| vec![format!("{name} is not set")]);
     let (package, target) = (folder("CARGO_MANIFEST_DIR")?, folder("OUT_DIR")?);
+    println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=build");
     println!("cargo::rerun-if-changed={LIST}");
     common_passwords(&package, &target).map_err(|error| vec![error])?;
