@@ -67,18 +67,17 @@ pub fn generate(sources: &Sources) -> Result<(String, BTreeSet<String>), Problem
         };
         problems.extend(check(tag, texts, &known, &nouns, &rule, &english));
         let direction = if texts.get("language.direction").is_some_and(|direction| direction == "rtl") { "rtl" } else { "ltr" };
+        // One text is smaller than a table with an address for each of its parts.
+        let lines: String = texts.iter().map(|(name, text)| format!("{name}\t{text}\n")).collect();
+        let Rule { forms, form_of } = rule;
         let _ = writeln!(
             code,
-            "Texts {{ tag: {tag:?}, direction: {direction:?}, forms: &{:?}, form_of: &{:?}, messages: &[",
-            rule.forms, rule.form_of
+            "Texts {{ tag: {tag:?}, direction: {direction:?}, forms: &{forms:?}, form_of: &{form_of:?}, messages: {lines:?} }},"
         );
-        for message in texts {
-            let _ = writeln!(code, "{message:?},");
-        }
-        code += "] },\n";
     }
+    code += "];\n";
     let english = languages.keys().position(|tag| tag == "en").unwrap_or_default();
-    let _ = writeln!(code, "];\npub(crate) const ENGLISH: usize = {english};");
+    let _ = writeln!(code, "pub(crate) const ENGLISH: usize = {english};");
     if problems.is_empty() { Ok((code, known)) } else { Err(problems) }
 }
 
@@ -114,6 +113,9 @@ fn check(tag: &str, texts: &Messages, known: &BTreeSet<String>, nouns: &BTreeSet
         }
         if text.trim() != text || text.is_empty() {
             wrong("is empty, or begins or ends with a space".to_owned());
+        }
+        if text.contains(char::is_control) {
+            wrong("has a line break or a tab".to_owned());
         }
         if name == "language.direction" && !["ltr", "rtl"].contains(&text.as_str()) {
             wrong("must be ltr or rtl".to_owned());

@@ -17,8 +17,8 @@ pub(crate) struct Texts {
     forms: &'static [&'static str],
     /// Which of them stands beside a number: that with the number's index, or with the index 100 plus the number's last two digits.
     form_of: &'static [u8],
-    /// Texts by their names, in the order of these.
-    messages: &'static [(&'static str, &'static str)],
+    /// Texts, a line each: name, tab, text.
+    messages: &'static str,
 }
 
 include!(concat!(env!("OUT_DIR"), "/languages.rs"));
@@ -82,13 +82,13 @@ impl Language {
 
     /// The text of this name.
     pub(crate) fn message(self, id: &str) -> Option<&'static str> {
-        self.0.messages.binary_search_by(|(name, _)| (*name).cmp(id)).ok().map(|index| self.0.messages[index].1)
+        self.0.messages.lines().find_map(|line| line.strip_prefix(id)?.strip_prefix('\t'))
     }
 
     /// The names of its texts.
     #[cfg(test)]
-    pub(crate) fn messages(self) -> &'static [(&'static str, &'static str)] {
-        self.0.messages
+    pub(crate) fn messages(self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.0.messages.lines().filter_map(|line| line.split_once('\t'))
     }
 }
 

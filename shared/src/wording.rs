@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn every_language_has_every_text_with_the_same_values() {
         let english: Vec<_> =
-            Language::default().messages().iter().filter(|(id, _)| !NOUNS.iter().any(|noun| id.starts_with(&format!("{noun}.")))).collect();
+            Language::default().messages().filter(|(id, _)| !NOUNS.iter().any(|noun| id.starts_with(&format!("{noun}.")))).collect();
         assert!(english.len() > 80);
         for language in Language::all() {
             for (id, message) in &english {
@@ -123,8 +123,7 @@ mod tests {
         }
         let unsaid: Vec<&str> = Language::default()
             .messages()
-            .iter()
-            .map(|(id, _)| *id)
+            .map(|(id, _)| id)
             // The build reads the direction.
             .filter(|id| *id != "language.direction" && !id.starts_with("month.") && !NOUNS.iter().any(|noun| id.starts_with(noun)))
             .filter(|id| !sources.contains(&format!("\"{id}\"")))

@@ -48,7 +48,7 @@ impl Folder {
     }
 
     fn wrong(&self) -> String {
-        self.compiled().err().expect("something is wrong").join("\n")
+        self.compiled().map(drop).expect_err("something is wrong").join("\n")
     }
 }
 
@@ -133,8 +133,8 @@ fn the_page_s_parameters_are_seen_in_mails_and_pages() {
 fn the_page_s_texts_and_templates_replace_ours() {
     let name = "language/en.json";
     let compiled = Folder::new().with(name, file(name)).compiled().expect("what the page says is right");
-    assert!(compiled["languages.rs"].contains("(\"mail.reset.subject\", \"Your new password for {product}\")"));
-    assert!(compiled["languages.rs"].contains("(\"mail.reset.title\", \"Choose a new password\")"), "the others stay");
+    assert!(compiled["languages.rs"].contains("\\nmail.reset.subject\\tYour new password for {product}\\n"));
+    assert!(compiled["languages.rs"].contains("\\nmail.reset.title\\tChoose a new password\\n"), "the others stay");
 
     let every: String = file("language/*.json").to_owned();
     let mut folder = Folder::new().with("email/footer.txt.j2", file("email/footer.txt.j2"));
@@ -187,6 +187,7 @@ fn every_mistake_is_said_when_it_is_built() {
         "language/en.json: mail.reset.intro has {name}, which is not among its values: product"
     );
     assert_eq!(english(r#"{"mail.reset.intro": " "}"#), "language/en.json: mail.reset.intro is empty, or begins or ends with a space");
+    assert_eq!(english(r#"{"mail.reset.intro": "One\nTwo"}"#), "language/en.json: mail.reset.intro has a line break or a tab");
     assert_eq!(english(r#"{"language.direction": "up"}"#), "language/en.json: language.direction must be ltr or rtl");
     assert!(english("{").contains("not an object of texts"));
     let tag = Folder::new().with("language/portuguese!.json", json(&texts("en"))).wrong();
