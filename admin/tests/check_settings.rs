@@ -51,3 +51,9 @@ fn input_of_another_shape_is_refused_and_not_repeated() {
         assert!(err.starts_with("check-settings: line ") && !err.contains("secret"), "{err}");
     }
 }
+
+#[test]
+fn every_mail_and_page_can_be_rendered_with_the_templates_that_are_compiled_in() {
+    let output = Command::new(env!("CARGO_BIN_EXE_check-settings")).env_clear().arg("templates").output().expect("it runs");
+    assert_eq!((output.status.code(), output.stdout, output.stderr), (Some(0), Vec::new(), Vec::new()));
+}

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from place import Place, parameters
 from typed import Failure
 
-# Emergency switches. Whoever used one after a deployment had a reason that a rollback does not know, so they stay as they are.
+# Emergency switches stay as they are: somebody who used one after a deployment had a reason that a rollback does not know.
 SWITCHES = ("SessionsNotBefore", "Registration")
 # Deployments that are kept. Their zips stay in the bucket either way.
 KEPT = 10

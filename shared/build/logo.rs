@@ -63,8 +63,8 @@ fn size(path: &Path) -> Result<(u32, u32), String> {
     }
 }
 
-/// Whether a drawing is one. Pages show it as a picture, in which browsers run and load nothing (SVG 2, 2.2.6, secure static mode); whoever opens the
-/// file itself has no such protection.
+/// Whether a drawing is one. Pages show it as a picture, in which browsers run and load nothing (SVG 2, 2.2.6, secure static mode). The
+/// file itself, opened by somebody, has no such protection, so scripts are refused all the same.
 fn drawing(text: &str) -> Result<(), String> {
     let lower = text.to_lowercase();
     if text.len() > LARGEST_SVG {

@@ -70,7 +70,7 @@ impl Sender {
             return Err(SendError::Refused("NotBuilt".to_owned()));
         };
         let message = Message::builder().subject(subject).body(Body::builder().text(text).html(html).build()).headers(automatic);
-        let message = message.set_attachments(logo(product, mail)).build();
+        let message = message.set_attachments(logo_of(product, mail)).build();
         let sent = self
             .client
             .send_email()
@@ -97,7 +97,7 @@ impl Sender {
 }
 
 /// The logo, if the mail shows it. It comes with the mail, because mail programs load nothing and show no `data:` URL (RFC 2392).
-fn logo(product: &Product, mail: &Rendered) -> Option<Vec<Attachment>> {
+fn logo_of(product: &Product, mail: &Rendered) -> Option<Vec<Attachment>> {
     let logo = product.logo.filter(|_| mail.html.contains("\"cid:logo\""))?;
     let attachment = Attachment::builder()
         .raw_content(Blob::new(logo.png))
@@ -145,6 +145,20 @@ mod tests {
         for address in ["a@example.de", "a@myexample.com", "a@example.com.br", "a@doorward.internal"] {
             assert!(!is_example(address), "{address}");
         }
+    }
+
+    #[test]
+    fn a_logo_comes_with_the_mails_that_show_it_and_with_no_other() {
+        let drawn = crate::brand::Logo { png: b"a picture", svg: None, width: 64, height: 64 };
+        let mail = |html: &str| Rendered { subject: String::new(), text: String::new(), html: html.to_owned() };
+        let attached = |logo, html: &str| logo_of(&Product { logo, ..Product::default() }, &mail(html)).unwrap_or_default();
+        let attachments = attached(Some(drawn), "<img src=\"cid:logo\">");
+        let [attachment] = &attachments[..] else { panic!("{attachments:?}") };
+        assert_eq!((attachment.content_id(), attachment.content_type()), (Some("logo"), Some("image/png")));
+        assert_eq!(attachment.content_disposition(), Some(&AttachmentContentDisposition::Inline));
+        assert_eq!((attachment.raw_content().as_ref(), attachment.file_name()), (&b"a picture"[..], "logo.png"));
+        assert!(attached(Some(drawn), "a template of one's own without it").is_empty());
+        assert!(attached(None, "<img src=\"cid:logo\">").is_empty());
     }
 
     #[test]
