@@ -68,7 +68,10 @@ pub fn generate(sources: &Sources) -> Result<(String, BTreeSet<String>), Problem
         problems.extend(check(tag, texts, &known, &nouns, &rule, &english));
         let direction = if texts.get("language.direction").is_some_and(|direction| direction == "rtl") { "rtl" } else { "ltr" };
         // One text is smaller than a table with an address for each of its parts.
-        let lines: String = texts.iter().map(|(name, text)| format!("{name}\t{text}\n")).collect();
+        let mut lines = String::new();
+        for (name, text) in texts {
+            let _ = writeln!(lines, "{name}\t{text}");
+        }
         let Rule { forms, form_of } = rule;
         let _ = writeln!(
             code,
