@@ -39,9 +39,9 @@ impl Metric {
     pub const REGISTRATIONS_LIMITED: Self = Self("RegistrationsLimited");
     /// A password was changed by somebody who knew the old one.
     pub const PASSWORDS_CHANGED: Self = Self("PasswordsChanged");
-    /// The old password was wrong.
+    /// The current password was wrong, at a change of it or at another request that asks for it.
     pub const CHANGES_REFUSED: Self = Self("ChangesRefused");
-    /// A change was over the limit of its client or of its account.
+    /// A change, or another request that asks for the current password, was over the limit of its client or of its account.
     pub const CHANGES_LIMITED: Self = Self("ChangesLimited");
     /// A reset link was requested, for any address.
     pub const RESETS_REQUESTED: Self = Self("ResetsRequested");
