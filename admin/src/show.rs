@@ -78,8 +78,15 @@ fn facts(account: &Account, known: &Known, allowed: u32) -> Value {
     struct Session {
         created_at: String,
         valid_until: String,
+        network: Option<String>,
+        browser: Option<String>,
     }
-    let session = |session: &SessionRecord| Session { created_at: rfc3339(session.created_at), valid_until: rfc3339(session.valid_until) };
+    let session = |session: &SessionRecord| Session {
+        created_at: rfc3339(session.created_at),
+        valid_until: rfc3339(session.valid_until),
+        network: session.network.as_ref().map(ToString::to_string),
+        browser: session.agent.map(|agent| agent.to_string()),
+    };
     json!({
         "id": account.id.to_string(),
         "username": account.username.as_str(),

@@ -19,6 +19,7 @@ mod password_reset;
 mod register;
 mod registry;
 mod serve;
+mod sessions;
 mod validate_token;
 mod wiring;
 
@@ -37,5 +38,6 @@ pub use password_reset::PasswordReset;
 pub use register::Register;
 pub use registry::{Answering, FUNCTIONS, Listed, Routes, complaints, function, paths, routes};
 pub use serve::{listen, serve};
+pub use sessions::Sessions;
 pub use validate_token::ValidateToken;
 pub use wiring::Wiring;

@@ -111,7 +111,7 @@ impl Endpoint for Login {
             }
         };
 
-        let (token, session) = self.sessions.open(&self.store, &account, &window, &self.entropy, now).await?;
+        let (token, session) = self.sessions.open(&self.store, &account, &request.caller(), &window, &self.entropy, now).await?;
         self.remember(&account, request.client, rehashed, now).await;
         Metric::LOGINS_ACCEPTED.count();
         Ok(http::ok(&LoginAnswer { token: &token.reveal(), expires_at: doorward::clock::rfc3339(session.valid_until) }))

@@ -14,14 +14,15 @@ use serde_json::value::RawValue;
 
 use crate::{
     Authorizer, ChangePassword, ConfirmReset, Disavow, Edge, Endpoint, Function, Login, Logout, MailFeedback, Mailer, PageRole,
-    PasswordReset, Register, ValidateToken, Wiring,
+    PasswordReset, Register, Sessions, ValidateToken, Wiring,
 };
 
 /// Every function. A new one is added here and gets a binary. Tests compare the list with `bin/`, the template, `events/` and `docs/openapi.json`.
-pub static FUNCTIONS: [Listed; 11] = [
+pub static FUNCTIONS: [Listed; 12] = [
     endpoint::<Register>(),
     endpoint::<Login>(),
     endpoint::<Logout>(),
+    endpoint::<Sessions>(),
     endpoint::<ChangePassword>(),
     endpoint::<PasswordReset>(),
     endpoint::<ValidateToken>(),

@@ -1,16 +1,22 @@
 //! Sessions. A login opens one, and it is valid only under the account's epoch of that moment.
 
+mod list;
+
 use std::time::Duration;
 
+pub use self::list::{Ended, ListedSession};
 use crate::{
     account::{self, Account, AccountId},
+    agent::Agent,
+    caller::Caller,
+    client::{Client, Network},
     clock::{Timestamp, after},
     config::{Settings, span},
     entropy::Entropy,
     fault::Fault,
     http::{Refusal, Request, credentials},
     limit::Window,
-    store::{Item, Key, Store, Table, Write, millis, number, seconds},
+    store::{Item, Key, Store, Table, Write, millis, number, seconds, text},
     telemetry,
     token::{Digest, Session, Token},
 };
@@ -22,7 +28,7 @@ const CLOCK_SKEW: Duration = span::minutes(5);
 const SORT_PREFIX: &str = "session#";
 
 /// A stored session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionRecord {
     /// The account's epoch that was read before the password was verified.
     pub epoch: u64,
@@ -30,6 +36,10 @@ pub struct SessionRecord {
     pub created_at: Timestamp,
     /// Until when it is valid: absolute, never extended (ASVS 5.0, 7.3.2).
     pub valid_until: Timestamp,
+    /// The network from which it was opened: an IPv4 /24 or an IPv6 /48. Sessions of earlier versions do not have it.
+    pub network: Option<Network>,
+    /// The browser in which it was opened, if it was recognised. Sessions of earlier versions do not have it.
+    pub agent: Option<Agent>,
 }
 
 /// The account that a request is authenticated as, and the token.
@@ -93,25 +103,26 @@ impl Sessions {
         self.not_before.is_some_and(|not_before| instant < not_before)
     }
 
-    /// Opens a session of `account`, as it was read before its password was verified, and clears the window that counted the login. One call,
-    /// two writes; neither depends on the other.
+    /// Opens a session of `account`, as it was read before its password was verified, for `caller`, and clears the window that counted the login. One
+    /// call, two writes; neither depends on the other.
     pub async fn open(
         &self,
         store: &Store,
         account: &Account,
+        caller: &Caller,
         clear: &Window,
         entropy: &Entropy,
         now: Timestamp,
     ) -> Result<(Token<Session>, SessionRecord), Fault> {
         let token = Token::generate(account.id, entropy);
-        let session = SessionRecord { epoch: account.epoch, created_at: now, valid_until: after(now, self.lifetime) };
-        let attributes = [
-            ("epoch", number(session.epoch)),
-            ("created_at", millis(session.created_at)),
-            ("valid_until", millis(session.valid_until)),
-            ("expires_at", seconds(session.valid_until)),
-        ];
-        store.write_batch(vec![Write::put(key(account.id, &token.digest()), attributes), clear.cleared()]).await?;
+        let session = SessionRecord {
+            epoch: account.epoch,
+            created_at: now,
+            valid_until: after(now, self.lifetime),
+            network: caller.address.map(|address| Client::at(address).site()),
+            agent: caller.agent,
+        };
+        store.write_batch(vec![session.put(account.id, &token.digest()), clear.cleared()]).await?;
         Ok((token, session))
     }
 
@@ -154,17 +165,21 @@ impl SessionRecord {
     fn is_live(&self, account: &Account, now: Timestamp) -> bool {
         self.epoch == account.epoch && now < self.valid_until
     }
+
+    fn put(&self, account: AccountId, digest: &Digest<Session>) -> Write {
+        let attributes = [
+            ("epoch", number(self.epoch)),
+            ("created_at", millis(self.created_at)),
+            ("valid_until", millis(self.valid_until)),
+            ("expires_at", seconds(self.valid_until)),
+        ];
+        let network = self.network.as_ref().map(|network| ("network", text(network.as_str())));
+        let agent = self.agent.map(|agent| ("browser", text(agent.to_string())));
+        Write::put(key(account, digest), attributes.into_iter().chain(network).chain(agent))
+    }
 }
 
 impl Store {
-    /// The live sessions of an account, in no order.
-    pub async fn sessions_of(&self, account: &Account, now: Timestamp) -> Result<Vec<SessionRecord>, Fault> {
-        let items = self.read_partition(Table::Accounts, "session", &account::partition(account.id)).await?;
-        let is_session = |item: &&Item| item.optional_text("sk").is_some_and(|sort| sort.starts_with(SORT_PREFIX));
-        let records: Vec<SessionRecord> = items.iter().filter(is_session).map(read).collect::<Result<_, _>>()?;
-        Ok(records.into_iter().filter(|session| session.is_live(account, now)).collect())
-    }
-
     /// Ends one session.
     pub async fn end_session(&self, account: AccountId, digest: &Digest<Session>) -> Result<(), Fault> {
         self.write(Write::delete(key(account, digest))).await.map(drop)
@@ -189,5 +204,11 @@ fn key(account: AccountId, digest: &Digest<Session>) -> Key {
 }
 
 fn read(item: &Item) -> Result<SessionRecord, Fault> {
-    Ok(SessionRecord { epoch: item.number("epoch")?, created_at: item.instant("created_at")?, valid_until: item.instant("valid_until")? })
+    Ok(SessionRecord {
+        epoch: item.number("epoch")?,
+        created_at: item.instant("created_at")?,
+        valid_until: item.instant("valid_until")?,
+        network: item.optional_text("network").map(|network| Network::stored(network.to_owned())),
+        agent: item.optional_text("browser").and_then(|agent| agent.parse().ok()),
+    })
 }

@@ -183,6 +183,14 @@ pub(crate) fn existing(id: AccountId) -> Write {
     Write::check(key(id)).when("attribute_exists(pk)")
 }
 
+/// Checks that an account is active and that its sessions were not ended since it was read. Every change of the password ends them.
+pub(crate) fn unchanged(account: &Account) -> Write {
+    Write::check(key(account.id))
+        .when("epoch = :epoch AND active = :true")
+        .with(":epoch", number(account.epoch))
+        .with(":true", truth(true))
+}
+
 /// Ends every session of an account, if there is one.
 pub(crate) fn end_sessions(id: AccountId) -> Write {
     Write::update(key(id), "ADD epoch :one").when("attribute_exists(pk)").with(":one", number(1))

@@ -58,6 +58,19 @@ impl Store {
         Ok(items)
     }
 
+    /// Every item under a partition key whose sort key begins with this.
+    pub(crate) async fn read_prefixed(&self, table: Table, kind: &'static str, partition: &str, prefix: &str) -> Result<Vec<Item>, Fault> {
+        let query = self.client.query().table_name(self.tables.name(table)).consistent_read(true);
+        let query = query.key_condition_expression("pk = :pk AND begins_with(sk, :prefix)");
+        let query = query.expression_attribute_values(":pk", text(partition)).expression_attribute_values(":prefix", text(prefix));
+        let mut found = query.into_paginator().items().send();
+        let mut items = Vec::new();
+        while let Some(attributes) = found.next().await {
+            items.push(Item::new(kind, attributes.map_err(|error| fault_of("Query", &error))?));
+        }
+        Ok(items)
+    }
+
     /// Every item under a partition key whose sort key is less than `end`, in the order of the sort keys.
     pub(crate) async fn read_below(&self, table: Table, kind: &'static str, partition: &str, end: &str) -> Result<Vec<Item>, Fault> {
         let query = self.client.query().table_name(self.tables.name(table)).key_condition_expression("pk = :pk AND sk < :end");

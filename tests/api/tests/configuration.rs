@@ -98,6 +98,7 @@ async fn nothing_but_the_tables_the_sender_and_the_base_of_links_must_be_set() {
     register: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set
     login: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set
     logout: ACCOUNTS_TABLE is not set
+    sessions: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set
     change-password: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set; OUTBOX_TABLE is not set
     password-reset: LIMITS_TABLE is not set; OUTBOX_TABLE is not set
     validate-token: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set
@@ -121,6 +122,7 @@ async fn an_emergency_switch_that_lies_in_the_future_is_refused_by_every_functio
     insta::assert_snapshot!(refusing("2999-01-01T00:00:00Z").await, @r"
     login: SESSIONS_NOT_BEFORE: must not lie in the future
     logout: SESSIONS_NOT_BEFORE: must not lie in the future
+    sessions: SESSIONS_NOT_BEFORE: must not lie in the future
     change-password: SESSIONS_NOT_BEFORE: must not lie in the future
     validate-token: SESSIONS_NOT_BEFORE: must not lie in the future
     confirm-reset: SESSIONS_NOT_BEFORE: must not lie in the future

@@ -92,7 +92,8 @@ async fn everything(app: &App, observer: &Observer, seen: &mut Seen) {
     let asked = doorward_kit::requests::post("/api/register/", &register).header("Accept-Language", "de");
     assert_eq!(app.send(asked).await.status, 201);
     app.advance(1);
-    let session = app.login("ann", PASSWORD).await;
+    let firefox = login("ann", PASSWORD).header("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0");
+    let session = app.send(firefox).await.text("token");
     app.send(login("ann", "Wrong-Horse-42")).await;
     app.change_password(&session, "Wrong-Horse-42", NEW_PASSWORD).await;
     app.change_password(&session, PASSWORD, NEW_PASSWORD).await;

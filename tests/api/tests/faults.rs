@@ -12,8 +12,8 @@ use doorward_kit::{
     person::Person,
     proxy::{Call, Failure, Injected, When},
     requests::{
-        NEW_PASSWORD, PASSWORD, Request, change_password, confirm_reset, login, logout, logout_all, register, request, reset_request,
-        validate,
+        NEW_PASSWORD, PASSWORD, Request, change_password, confirm_reset, end_sessions, login, logout, logout_all, register, request,
+        reset_request, sessions, validate,
     },
     store::Facts,
     time::Stopwatch,
@@ -32,7 +32,7 @@ struct Case {
     changes: &'static str,
 }
 
-static CASES: [Case; 9] = [
+static CASES: [Case; 11] = [
     Case {
         name: "register",
         ask: |world| register(&format!("new{}", world.person.username), &format!("new{}", world.person.email)),
@@ -72,12 +72,22 @@ static CASES: [Case; 9] = [
         again: 404,
         changes: "+notice,-reset,~account epoch networks password password_changed_at",
     },
+    Case { name: "see sessions", ask: |world| sessions(&world.session), done: 200, again: 200, changes: "" },
+    Case {
+        name: "end a session",
+        ask: |world| end_sessions(&world.session, &[&world.other], PASSWORD),
+        done: 200,
+        again: 200,
+        changes: "-session",
+    },
 ];
 
 /// A person with a session and a link, and everything in the store at that moment.
 struct World {
     person: Person,
     session: String,
+    /// The id of another session.
+    other: String,
     link: String,
     before: Facts,
 }
@@ -86,10 +96,13 @@ impl World {
     async fn of(app: &App, name: &str) -> Self {
         let person = app.sign_up(name).await;
         let session = person.login().await;
+        let other = person.login().await;
+        let seen = app.sessions(&other).await;
+        let other = seen.iter().find(|seen| seen["is_current"] == true).and_then(|seen| seen["id"].as_str()).expect("an id").to_owned();
         let link = person.reset_link().await;
         app.clock.advance(Duration::from_secs(61));
         let before = app.everything_but_limits().await;
-        Self { person, session, link, before }
+        Self { person, session, other, link, before }
     }
 
     async fn changes(&self, app: &App) -> String {

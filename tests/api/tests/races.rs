@@ -8,7 +8,8 @@ use doorward_kit::{
     mailbox::Mail,
     person::Person,
     requests::{
-        NEW_PASSWORD, PASSWORD, Request, change_password, confirm_reset, login, logout, logout_all, post, register, reset_request, validate,
+        NEW_PASSWORD, PASSWORD, Request, change_password, confirm_reset, end_sessions, login, logout, logout_all, post, register, reset_request,
+        validate,
     },
     store::Facts,
 };
@@ -231,6 +232,25 @@ async fn of_a_change_and_a_reset_at_once_one_happens() {
         assert_eq!(person.logs_in(NEW_PASSWORD).await, reset.status == 200);
         assert_eq!(app.lets_pass(&session).await, changed.status == 200);
         assert_eq!(app.send(validate(&link)).await.status, 404);
+    }
+    app.assert_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_the_end_of_a_session_and_its_change_of_the_password_at_once_one_happens() {
+    let app = App::patient(&[]).await;
+    for round in 0..8 {
+        let person = app.sign_up(&format!("edna{round}")).await;
+        let [ending, changing] = [person.login().await, person.login().await];
+        let seen = app.sessions(&changing).await;
+        let id = seen.iter().find(|seen| seen["is_current"] == true).and_then(|seen| seen["id"].as_str()).expect("an id");
+        let requests = [end_sessions(&ending, &[id], PASSWORD), change_password(&changing, PASSWORD, NEW_PASSWORD)];
+        let [ended, changed] = both(&app, round, requests).await;
+        match (ended.status, changed.status) {
+            (200, 401) => assert!(app.lets_pass(&ending).await && !app.lets_pass(&changing).await),
+            (401, 200) => assert!(!app.lets_pass(&ending).await && app.lets_pass(&changing).await),
+            other => panic!("{other:?}"),
+        }
     }
     app.assert_sound().await;
 }

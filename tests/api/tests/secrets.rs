@@ -13,7 +13,7 @@ use doorward_kit::{
     leak::{Secret, found},
     mailbox::Refuse,
     proxy::{Failure, When},
-    requests::{Request, address_of, login, post, request, reset_request, validate},
+    requests::{Request, address_of, end_sessions, login, post, request, reset_request, sessions, validate},
     store::lines,
 };
 use serde_json::json;
@@ -168,6 +168,13 @@ impl Run {
             self.send(asked).await;
         }
         self.knows_hash().await;
+        let seen = self.send(sessions(&session)).await.json();
+        let id = seen[0]["id"].as_str().expect("an id").to_owned();
+        for password in [WRONG, SECOND] {
+            self.send(end_sessions(&session, &["another", &id], password)).await;
+        }
+        let session = self.sign_in(SECOND).await;
+        self.send(sessions(&session)).await;
         self.send(reset_request(STRANGER)).await;
         let link = self.reset_token().await;
         let page = format!("/api/password_reset/confirm/?token={link}");
@@ -238,6 +245,7 @@ impl Run {
                     post("/api/password_reset/confirm/", &json!({ "token": link, "password": TOO_SHORT })),
                     request("GET", &format!("/api/password_reset/confirm/?token={link}")),
                     request("POST", "/api/logout/").token(&link),
+                    end_sessions(&session, &["another"], doorward_kit::requests::PASSWORD),
                 ] {
                     self.send(asked).await;
                 }

@@ -36,7 +36,7 @@ const FORMS: [Form; 12] = [
         attributes: "username:S username_folded:S email:S email_folded:S epoch:N active:BOOL created_at:N password_changed_at:N networks:M \
                      [password:S] [language:S] [disavowed_at:N] [disavowals_before:N] [undeliverable:S undeliverable_at:N]",
     },
-    Form { kind: "session", attributes: "epoch:N created_at:N valid_until:N expires_at:N" },
+    Form { kind: "session", attributes: "epoch:N created_at:N valid_until:N expires_at:N [network:S] [browser:S]" },
     Form {
         kind: "reset",
         attributes: "digest:S issued_at:N valid_until:N expires_at:N requested_at:N sent:N [sent_at:N] \

@@ -3,7 +3,7 @@
 use doorward_admin::{Arguments, Failure, Terminal};
 use doorward_functions::mailer::Records;
 use doorward_kit::requests::{
-    PASSWORD, change_password, confirm_reset, disavow, login, logout, logout_all, register, reset_request, validate,
+    PASSWORD, change_password, confirm_reset, disavow, end_sessions, login, logout, logout_all, register, reset_request, sessions, validate,
 };
 use serde_json::json;
 
@@ -38,6 +38,10 @@ pub enum Operation {
     Logout,
     /// All sessions end.
     LogoutAll,
+    /// The session looks where the account is logged in.
+    SeeSessions,
+    /// The session ends another one.
+    EndOther,
     /// The session changes the password.
     Change,
     /// Somebody requests a link.
@@ -94,16 +98,19 @@ pub enum Operation {
     Import,
 }
 use Operation::{
-    Ask, Authorize, Bounce, Change, Confirm, Count, Create, Delete, Deliver, DeliverLater, Disavow, EndSessions, Import, Invite, List,
-    ListFailed, Login, Logout, LogoutAll, Notify, Off, On, Register, Reset, Retry, Revoke, SetEmail, SetUsername, Show, Unlock, Validate,
+    Ask, Authorize, Bounce, Change, Confirm, Count, Create, Delete, Deliver, DeliverLater, Disavow, EndOther, EndSessions, Import, Invite, List,
+    ListFailed, Login, Logout, LogoutAll, Notify, Off, On, Register, Reset, Retry, Revoke, SeeSessions, SetEmail, SetUsername, Show, Unlock,
+    Validate,
 };
 
 /// The one list, with the route, function or command that each operation is of.
-pub const OPERATIONS: [(Operation, Actor, &str); 31] = [
+pub const OPERATIONS: [(Operation, Actor, &str); 33] = [
     (Register, Actor::Client, "/api/register/"),
     (Login, Actor::Client, "/api/login/"),
     (Logout, Actor::Client, "/api/logout/"),
     (LogoutAll, Actor::Client, "/api/logout_all/"),
+    (SeeSessions, Actor::Client, "/api/sessions/"),
+    (EndOther, Actor::Client, "/api/sessions/"),
     (Change, Actor::Client, "/api/change_password/"),
     (Ask, Actor::Client, "/api/password_reset/"),
     (Validate, Actor::Client, "/api/password_reset/validate_token/"),
@@ -165,6 +172,8 @@ impl Operation {
             Login => world.ask(login("mara", PASSWORD).from(ELSEWHERE)).await,
             Logout => world.ask(logout(&held.session)).await,
             LogoutAll => world.ask(logout_all(&held.session)).await,
+            SeeSessions => world.ask(sessions(&held.session)).await,
+            EndOther => world.ask(end_sessions(&held.session, &[&held.other], PASSWORD)).await,
             Change => world.ask(change_password(&held.session, PASSWORD, CHANGED)).await,
             Ask => world.ask(reset_request("mara@example.com")).await,
             Validate => world.ask(validate(&held.link)).await,

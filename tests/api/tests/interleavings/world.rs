@@ -57,6 +57,8 @@ pub struct World {
 pub struct Held {
     pub account: String,
     pub session: String,
+    /// The id of another session.
+    pub other: String,
     pub link: String,
     /// The link of the notice of the first change.
     pub disavowal: String,
@@ -115,6 +117,8 @@ impl World {
         assert_eq!(app.change_password(&session, NEW_PASSWORD, PASSWORD).await.status, 200);
         let notice = app.stream().await;
         let other = mara.login().await;
+        let seen = app.sessions(&other).await;
+        let id = seen.iter().find(|seen| seen["is_current"] == true).and_then(|seen| seen["id"].as_str()).expect("an id").to_owned();
         app.advance(61);
         app.mailbox.refuse_next(Refuse(400, "MessageRejected"));
         assert_eq!(app.send(reset_request(&mara.email)).await.status, 200);
@@ -143,7 +147,7 @@ impl World {
         let second = app.clock.now().as_second() / 10 * 10 + 65;
         let starts_at = Timestamp::from_millisecond(second * 1000 + 500).expect("an instant");
         let requests = requests.try_into().unwrap_or_else(|_| unreachable!());
-        let held = Held { account, session, link, disavowal, requests, notice, failed, file: written(), names };
+        let held = Held { account, session, other: id, link, disavowal, requests, notice, failed, file: written(), names };
         let admin = Admin::new(&mut Settings::from_pairs([]), app.store.clone(), app.clock.clock(), Entropy::system());
         let links = ResetLinks::configured(&mut Settings::from_pairs([]), starts_at);
         Self { app, observer, admin, links, held, start, starts_at, present }

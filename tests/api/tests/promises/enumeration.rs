@@ -221,6 +221,12 @@ async fn every_operation_keeps_within_its_budget() {
     let change = json!({ "old_password": NEW_PASSWORD, "new_password": PASSWORD });
     let change = doorward_kit::requests::post("/api/change_password/", &change).token(&session);
     spent("change", &seen(&app, &observer, change).await);
+    let listed = seen(&app, &observer, doorward_kit::requests::sessions(&session)).await;
+    assert_eq!(spent("see sessions", &listed), (2, 0.0));
+    let other = app.login("ann", PASSWORD).await;
+    let id = app.sessions(&other).await[0]["id"].as_str().expect("an id").to_owned();
+    let end = doorward_kit::requests::end_sessions(&session, &[&id], PASSWORD);
+    assert_eq!(spent("end a session", &seen(&app, &observer, end).await).0, 5);
     for path in ["/api/logout/", "/api/logout_all/"] {
         let session = app.login("ann", PASSWORD).await;
         assert_eq!(spent(path, &seen(&app, &observer, request("POST", path).token(&session)).await).0, 2);
@@ -234,6 +240,8 @@ async fn every_operation_keeps_within_its_budget() {
     open the link: 1 written, 2 read: UpdateItem, BatchGetItem
     confirm: 9 written, 2 read: UpdateItem, BatchGetItem, TransactWriteItems
     change: 12 written, 2 read: BatchGetItem, UpdateItem, UpdateItem, TransactWriteItems
+    see sessions: 0 written, 3 read: BatchGetItem, Query
+    end a session: 6 written, 3 read: BatchGetItem, UpdateItem, UpdateItem, Query, TransactWriteItems
     /api/logout/: 1 written, 2 read: BatchGetItem, DeleteItem
     /api/logout_all/: 1 written, 2 read: BatchGetItem, UpdateItem
     ");
@@ -251,6 +259,9 @@ async fn no_transaction_contains_a_limit_and_every_deciding_read_is_consistent()
     app.deliver().await;
     let session = app.login("ann", PASSWORD).await;
     app.lets_pass(&session).await;
+    let other = app.login("ann", PASSWORD).await;
+    let id = app.sessions(&other).await[0]["id"].as_str().expect("an id").to_owned();
+    app.end_sessions(&session, &[&id], PASSWORD).await;
     app.logout_all(&session).await;
     let calls = observer.store.calls();
     let transactions: Vec<String> =

@@ -8,4 +8,5 @@ mod link;
 mod mail;
 mod names;
 mod passwords;
+mod session_list;
 mod sessions;

@@ -1,0 +1,97 @@
+//! The sessions of an account: seen, and ended one by one.
+
+use std::cmp::Reverse;
+
+use super::{SORT_PREFIX, SessionRecord, Sessions, SignedIn, key, read};
+use crate::{
+    account::{self, Account},
+    clock::Timestamp,
+    fault::Fault,
+    store::{Item, Store, Table, Write},
+    token::{Digest, Session, Token, subject_digest},
+};
+
+/// The number of characters of a session's id: 132 bits, so that no two sessions have the same.
+const ID_LENGTH: usize = 22;
+
+/// A live session of an account.
+pub struct ListedSession {
+    /// Its digest.
+    digest: Digest<Session>,
+    /// Its item.
+    pub record: SessionRecord,
+}
+
+/// The outcome of ending sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// They have ended.
+    Now,
+    /// The account's sessions were ended since it was read, for example by a change of the password. Nothing was written.
+    Overtaken,
+}
+
+/// The id by which its owner names a session. It opens nothing, and it is not the key under which the session is stored.
+fn id_of(digest: &Digest<Session>) -> String {
+    let mut id = subject_digest(digest.as_str());
+    id.truncate(ID_LENGTH);
+    id
+}
+
+impl ListedSession {
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> String {
+        id_of(&self.digest)
+    }
+
+    /// Whether it is the session of this token.
+    #[must_use]
+    pub fn is_of(&self, token: &Token<Session>) -> bool {
+        self.digest == token.digest()
+    }
+}
+
+impl SignedIn {
+    /// The id of the session that asks.
+    #[must_use]
+    pub fn session_id(&self) -> String {
+        id_of(&self.token.digest())
+    }
+}
+
+impl Sessions {
+    /// Every session of the account that a check would accept at `now`, the newest first. One query.
+    pub async fn list(&self, store: &Store, account: &Account, now: Timestamp) -> Result<Vec<ListedSession>, Fault> {
+        let mut sessions = store.stored_sessions(account).await?;
+        sessions.retain(|session| self.is_valid(account, &session.record, now));
+        sessions.sort_by_cached_key(|session| (Reverse(session.record.created_at), session.id()));
+        Ok(sessions)
+    }
+}
+
+impl Store {
+    /// The live sessions of an account, in no order.
+    pub async fn sessions_of(&self, account: &Account, now: Timestamp) -> Result<Vec<SessionRecord>, Fault> {
+        let records = self.stored_sessions(account).await?.into_iter().map(|session| session.record);
+        Ok(records.filter(|record| record.is_live(account, now)).collect())
+    }
+
+    async fn stored_sessions(&self, account: &Account) -> Result<Vec<ListedSession>, Fault> {
+        let items = self.read_prefixed(Table::Accounts, "session", &account::partition(account.id), SORT_PREFIX).await?;
+        let session = |item: &Item| {
+            let record = read(item)?;
+            let digest = item.text("sk")?.strip_prefix(SORT_PREFIX).ok_or(item.unreadable("sk"))?;
+            Ok(ListedSession { digest: Digest::stored(digest.to_owned()), record })
+        };
+        items.iter().map(session).collect()
+    }
+
+    /// Ends these sessions of an account together, if none of its sessions was ended otherwise since the account was read. One that has ended already stays
+    /// so. A transaction has at most 100 writes, so there are at most 99 sessions.
+    pub async fn end_listed(&self, account: &Account, sessions: &[&ListedSession]) -> Result<Ended, Fault> {
+        let mut writes = vec![account::unchanged(account)];
+        writes.extend(sessions.iter().map(|session| Write::delete(key(account.id, &session.digest))));
+        Ok(self.transact("end sessions", writes).await?.or(Ended::Now, Ended::Overtaken))
+    }
+}
