@@ -49,9 +49,8 @@ impl Admin {
 
     async fn known(&self, account: &Account) -> Result<Known, Failure> {
         let now = self.clock.now();
-        let mut sessions = self.store.sessions_of(account, now).await?;
-        sessions.retain(|session| !self.sessions.ended_by_switch(session.created_at));
-        sessions.sort_by_key(|session| session.created_at);
+        let listed = self.sessions.list(&self.store, account, now).await?;
+        let sessions = listed.into_iter().rev().map(|session| session.record).collect();
         let (_, link) = self.store.reset_link(account.id).await?;
         let link = link.filter(|link| now < link.valid_until && !self.sessions.ended_by_switch(link.issued_at));
         let open = self.store.open_mail_of(account, now).await?;

@@ -63,21 +63,21 @@ impl Sessions {
             self.authenticate(request).await?;
             return Err(Refusal::CurrentPassword);
         }
-        Ok(answer(&left, signed_in))
+        Ok(self.answer(&left, signed_in))
     }
-}
 
-fn answer(sessions: &[&ListedSession], signed_in: &SignedIn) -> Answer {
-    let seen = |session: &&ListedSession| Seen {
-        id: session.id(),
-        user_agent: session.record.agent.map(|agent| agent.to_string()),
-        ip: session.record.network.as_ref().map(ToString::to_string),
-        created_at: session.record.created_at.as_second(),
-        last_seen_at: None,
-        is_current: session.is_of(&signed_in.token),
-        expires_at: rfc3339(session.record.valid_until),
-    };
-    http::ok(&sessions.iter().map(seen).collect::<Vec<_>>())
+    fn answer(&self, sessions: &[&ListedSession], signed_in: &SignedIn) -> Answer {
+        let seen = |session: &&ListedSession| Seen {
+            id: session.id(),
+            user_agent: session.record.agent.map(|agent| agent.to_string()),
+            ip: session.record.network.as_ref().map(ToString::to_string),
+            created_at: session.record.created_at.as_second(),
+            last_seen_at: self.sessions.last_seen(&session.record),
+            is_current: session.is_of(&signed_in.token),
+            expires_at: rfc3339(session.record.valid_until),
+        };
+        http::ok(&sessions.iter().map(seen).collect::<Vec<_>>())
+    }
 }
 
 impl Function for Sessions {
@@ -111,7 +111,7 @@ impl Endpoint for Sessions {
             return self.end(&request, &signed_in, now).await;
         }
         let listed = self.sessions.list(&self.store, &signed_in.account, now).await?;
-        Ok(answer(&listed.iter().collect::<Vec<_>>(), &signed_in))
+        Ok(self.answer(&listed.iter().collect::<Vec<_>>(), &signed_in))
     }
 }
 

@@ -32,6 +32,7 @@ pub mod password;
 mod preference;
 pub mod reset;
 pub mod session;
+pub mod sign_in;
 pub mod step_up;
 pub mod store;
 pub mod telemetry;

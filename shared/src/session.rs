@@ -1,9 +1,11 @@
 //! Sessions. A login opens one, and it is valid only under the account's epoch of that moment.
 
+mod idle;
 mod list;
 
 use std::time::Duration;
 
+use self::idle::Idle;
 pub use self::list::{Ended, ListedSession};
 use crate::{
     account::{self, Account, AccountId},
@@ -40,6 +42,8 @@ pub struct SessionRecord {
     pub network: Option<Network>,
     /// The browser in which it was opened, if it was recognised. Sessions of earlier versions do not have it.
     pub agent: Option<Agent>,
+    /// The day on which it was last used, counted from 1970. It is only stored while sessions end that are not used.
+    seen_on: Option<i64>,
 }
 
 /// The account that a request is authenticated as, and the token.
@@ -83,10 +87,12 @@ pub struct Sessions {
     lifetime: Duration,
     /// Everything opened earlier has ended: an emergency switch.
     not_before: Option<Timestamp>,
+    /// A session that is not used for so long ends.
+    idle: Idle,
 }
 
 impl Sessions {
-    /// `SESSION_LIFETIME` (5m to 365d, default 30d) and `SESSIONS_NOT_BEFORE`. A time in the future is refused, because every session would end when it is
+    /// `SESSION_LIFETIME` (5m to 365d, default 30d), `SESSION_IDLE` (off, the default, or 1d to 90d) and `SESSIONS_NOT_BEFORE`. A time in the future is refused, because every session would end when it is
     /// opened, and every link when it is mailed.
     pub fn configured(settings: &mut Settings, now: Timestamp) -> Self {
         let lifetime = settings.span("SESSION_LIFETIME", span::days(30), span::minutes(5), span::days(365));
@@ -94,7 +100,7 @@ impl Sessions {
         if not_before.is_some_and(|not_before| not_before > after(now, CLOCK_SKEW)) {
             settings.complain("SESSIONS_NOT_BEFORE: must not lie in the future".to_owned());
         }
-        Self { lifetime, not_before }
+        Self { lifetime, not_before, idle: Idle::configured(settings) }
     }
 
     /// Whether the emergency switch has ended what was made at `instant`.
@@ -121,26 +127,40 @@ impl Sessions {
             valid_until: after(now, self.lifetime),
             network: caller.address.map(|address| Client::at(address).site()),
             agent: caller.agent,
+            seen_on: self.idle.day_of_login(now),
         };
         store.write_batch(vec![session.put(account.id, &token.digest()), clear.cleared()]).await?;
         Ok((token, session))
     }
 
-    /// Checks a token. One consistent read; nothing is written.
+    /// Checks a token. One consistent read. Nothing is written, unless `SESSION_IDLE` is on: then the first check of a day stores the day.
     pub async fn check(&self, store: &Store, token: Option<Token<Session>>, now: Timestamp) -> Result<Checked, Fault> {
         let Some(token) = token else { return Ok(Checked::Not(NotSignedIn::Invalid)) };
         let keys = [account::key(token.account()), key(token.account(), &token.digest())];
         let [Some(account), Some(session)] = store.read_all(Table::Accounts, keys).await? else {
             return Ok(Checked::Not(NotSignedIn::Invalid));
         };
-        let account = account::read(&account)?;
-        Ok(if !self.is_valid(&account, &read(&session)?, now) {
+        let (account, session) = (account::read(&account)?, read(&session)?);
+        Ok(if !self.is_valid(&account, &session, now) {
             Checked::Not(NotSignedIn::Invalid)
         } else if account.active {
+            self.note_use(store, &token, &session, now).await;
             Checked::SignedIn(Box::new(SignedIn { account, token }))
         } else {
             Checked::Not(NotSignedIn::Inactive)
         })
+    }
+
+    /// Stores that a session is used today, if that is not stored yet and decides anything. Without it the session only seems to have been used less
+    /// lately, so a failure does not change the answer. A session that has ended in the meantime stays so.
+    async fn note_use(&self, store: &Store, token: &Token<Session>, session: &SessionRecord, now: Timestamp) {
+        let Some(day) = self.idle.day_to_store(session.created_at, session.seen_on, now) else { return };
+        let used = Write::update(key(token.account(), &token.digest()), "SET seen_on = :day")
+            .when("attribute_exists(pk) AND (attribute_not_exists(seen_on) OR seen_on < :day)")
+            .with(":day", number(day));
+        if let Err(fault) = store.write(used).await {
+            tracing::warn!(%fault, "use of a session not noted");
+        }
     }
 
     /// The account behind a request, by its Authorization header, or the reason why there is none.
@@ -156,16 +176,14 @@ impl Sessions {
     }
 
     fn is_valid(&self, account: &Account, session: &SessionRecord, now: Timestamp) -> bool {
-        session.is_live(account, now) && !self.ended_by_switch(session.created_at)
+        session.epoch == account.epoch
+            && now < session.valid_until
+            && !self.ended_by_switch(session.created_at)
+            && !self.idle.has_ended(session.created_at, session.seen_on, now)
     }
 }
 
 impl SessionRecord {
-    /// Whether it has not expired and its account still has the same epoch.
-    fn is_live(&self, account: &Account, now: Timestamp) -> bool {
-        self.epoch == account.epoch && now < self.valid_until
-    }
-
     fn put(&self, account: AccountId, digest: &Digest<Session>) -> Write {
         let attributes = [
             ("epoch", number(self.epoch)),
@@ -175,7 +193,8 @@ impl SessionRecord {
         ];
         let network = self.network.as_ref().map(|network| ("network", text(network.as_str())));
         let agent = self.agent.map(|agent| ("browser", text(agent.to_string())));
-        Write::put(key(account, digest), attributes.into_iter().chain(network).chain(agent))
+        let seen_on = self.seen_on.map(|day| ("seen_on", number(day)));
+        Write::put(key(account, digest), attributes.into_iter().chain(network).chain(agent).chain(seen_on))
     }
 }
 
@@ -210,5 +229,6 @@ fn read(item: &Item) -> Result<SessionRecord, Fault> {
         valid_until: item.instant("valid_until")?,
         network: item.optional_text("network").map(|network| Network::stored(network.to_owned())),
         agent: item.optional_text("browser").and_then(|agent| agent.parse().ok()),
+        seen_on: item.optional_number("seen_on"),
     })
 }

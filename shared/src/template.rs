@@ -20,7 +20,7 @@ macro_rules! templates {
 }
 
 /// Every template with its name. The extension of the name decides about escaping: `.html` is escaped, `.txt` is not.
-const TEMPLATES: [(&str, &str); 22] = templates![
+const TEMPLATES: [(&str, &str); 25] = templates![
     "email/layout.html",
     "email/link.html",
     "email/fallback.html",
@@ -38,6 +38,9 @@ const TEMPLATES: [(&str, &str); 22] = templates![
     "email/account_renamed/subject.txt",
     "email/account_renamed/body.txt",
     "email/account_renamed/body.html",
+    "email/sign_in/subject.txt",
+    "email/sign_in/body.txt",
+    "email/sign_in/body.html",
     "page/layout.html",
     "page/reset.html",
     "page/ask.html",

@@ -68,15 +68,16 @@ impl Sessions {
         sessions.sort_by_cached_key(|session| (Reverse(session.record.created_at), session.id()));
         Ok(sessions)
     }
+
+    /// When a session was last used, to the day, in seconds since 1970. It is only known while sessions end that are not used.
+    #[must_use]
+    pub fn last_seen(&self, session: &SessionRecord) -> Option<i64> {
+        self.idle.last_seen(session.created_at, session.seen_on)
+    }
 }
 
 impl Store {
-    /// The live sessions of an account, in no order.
-    pub async fn sessions_of(&self, account: &Account, now: Timestamp) -> Result<Vec<SessionRecord>, Fault> {
-        let records = self.stored_sessions(account).await?.into_iter().map(|session| session.record);
-        Ok(records.filter(|record| record.is_live(account, now)).collect())
-    }
-
+    /// The sessions of an account that are stored, in no order, whether they work or not.
     async fn stored_sessions(&self, account: &Account) -> Result<Vec<ListedSession>, Fault> {
         let items = self.read_prefixed(Table::Accounts, "session", &account::partition(account.id), SORT_PREFIX).await?;
         let session = |item: &Item| {

@@ -4,7 +4,7 @@ use doorward::{clock::Clock, config::Settings, entropy::Entropy, mail::Sender, s
 use doorward_functions::{FUNCTIONS, Mailer, Wiring, complaints};
 
 /// Every variable that a function reads, each with a wrong value. Each value contains a marker, which no complaint may repeat.
-const WRONG: [(&str, &str); 27] = [
+const WRONG: [(&str, &str); 28] = [
     ("LOG_LEVEL", "wrong"),
     ("ALLOWED_ORIGINS", "https://wrong.example/path"),
     ("PUBLIC_URL", "wrong"),
@@ -17,6 +17,7 @@ const WRONG: [(&str, &str); 27] = [
     ("PASSWORD_MAX_LENGTH", "9999"),
     ("REGISTRATION", "wrong"),
     ("SESSION_LIFETIME", "1s"),
+    ("SESSION_IDLE", "36h"),
     ("SESSIONS_NOT_BEFORE", "wrong"),
     ("RESET_LIFETIME", "9m"),
     ("RESET_COOL_DOWN", "wrong"),
@@ -77,6 +78,7 @@ async fn a_login_function_says_all_that_is_wrong_with_it() {
     LOG_LEVEL: must be error, warn or info
     ACCOUNTS_TABLE is not set
     LIMITS_TABLE is not set
+    OUTBOX_TABLE is not set
     ALLOWED_ORIGINS: origin 1 goes on after its host and port: leave out the slash and what follows
     PUBLIC_URL: must be a URL such as https://accounts.example.com
     TRUSTED_PROXY_HOPS: must be a number from 0 to 9
@@ -85,6 +87,7 @@ async fn a_login_function_says_all_that_is_wrong_with_it() {
     ARGON2_MEMORY_KIB, ARGON2_ITERATIONS, ARGON2_PARALLELISM: below OWASP's floor: at least 47104 KiB with 1 pass, 19456 with 2, 12288 with 3, 9216 with 4 or 7168 with 5
     SESSION_LIFETIME: must be 5m to 365d
     SESSIONS_NOT_BEFORE: must be an instant such as 2026-01-31T12:00:00Z
+    SESSION_IDLE: must be off or whole days, 1d to 90d
     LOGIN_CLIENT_LIMIT: must be attempts/window such as 60/5m, the window 1s to 1day
     LOGIN_ACCOUNT_LIMIT: must be attempts/window such as 60/5m, the window 1s to 1day
     ");
@@ -96,7 +99,7 @@ async fn nothing_but_the_tables_the_sender_and_the_base_of_links_must_be_set() {
         at_start(&[]).await.into_iter().map(|(function, complaints)| format!("{function}: {}", complaints.join("; "))).collect();
     insta::assert_snapshot!(said.join("\n"), @r"
     register: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set
-    login: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set
+    login: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set; OUTBOX_TABLE is not set
     logout: ACCOUNTS_TABLE is not set
     sessions: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set
     change-password: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set; OUTBOX_TABLE is not set
@@ -178,7 +181,13 @@ fn environments_are_checked_by_function_with_every_complaint_and_no_value() {
     let said = complaints([
         environment(
             "login",
-            &[("ACCOUNTS_TABLE", "a"), ("LIMITS_TABLE", "l"), ("SESSION_LIFETIME", "400d"), ("TRUSTED_PROXY_HOPS", "many")],
+            &[
+                ("ACCOUNTS_TABLE", "a"),
+                ("LIMITS_TABLE", "l"),
+                ("OUTBOX_TABLE", "o"),
+                ("SESSION_LIFETIME", "400d"),
+                ("TRUSTED_PROXY_HOPS", "many"),
+            ],
         ),
         environment("logout", &[("ACCOUNTS_TABLE", "a")]),
         environment("logon", &[]),

@@ -103,12 +103,17 @@ async fn everything(app: &App, observer: &Observer, seen: &mut Seen) {
     seen.look(app).await;
     app.mailer.deliver(records).await;
     let not_me = app.mailbox.to(&address_of("ann")).pop().unwrap().disavowal_token().unwrap();
-    // Two more changes within minutes of the first are told of in one mail.
-    for [old, new] in [[NEW_PASSWORD, PASSWORD], [PASSWORD, NEW_PASSWORD]] {
+    // Of more changes within minutes the first is told of at once and the others in one mail, together with a login from a new place. An account tells of
+    // those when it is an hour old.
+    app.advance(3600);
+    for [old, new] in [[NEW_PASSWORD, PASSWORD], [PASSWORD, NEW_PASSWORD], [NEW_PASSWORD, PASSWORD], [PASSWORD, NEW_PASSWORD]] {
         app.change_password(&session, old, new).await;
         app.deliver().await;
         seen.look(app).await;
     }
+    app.send(login("ann", NEW_PASSWORD).from("198.51.100.7")).await;
+    app.deliver().await;
+    seen.look(app).await;
     app.advance(3600);
     app.release_due().await.unwrap();
     seen.look(app).await;
@@ -150,7 +155,8 @@ async fn every_item_is_listed_with_its_attributes_and_how_long_it_is_kept() {
     // An hour is the longest window that a limit has by default.
     let limits = ["LOGIN_CLIENT", "LOGIN_ACCOUNT", "REGISTER_CLIENT", "CHANGE_CLIENT", "CHANGE_ACCOUNT", "RESET_CLIENT", "VALIDATE_CLIENT"];
     let names: Vec<String> = limits.iter().chain(&["CONFIRM_CLIENT"]).map(|limit| format!("{limit}_LIMIT")).collect();
-    let settings: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1000/1h")).collect();
+    let limits = names.iter().map(|name| (name.as_str(), "1000/1h"));
+    let settings: Vec<(&str, &str)> = limits.chain([("SESSION_IDLE", "7d")]).collect();
     let (app, observer) = App::observed(&settings).await;
     let mut seen = Seen::default();
     everything(&app, &observer, &mut seen).await;

@@ -96,9 +96,7 @@ impl World {
     async fn of(app: &App, name: &str) -> Self {
         let person = app.sign_up(name).await;
         let session = person.login().await;
-        let other = person.login().await;
-        let seen = app.sessions(&other).await;
-        let other = seen.iter().find(|seen| seen["is_current"] == true).and_then(|seen| seen["id"].as_str()).expect("an id").to_owned();
+        let other = app.session_id(&person.login().await).await;
         let link = person.reset_link().await;
         app.clock.advance(Duration::from_secs(61));
         let before = app.everything_but_limits().await;

@@ -237,14 +237,25 @@ async fn of_a_change_and_a_reset_at_once_one_happens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_many_logins_from_a_new_network_at_once_one_is_told() {
+    let app = App::patient(&[]).await;
+    let person = app.sign_up("nina").await;
+    app.advance(60 * 60);
+    let answers = app.at_once((0..8).map(|_| login(&person.username, PASSWORD).from("198.51.100.7"))).await;
+    assert_eq!((having(200, &answers), notices(&app, &person).await), (8, 1));
+    app.deliver().await;
+    assert_eq!(app.mailbox.to(&person.email).len(), 1);
+    app.assert_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_the_end_of_a_session_and_its_change_of_the_password_at_once_one_happens() {
     let app = App::patient(&[]).await;
     for round in 0..8 {
         let person = app.sign_up(&format!("edna{round}")).await;
         let [ending, changing] = [person.login().await, person.login().await];
-        let seen = app.sessions(&changing).await;
-        let id = seen.iter().find(|seen| seen["is_current"] == true).and_then(|seen| seen["id"].as_str()).expect("an id");
-        let requests = [end_sessions(&ending, &[id], PASSWORD), change_password(&changing, PASSWORD, NEW_PASSWORD)];
+        let id = app.session_id(&changing).await;
+        let requests = [end_sessions(&ending, &[&id], PASSWORD), change_password(&changing, PASSWORD, NEW_PASSWORD)];
         let [ended, changed] = both(&app, round, requests).await;
         match (ended.status, changed.status) {
             (200, 401) => assert!(app.lets_pass(&ending).await && !app.lets_pass(&changing).await),

@@ -11,10 +11,11 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use doorward::{
     account::AccountId,
     clock::after,
-    config::span,
+    config::{Settings, span},
     entropy::Entropy,
     mail_rate,
     outbox::EntryKey,
+    session::Sessions,
     token::{Disavow, Token},
 };
 use sha2::{Digest as _, Sha256};
@@ -36,7 +37,7 @@ const FORMS: [Form; 12] = [
         attributes: "username:S username_folded:S email:S email_folded:S epoch:N active:BOOL created_at:N password_changed_at:N networks:M \
                      [password:S] [language:S] [disavowed_at:N] [disavowals_before:N] [undeliverable:S undeliverable_at:N]",
     },
-    Form { kind: "session", attributes: "epoch:N created_at:N valid_until:N expires_at:N [network:S] [browser:S]" },
+    Form { kind: "session", attributes: "epoch:N created_at:N valid_until:N expires_at:N [network:S] [browser:S] [seen_on:N]" },
     Form {
         kind: "reset",
         attributes: "digest:S issued_at:N valid_until:N expires_at:N requested_at:N sent:N [sent_at:N] \
@@ -52,12 +53,13 @@ const FORMS: [Form; 12] = [
     Form {
         kind: "notice",
         attributes: "[email:S address:S] change:S changed_at:N browser:S requested_at:N expires_at:N [language:S] [request_id:S] \
-                     [changes:N first_changed_at:N] [attempts:N] [lease_until:N worker:S] [done_at:N] [failed_at:N] [outcome:S]",
+                     [changes:N first_changed_at:N] [signed_in:BOOL] [attempts:N] [lease_until:N worker:S] [done_at:N] [failed_at:N] [outcome:S]",
     },
     Form {
         kind: "mail-rate",
         attributes: "revision:N notices:N resets:N expires_at:N [noticed_at:N] [reset_at:N] [permitted:S] \
-                     [due_at:N email:S address:S browser:S change:S changed_at:N] [changes:N first_changed_at:N] [language:S] [request_id:S]",
+                     [due_at:N email:S address:S browser:S change:S changed_at:N] [changes:N first_changed_at:N] [signed_in:BOOL] [language:S] \
+                     [request_id:S]",
     },
     Form { kind: "held", attributes: "expires_at:N" },
     Form { kind: "mail", attributes: "entries:S version:N expires_at:N" },
@@ -236,7 +238,10 @@ impl App {
         let read = match (kind, id) {
             ("account", Some(id)) => self.store.account(id).await.map(drop),
             ("session", Some(id)) => match self.store.account(id).await {
-                Ok(Some(account)) => self.store.sessions_of(&account, now).await.map(drop),
+                Ok(Some(account)) => {
+                    let sessions = Sessions::configured(&mut Settings::from_pairs([]), now);
+                    sessions.list(&self.store, &account, now).await.map(drop)
+                }
                 read => read.map(drop),
             },
             ("reset" | "mail-rate", Some(id)) => match self.store.reset_link_and_mail_rate(id).await {

@@ -103,6 +103,13 @@ impl App {
         answer.json().as_array().expect("a list").clone()
     }
 
+    /// The id of this session.
+    pub async fn session_id(&self, session: &str) -> String {
+        let sessions = self.sessions(session).await;
+        let own = sessions.iter().find(|seen| seen["is_current"] == true).expect("the list holds the session that asks");
+        own["id"].as_str().expect("an id").to_owned()
+    }
+
     /// Ends the sessions with these ids, with this password.
     pub async fn end_sessions(&self, session: &str, ids: &[&str], password: &str) -> Response {
         self.send(requests::end_sessions(session, ids, password)).await

@@ -8,7 +8,7 @@ use doorward::{
     config::Settings,
     http::Reader,
     language::Language,
-    mail::{ChangedMail, RenamedMail, Rendered, ResetMail},
+    mail::{ChangedMail, RenamedMail, Rendered, ResetMail, SignInMail},
     page::{Page, Pages},
 };
 
@@ -62,6 +62,9 @@ fn pieces(language: Language, product: &Product) -> Result<Vec<Piece>> {
     }
     for (name, mail) in RenamedMail::samples(language) {
         mails.push((format!("renamed-{name}"), RenamedMail { product: dressed(mail.product.clone()), ..mail }.render()?));
+    }
+    for (name, mail) in SignInMail::samples(language) {
+        mails.push((format!("sign-in-{name}"), SignInMail { product: dressed(mail.product.clone()), ..mail }.render()?));
     }
     let pages = Pages::of(product.clone());
     let reader = Reader { language, path: "/api/password_reset/confirm/".to_owned() };

@@ -5,7 +5,7 @@ use doorward::{
     config::Settings,
     http::Reader,
     language::Language,
-    mail::{ChangedMail, RenamedMail, Rendered, ResetMail},
+    mail::{ChangedMail, RenamedMail, Rendered, ResetMail, SignInMail},
     page::{Page, Pages},
 };
 
@@ -13,7 +13,8 @@ fn mails(language: Language) -> Vec<(String, Rendered)> {
     let reset = ResetMail::samples(language).into_iter().map(|(name, mail)| (format!("password_reset-{name}"), mail.render()));
     let changed = ChangedMail::samples(language).into_iter().map(|(name, mail)| (format!("password_changed-{name}"), mail.render()));
     let renamed = RenamedMail::samples(language).into_iter().map(|(name, mail)| (format!("account_renamed-{name}"), mail.render()));
-    reset.chain(changed).chain(renamed).map(|(name, mail)| (name, mail.expect("it can be rendered"))).collect()
+    let signed_in = SignInMail::samples(language).into_iter().map(|(name, mail)| (format!("sign_in-{name}"), mail.render()));
+    reset.chain(changed).chain(renamed).chain(signed_in).map(|(name, mail)| (name, mail.expect("it can be rendered"))).collect()
 }
 
 fn pages(language: Language, product: Product) -> Vec<(&'static str, String)> {

@@ -203,6 +203,11 @@ async fn every_operation_keeps_within_its_budget() {
     assert!(spent("login", &usual) <= (6, 6.0));
     let session = usual.answer.text("token");
 
+    let elsewhere = login("ann", PASSWORD).from("198.51.100.7");
+    app.advance(60 * 60);
+    assert_eq!(spent("login from a new network", &seen(&app, &observer, elsewhere.clone()).await), (7, 10.0));
+    assert_eq!(spent("the same again", &seen(&app, &observer, elsewhere).await), (5, 4.0));
+
     observer.store.forget();
     assert!(app.lets_pass(&session).await);
     assert_eq!((observer.store.calls().len(), observer.store.units().0), (1, 0.0), "the authorizer");
@@ -224,7 +229,7 @@ async fn every_operation_keeps_within_its_budget() {
     let listed = seen(&app, &observer, doorward_kit::requests::sessions(&session)).await;
     assert_eq!(spent("see sessions", &listed), (2, 0.0));
     let other = app.login("ann", PASSWORD).await;
-    let id = app.sessions(&other).await[0]["id"].as_str().expect("an id").to_owned();
+    let id = app.session_id(&other).await;
     let end = doorward_kit::requests::end_sessions(&session, &[&id], PASSWORD);
     assert_eq!(spent("end a session", &seen(&app, &observer, end).await).0, 5);
     for path in ["/api/logout/", "/api/logout_all/"] {
@@ -235,6 +240,8 @@ async fn every_operation_keeps_within_its_budget() {
     register: 7 written, 0 read: UpdateItem, TransactWriteItems
     first login from a network: 5 written, 3 read: UpdateItem, BatchGetItem, GetItem, UpdateItem, BatchWriteItem, UpdateItem
     login: 4 written, 3 read: UpdateItem, BatchGetItem, GetItem, UpdateItem, BatchWriteItem
+    login from a new network: 10 written, 3 read: UpdateItem, BatchGetItem, GetItem, UpdateItem, TransactWriteItems, BatchWriteItem, UpdateItem
+    the same again: 4 written, 3 read: UpdateItem, BatchGetItem, GetItem, UpdateItem, BatchWriteItem
     reset request: 2 written, 0 read: UpdateItem, PutItem
     validate: 1 written, 2 read: UpdateItem, BatchGetItem
     open the link: 1 written, 2 read: UpdateItem, BatchGetItem
@@ -260,7 +267,7 @@ async fn no_transaction_contains_a_limit_and_every_deciding_read_is_consistent()
     let session = app.login("ann", PASSWORD).await;
     app.lets_pass(&session).await;
     let other = app.login("ann", PASSWORD).await;
-    let id = app.sessions(&other).await[0]["id"].as_str().expect("an id").to_owned();
+    let id = app.session_id(&other).await;
     app.end_sessions(&session, &[&id], PASSWORD).await;
     app.logout_all(&session).await;
     let calls = observer.store.calls();
