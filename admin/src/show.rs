@@ -49,7 +49,14 @@ impl Admin {
 
     async fn known(&self, account: &Account) -> Result<Known, Failure> {
         let now = self.clock.now();
-        let listed = self.sessions.list(&self.store, account, now).await?;
+        let listed = match self.sessions.list(&self.store, account, now).await? {
+            Some(listed) => listed,
+            // The password was changed since the account was read.
+            None => match self.store.account(account.id).await? {
+                Some(changed) => self.sessions.list(&self.store, &changed, now).await?.unwrap_or_default(),
+                None => Vec::new(),
+            },
+        };
         let sessions = listed.into_iter().rev().map(|session| session.record).collect();
         let (_, link) = self.store.reset_link(account.id).await?;
         let link = link.filter(|link| now < link.valid_until && !self.sessions.ended_by_switch(link.issued_at));

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use doorward::{
     clock::{Clock, Timestamp, rfc3339},
+    fault::Fault,
     http::{self, Answer, Field, Fields, Form, Method, Refusal, Request},
     password::TypedPassword,
     session::{self, Ended, ListedSession, SignedIn},
@@ -19,6 +20,8 @@ use crate::{Endpoint, Function, Wiring};
 
 /// The maximum number of sessions that one request ends.
 const MOST: usize = 25;
+/// Maximum number of tries to list the sessions of an account that changes its password meanwhile.
+const MAX_TRIES: u32 = 5;
 
 pub struct Sessions {
     store: Store,
@@ -54,16 +57,31 @@ impl Sessions {
         if let Some(password) = password {
             self.step_up.admit(&self.store, account, request.client, password, Refusal::CurrentPassword, now).await?;
         }
-        let listed = self.sessions.list(&self.store, account, now).await?;
+        let Some(listed) = self.sessions.list(&self.store, account, now).await? else { return self.overtaken(request).await };
         let (ended, left): (Vec<&ListedSession>, Vec<&ListedSession>) = listed.iter().partition(|session| ids.contains(&session.id()));
         if !ends_others {
             self.store.end_session(account.id, &signed_in.token.digest()).await?;
-        } else if !ended.is_empty() && self.store.end_listed(account, &ended).await? == Ended::Overtaken {
-            // The answer says what is true now: the session has ended, or it has changed the password itself in the meantime.
-            self.authenticate(request).await?;
-            return Err(Refusal::CurrentPassword);
+        } else if self.store.end_listed(account, &ended).await? == Ended::Overtaken {
+            return self.overtaken(request).await;
         }
         Ok(self.answer(&left, signed_in))
+    }
+
+    /// Says what is true now: the session has ended, or it has changed the password itself in the meantime.
+    async fn overtaken(&self, request: &Request) -> Result<Answer, Refusal> {
+        self.authenticate(request).await?;
+        Err(Refusal::CurrentPassword)
+    }
+
+    /// The sessions of the account that asks. If the asking session changes the password meanwhile, they are looked up again.
+    async fn see(&self, request: &Request, mut signed_in: SignedIn, now: Timestamp) -> Result<Answer, Refusal> {
+        for _ in 0..MAX_TRIES {
+            if let Some(listed) = self.sessions.list(&self.store, &signed_in.account, now).await? {
+                return Ok(self.answer(&listed.iter().collect::<Vec<_>>(), &signed_in));
+            }
+            signed_in = self.sessions.authenticate(&self.store, request, now).await?;
+        }
+        Err(Refusal::Fault(Fault::OutOfTime))
     }
 
     fn answer(&self, sessions: &[&ListedSession], signed_in: &SignedIn) -> Answer {
@@ -110,8 +128,7 @@ impl Endpoint for Sessions {
         if request.method == Method::DELETE {
             return self.end(&request, &signed_in, now).await;
         }
-        let listed = self.sessions.list(&self.store, &signed_in.account, now).await?;
-        Ok(self.answer(&listed.iter().collect::<Vec<_>>(), &signed_in))
+        self.see(&request, signed_in, now).await
     }
 }
 

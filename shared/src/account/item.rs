@@ -185,10 +185,7 @@ pub(crate) fn existing(id: AccountId) -> Write {
 
 /// Checks that an account is active and that its sessions were not ended since it was read. Every change of the password ends them.
 pub(crate) fn unchanged(account: &Account) -> Write {
-    Write::check(key(account.id))
-        .when("epoch = :epoch AND active = :true")
-        .with(":epoch", number(account.epoch))
-        .with(":true", truth(true))
+    Write::check(key(account.id)).when("epoch = :epoch AND active = :true").with(":epoch", number(account.epoch)).with(":true", truth(true))
 }
 
 /// Ends every session of an account, if there is one.

@@ -62,11 +62,16 @@ impl SignedIn {
 
 impl Sessions {
     /// Every session of the account that a check would accept at `now`, the newest first. One query.
-    pub async fn list(&self, store: &Store, account: &Account, now: Timestamp) -> Result<Vec<ListedSession>, Fault> {
+    ///
+    /// `None` if the account has changed since it was read: a session has gone over to a later epoch, with a change of the password, and would be missing.
+    pub async fn list(&self, store: &Store, account: &Account, now: Timestamp) -> Result<Option<Vec<ListedSession>>, Fault> {
         let mut sessions = store.stored_sessions(account).await?;
+        if sessions.iter().any(|session| session.record.epoch > account.epoch) {
+            return Ok(None);
+        }
         sessions.retain(|session| self.is_valid(account, &session.record, now));
         sessions.sort_by_cached_key(|session| (Reverse(session.record.created_at), session.id()));
-        Ok(sessions)
+        Ok(Some(sessions))
     }
 
     /// When a session was last used, to the day, in seconds since 1970. It is only known while sessions end that are not used.
@@ -88,8 +93,8 @@ impl Store {
         items.iter().map(session).collect()
     }
 
-    /// Ends these sessions of an account together, if none of its sessions was ended otherwise since the account was read. One that has ended already stays
-    /// so. A transaction has at most 100 writes, so there are at most 99 sessions.
+    /// Ends these sessions of an account together, if its sessions were not ended otherwise since it was read. That is checked even if there is none to end,
+    /// so that the answer is true. One that has ended already stays so. A transaction has at most 100 writes, so there are at most 99 sessions.
     pub async fn end_listed(&self, account: &Account, sessions: &[&ListedSession]) -> Result<Ended, Fault> {
         let mut writes = vec![account::unchanged(account)];
         writes.extend(sessions.iter().map(|session| Write::delete(key(account.id, &session.digest))));

@@ -8,8 +8,8 @@ use doorward_kit::{
     mailbox::Mail,
     person::Person,
     requests::{
-        NEW_PASSWORD, PASSWORD, Request, change_password, confirm_reset, end_sessions, login, logout, logout_all, post, register, reset_request,
-        validate,
+        NEW_PASSWORD, PASSWORD, Request, change_password, confirm_reset, end_sessions, login, logout, logout_all, post, register,
+        reset_request, validate,
     },
     store::Facts,
 };

@@ -98,9 +98,9 @@ pub enum Operation {
     Import,
 }
 use Operation::{
-    Ask, Authorize, Bounce, Change, Confirm, Count, Create, Delete, Deliver, DeliverLater, Disavow, EndOther, EndSessions, Import, Invite, List,
-    ListFailed, Login, Logout, LogoutAll, Notify, Off, On, Register, Reset, Retry, Revoke, SeeSessions, SetEmail, SetUsername, Show, Unlock,
-    Validate,
+    Ask, Authorize, Bounce, Change, Confirm, Count, Create, Delete, Deliver, DeliverLater, Disavow, EndOther, EndSessions, Import, Invite,
+    List, ListFailed, Login, Logout, LogoutAll, Notify, Off, On, Register, Reset, Retry, Revoke, SeeSessions, SetEmail, SetUsername, Show,
+    Unlock, Validate,
 };
 
 /// The one list, with the route, function or command that each operation is of.

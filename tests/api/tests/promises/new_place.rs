@@ -39,7 +39,8 @@ async fn a_login_from_a_network_that_the_account_does_not_know_is_told_with_a_li
     let app = settled().await;
     let owners = logs_in(&app, HOME).await.text("token");
     assert_eq!(told(&app), [""; 0]);
-    let thiefs = app.send(login("ann", PASSWORD).header("User-Agent", FIREFOX).header("Accept-Language", "de").from(AWAY)).await.text("token");
+    let thiefs =
+        app.send(login("ann", PASSWORD).header("User-Agent", FIREFOX).header("Accept-Language", "de").from(AWAY)).await.text("token");
     app.deliver().await;
     assert_eq!(told(&app), ["New login to your Doorward account"]);
     let mail = app.mailbox.to(&address_of("ann")).pop().expect("a mail");
@@ -113,11 +114,14 @@ async fn a_login_that_cannot_be_told_of_opens_no_session() {
     let (app, observer) = App::observed(&[]).await;
     app.sign_up("ann").await;
     app.advance(HOUR);
-    observer.store.fail(|call| (call.operation == "TransactWriteItems").then(|| (When::Before, Failure::code(400, "AccessDeniedException"))));
+    observer
+        .store
+        .fail(|call| (call.operation == "TransactWriteItems").then(|| (When::Before, Failure::code(400, "AccessDeniedException"))));
     assert_eq!(app.send(login("ann", PASSWORD).from(AWAY)).await.status, 503);
     assert_eq!(app.send(login("ann", PASSWORD).from(HOME)).await.status, 200, "nothing else depends on it");
     observer.store.forget();
-    let sessions = app.operator.items_of("ann").await.into_iter().filter(|item| item["sk"].as_s().is_ok_and(|sort| sort.starts_with("session#")));
+    let sessions =
+        app.operator.items_of("ann").await.into_iter().filter(|item| item["sk"].as_s().is_ok_and(|sort| sort.starts_with("session#")));
     assert_eq!(sessions.count(), 1);
     logs_in(&app, AWAY).await;
     assert_eq!(told(&app).len(), 1);

@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use doorward_kit::{
     App, Response,
     place::Place,
+    proxy::{Failure, Gate, When},
     requests::{NEW_PASSWORD, PASSWORD, end_sessions, login, request, sessions},
 };
 use serde_json::{Value, json};
@@ -86,7 +87,9 @@ async fn others_end_only_with_the_password_and_the_asking_one_without() {
     let before = app.everything_but_limits().await;
     let wrong = app.end_sessions(&mine, &[&others], "Wrong-Horse-42").await;
     assert_eq!((wrong.status, wrong.json()), (400, json!({ "current_password": ["Invalid password."] })));
-    for without in [json!({ "sessions": [others] }), json!({ "sessions": [own, others] }), json!({ "sessions": ["never-there-0000000000"] })] {
+    for without in
+        [json!({ "sessions": [others] }), json!({ "sessions": [own, others] }), json!({ "sessions": ["never-there-0000000000"] })]
+    {
         let refused = asked_to_end(&app, &mine, &without).await;
         assert_eq!((refused.status, refused.json()), (400, json!({ "current_password": ["This field is required."] })), "{without}");
     }
@@ -229,6 +232,35 @@ async fn what_is_listed_passes_and_what_passes_is_listed() {
         }
     }
     assert!(ended > 10 && most > 2, "the histories are of some use: {ended} {most}");
+}
+
+#[tokio::test]
+async fn a_session_that_changes_the_password_while_it_asks_sees_what_is_true_afterwards() {
+    let (app, observer) = App::observed(&[]).await;
+    let token = app.sign_up("ann").await.login().await;
+    let other = app.login("ann", PASSWORD).await;
+    for (asked, says) in [(sessions(&token), 200), (end_sessions(&token, &["never-there-0000000000"], NEW_PASSWORD), 400)] {
+        let (gate, ids_before) = (Gate::default(), app.session_id(&token).await);
+        let held = gate.clone();
+        observer.store.forget();
+        observer.store.fail(move |call| (call.operation == "Query").then(|| (When::Before, Failure::Waits(held.clone()))));
+        let asking = tokio::spawn({
+            let app = app.clone();
+            async move { app.send(asked).await }
+        });
+        gate.reached().await;
+        let [old, new] = if says == 200 { [PASSWORD, NEW_PASSWORD] } else { [NEW_PASSWORD, PASSWORD] };
+        assert_eq!(app.change_password(&token, old, new).await.status, 200);
+        gate.open();
+        let answer = asking.await.expect("no function panics");
+        observer.store.forget();
+        assert_eq!(answer.status, says, "{answer:?}");
+        match says {
+            200 => assert_eq!(ids(answer.json().as_array().expect("a list")), [ids_before]),
+            _ => assert_eq!(answer.json(), json!({ "current_password": ["Invalid password."] })),
+        }
+        assert!(!app.lets_pass(&other).await && app.lets_pass(&token).await);
+    }
 }
 
 #[tokio::test]
