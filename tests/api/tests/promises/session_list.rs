@@ -264,6 +264,30 @@ async fn a_session_that_changes_the_password_while_it_asks_sees_what_is_true_aft
 }
 
 #[tokio::test]
+async fn the_end_of_a_session_that_a_change_overtakes_ends_nothing_and_says_so() {
+    let (app, observer) = App::observed(&[]).await;
+    let mine = app.sign_up("ann").await.login().await;
+    let other = app.login("ann", PASSWORD).await;
+    let asked = end_sessions(&mine, &[&app.session_id(&other).await], PASSWORD);
+    let gate = Gate::default();
+    let held = gate.clone();
+    observer
+        .store
+        .fail(move |call| call.request.to_string().contains("\"ConditionCheck\"").then(|| (When::Before, Failure::Waits(held.clone()))));
+    let asking = tokio::spawn({
+        let app = app.clone();
+        async move { app.send(asked).await }
+    });
+    gate.reached().await;
+    // The password that was asked for is no longer the account's, and its session is over.
+    assert_eq!(app.change_password(&other, PASSWORD, NEW_PASSWORD).await.status, 200);
+    observer.store.heal();
+    gate.open();
+    assert_eq!(asking.await.expect("no function panics").status, 401);
+    assert!(app.lets_pass(&other).await && !app.lets_pass(&mine).await);
+}
+
+#[tokio::test]
 async fn an_account_with_many_sessions_sees_all_of_them() {
     let app = App::start().await;
     let token = app.sign_up("ann").await.login().await;
