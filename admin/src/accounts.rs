@@ -127,6 +127,6 @@ fn reset_request(account: &Account, now: Timestamp) -> ResetRequest {
 }
 
 /// The request for the mail that invites an owner to choose a first password.
-fn invitation(account: &Account, now: Timestamp) -> ResetRequest {
+pub(crate) fn invitation(account: &Account, now: Timestamp) -> ResetRequest {
     ResetRequest { invites: true, ..reset_request(account, now) }
 }

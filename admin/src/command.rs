@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{Import, state::State};
+use crate::{Export, Import, state::State};
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -112,6 +112,8 @@ pub enum Command {
         #[command(subcommand)]
         command: MailCommand,
     },
+    /// Writes accounts to a file
+    Export(Export),
     /// Imports accounts with the password hashes that they have elsewhere
     Import(Import),
 }

@@ -5,6 +5,7 @@
 mod accounts;
 mod command;
 mod delete;
+mod export;
 mod import;
 mod list;
 mod mail;
@@ -29,6 +30,7 @@ use doorward::{
 
 pub use self::{
     command::{Arguments, Command, List, MailCommand, Selection},
+    export::Export,
     import::Import,
     terminal::Terminal,
 };
@@ -105,7 +107,8 @@ impl Admin {
             }
             Command::Mail { command: MailCommand::Failed } => self.list_failed(terminal).await,
             Command::Mail { command: MailCommand::Retry { ids, all } } => self.retry(&ids, all, terminal).await,
-            Command::Import(import) => self.import(&import, terminal).await,
+            Command::Export(export) => Box::pin(self.export(&export, terminal)).await,
+            Command::Import(import) => Box::pin(self.import(&import, terminal)).await,
         }
     }
 

@@ -82,6 +82,7 @@ fn facts(account: &Account, known: &Known, allowed: u32) -> Value {
     let session = |session: &SessionRecord| Session { created_at: rfc3339(session.created_at), valid_until: rfc3339(session.valid_until) };
     json!({
         "id": account.id.to_string(),
+        "external_id": account.external_id,
         "username": account.username.as_str(),
         "email": account.email.as_str(),
         "state": State::of(account),
@@ -157,7 +158,8 @@ fn text(account: &Account, known: &Known, allowed: u32) -> String {
         Mail::Done(delivery) => delivery_line(delivery),
         Mail::Open(mail) => open_line(mail, known.now),
     });
-    let lines = lines.into_iter().chain(history.map(|line| ("history", line)));
+    let elsewhere = account.external_id.iter().map(|id| ("id elsewhere", id.clone()));
+    let lines = lines.into_iter().chain(elsewhere).chain(history.map(|line| ("history", line)));
     lines.fold(String::new(), |mut text, (name, value)| {
         let _ = writeln!(text, "{name:<13} {value}");
         text

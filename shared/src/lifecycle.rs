@@ -1,7 +1,7 @@
 //! Operations on an account as a whole: invite, activate, deactivate, delete. They are above the features because they involve all of them.
 
 use crate::{
-    account::{self, Account, AccountId, EmailAddress, Registered, Username},
+    account::{self, Account, AccountId, BroughtIn, EmailAddress, Registered, Username},
     caller::Caller,
     clock::Timestamp,
     fault::Fault,
@@ -57,6 +57,13 @@ impl Store {
     /// Registers an account and leaves the request for the reset link that lets its owner choose a password, or does nothing.
     pub async fn invite(&self, account: &Account, request: &ResetRequest) -> Result<Registered, Fault> {
         self.register_with(account, Some(outbox::reset_request(request, &account.id.to_string()))).await
+    }
+
+    /// Writes an account from elsewhere, which may bring its id along, and the request for the link that lets its owner choose a password, where there
+    /// is one, or does nothing.
+    pub async fn bring_in(&self, account: &Account, invitation: Option<&ResetRequest>) -> Result<BroughtIn, Fault> {
+        let invitation = invitation.map(|request| outbox::reset_request(request, &account.id.to_string()));
+        self.bring_in_with(account, invitation).await
     }
 
     /// Gives an account without a usable password one that nobody knows, and leaves the request for the link that replaces it, or does nothing. A link

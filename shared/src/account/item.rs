@@ -71,6 +71,15 @@ fn put(account: &Account) -> Write {
     ];
     attributes.extend(account.password.as_ref().map(|password| ("password", text(password.as_str()))));
     attributes.extend(account.language.as_ref().map(|language| ("language", text(language))));
+    attributes.extend(account.external_id.as_ref().map(|id| ("external_id", text(id))));
+    // Only an account that is imported again begins with these.
+    if account.disavowed {
+        attributes.push(("disavowed_at", millis(account.disavowals_before.unwrap_or(account.password_changed_at))));
+    }
+    attributes.extend(account.disavowals_before.map(|instant| ("disavowals_before", millis(instant))));
+    attributes.extend(
+        account.undeliverable.into_iter().flat_map(|(why, at)| [("undeliverable", text(why.as_str())), ("undeliverable_at", millis(at))]),
+    );
     Write::put(key(account.id), attributes)
 }
 
@@ -99,6 +108,7 @@ pub(crate) fn read(item: &Item) -> Result<Account, Fault> {
         disavowals_before: item.optional_instant("disavowals_before"),
         language: item.optional_text("language").map(str::to_owned),
         networks,
+        external_id: item.optional_text("external_id").map(str::to_owned),
         undeliverable: undeliverable.zip(item.optional_instant("undeliverable_at")),
     })
 }

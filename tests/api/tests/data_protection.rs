@@ -4,7 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use doorward::{account::EmailAddress, caller::Caller, outbox::ResetRequest};
+use doorward::{
+    account::{Account, AccountId, EmailAddress, Username},
+    caller::Caller,
+    entropy::Entropy,
+    outbox::ResetRequest,
+};
 use doorward_functions::mailer::Records;
 use doorward_kit::{
     App,
@@ -86,6 +91,12 @@ async fn dies_with_a_lease(app: &App, observer: &Observer, seen: &mut Seen) -> R
     records
 }
 
+/// Another account like this one.
+fn with_username(account: &Account, name: &str) -> Account {
+    let id = AccountId::from(Entropy::system().uuid(account.created_at));
+    Account { id, username: Username::parse(name).unwrap(), ..account.clone() }
+}
+
 /// Everything that can happen to an account and its mail.
 async fn everything(app: &App, observer: &Observer, seen: &mut Seen) {
     let register = json!({ "username": "ann", "email": address_of("ann"), "password": PASSWORD });
@@ -137,6 +148,12 @@ async fn everything(app: &App, observer: &Observer, seen: &mut Seen) {
     let invitation = ResetRequest { email: account.email.clone(), requested_at: app.clock.now(), caller: Caller::default(), invites: true };
     app.store.request_reset_at_once(account.id, &invitation).await.unwrap();
     seen.look(app).await;
+    // An account that was imported with an id from elsewhere.
+    let email = EmailAddress::parse("imported@example.com").unwrap();
+    let imported = Account { external_id: Some("7".to_owned()), email, ..with_username(&account, "imported") };
+    app.store.bring_in(&imported, None).await.unwrap();
+    seen.look(app).await;
+    app.store.delete_account(&imported, app.clock.now()).await.unwrap();
     let email = EmailAddress::parse("ann@new.example").unwrap();
     app.store.set_email(&account, &email, app.clock.now()).await.unwrap();
     seen.look(app).await;

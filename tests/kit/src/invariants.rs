@@ -34,7 +34,7 @@ const FORMS: [Form; 12] = [
     Form {
         kind: "account",
         attributes: "username:S username_folded:S email:S email_folded:S epoch:N active:BOOL created_at:N password_changed_at:N networks:M \
-                     [password:S] [language:S] [disavowed_at:N] [disavowals_before:N] [undeliverable:S undeliverable_at:N]",
+                     [password:S] [language:S] [external_id:S] [disavowed_at:N] [disavowals_before:N] [undeliverable:S undeliverable_at:N]",
     },
     Form { kind: "session", attributes: "epoch:N created_at:N valid_until:N expires_at:N" },
     Form {
