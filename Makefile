@@ -160,7 +160,7 @@ stack-test: stack-test-rust stack-test-browser stack-test-deploy #+ Tests of the
 .PHONY: stack-test-rust stack-test-browser stack-test-deploy
 # What these tests type for make is read by one that knows nothing of this one.
 stack-test-rust stack-test-browser stack-test-deploy: alone = env --unset=MAKEFLAGS --unset=MFLAGS --unset=MAKELEVEL
-stack-test-rust: $(call tool,local) $(call tool,aws)
+stack-test-rust: $(call tool,local) $(call tool,aws) $(call tool,django)
 	$(live)@$(call step,Tests of a stack)
 	@$(alone) AUTH=true CLOUDTRAIL_RECORDING=1 $(stack) with_stack sh -c '$(stack_tests) && $(call operation_tests,$(other_tests))'
 
