@@ -114,7 +114,11 @@ mod tests {
                     assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
                 }
                 let mut seen = Vec::new();
-                sorted.into_order(|value| Ok(seen.push(String::from_utf8(value.to_owned()).unwrap()))).unwrap();
+                let see = |value: &[u8]| {
+                    seen.push(String::from_utf8(value.to_owned()).unwrap());
+                    Ok(())
+                };
+                sorted.into_order(see).unwrap();
                 assert_eq!(seen, (0..count).map(|number| format!("value of {number}")).collect::<Vec<_>>(), "{piece_bytes} {count}");
             }
         }
