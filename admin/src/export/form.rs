@@ -3,7 +3,11 @@
 use std::{collections::BTreeMap, io};
 
 use clap::ValueEnum;
-use doorward::{account::Account, clock::Timestamp, password::UNUSABLE};
+use doorward::{
+    account::Account,
+    clock::Timestamp,
+    password::{StoredPassword, UNUSABLE},
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -60,8 +64,9 @@ impl Form {
 
     pub(super) fn entry(self, account: &Account, with_hashes: bool, model: &str) -> io::Result<Entry> {
         let stored = account.password.as_ref().map_or(UNUSABLE, |password| password.as_str());
-        let usable = stored != UNUSABLE && !stored.starts_with(UNUSABLE) && !account.disavowed;
-        let convert = |to: fn(&str) -> Option<Credential>| if with_hashes && usable { to(stored) } else { None };
+        let portable = account.password.as_ref().map_or_else(|| UNUSABLE.to_owned(), StoredPassword::portable);
+        let usable = !stored.starts_with(UNUSABLE) && !account.disavowed;
+        let convert = |to: fn(&str) -> Option<Credential>| if with_hashes && usable { to(&portable) } else { None };
         let (value, kept) = match self {
             Self::Jsonl => return Ok(Entry { text: line(&own_line(account, with_hashes.then_some(stored)))?, lost_its_hash: false }),
             Self::Csv => return Ok(Entry { text: row(account)?, lost_its_hash: false }),

@@ -90,6 +90,17 @@ impl StoredPassword {
         Ok(password)
     }
 
+    /// The string as strict programs read it: with zeros for the bits of a bcrypt's salt and tag that belong to no byte. Some programs fill them randomly,
+    /// and others, such as Python's bcrypt, refuse that.
+    #[must_use]
+    pub fn portable(&self) -> String {
+        let stored = self.as_str();
+        match KnownHash::parse(stored) {
+            Ok(KnownHash::Bcrypt(hash)) => format!("{}{}", &stored[..stored.len() - hash.text().len()], hash.text()),
+            _ => stored.to_owned(),
+        }
+    }
+
     /// Whether it is a hash that is guessed so quickly that it protects hardly more than the text: phpass, which is salted and repeated MD5.
     #[must_use]
     pub fn is_weak(&self) -> bool {

@@ -76,6 +76,11 @@ impl BcryptHash {
         Self::parse(text).map(|hash| Self { of: Of::WordPress, ..hash })
     }
 
+    /// The part that is a plain bcrypt, without the bits that belong to no byte.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Plain bcrypt only reads the first 72 bytes. Hashes of longer passwords exist, for example from Python's bcrypt before 5.0; they were made from
     /// those 72 bytes and are verified in the same way.
     pub(super) fn matches(&self, password: &[u8]) -> bool {

@@ -130,6 +130,23 @@ async fn users_of_devise_log_in() {
 }
 
 #[tokio::test]
+async fn an_id_elsewhere_reaches_the_apis_behind_the_authorizer() {
+    let app = App::start().await;
+    done(&app, &["import", "--format", "devise", &file("devise.csv")]).await;
+    app.sign_up("ann").await;
+    for (name, expected) in [("named", Some("2")), ("ann", None)] {
+        let token = app.login(name, PASSWORD).await;
+        let headers = json!({ "authorization": format!("Token {token}") });
+        for question in [json!({ "version": "2.0", "headers": headers }), json!({ "headers": headers, "methodArn": "arn:a:b/stage/GET/" })]
+        {
+            let answer = app.authorize(question).await;
+            assert_eq!(answer["context"].get("external_id").and_then(Value::as_str), expected, "{answer}");
+            assert_eq!(answer["context"]["username"], name);
+        }
+    }
+}
+
+#[tokio::test]
 async fn users_of_firebase_log_in_and_none_is_imported_without_the_parameters_of_the_project() {
     let (path, config) = (file("firebase.json"), file("firebase.hash-config"));
     let people = [
