@@ -1,4 +1,4 @@
-//! Operations on an account as a whole: invite, activate, deactivate, delete. They are above the features because they involve all of them.
+//! Operations on an account as a whole: invite, bring in, activate, deactivate, delete. They are above the features because they involve all of them.
 
 use crate::{
     account::{self, Account, AccountId, BroughtIn, EmailAddress, Registered, Username},

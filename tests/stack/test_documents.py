@@ -46,7 +46,7 @@ INSTEAD: list[tuple[str, str, str]] = [
     (r"cargo test\b", "`make test` runs it", ""),
     (r"\.tools/\S+ advisories", "the database of advisories is on the network", ""),
     (r"git |.*&& make deploy", "it changes the checkout", ""),
-    (r"python manage\.py", "there is no Django site here", """printf '{"username": "moved", "email": "moved@example.org", "password": "!", "is_active": true}\\n' > accounts.jsonl"""),
+    (r"python manage\.py", "there is no Django site here", """printf '{"username": "moved", "email": "moved@example.org", "password": "!", "is_active": true}\\n' > accounts.json"""),
     (r"tar xf|cd doorward-|\./deploy", "the test of the release runs it in a folder of its own, without Rust", ""),
     (r"aws |sam ", "the AWS command line is the reader's own; services, operations and options are looked up", ""),
 ]
