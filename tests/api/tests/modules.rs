@@ -104,9 +104,12 @@ impl Modules {
             for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
                 let name = entry.file_stem().expect("a name").to_string_lossy().into_owned();
                 let inner = path.iter().cloned().chain([name.clone()]).collect::<ModulePath>();
+                if name == "tests" {
+                    continue;
+                }
                 if entry.is_dir() {
                     folders.push((entry, inner));
-                } else if name != "tests" {
+                } else {
                     let source = fs::read_to_string(&entry).expect("a source");
                     modules.insert(if ["lib", "mod"].contains(&name.as_str()) { path.clone() } else { inner }, Module::read(&source));
                 }

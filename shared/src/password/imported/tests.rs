@@ -302,7 +302,7 @@ fn bcrypt_is_bounded_and_read_strictly() {
     accepted(&format!("$2b$12${}", BCRYPT.replace("uu", "uv")));
     accepted(&format!("$2b$12${}", BCRYPT.replace('e', "f")));
     for prefix in ["$2b$12$", "bcrypt$$2y$12$", "bcrypt_sha256$$2b$12$", "$wp$2y$12$"] {
-        let [clean, filled] = [BCRYPT.to_owned(), BCRYPT.replace("uu", "uv").replace('e', "f")].map(|tail| format!("{prefix}{tail}"));
+        let [clean, filled] = [BCRYPT.to_owned(), format!("{}f", &BCRYPT[..52]).replace("uu", "uv")].map(|tail| format!("{prefix}{tail}"));
         assert_eq!(StoredPassword::stored(filled).portable(), clean);
         assert_eq!(StoredPassword::stored(clean.clone()).portable(), clean);
     }
