@@ -47,7 +47,7 @@ clients = tests/clients/node_modules/installed .tools/clients/installed
 stack_tests = cargo test --locked --workspace --test stack_flow --test stack_wire
 operation_tests = .tools/local/bin/python tests/stack $(1)
 # These deploy or start stacks of their own and ask little of the one that they get, so they run beside the others.
-own_stacks := test_deploy test_local test_release
+own_stacks := test_deploy test_events test_local test_release
 other_tests = $(filter-out $(own_stacks),$(basename $(notdir $(wildcard tests/stack/test_*.py))))
 browser_tests = $(NODE) --test --test-reporter=spec $(wildcard tests/browser/*.test.js)
 client_tests = $(NODE) --test --test-reporter=spec $(wildcard tests/clients/*.test.js) && \
@@ -86,7 +86,7 @@ endef
 
 # ---- On this machine ----
 
-.PHONY: dev up down reset mail logs metrics replay admin
+.PHONY: dev up down reset mail logs events metrics replay admin
 dev: $(call tool,local) ## Runs the stack on this machine and rebuilds on change; Ctrl-C stops it
 	@exec $(stack) dev
 
@@ -104,6 +104,9 @@ mail: $(call tool,local) ## Prints the newest mail
 
 logs: $(operator)/installed ## Prints the functions' logs: make logs [FOLLOW=1] [SINCE=10m] [REQUEST=id] [ACCOUNT=id] [OUTCOME=credentials] [STACK=name]
 	@$(operate) logs
+
+events: $(operator)/installed ## Prints the events that were published: make events [FOLLOW=1] [SINCE=10m] [ACCOUNT=id] [STACK=name]
+	@$(operate) events
 
 metrics: $(operator)/installed ## Prints what was counted in the last minutes, hour and day; STACK=name works on AWS
 	@$(operate) metrics
@@ -164,7 +167,7 @@ stack-test-rust: $(call tool,local) $(call tool,aws)
 	$(live)@$(call step,Tests of a stack)
 	@$(alone) AUTH=true CLOUDTRAIL_RECORDING=1 $(stack) with_stack sh -c '$(stack_tests) && $(call operation_tests,$(other_tests))'
 
-stack-test-deploy: $(call tool,local) $(call tool,aws)
+stack-test-deploy: $(call tool,local) $(call tool,aws) $(call tool,webhook)
 	$(live)@$(call step,Tests of deployments)
 	@$(alone) AUTH=true $(stack) with_stack sh -c '$(call operation_tests,$(own_stacks))'
 

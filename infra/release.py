@@ -27,7 +27,7 @@ import sbom
 
 # Files that are copied from the checkout.
 FILES = (
-    "CHANGELOG.md", "LICENSE", "Makefile", "OPERATIONS.md", "SECURITY.md", "docs/*.md", "docs/bench/*.md", "docs/bench/*.svg", "events/*.json", "examples/*/template.yaml",
+    "CHANGELOG.md", "LICENSE", "Makefile", "OPERATIONS.md", "SECURITY.md", "docs/*.md", "docs/bench/*.md", "docs/bench/*.svg", "events/*.json", "examples/*/template.yaml", "examples/*/*.py",
     "infra/*.py", "infra/README.md", "infra/aws/*.py", "infra/local/parameters", "infra/operate/*.py", "infra/permissions.txt", "infra/template.yaml",
     "infra/requirements/aws.txt", "infra/requirements/hashes/aws.txt", "infra/requirements/hashes/pip.txt", "infra/requirements/pip.txt",
 )

@@ -112,6 +112,12 @@ pub enum Command {
         #[command(subcommand)]
         command: MailCommand,
     },
+    /// Lists events that were not published, or publishes them again
+    Events {
+        /// The command.
+        #[command(subcommand)]
+        command: EventsCommand,
+    },
     /// Imports accounts with the password hashes that they have elsewhere
     Import(Import),
 }
@@ -150,6 +156,22 @@ pub struct List {
     /// Go on after the account with this id, which the list before ended with
     #[arg(long, value_name = "ID")]
     pub(crate) after: Option<String>,
+}
+
+/// The commands for events that were not published.
+#[derive(Debug, Subcommand)]
+pub enum EventsCommand {
+    /// Lists them: key, type, account, time, reason
+    Failed,
+    /// Publishes them again
+    Retry {
+        /// Keys, as `events failed` lists them
+        #[arg(required_unless_present = "all")]
+        ids: Vec<String>,
+        /// All that failed for good
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+    },
 }
 
 /// The commands for failed mail.

@@ -5,6 +5,7 @@
 mod accounts;
 mod command;
 mod delete;
+mod events;
 mod import;
 mod list;
 mod mail;
@@ -28,7 +29,7 @@ use doorward::{
 };
 
 pub use self::{
-    command::{Arguments, Command, List, MailCommand, Selection},
+    command::{Arguments, Command, EventsCommand, List, MailCommand, Selection},
     import::Import,
     terminal::Terminal,
 };
@@ -105,6 +106,8 @@ impl Admin {
             }
             Command::Mail { command: MailCommand::Failed } => self.list_failed(terminal).await,
             Command::Mail { command: MailCommand::Retry { ids, all } } => self.retry(&ids, all, terminal).await,
+            Command::Events { command: EventsCommand::Failed } => self.failed_events(terminal).await,
+            Command::Events { command: EventsCommand::Retry { ids, all } } => self.retry_events(&ids, all, terminal).await,
             Command::Import(import) => self.import(&import, terminal).await,
         }
     }

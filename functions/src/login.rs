@@ -58,7 +58,7 @@ impl Login {
 
 impl Function for Login {
     const NAME: &str = "login";
-    const TABLES: &[Table] = &[Table::Accounts, Table::Limits];
+    const TABLES: &[Table] = &[Table::Accounts, Table::Limits, Table::Outbox];
 
     fn new(wiring: &mut Wiring) -> Self {
         Self {

@@ -66,8 +66,19 @@ def deploy(settings: Settings, binaries: dict[str, Path]) -> dict[str, str]:
 def function_variables(settings: Settings) -> dict[str, str]:
     """The variables of all functions."""
     functions = client(settings, "lambda")
-    configurations = (functions.get_function_configuration(FunctionName=f"{STACK}-{program}") for program in settings.template.zips)
+    programs = [program for program in settings.template.zips if _is_deployed(settings, program)]
+    configurations = (functions.get_function_configuration(FunctionName=f"{STACK}-{program}") for program in programs)
     return {name: value for each in configurations for name, value in each["Environment"]["Variables"].items()}
+
+
+def _is_deployed(settings: Settings, program: str) -> bool:
+    """Whether the stack has this function. Some are only there if a parameter asks for them."""
+    functions = client(settings, "lambda")
+    try:
+        functions.get_function_configuration(FunctionName=f"{STACK}-{program}")
+    except functions.exceptions.ResourceNotFoundException:
+        return False
+    return True
 
 
 def mails(settings: Settings) -> list[dict[str, Any]]:

@@ -61,6 +61,16 @@ impl Metric {
     pub const MAILS_BOUNCED: Self = Self("MailsBounced");
     /// A mail was reported as spam.
     pub const MAILS_COMPLAINED: Self = Self("MailsComplained");
+    /// An event was published.
+    pub const EVENTS_PUBLISHED: Self = Self("EventsPublished");
+    /// An event was given up.
+    pub const EVENTS_FAILED: Self = Self("EventsFailed");
+    /// A receiver accepted an event.
+    pub const WEBHOOK_ACCEPTED: Self = Self("WebhookAccepted");
+    /// A receiver did not accept an event, at one of the tries.
+    pub const WEBHOOK_REFUSED: Self = Self("WebhookRefused");
+    /// A receiver said that it is gone for good.
+    pub const WEBHOOK_GONE: Self = Self("WebhookGone");
     /// A stored hash was not computed: an unknown algorithm, or parameters out of bounds.
     pub const HASHES_REFUSED: Self = Self("HashesRefused");
 

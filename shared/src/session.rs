@@ -7,6 +7,7 @@ use crate::{
     clock::{Timestamp, after},
     config::{Settings, span},
     entropy::Entropy,
+    event::EventKind,
     fault::Fault,
     http::{Refusal, Request, credentials},
     limit::Window,
@@ -93,8 +94,9 @@ impl Sessions {
         self.not_before.is_some_and(|not_before| instant < not_before)
     }
 
-    /// Opens a session of `account`, as it was read before its password was verified, and clears the window that counted the login. One call,
-    /// two writes; neither depends on the other.
+    /// Opens a session of `account`, as it was read before its password was verified, clears the window that counted the login, and leaves the event if
+    /// sessions are recorded. One call, whose writes do not depend on each other. It succeeds when all are done, so there is no answer without its event;
+    /// if it fails, there may be an event of a session whose token nobody got.
     pub async fn open(
         &self,
         store: &Store,
@@ -111,7 +113,9 @@ impl Sessions {
             ("valid_until", millis(session.valid_until)),
             ("expires_at", seconds(session.valid_until)),
         ];
-        store.write_batch(vec![Write::put(key(account.id, &token.digest()), attributes), clear.cleared()]).await?;
+        let mut writes = vec![Write::put(key(account.id, &token.digest()), attributes), clear.cleared()];
+        writes.extend(store.event(EventKind::SessionOpened, account.id, now));
+        store.write_batch(writes).await?;
         Ok((token, session))
     }
 
@@ -165,14 +169,22 @@ impl Store {
         Ok(records.into_iter().filter(|session| session.is_live(account, now)).collect())
     }
 
-    /// Ends one session.
-    pub async fn end_session(&self, account: AccountId, digest: &Digest<Session>) -> Result<(), Fault> {
-        self.write(Write::delete(key(account, digest))).await.map(drop)
+    /// Ends one session. If it has ended meanwhile, that was another's event.
+    pub async fn end_session(&self, account: AccountId, digest: &Digest<Session>, now: Timestamp) -> Result<(), Fault> {
+        let end = Write::delete(key(account, digest));
+        match self.event(EventKind::SessionEnded, account, now) {
+            Some(event) => self.transact("end session", vec![end.when("attribute_exists(pk)"), event]).await.map(drop),
+            None => self.write(end).await.map(drop),
+        }
     }
 
     /// Ends every session of an account. If the account does not exist, it has no sessions either.
-    pub async fn end_sessions(&self, account: AccountId) -> Result<(), Fault> {
-        self.write(account::end_sessions(account)).await.map(drop)
+    pub async fn end_sessions(&self, account: AccountId, now: Timestamp) -> Result<(), Fault> {
+        let end = account::end_sessions(account);
+        match self.event(EventKind::SessionsEnded, account, now) {
+            Some(event) => self.transact("end sessions", vec![end, event]).await.map(drop),
+            None => self.write(end).await.map(drop),
+        }
     }
 }
 

@@ -126,6 +126,9 @@ OPERATIONS = [
     Operation("disavow", "disavow", _disavow, _status(200), spoils=True),
 ]
 
+# They are called by a stream and a queue, need a bus and a receiver, and cost what cost.py estimates.
+ESTIMATED = {"events", "webhook"}
+
 # Baselines: a gateway event answered with nothing, a number of calls to the store and nothing else, and the same with a hash before the last call.
 EMPTY = Operation("empty", "empty", _calls(0, 0), _status(200))
 FEW, MANY = 1, 5

@@ -39,7 +39,7 @@ INSTEAD: list[tuple[str, str, str]] = [
     (r"make (deploy|restore|rollback|delete)\b", "the test of the deployment runs it, in a clone of its own", ""),
     (r"make (dev|down|reset)\b", "test_local.py runs it on a stack of its own: it would end this one", ""),
     (r"make (snapshots|release-notes|release)\b", "it changes the checkout", ""),
-    (r"make logs FOLLOW=1", "it goes on until it is stopped; test_logs.py follows", ""),
+    (r"make (logs|events) FOLLOW=1", "it goes on until it is stopped; test_logs.py follows", ""),
     (r"make calibrate\b", "a release build takes minutes", "make calibrate QUICK=1"),
     (r"make probe\b", "150 samples take minutes, and fewer decide nothing", 'make probe ARGS="--samples 10" | grep "samples of each"'),
     (r"cargo lambda (watch|invoke)\b", "test_cargo_lambda.py runs them together, as one waits for the other", ""),

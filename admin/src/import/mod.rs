@@ -127,7 +127,7 @@ impl Admin {
             let mut account = Account::new(id, candidate.username.clone(), candidate.email.clone(), candidate.password.clone(), now);
             account.active = candidate.active;
             account.created_at = candidate.created_at.unwrap_or(now).min(now);
-            if self.store.register(&account).await? == Registered::Now {
+            if self.store.import(&account).await? == Registered::Now {
                 return Ok(Fate::Imported);
             }
         }

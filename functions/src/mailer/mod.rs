@@ -14,6 +14,7 @@ use doorward::{
     clock::Clock,
     config::span,
     entropy::Entropy,
+    event::is_events,
     mail::{LinkUrls, Sender},
     mail_rate::is_list,
     metric::Metrics,
@@ -177,7 +178,7 @@ impl Mailer {
         let mut report = Report::default();
         for record in records.records.iter().filter(|record| record.event_name == "INSERT") {
             let Keys { pk, sk } = &record.dynamodb.keys;
-            if is_list(&pk.value) {
+            if is_list(&pk.value) || is_events(&pk.value) {
                 continue;
             }
             if pk.value.is_empty() || sk.value.is_empty() {

@@ -188,16 +188,18 @@ pub(crate) fn end_sessions(id: AccountId) -> Write {
     Write::update(key(id), "ADD epoch :one").when("attribute_exists(pk)").with(":one", number(1))
 }
 
-/// Makes an account active, if it exists.
+/// Makes an account active, if it exists and is inactive.
 pub(crate) fn activated(id: AccountId) -> Write {
-    Write::update(key(id), "SET active = :active").when("attribute_exists(pk)").with(":active", truth(true))
+    let write = Write::update(key(id), "SET active = :active").when("active = :was");
+    write.with(":active", truth(true)).with(":was", truth(false))
 }
 
-/// Makes an account inactive, if it exists, and ends its sessions and the links of its notices. A link that has ended stays ended: the write is refused
-/// if the account was disavowed after `now`, by a clock that is ahead or while this call was under way.
-pub(crate) fn deactivated(id: AccountId, now: Timestamp) -> Write {
+/// Makes an account inactive, if it exists and was active or not as told, and ends its sessions and the links of its notices. A link that has ended stays
+/// ended: the write is refused if the account was disavowed after `now`, by a clock that is ahead or while this call was under way.
+pub(crate) fn deactivated(id: AccountId, was_active: bool, now: Timestamp) -> Write {
     Write::update(key(id), "SET active = :active, disavowals_before = :now ADD epoch :one")
-        .when("attribute_exists(pk) AND (attribute_not_exists(disavowals_before) OR disavowals_before <= :now)")
+        .when("active = :was AND (attribute_not_exists(disavowals_before) OR disavowals_before <= :now)")
+        .with(":was", truth(was_active))
         .with(":active", truth(false))
         .with(":now", millis(now))
         .with(":one", number(1))

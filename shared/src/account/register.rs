@@ -2,6 +2,7 @@
 
 use super::{Account, find::Holders, item::creation};
 use crate::{
+    event::EventKind,
     fault::Fault,
     store::{Store, Write},
 };
@@ -58,13 +59,23 @@ impl Holders {
 }
 
 impl Store {
-    /// Writes a new account and both claims on its names, or nothing.
+    /// Writes a new account, both claims on its names and its event, or nothing.
     pub async fn register(&self, account: &Account) -> Result<Registered, Fault> {
         self.register_with(account, None).await
     }
 
+    /// Like `register`, for an account that is moved here from elsewhere. That is no event: whoever greets new accounts would greet all the old ones.
+    pub async fn import(&self, account: &Account) -> Result<Registered, Fault> {
+        self.create(account, []).await
+    }
+
     /// Like `register`, with a further write in the same transaction.
     pub(crate) async fn register_with(&self, account: &Account, also: Option<Write>) -> Result<Registered, Fault> {
+        let event = self.event(EventKind::AccountCreated, account.id, account.created_at);
+        self.create(account, also.into_iter().chain(event)).await
+    }
+
+    async fn create(&self, account: &Account, also: impl IntoIterator<Item = Write>) -> Result<Registered, Fault> {
         let outcome = self.transact("register", creation(account).into_iter().chain(also).collect()).await?;
         match Taken::of(outcome.refused_at(1), outcome.refused_at(2)) {
             Some(taken) => Ok(Registered::Taken(taken)),

@@ -4,7 +4,7 @@ use doorward::{clock::Clock, config::Settings, entropy::Entropy, mail::Sender, s
 use doorward_functions::{FUNCTIONS, Mailer, Wiring, complaints};
 
 /// Every variable that a function reads, each with a wrong value. Each value contains a marker, which no complaint may repeat.
-const WRONG: [(&str, &str); 27] = [
+const WRONG: [(&str, &str); 31] = [
     ("LOG_LEVEL", "wrong"),
     ("ALLOWED_ORIGINS", "https://wrong.example/path"),
     ("PUBLIC_URL", "wrong"),
@@ -16,6 +16,10 @@ const WRONG: [(&str, &str); 27] = [
     ("PASSWORD_MIN_LENGTH", "4"),
     ("PASSWORD_MAX_LENGTH", "9999"),
     ("REGISTRATION", "wrong"),
+    ("EVENTS", "wrong"),
+    ("WEBHOOK_URL", "http://wrong.example"),
+    ("WEBHOOK_SECRET", "whsec_wrong"),
+    ("WEBHOOK_PRIVATE", "wrong"),
     ("SESSION_LIFETIME", "1s"),
     ("SESSIONS_NOT_BEFORE", "wrong"),
     ("RESET_LIFETIME", "9m"),
@@ -35,12 +39,15 @@ const WRONG: [(&str, &str); 27] = [
 ];
 
 /// The variables without which functions do not start.
-const ENOUGH: [(&str, &str); 5] = [
+const ENOUGH: [(&str, &str); 8] = [
     ("ACCOUNTS_TABLE", "a"),
     ("LIMITS_TABLE", "l"),
     ("OUTBOX_TABLE", "o"),
     ("SENDER", "accounts@doorward.internal"),
     ("LINK_BASE", "https://accounts.example.com"),
+    ("EVENT_BUS", "b"),
+    ("WEBHOOK_URL", "https://receiver.example.com/events"),
+    ("WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
 ];
 
 fn settings(pairs: &[(&str, &str)]) -> Settings {
@@ -57,7 +64,8 @@ async fn at_start(pairs: &[(&str, &str)]) -> Vec<(&'static str, Vec<String>)> {
 async fn every_function_stops_with_every_complaint_at_once_and_repeats_no_value() {
     let mut all = Vec::new();
     for (function, complaints) in at_start(&WRONG).await {
-        assert!(complaints.iter().any(|complaint| complaint.ends_with("_TABLE is not set")), "{function}: {complaints:?}");
+        let has_table = function != "webhook";
+        assert_eq!(complaints.iter().any(|complaint| complaint.ends_with("_TABLE is not set")), has_table, "{function}: {complaints:?}");
         assert!(complaints.len() >= 2 || function == "mail-feedback", "{function}: {complaints:?}");
         all.extend(complaints);
     }
@@ -77,6 +85,8 @@ async fn a_login_function_says_all_that_is_wrong_with_it() {
     LOG_LEVEL: must be error, warn or info
     ACCOUNTS_TABLE is not set
     LIMITS_TABLE is not set
+    OUTBOX_TABLE is not set
+    EVENTS: must be none, account or all
     ALLOWED_ORIGINS: origin 1 goes on after its host and port: leave out the slash and what follows
     PUBLIC_URL: must be a URL such as https://accounts.example.com
     TRUSTED_PROXY_HOPS: must be a number from 0 to 9
@@ -95,9 +105,9 @@ async fn nothing_but_the_tables_the_sender_and_the_base_of_links_must_be_set() {
     let said: Vec<String> =
         at_start(&[]).await.into_iter().map(|(function, complaints)| format!("{function}: {}", complaints.join("; "))).collect();
     insta::assert_snapshot!(said.join("\n"), @r"
-    register: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set
-    login: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set
-    logout: ACCOUNTS_TABLE is not set
+    register: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set; OUTBOX_TABLE is not set
+    login: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set; OUTBOX_TABLE is not set
+    logout: ACCOUNTS_TABLE is not set; OUTBOX_TABLE is not set
     change-password: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set; OUTBOX_TABLE is not set
     password-reset: LIMITS_TABLE is not set; OUTBOX_TABLE is not set
     validate-token: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set
@@ -106,6 +116,8 @@ async fn nothing_but_the_tables_the_sender_and_the_base_of_links_must_be_set() {
     authorizer: ACCOUNTS_TABLE is not set
     mailer: ACCOUNTS_TABLE is not set; OUTBOX_TABLE is not set; SENDER is not set; LINK_BASE is not set
     mail-feedback: ACCOUNTS_TABLE is not set
+    events: OUTBOX_TABLE is not set; EVENT_BUS is not set
+    webhook: WEBHOOK_URL is not set; WEBHOOK_SECRET is not set
     ");
     assert!(at_start(&ENOUGH).await.iter().all(|(_, complaints)| complaints.is_empty()));
 }
@@ -176,9 +188,15 @@ fn environments_are_checked_by_function_with_every_complaint_and_no_value() {
     let said = complaints([
         environment(
             "login",
-            &[("ACCOUNTS_TABLE", "a"), ("LIMITS_TABLE", "l"), ("SESSION_LIFETIME", "400d"), ("TRUSTED_PROXY_HOPS", "many")],
+            &[
+                ("ACCOUNTS_TABLE", "a"),
+                ("LIMITS_TABLE", "l"),
+                ("OUTBOX_TABLE", "o"),
+                ("SESSION_LIFETIME", "400d"),
+                ("TRUSTED_PROXY_HOPS", "many"),
+            ],
         ),
-        environment("logout", &[("ACCOUNTS_TABLE", "a")]),
+        environment("logout", &[("ACCOUNTS_TABLE", "a"), ("OUTBOX_TABLE", "o")]),
         environment("logon", &[]),
     ]);
     insta::assert_snapshot!(said.join("\n"), @r"

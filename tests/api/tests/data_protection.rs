@@ -9,6 +9,7 @@ use doorward_functions::mailer::Records;
 use doorward_kit::{
     App,
     app::Observer,
+    bus::BusFault,
     mailbox::Refuse,
     proxy::{Failure, When},
     requests::{NEW_PASSWORD, PASSWORD, address_of, confirm_reset, disavow, login, open, reset_request, validate},
@@ -35,7 +36,7 @@ fn kind((partition, sort): &(String, String)) -> Kind {
         None if ["account", "claim", "held", "mail", "mail-rate", "reset"].contains(&text) => text.to_owned(),
         None => "…".to_owned(),
     };
-    let is_outbox = ["reset#", "notice#", "held"].iter().any(|prefix| partition.starts_with(prefix));
+    let is_outbox = ["reset#", "notice#", "event#", "held"].iter().any(|prefix| partition.starts_with(prefix));
     format!("{} {}", plain(partition), if is_outbox { "…".to_owned() } else { plain(sort) })
 }
 
@@ -142,6 +143,16 @@ async fn everything(app: &App, observer: &Observer, seen: &mut Seen) {
     seen.look(app).await;
     app.deliver().await;
     seen.look(app).await;
+    app.store.end_sessions(account.id, app.clock.now()).await.unwrap();
+    seen.look(app).await;
+    // An event that the bus refuses, and that an operator lets be published again.
+    app.bus.meets([BusFault::Entry("MalformedDetail")]);
+    app.publish().await;
+    seen.look(app).await;
+    let failed = app.store.failed_events(app.clock.now()).await.unwrap();
+    app.store.republish(&failed[0].key, app.clock.now()).await.unwrap();
+    seen.look(app).await;
+    app.publish().await;
 }
 
 #[tokio::test]
@@ -149,7 +160,8 @@ async fn every_item_is_listed_with_its_attributes_and_how_long_it_is_kept() {
     // An hour is the longest window that a limit has by default.
     let limits = ["LOGIN_CLIENT", "LOGIN_ACCOUNT", "REGISTER_CLIENT", "CHANGE_CLIENT", "CHANGE_ACCOUNT", "RESET_CLIENT", "VALIDATE_CLIENT"];
     let names: Vec<String> = limits.iter().chain(&["CONFIRM_CLIENT"]).map(|limit| format!("{limit}_LIMIT")).collect();
-    let settings: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1000/1h")).collect();
+    let limits = names.iter().map(|name| (name.as_str(), "1000/1h"));
+    let settings: Vec<(&str, &str)> = limits.chain([("EVENTS", "all")]).collect();
     let (app, observer) = App::observed(&settings).await;
     let mut seen = Seen::default();
     everything(&app, &observer, &mut seen).await;
@@ -165,10 +177,12 @@ async fn every_item_is_listed_with_its_attributes_and_how_long_it_is_kept() {
 
 #[tokio::test]
 async fn after_a_deletion_only_digests_are_left_in_the_tables() {
-    let (app, observer) = App::observed(&[]).await;
+    let (app, observer) = App::observed(&[("EVENTS", "all")]).await;
     everything(&app, &observer, &mut Seen::default()).await;
     let account = app.store.account_by_login_name("ann").await.unwrap().unwrap();
     app.store.delete_account(&account, app.clock.now()).await.unwrap();
+    // The events of the deletion name the account by its id, and wait for a moment.
+    app.publish().await;
     let left: BTreeSet<Kind> = app.everything().await.keys().map(kind).collect();
     assert!(left.iter().all(|kind| kind.contains("-client#") || kind.contains("-page#") || kind.contains("-account#")), "{left:?}");
     let text = format!("{:?}", app.everything().await);

@@ -55,7 +55,7 @@ async fn both(app: &App, round: usize, requests: [Request; 2]) -> [Response; 2] 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reset_link_works_once_however_many_try_at_once() {
-    let app = App::patient(&[]).await;
+    let app = App::patient(&[("EVENTS", "account")]).await;
     for round in 0..6 {
         let person = app.sign_up(&format!("anna{round}")).await;
         let session = person.login().await;
@@ -66,6 +66,8 @@ async fn a_reset_link_works_once_however_many_try_at_once() {
         assert!(answers.iter().all(|answer| answer.status == 200 || answer.body == NOT_VALID));
         assert_eq!(epoch(&app, &person).await, before + 1);
         assert_eq!(notices(&app, &person).await, 1);
+        assert_eq!(app.waiting_events().await, ["account.created", "password.reset", "password.reset_requested"]);
+        app.publish().await;
         let winner = answers.iter().position(|answer| answer.status == 200).expect("one won");
         assert!(person.logs_in(&format!("Battery-Staple-{winner}")).await);
         assert!(!person.logs_in(PASSWORD).await);
@@ -90,13 +92,14 @@ async fn of_many_registrations_of_one_name_one_makes_an_account() {
     ];
     for (username, email, refusal) in &cases {
         for _ in 0..2 {
-            let app = App::patient(&[]).await;
+            let app = App::patient(&[("EVENTS", "account")]).await;
             let answers = app.at_once((0..AT_ONCE).map(|number| register(&username(number), &email(number)))).await;
             assert_eq!((having(201, &answers), having(400, &answers)), (1, AT_ONCE - 1));
             assert!(answers.iter().all(|answer| answer.status == 201 || answer.json() == *refusal), "{answers:?}");
             let facts = app.snapshot("accounts").await;
             let counted = ["account#", "username#", "email#"].map(|start| beginning(&facts, start));
             assert_eq!((facts.len(), counted), (3, [1, 1, 1]), "no claim without its account: {facts:?}");
+            assert_eq!(app.waiting_events().await, ["account.created"]);
             let account = facts.keys().find_map(|(partition, _)| partition.strip_prefix("account#")).expect("an account");
             assert!(facts.values().filter_map(|item| item.get("account_id")).all(|owner| owner == account));
             app.assert_sound().await;

@@ -13,6 +13,7 @@ use doorward::{
     clock::after,
     config::span,
     entropy::Entropy,
+    event::EventKey,
     mail_rate,
     outbox::EntryKey,
     token::{Disavow, Token},
@@ -30,7 +31,7 @@ struct Form {
     attributes: &'static str,
 }
 
-const FORMS: [Form; 12] = [
+const FORMS: [Form; 13] = [
     Form {
         kind: "account",
         attributes: "username:S username_folded:S email:S email_folded:S epoch:N active:BOOL created_at:N password_changed_at:N networks:M \
@@ -60,6 +61,8 @@ const FORMS: [Form; 12] = [
                      [due_at:N email:S address:S browser:S change:S changed_at:N] [changes:N first_changed_at:N] [language:S] [request_id:S]",
     },
     Form { kind: "held", attributes: "expires_at:N" },
+    // An event is about an account that may be gone by the time it is published.
+    Form { kind: "event", attributes: "type:S at:N stored_at:N expires_at:N [all:BOOL] [id:S] [given_up_at:N reason:S]" },
     Form { kind: "mail", attributes: "entries:S version:N expires_at:N" },
     Form { kind: "former", attributes: "email:S email_folded:S expires_at:N" },
     Form { kind: "window", attributes: "hits:N attempt:S expires_at:N" },
@@ -83,6 +86,7 @@ fn kind(partition: &str, sort: &str) -> Option<&'static str> {
         ("username" | "email", None) if sort == "claim" => Some("claim"),
         ("reset", _) => Some("request"),
         ("notice", None) if is_id(rest) && is_id(sort) => Some("notice"),
+        ("event", None) if is_id(rest) && is_id(sort) => Some("event"),
         (_, None) if sort.parse::<i64>().is_ok() => Some("window"),
         _ => None,
     }
@@ -260,6 +264,10 @@ impl App {
             }
             // What is done is only looked at by the list of failed mail, which reads all of it.
             ("request" | "notice", _) => self.store.failed_mail(now).await.map(drop),
+            ("event", _) => {
+                let key = EventKey::of(partition, text(item, "sk")).expect("the key of an event");
+                self.store.waiting_event(&key).await.map(drop)
+            }
             // The holder of a claim was compared, and a window is only counted.
             _ => Ok(()),
         };

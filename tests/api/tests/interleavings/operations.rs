@@ -1,7 +1,9 @@
 //! Everything that can happen to an account: every request, what the mailer and the mail service do, and every command of an operator.
 
+use std::time::Duration;
+
 use doorward_admin::{Arguments, Failure, Terminal};
-use doorward_functions::mailer::Records;
+use doorward_functions::{Handler as _, mailer::Records};
 use doorward_kit::requests::{
     PASSWORD, change_password, confirm_reset, disavow, login, logout, logout_all, register, reset_request, validate,
 };
@@ -58,6 +60,8 @@ pub enum Operation {
     Notify,
     /// The mail service says that a mail bounced.
     Bounce,
+    /// The events that wait are published.
+    Publish,
     /// `show`
     Show,
     /// `list`
@@ -90,16 +94,21 @@ pub enum Operation {
     ListFailed,
     /// `mail retry` of the request that failed for good
     Retry,
+    /// `events failed`
+    ListEvents,
+    /// `events retry` of the event that was given up
+    RetryEvent,
     /// `import` of an account with both of mara's names
     Import,
 }
 use Operation::{
     Ask, Authorize, Bounce, Change, Confirm, Count, Create, Delete, Deliver, DeliverLater, Disavow, EndSessions, Import, Invite, List,
-    ListFailed, Login, Logout, LogoutAll, Notify, Off, On, Register, Reset, Retry, Revoke, SetEmail, SetUsername, Show, Unlock, Validate,
+    ListEvents, ListFailed, Login, Logout, LogoutAll, Notify, Off, On, Publish, Register, Reset, Retry, RetryEvent, Revoke, SetEmail,
+    SetUsername, Show, Unlock, Validate,
 };
 
 /// The one list, with the route, function or command that each operation is of.
-pub const OPERATIONS: [(Operation, Actor, &str); 31] = [
+pub const OPERATIONS: [(Operation, Actor, &str); 34] = [
     (Register, Actor::Client, "/api/register/"),
     (Login, Actor::Client, "/api/login/"),
     (Logout, Actor::Client, "/api/logout/"),
@@ -114,6 +123,7 @@ pub const OPERATIONS: [(Operation, Actor, &str); 31] = [
     (DeliverLater, Actor::Mail, "mailer"),
     (Notify, Actor::Mail, "mailer"),
     (Bounce, Actor::Mail, "mail-feedback"),
+    (Publish, Actor::Mail, "events"),
     (Show, Actor::Operator, "show"),
     (List, Actor::Operator, "list"),
     (Count, Actor::Operator, "count"),
@@ -130,6 +140,8 @@ pub const OPERATIONS: [(Operation, Actor, &str); 31] = [
     (Invite, Actor::Operator, "reset"),
     (ListFailed, Actor::Operator, "mail failed"),
     (Retry, Actor::Operator, "mail retry"),
+    (ListEvents, Actor::Operator, "events failed"),
+    (RetryEvent, Actor::Operator, "events retry"),
     (Import, Actor::Operator, "import"),
 ];
 
@@ -181,6 +193,10 @@ impl Operation {
                 app.feed_back(event).await.expect("the store answers");
                 Answer::saying("taken")
             }
+            Publish => {
+                let report = app.events.handle(held.events.clone(), Duration::from_secs(60)).await.expect("a report");
+                Answer { again: !report.failures.is_empty(), ..Answer::saying("published") }
+            }
             Show => world.types(&["show", &id]).await,
             List => world.types(&["list"]).await,
             Count => world.types(&["count"]).await,
@@ -196,6 +212,8 @@ impl Operation {
             Reset | Invite => world.types(&["reset", &id]).await,
             ListFailed => world.types(&["mail", "failed"]).await,
             Retry => world.types(&["mail", "retry", &held.failed]).await,
+            ListEvents => world.types(&["events", "failed"]).await,
+            RetryEvent => world.types(&["events", "retry", &held.failed_event]).await,
             Import => world.types(&["import", held.file.to_str().expect("a path")]).await,
         }
     }

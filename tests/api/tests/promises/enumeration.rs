@@ -182,7 +182,7 @@ async fn a_client_over_its_limit_is_told_the_same_whoever_is_meant() {
 
 #[tokio::test]
 async fn every_operation_keeps_within_its_budget() {
-    let (app, observer) = App::observed(&[]).await;
+    let (app, observer) = App::observed(&[("EVENTS", "account")]).await;
     let mut lines = Vec::new();
     let mut spent = |what: &str, seen: &Seen| {
         assert!(seen.answer.status < 300, "{what}: {:?}", seen.answer);
@@ -226,14 +226,14 @@ async fn every_operation_keeps_within_its_budget() {
         assert_eq!(spent(path, &seen(&app, &observer, request("POST", path).token(&session)).await).0, 2);
     }
     insta::assert_snapshot!(lines.join("\n"), @r"
-    register: 7 written, 0 read: UpdateItem, TransactWriteItems
+    register: 9 written, 0 read: UpdateItem, TransactWriteItems
     first login from a network: 5 written, 3 read: UpdateItem, BatchGetItem, GetItem, UpdateItem, BatchWriteItem, UpdateItem
     login: 4 written, 3 read: UpdateItem, BatchGetItem, GetItem, UpdateItem, BatchWriteItem
     reset request: 2 written, 0 read: UpdateItem, PutItem
     validate: 1 written, 2 read: UpdateItem, BatchGetItem
     open the link: 1 written, 2 read: UpdateItem, BatchGetItem
-    confirm: 9 written, 2 read: UpdateItem, BatchGetItem, TransactWriteItems
-    change: 12 written, 2 read: BatchGetItem, UpdateItem, UpdateItem, TransactWriteItems
+    confirm: 11 written, 2 read: UpdateItem, BatchGetItem, TransactWriteItems
+    change: 14 written, 2 read: BatchGetItem, UpdateItem, UpdateItem, TransactWriteItems
     /api/logout/: 1 written, 2 read: BatchGetItem, DeleteItem
     /api/logout_all/: 1 written, 2 read: BatchGetItem, UpdateItem
     ");
