@@ -60,7 +60,10 @@ def deploy(settings: Settings, binaries: dict[str, Path]) -> dict[str, str]:
     complaints += start_complaints(client(settings, "lambda"), {program: f"{STACK}-{program}" for program in binaries})
     if complaints:
         raise Failure("; ".join(dict.fromkeys(complaints)))
-    return {output["OutputKey"]: output["OutputValue"] for output in _stack(cloudformation)["Outputs"]}
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in _stack(cloudformation)["Outputs"]}
+    if "EventBusName" in outputs:
+        _show_events(settings, outputs["EventBusName"])
+    return outputs
 
 
 def function_variables(settings: Settings) -> dict[str, str]:
@@ -172,6 +175,17 @@ def _upload_inbox(settings: Settings) -> None:
     for file in INBOX.iterdir():
         kind = mimetypes.guess_type(file.name)[0]
         s3.put_object(Bucket=INBOX.name, Key=file.name, Body=file.read_bytes(), ContentType=kind, CacheControl="no-cache")
+
+
+def _show_events(settings: Settings, bus: str) -> None:
+    """Lets a queue hear what is published, for the page of sent mail. It goes with the emulator; on AWS there is none."""
+    queues, events = client(settings, "sqs"), client(settings, "events")
+    url = queues.create_queue(QueueName="doorward-inbox")["QueueUrl"]
+    arn = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    everybody = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn}
+    queues.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [everybody]})})
+    events.put_rule(Name="doorward-inbox", EventBusName=bus, EventPattern='{"source":["doorward"]}')
+    events.put_targets(Rule="doorward-inbox", EventBusName=bus, Targets=[{"Id": "inbox", "Arn": arn}])
 
 
 def _apply(cloudformation: Any, request: dict[str, Any]) -> None:

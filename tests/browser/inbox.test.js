@@ -47,6 +47,25 @@ test('the newest mail stands first and is the one that is shown', async (t) => {
   assert.equal(await page.locator('#list button').first().getAttribute('aria-current'), 'true');
 });
 
+test('an event appears beside the mails', async (t) => {
+  const page = await visit(t);
+  await page.goto(INBOX);
+  const start = Date.now();
+  await register();
+  // An id begins with its time in milliseconds (RFC 9562, 5.7).
+  const ids = () => page.locator('#events li').evaluateAll((items) => items.map((item) => item.dataset.event));
+  const since = (id) => Number.parseInt(id.replaceAll('-', '').slice(0, 12), 16) >= start;
+  for (let tick = 0; tick < 300 && !(await ids()).some(since); tick += 1) await page.waitForTimeout(100);
+  const own = (await ids()).find(since);
+  assert.ok(own, 'no event of this test');
+  assert.match(await page.locator(`#events li[data-event="${own}"]`).innerText(), /^[a-z]+\.[a-z_]+\n/);
+  // axe cannot look into the frame of a mail that is shown as HTML.
+  if (await page.locator('#mail').isVisible()) await page.getByLabel('Text').check();
+  await assertAccessible(page, 'inbox with events');
+  await page.setViewportSize({ width: PHONE, height: 640 });
+  await assertFits(page);
+});
+
 test('whatever a mail holds, the inbox runs and loads nothing of it', async (t) => {
   let calls = 0;
   const stranger = createServer((_, answer) => answer.end()).on('connection', () => { calls += 1; });

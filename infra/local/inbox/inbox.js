@@ -1,7 +1,8 @@
 "use strict";
-// Shows the mails of the local stack as they arrive. Their content is inserted as text; HTML is shown in a frame without scripts and with an opaque origin.
+// Shows the mails and the events of the local stack as they arrive. Their content is inserted as text; HTML is shown in a frame without scripts and with an opaque origin.
 
 const ASK_AGAIN_MS = 1000;
+const EVENTS = 50;
 const part = (id) => document.getElementById(id);
 let mails = [];
 let chosen = ""; // id of the mail that was clicked; the newest is shown as long as none was
@@ -41,6 +42,24 @@ function show() {
   part("html").srcdoc = mail.BodyHtml.replace("<head>", '<head><base target="_blank">');
 }
 
+// What the bus has put into the queue that `make up` made for this page: the newest first.
+async function askForEvents() {
+  const answer = await (await fetch("/_ministack/sqs/messages")).json();
+  const queues = Object.values(answer.messages).flatMap(Object.values).flatMap(Object.entries);
+  const messages = queues.filter(([url]) => url.endsWith("/doorward-inbox")).flatMap(([, waiting]) => waiting);
+  const events = messages.map((message) => JSON.parse(message.Body).detail).sort((one, other) => (one.id < other.id ? 1 : -1)).slice(0, EVENTS);
+  part("told").hidden = events.length === 0;
+  if (part("events").firstChild?.dataset.event === events[0]?.id) return;
+  part("events").replaceChildren(...events.map((event) => {
+    const item = Object.assign(document.createElement("li"), { dir: "auto" });
+    item.dataset.event = event.id;
+    for (const [tag, text] of [["strong", event.type], ["span", event.data.account_id], ["span", new Date(event.timestamp).toLocaleString()]]) {
+      item.appendChild(document.createElement(tag)).textContent = text;
+    }
+    return item;
+  }));
+}
+
 async function ask() {
   try {
     const answer = await (await fetch("/_ministack/ses/messages")).json();
@@ -49,6 +68,7 @@ async function ask() {
       mails = now;
       show();
     }
+    await askForEvents();
   } catch {
     part("state").textContent = "The stack does not answer.";
   }
