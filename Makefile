@@ -5,8 +5,9 @@ SHELL := bash
 PYTHON ?= python3
 # Variables that are arguments of a program. Neither make nor a shell expands them; programs read them unchanged from the environment, because an
 # e-mail address may look like a command to a shell. `test_typed.py` tests every recipe.
-typed := ARGS EVENT PARAMS PORT RAW STACK STATE STORE URL MEMORY_KIB BUDGET_MS PARTS LAMBDA_DIR QUICK AT TABLES CONFIRM VERIFY FOLLOW SINCE REQUEST ACCOUNT OUTCOME
+typed := ARGS BRANDING EVENT PARAMS PORT RAW STACK STATE STORE URL MEMORY_KIB BUDGET_MS PARTS LAMBDA_DIR QUICK AT TABLES CONFIRM VERIFY FOLLOW SINCE REQUEST ACCOUNT OUTCOME
 $(foreach name,$(typed),$(if $(filter-out undefined,$(origin $(name))),$(eval override $(name) := $$(value $(name)))$(eval export $(name))))
+# BRANDING: a folder of texts, templates and a logo of your own, which are compiled in (docs/customise.md). shared/build reads it.
 # LAMBDA_DIR: the zips that `make bench`, `make deploy` and `make release` take where they are not to be built.
 # The architecture of `make build`: x86_64 or arm64.
 ARCH ?= x86_64
@@ -49,7 +50,7 @@ operation_tests = .tools/local/bin/python tests/stack $(1)
 # What operators and developers type. These take long, and few changes of the product reach them: `make test-long`.
 typed_tests := test_doctor test_documents test_proxy test_store test_tools test_verify
 # These deploy or start stacks of their own and ask little of the one that they get, so they run beside the others.
-own_stacks := test_deploy test_local test_release
+own_stacks := test_deploy test_events test_local test_release
 other_tests = $(filter-out $(typed_tests) $(own_stacks),$(basename $(notdir $(wildcard tests/stack/test_*.py))))
 browser_tests = $(NODE) --test --test-reporter=spec $(wildcard tests/browser/*.test.js)
 client_tests = $(NODE) --test --test-reporter=spec $(wildcard tests/clients/*.test.js) && \
@@ -76,6 +77,7 @@ help: ## Shows this
 	@$(call targets,"##")
 	@echo
 	@echo '`make help-all` shows the rest.'
+	@echo 'BRANDING=folder builds with texts, templates and a logo of your own (docs/customise.md).'
 	@echo 'PORT=4567 moves the local stack. PARAMS="Name=value …" overrides template parameters, also the next time. AUTH=true enforces IAM.'
 
 help-all: #+ Shows every target
@@ -89,7 +91,7 @@ endef
 
 # ---- On this machine ----
 
-.PHONY: dev up down reset mail logs metrics replay admin
+.PHONY: dev up down reset mail logs events metrics replay admin
 dev: $(call tool,local) ## Runs the stack on this machine and rebuilds on change; Ctrl-C stops it
 	@exec $(stack) dev
 
@@ -107,6 +109,9 @@ mail: $(call tool,local) ## Prints the newest mail
 
 logs: $(operator)/installed ## Prints the functions' logs: make logs [FOLLOW=1] [SINCE=10m] [REQUEST=id] [ACCOUNT=id] [OUTCOME=credentials] [STACK=name]
 	@$(operate) logs
+
+events: $(operator)/installed ## Prints the events that were published: make events [FOLLOW=1] [SINCE=10m] [ACCOUNT=id] [STACK=name]
+	@$(operate) events
 
 metrics: $(operator)/installed ## Prints what was counted in the last minutes, hour and day; STACK=name works on AWS
 	@$(operate) metrics
@@ -168,7 +173,7 @@ stack-test: stack-test-rust stack-test-browser #+ Tests of the deployed template
 .PHONY: stack-test-rust stack-test-browser stack-test-operators stack-test-deploy stack-test-clients
 # What these tests type for make is read by one that knows nothing of this one.
 stack-test-rust stack-test-browser stack-test-operators stack-test-deploy stack-test-clients: alone = env --unset=MAKEFLAGS --unset=MFLAGS --unset=MAKELEVEL
-stack-test-rust: $(call tool,local) $(call tool,aws)
+stack-test-rust: $(call tool,local) $(call tool,aws) $(call tool,django)
 	$(live)@$(call step,Tests of a stack)
 	@$(alone) AUTH=true CLOUDTRAIL_RECORDING=1 $(stack) with_stack sh -c '$(stack_tests) && $(call operation_tests,$(other_tests))'
 
@@ -176,7 +181,7 @@ stack-test-operators: $(call tool,local) $(call tool,aws)
 	$(live)@$(call step,Tests of what operators type)
 	@$(alone) AUTH=true $(stack) with_stack $(call operation_tests,$(typed_tests))
 
-stack-test-deploy: $(call tool,local) $(call tool,aws)
+stack-test-deploy: $(call tool,local) $(call tool,aws) $(call tool,webhook)
 	$(live)@$(call step,Tests of deployments)
 	@$(alone) AUTH=true $(stack) with_stack sh -c '$(call operation_tests,$(own_stacks))'
 
@@ -256,7 +261,7 @@ calibrate-zip: $(call tool,build)
 
 # ---- To AWS, and there ----
 
-.PHONY: build deploy verify restore delete doctor set release
+.PHONY: build deploy rollback verify restore delete doctor set release
 build: $(call tool,build) #+ Release zips as Lambda wants them, in target/lambda; ARCH=arm64 for Graviton
 	@for function in $(functions); do echo "==> $$function"; $(zip) doorward-functions $$function || exit 1; done
 
@@ -270,6 +275,9 @@ check-settings: $(call tool,build)
 # changes anything where there is a terminal. At the end it does what `make verify` does, unless VERIFY=no.
 deploy: $(call tool,aws) ## Builds and deploys to AWS: make deploy PARAMS="Sender=accounts@your.domain" [STACK=name] [AWS_REGION=…]
 	@exec .tools/aws/bin/python infra/aws deploy
+
+rollback: $(call tool,aws) ## Puts the deployment before the last one back, without a build: make rollback STACK=name
+	@exec .tools/aws/bin/python infra/aws rollback
 
 verify: $(operator)/installed ## Tries the whole life of an account on the local stack, or on one in AWS, and deletes it: make verify STACK=name
 	@$(operate) verify
@@ -329,7 +337,7 @@ llvm = $(if $(filter x86_64,$(machine)),LLVM_COV="$(brought)/coverage/bin/llvm-c
 
 # A release has the commands for AWS, and nothing that builds or tests.
 infra/requirements/hashes/%.txt:
-	@echo "A release has only the commands for AWS: deploy, and with STACK=name verify, doctor, set, admin, restore, delete. The others need a checkout." >&2; exit 1
+	@echo "A release has only the commands for AWS: deploy, and with STACK=name rollback, verify, doctor, set, admin, restore, delete. The others need a checkout." >&2; exit 1
 
 # Every package by its hash. What is never imported is never compiled.
 .tools/%/installed: infra/requirements/hashes/%.txt .tools/pip/installed

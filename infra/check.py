@@ -28,6 +28,14 @@ def complaints(functions: Iterable[str], before: dict[str, str], after: dict[str
     return [_in_parameters(each, after) for each in _asked(program, functions, after) if each not in known]
 
 
+def broken_templates(program: Path | None = None) -> list[str]:
+    """The mails and pages that cannot be rendered with the templates of BRANDING, which are compiled into the parser as into the functions."""
+    if not os.environ.get("BRANDING"):
+        return []
+    result = subprocess.run([str(program or cargo.built(PROGRAM)), "templates"], capture_output=True, text=True, env=cargo.environment(), check=False)
+    return [f"BRANDING: {line}" for line in result.stdout.splitlines()]
+
+
 def _asked(program: Path, functions: Iterable[str], parameters: dict[str, str]) -> list[str]:
     """Every complaint, each once, without the functions' names."""
     variables = {variable(name): value for name, value in parameters.items()}

@@ -27,7 +27,7 @@ import sbom
 
 # Files that are copied from the checkout.
 FILES = (
-    "CHANGELOG.md", "LICENSE", "Makefile", "OPERATIONS.md", "SECURITY.md", "docs/*.md", "docs/bench/*.md", "docs/bench/*.svg", "events/*.json", "examples/*/template.yaml",
+    "CHANGELOG.md", "LICENSE", "Makefile", "OPERATIONS.md", "SECURITY.md", "docs/*.md", "docs/bench/*.md", "docs/bench/*.svg", "events/*.json", "examples/*/template.yaml", "examples/from-django/*", "examples/*/*.py",
     "infra/*.py", "infra/README.md", "infra/aws/*.py", "infra/local/parameters", "infra/operate/*.py", "infra/permissions.txt", "infra/template.yaml",
     "infra/requirements/aws.txt", "infra/requirements/hashes/aws.txt", "infra/requirements/hashes/pip.txt", "infra/requirements/pip.txt",
 )
@@ -77,7 +77,7 @@ def packed(name: str, files: Content, date: int) -> bytes:
         for path, content in sorted(files.items()):
             entry = tarfile.TarInfo(f"{name}/{path}")
             entry.size, entry.mtime = len(content), date
-            entry.mode = 0o755 if path == "deploy" or path.startswith("programs/") else 0o644
+            entry.mode = 0o755 if path in ("deploy", "examples/from-django/move") or path.startswith("programs/") else 0o644
             tar.addfile(entry, io.BytesIO(content))
     return archive.getvalue()
 

@@ -4,6 +4,7 @@ REGISTER = "/api/register/"
 LOGIN = "/api/login/"
 LOGOUT = "/api/logout/"
 LOGOUT_ALL = "/api/logout_all/"
+SESSIONS = "/api/sessions/"
 CHANGE = "/api/change_password/"
 RESET = "/api/password_reset/"
 VALIDATE = "/api/password_reset/validate_token/"
@@ -15,6 +16,7 @@ ROUTES = {
     LOGIN: "login",
     LOGOUT: "logout",
     LOGOUT_ALL: "logout",
+    SESSIONS: "sessions",
     CHANGE: "change-password",
     RESET: "password-reset",
     VALIDATE: "validate-token",

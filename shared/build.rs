@@ -1,17 +1,52 @@
-//! Compiles the list of common passwords into a set that can be searched.
+//! Compiles what the functions carry with them: the list of common passwords, the languages, the templates, and a logo.
+//!
+//! `BRANDING` names a folder of texts, templates and a logo of one's own, which replace ours (docs/customise.md). Every mistake in it is an error
+//! here, because a mail that cannot be rendered is noticed by nobody but the person who waits for it.
 
-use std::{env, error::Error, fs, path::PathBuf};
+#[path = "build/branding.rs"]
+mod branding;
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 /// The list: one password per line, sorted by bytes, as the set's compiler requires.
 const LIST: &str = "data/common-passwords.txt";
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    let problems = match build() {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(problems) => problems,
+    };
+    for problem in problems {
+        println!("cargo::error={problem}");
+    }
+    ExitCode::FAILURE
+}
+
+fn build() -> Result<(), branding::Problems> {
+    let folder = |name: &str| env::var_os(name).map(PathBuf::from).ok_or_else(|| vec![format!("{name} is not set")]);
+    let (package, target) = (folder("CARGO_MANIFEST_DIR")?, folder("OUT_DIR")?);
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=build");
     println!("cargo::rerun-if-changed={LIST}");
-    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or("CARGO_MANIFEST_DIR is not set")?);
-    let target = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
-    let list = fs::read_to_string(root.join(LIST))?;
-    let set = fst::Set::from_iter(list.lines())?;
-    fs::write(target.join("common-passwords.fst"), set.as_fst().as_bytes())?;
+    common_passwords(&package, &target).map_err(|error| vec![error])?;
+
+    let (root, branding) = (package.join(".."), env::var("BRANDING").ok().filter(|path| !path.is_empty()));
+    println!("cargo::rerun-if-env-changed=BRANDING");
+    for folder in [Some("templates"), branding.as_deref()].into_iter().flatten() {
+        println!("cargo::rerun-if-changed={}", root.join(folder).display());
+    }
+    for (name, text) in branding::generate(&root, branding.as_deref())? {
+        fs::write(target.join(name), text).map_err(|error| vec![format!("{name}: {error}")])?;
+    }
     Ok(())
+}
+
+fn common_passwords(package: &Path, target: &Path) -> Result<(), String> {
+    let list = fs::read_to_string(package.join(LIST)).map_err(|error| format!("{LIST}: {error}"))?;
+    let set = fst::Set::from_iter(list.lines()).map_err(|error| format!("{LIST}: {error}"))?;
+    fs::write(target.join("common-passwords.fst"), set.as_fst().as_bytes()).map_err(|error| format!("common-passwords.fst: {error}"))
 }

@@ -35,7 +35,7 @@ impl Admin {
     }
 
     pub(crate) async fn activate(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-        match self.store.activate(account.id).await? {
+        match self.store.activate(account.id, self.clock.now()).await? {
             Switched::Now => done(terminal, account.id, "activated", &format!("{} is switched on.", account.id)),
             Switched::Missing => Err(Failure::NoAccount),
         }
@@ -49,7 +49,7 @@ impl Admin {
     }
 
     pub(crate) async fn end_sessions(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-        self.store.end_sessions(account.id).await?;
+        self.store.end_sessions(account.id, self.clock.now()).await?;
         done(terminal, account.id, "sessions ended", &format!("The sessions of {} are over.", account.id))
     }
 
@@ -127,6 +127,6 @@ fn reset_request(account: &Account, now: Timestamp) -> ResetRequest {
 }
 
 /// The request for the mail that invites an owner to choose a first password.
-fn invitation(account: &Account, now: Timestamp) -> ResetRequest {
+pub(crate) fn invitation(account: &Account, now: Timestamp) -> ResetRequest {
     ResetRequest { invites: true, ..reset_request(account, now) }
 }

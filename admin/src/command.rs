@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{Import, state::State};
+use crate::{Export, Import, state::State};
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -112,6 +112,14 @@ pub enum Command {
         #[command(subcommand)]
         command: MailCommand,
     },
+    /// Writes accounts to a file
+    Export(Export),
+    /// Lists events that were not published, or publishes them again
+    Events {
+        /// The command.
+        #[command(subcommand)]
+        command: EventsCommand,
+    },
     /// Imports accounts with the password hashes that they have elsewhere
     Import(Import),
 }
@@ -150,6 +158,22 @@ pub struct List {
     /// Go on after the account with this id, which the list before ended with
     #[arg(long, value_name = "ID")]
     pub(crate) after: Option<String>,
+}
+
+/// The commands for events that were not published.
+#[derive(Debug, Subcommand)]
+pub enum EventsCommand {
+    /// Lists them: key, type, account, time, reason
+    Failed,
+    /// Publishes them again
+    Retry {
+        /// Keys, as `events failed` lists them
+        #[arg(required_unless_present = "all")]
+        ids: Vec<String>,
+        /// All that failed for good
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+    },
 }
 
 /// The commands for failed mail.

@@ -5,6 +5,8 @@
 mod accounts;
 mod command;
 mod delete;
+mod events;
+mod export;
 mod import;
 mod list;
 mod mail;
@@ -28,7 +30,8 @@ use doorward::{
 };
 
 pub use self::{
-    command::{Arguments, Command, List, MailCommand, Selection},
+    command::{Arguments, Command, EventsCommand, List, MailCommand, Selection},
+    export::Export,
     import::Import,
     terminal::Terminal,
 };
@@ -105,7 +108,10 @@ impl Admin {
             }
             Command::Mail { command: MailCommand::Failed } => self.list_failed(terminal).await,
             Command::Mail { command: MailCommand::Retry { ids, all } } => self.retry(&ids, all, terminal).await,
-            Command::Import(import) => self.import(&import, terminal).await,
+            Command::Events { command: EventsCommand::Failed } => self.failed_events(terminal).await,
+            Command::Events { command: EventsCommand::Retry { ids, all } } => self.retry_events(&ids, all, terminal).await,
+            Command::Export(export) => Box::pin(self.export(&export, terminal)).await,
+            Command::Import(import) => Box::pin(self.import(&import, terminal)).await,
         }
     }
 

@@ -39,7 +39,7 @@ impl Admin {
         let filter = self.filter(&list.selection)?;
         let after = list.after.as_deref().map(|id| id.trim_start_matches("id:").parse::<AccountId>());
         let after = after.transpose().map_err(|_| Failure::Refused("--after needs the id of an account".to_owned()))?;
-        self.announce_scan(&list.selection, terminal).await?;
+        self.announce_scan(list.selection.yes, terminal).await?;
         let max = usize::try_from(list.max).unwrap_or(usize::MAX);
         let (accounts, unreadable) =
             if list.newest { self.newest(&filter, after, max).await? } else { self.some(&filter, after, max).await? };
@@ -54,7 +54,7 @@ impl Admin {
 
     pub(crate) async fn count(&self, selection: &Selection, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         let filter = self.filter(selection)?;
-        self.announce_scan(selection, terminal).await?;
+        self.announce_scan(selection.yes, terminal).await?;
         let (mut counts, mut undeliverable, mut unreadable) = (BTreeMap::<State, u64>::new(), 0_u64, 0);
         let visit = |account: Result<Account, Fault>| {
             match account {
@@ -82,16 +82,19 @@ impl Admin {
             Ok(name) => Ok(name.folded().to_owned()),
             Err(_) => Err(Failure::Refused("--prefix: no username begins like this".to_owned())),
         });
-        let since = selection.since.as_deref().map(|text| {
-            let ago = humantime::parse_duration(text).ok().map(|ago: Duration| before(self.clock.now(), ago));
-            let since = ago.or_else(|| text.parse().ok());
-            since.ok_or_else(|| Failure::Refused("--since needs an instant such as 2026-01-31T12:00:00Z, or a time such as 1h".to_owned()))
-        });
-        Ok(Filter { selection, prefix: prefix.transpose()?, since: since.transpose()? })
+        let since = selection.since.as_deref().map(|text| self.since(text)).transpose()?;
+        Ok(Filter { selection, prefix: prefix.transpose()?, since })
+    }
+
+    /// An instant, or a time before the present.
+    pub(crate) fn since(&self, text: &str) -> Result<Timestamp, Failure> {
+        let ago = humantime::parse_duration(text).ok().map(|ago: Duration| before(self.clock.now(), ago));
+        let since = ago.or_else(|| text.parse().ok());
+        since.ok_or_else(|| Failure::Refused("--since needs an instant such as 2026-01-31T12:00:00Z, or a time such as 1h".to_owned()))
     }
 
     /// Says what the scan costs, and asks where that is more than small change.
-    async fn announce_scan(&self, selection: &Selection, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    pub(crate) async fn announce_scan(&self, yes: bool, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         let bytes = self.store.size_of_accounts().await?;
         let units = bytes.div_ceil(BYTES_PER_UNIT).max(1);
         let dollars = price_of(units);
@@ -100,7 +103,7 @@ impl Admin {
         let sentence =
             format!("# Reads the table of accounts, at most {units} read units: {price}. DynamoDB counts its size every six hours.");
         terminal.tell(&facts, sentence)?;
-        let is_free = selection.yes || dollars < ASKED_FROM;
+        let is_free = yes || dollars < ASKED_FROM;
         terminal.confirm(is_free, &format!("This costs {price}. To go on, type yes"), "yes", "nothing was read")
     }
 
@@ -176,6 +179,6 @@ fn line(account: &Account) -> String {
     format!("id:{id}  {created}  {}  {}  {state}{mail}", account.username.as_str(), account.email.as_str())
 }
 
-fn told_unreadable(unreadable: usize) -> String {
+pub(crate) fn told_unreadable(unreadable: usize) -> String {
     if unreadable == 0 { String::new() } else { format!(" {unreadable} items of accounts cannot be read.") }
 }

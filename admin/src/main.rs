@@ -9,8 +9,7 @@ use doorward_admin::{Admin, Arguments, Failure, Terminal};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    // Boxed, because the commands together need much memory.
-    match Box::pin(run(arguments)).await {
+    match run(arguments).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let _ = io::Write::write_fmt(&mut io::stderr(), format_args!("admin: {failure}\n"));
@@ -23,5 +22,6 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
     let admin = Admin::of_environment()?;
     let mut ask = |question: &str| Input::new().with_prompt(question).interact_text().map_err(io::Error::other);
     let terminal = Terminal { out: &mut io::stdout(), ask: &mut ask, json: arguments.json };
-    admin.run(arguments.command, terminal).await
+    // Boxed, because the commands together need much memory.
+    Box::pin(admin.run(arguments.command, terminal)).await
 }

@@ -49,9 +49,15 @@ impl Admin {
 
     async fn known(&self, account: &Account) -> Result<Known, Failure> {
         let now = self.clock.now();
-        let mut sessions = self.store.sessions_of(account, now).await?;
-        sessions.retain(|session| !self.sessions.ended_by_switch(session.created_at));
-        sessions.sort_by_key(|session| session.created_at);
+        let listed = match self.sessions.list(&self.store, account, now).await? {
+            Some(listed) => listed,
+            // The password was changed since the account was read.
+            None => match self.store.account(account.id).await? {
+                Some(changed) => self.sessions.list(&self.store, &changed, now).await?.unwrap_or_default(),
+                None => Vec::new(),
+            },
+        };
+        let sessions = listed.into_iter().rev().map(|session| session.record).collect();
         let (_, link) = self.store.reset_link(account.id).await?;
         let link = link.filter(|link| now < link.valid_until && !self.sessions.ended_by_switch(link.issued_at));
         let open = self.store.open_mail_of(account, now).await?;
@@ -78,10 +84,18 @@ fn facts(account: &Account, known: &Known, allowed: u32) -> Value {
     struct Session {
         created_at: String,
         valid_until: String,
+        network: Option<String>,
+        browser: Option<String>,
     }
-    let session = |session: &SessionRecord| Session { created_at: rfc3339(session.created_at), valid_until: rfc3339(session.valid_until) };
+    let session = |session: &SessionRecord| Session {
+        created_at: rfc3339(session.created_at),
+        valid_until: rfc3339(session.valid_until),
+        network: session.network.as_ref().map(ToString::to_string),
+        browser: session.agent.map(|agent| agent.to_string()),
+    };
     json!({
         "id": account.id.to_string(),
+        "external_id": account.external_id,
         "username": account.username.as_str(),
         "email": account.email.as_str(),
         "state": State::of(account),
@@ -157,7 +171,8 @@ fn text(account: &Account, known: &Known, allowed: u32) -> String {
         Mail::Done(delivery) => delivery_line(delivery),
         Mail::Open(mail) => open_line(mail, known.now),
     });
-    let lines = lines.into_iter().chain(history.map(|line| ("history", line)));
+    let elsewhere = account.external_id.iter().map(|id| ("id elsewhere", id.clone()));
+    let lines = lines.into_iter().chain(elsewhere).chain(history.map(|line| ("history", line)));
     lines.fold(String::new(), |mut text, (name, value)| {
         let _ = writeln!(text, "{name:<13} {value}");
         text

@@ -24,7 +24,7 @@ fn checked(input: &str) -> (Option<i32>, String, String) {
 
 #[test]
 fn good_settings_print_nothing() {
-    let logout = r#"{"logout": {"ACCOUNTS_TABLE": "accounts", "SESSIONS_NOT_BEFORE": ""}}"#;
+    let logout = r#"{"logout": {"ACCOUNTS_TABLE": "accounts", "OUTBOX_TABLE": "outbox", "SESSIONS_NOT_BEFORE": ""}}"#;
     assert_eq!(checked(logout), (Some(0), String::new(), String::new()));
     assert_eq!(checked("{}").0, Some(0));
 }
@@ -36,6 +36,7 @@ fn every_complaint_is_a_line_with_its_function_and_without_the_value() {
     assert_eq!(code, Some(1));
     let expected = [
         "logout: ACCOUNTS_TABLE is not set",
+        "logout: OUTBOX_TABLE is not set",
         "logout: SESSIONS_NOT_BEFORE: must be an instant such as 2026-01-31T12:00:00Z",
         "mailer: SENDER is not set",
         "mailer: LINK_BASE is not set",
@@ -50,4 +51,10 @@ fn input_of_another_shape_is_refused_and_not_repeated() {
         assert_eq!((code, out.as_str()), (Some(2), ""), "{input}");
         assert!(err.starts_with("check-settings: line ") && !err.contains("secret"), "{err}");
     }
+}
+
+#[test]
+fn every_mail_and_page_can_be_rendered_with_the_templates_that_are_compiled_in() {
+    let output = Command::new(env!("CARGO_BIN_EXE_check-settings")).env_clear().arg("templates").output().expect("it runs");
+    assert_eq!((output.status.code(), output.stdout, output.stderr), (Some(0), Vec::new(), Vec::new()));
 }

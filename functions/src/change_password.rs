@@ -3,17 +3,15 @@
 use std::sync::Arc;
 
 use doorward::{
-    account::Account,
     change::Changed,
-    clock::{Clock, Timestamp},
-    config::span,
+    clock::Clock,
     entropy::Entropy,
     http::{self, Answer, Field, Fields, Form, Refusal, Request},
-    limit::{Attempt, CHANGE_ACCOUNT, ClientLimit, Limit, change_subject},
     metric::Metric,
     outbox::{ChangeKind, Notice},
-    password::{AcceptedPassword, Hasher, Policy, TypedPassword, Verdict},
+    password::{AcceptedPassword, Hasher, Policy, TypedPassword},
     session::Sessions,
+    step_up::StepUp,
     store::{Store, Table},
 };
 use serde::Serialize;
@@ -25,8 +23,7 @@ pub struct ChangePassword {
     hasher: Arc<Hasher>,
     policy: Policy,
     sessions: Sessions,
-    client_limit: ClientLimit,
-    account_limit: Limit,
+    step_up: StepUp,
     clock: Clock,
     entropy: Entropy,
 }
@@ -41,38 +38,17 @@ struct ChangeAnswer {
     message: &'static str,
 }
 
-impl ChangePassword {
-    /// Counts an attempt, so that the holder of a session cannot guess the account's password without limit. The answer says so, because the account
-    /// is no secret to its session.
-    async fn admit(&self, account: &Account, now: Timestamp) -> Result<(), Refusal> {
-        let window = self.account_limit.window(CHANGE_ACCOUNT, &change_subject(account), now);
-        match self.store.count(&window).await? {
-            Attempt::Granted => Ok(()),
-            Attempt::Refused => {
-                Metric::CHANGES_LIMITED.count();
-                Err(Refusal::Throttled { retry_after: window.ends_in(now) })
-            }
-        }
-    }
-}
-
 impl Function for ChangePassword {
     const NAME: &str = "change-password";
     const TABLES: &[Table] = &[Table::Accounts, Table::Limits, Table::Outbox];
 
     fn new(wiring: &mut Wiring) -> Self {
+        let hasher = wiring.hasher();
         Self {
-            hasher: wiring.hasher(),
+            step_up: StepUp::configured(&mut wiring.settings, Arc::clone(&hasher)),
+            hasher,
             policy: Policy::configured(&mut wiring.settings),
             sessions: wiring.sessions(),
-            client_limit: ClientLimit::configured(
-                &mut wiring.settings,
-                "change-client",
-                "CHANGE_CLIENT_LIMIT",
-                Limit::new(60, span::minutes(5)),
-                Metric::CHANGES_LIMITED,
-            ),
-            account_limit: Limit::configured(&mut wiring.settings, "CHANGE_ACCOUNT_LIMIT", Limit::new(10, span::minutes(15))),
             store: wiring.store.clone(),
             clock: wiring.clock.clone(),
             entropy: wiring.entropy.clone(),
@@ -92,20 +68,8 @@ impl Endpoint for ChangePassword {
         let now = self.clock.now();
         let signed_in = self.sessions.authenticate(&self.store, &request, now).await?;
         let body = ChangeBody::read(request.form()?, &self.policy)?;
-        self.client_limit.admit(&self.store, request.client, now).await?;
         let account = &signed_in.account;
-        self.admit(account, now).await?;
-
-        match self.hasher.verify(body.old_password, account.login_password().cloned()).await? {
-            Verdict::Right { .. } => {}
-            refused => {
-                if let Verdict::Refused(reason) = refused {
-                    tracing::warn!(account = %account.id, reason = reason.name(), "stored hash refused");
-                }
-                Metric::CHANGES_REFUSED.count();
-                return Err(Refusal::OldPassword);
-            }
-        }
+        self.step_up.admit(&self.store, account, request.client, body.old_password, Refusal::OldPassword, now).await?;
         let accepted = AcceptedPassword::new(body.new_password, &self.policy, account.username.as_str(), account.email.as_str())
             .map_err(|violations| Refusal::violations("new_password", &violations))?;
         let password = self.hasher.hash(accepted).await?;

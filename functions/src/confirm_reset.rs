@@ -120,11 +120,22 @@ impl ConfirmReset {
     }
 
     /// The form that was sent, with the complaints about the password but without the password.
+    ///
+    /// A password that was not repeated rightly is judged all the same, so that somebody who mends one complaint does not get the next for it.
     fn show_again(&self, reader: &Reader, request: &Request, errors: &FieldErrors) -> Result<Answer, Refusal> {
         let mut fields = Fields::of(request.form()?);
         let mut text = |name| fields.take(name, Field::Text).unwrap_or_default();
         let (token, username) = (text("token"), text("username"));
-        let form = Page::Reset { token: &token, username: &username, least: self.policy.min_length, errors };
+        let mut errors = errors.clone();
+        if errors.iter().all(|(name, _)| name == "again")
+            && let Some(password) = fields.take("password", Field::Verbatim)
+            && let Err(violations) = AcceptedPassword::new(TypedPassword::from(password), &self.policy, &username, "")
+        {
+            for violation in violations {
+                errors.add("password", violation);
+            }
+        }
+        let form = Page::Reset { token: &token, username: &username, least: self.policy.min_length, errors: &errors };
         Ok(self.pages.show(reader, &form)?)
     }
 }

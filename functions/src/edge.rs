@@ -6,6 +6,7 @@ use doorward::{
     client::LoggedClient,
     fault::Fault,
     http::{self, Answer, HeaderValue, Method, Origins, ProxySecrets, Reader, Refusal, Request, header},
+    language::Language,
     metric::Metrics,
     telemetry,
 };
@@ -27,18 +28,22 @@ pub struct Edge {
     pub proxy_secrets: ProxySecrets,
     /// How much of a client is logged with a refusal.
     pub logged_client: LoggedClient,
+    /// The language of pages for readers whose own is unknown.
+    pub default_language: Language,
     /// Where the counts of a request are written.
     pub metrics: Metrics,
 }
 
 impl Edge {
-    /// `ALLOWED_ORIGINS`, `TRUSTED_PROXY_HOPS` (0 to 9, default 0), `PROXY_SECRET`, `LOG_CLIENTS` and `DEPLOYMENT`.
+    /// `ALLOWED_ORIGINS`, `TRUSTED_PROXY_HOPS` (0 to 9, default 0), `PROXY_SECRET`, `LOG_CLIENTS`, `DEFAULT_LANGUAGE` and
+    /// `DEPLOYMENT`.
     pub fn configured(wiring: &mut Wiring) -> Self {
         Self {
             origins: Origins::configured(&mut wiring.settings),
             trusted_hops: wiring.settings.number("TRUSTED_PROXY_HOPS", 0, 0, 9),
             proxy_secrets: ProxySecrets::configured(&mut wiring.settings),
             logged_client: LoggedClient::configured(&mut wiring.settings),
+            default_language: Language::configured(&mut wiring.settings),
             metrics: wiring.metrics(),
         }
     }
@@ -61,7 +66,8 @@ impl Edge {
         http::answer_event(event, trusted_hops, answer).instrument(span).await
     }
 
-    async fn respond<E: Endpoint>(&self, endpoint: &E, request: Request) -> Answer {
+    async fn respond<E: Endpoint>(&self, endpoint: &E, mut request: Request) -> Answer {
+        request.default_language = self.default_language;
         let is_head = request.method == Method::HEAD;
         let origin = request.headers.get(header::ORIGIN).cloned();
         let reader = request.reader();

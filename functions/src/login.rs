@@ -13,6 +13,7 @@ use doorward::{
     metric::Metric,
     password::{Hasher, StoredPassword, TypedPassword, Verdict},
     session::Sessions,
+    sign_in::is_from_new_place,
     store::{Store, Table},
     telemetry,
 };
@@ -58,7 +59,7 @@ impl Login {
 
 impl Function for Login {
     const NAME: &str = "login";
-    const TABLES: &[Table] = &[Table::Accounts, Table::Limits];
+    const TABLES: &[Table] = &[Table::Accounts, Table::Limits, Table::Outbox];
 
     fn new(wiring: &mut Wiring) -> Self {
         Self {
@@ -111,7 +112,10 @@ impl Endpoint for Login {
             }
         };
 
-        let (token, session) = self.sessions.open(&self.store, &account, &window, &self.entropy, now).await?;
+        if is_from_new_place(&account, request.client, now) {
+            self.store.tell_sign_in(&account, request.caller(), now).await?;
+        }
+        let (token, session) = self.sessions.open(&self.store, &account, &request.caller(), &window, &self.entropy, now).await?;
         self.remember(&account, request.client, rehashed, now).await;
         Metric::LOGINS_ACCEPTED.count();
         Ok(http::ok(&LoginAnswer { token: &token.reveal(), expires_at: doorward::clock::rfc3339(session.valid_until) }))

@@ -23,7 +23,7 @@ struct LogoutAnswer {
 
 impl Function for Logout {
     const NAME: &str = "logout";
-    const TABLES: &[Table] = &[Table::Accounts];
+    const TABLES: &[Table] = &[Table::Accounts, Table::Outbox];
 
     fn new(wiring: &mut Wiring) -> Self {
         Self { sessions: wiring.sessions(), store: wiring.store.clone(), clock: wiring.clock.clone() }
@@ -40,11 +40,12 @@ impl Endpoint for Logout {
 
     /// The body is ignored, even a malformed one.
     async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
-        let signed_in = self.sessions.authenticate(&self.store, &request, self.clock.now()).await?;
+        let now = self.clock.now();
+        let signed_in = self.sessions.authenticate(&self.store, &request, now).await?;
         if request.path.trim_end_matches('/').ends_with("/logout_all") {
-            self.store.end_sessions(signed_in.account.id).await?;
+            self.store.end_sessions(signed_in.account.id, now).await?;
         } else {
-            self.store.end_session(signed_in.account.id, &signed_in.token.digest()).await?;
+            self.store.end_session(signed_in.account.id, &signed_in.token.digest(), now).await?;
         }
         Ok(http::ok(&LogoutAnswer { message: "Successfully logged out." }))
     }

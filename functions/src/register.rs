@@ -68,7 +68,7 @@ impl Registration {
 
 impl Function for Register {
     const NAME: &str = "register";
-    const TABLES: &[Table] = &[Table::Accounts, Table::Limits];
+    const TABLES: &[Table] = &[Table::Accounts, Table::Limits, Table::Outbox];
 
     fn new(wiring: &mut Wiring) -> Self {
         Self {

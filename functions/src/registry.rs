@@ -13,15 +13,16 @@ use lambda_runtime::{Error, LambdaEvent};
 use serde_json::value::RawValue;
 
 use crate::{
-    Authorizer, ChangePassword, ConfirmReset, Disavow, Edge, Endpoint, Function, Login, Logout, MailFeedback, Mailer, PageRole,
-    PasswordReset, Register, ValidateToken, Wiring,
+    Authorizer, ChangePassword, ConfirmReset, Disavow, Edge, Endpoint, Events, Function, Login, Logout, MailFeedback, Mailer, PageRole,
+    PasswordReset, Register, Sessions, ValidateToken, Webhook, Wiring,
 };
 
 /// Every function. A new one is added here and gets a binary. Tests compare the list with `bin/`, the template, `events/` and `docs/openapi.json`.
-pub static FUNCTIONS: [Listed; 11] = [
+pub static FUNCTIONS: [Listed; 14] = [
     endpoint::<Register>(),
     endpoint::<Login>(),
     endpoint::<Logout>(),
+    endpoint::<Sessions>(),
     endpoint::<ChangePassword>(),
     endpoint::<PasswordReset>(),
     endpoint::<ValidateToken>(),
@@ -30,6 +31,8 @@ pub static FUNCTIONS: [Listed; 11] = [
     handler::<Authorizer>(),
     handler::<Mailer>(),
     handler::<MailFeedback>(),
+    handler::<Events>(),
+    handler::<Webhook>(),
 ];
 
 /// The function of this name.

@@ -18,7 +18,7 @@ pub fn check(data: &[u8]) {
     let Ok(stored) = StoredPassword::imported(text.to_owned()) else { return };
     // The bounds allow seconds of work; only cheap hashes are verified here.
     let numbers = text.split(|character: char| !character.is_ascii_digit()).filter_map(|digits| digits.parse::<u64>().ok());
-    let most = if text.contains("ln=") { 10 } else { 20 };
+    let most = if text.contains("n=") { 10 } else { 20 };
     if text.contains("$2") || numbers.max().is_some_and(|number| number > most) {
         return;
     }

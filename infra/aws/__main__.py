@@ -1,4 +1,4 @@
-"""The operator's commands for a whole stack in AWS: `make deploy`, `make restore`, `make delete`.
+"""The operator's commands for a whole stack in AWS: `make deploy`, `make rollback`, `make restore`, `make delete`.
 
 With the credentials and the Region that any AWS program takes. What goes wrong is one sentence on standard error, and a non-zero exit.
 """
@@ -30,9 +30,10 @@ def run(command: str) -> int:
     import deploy
     import remove
     import restore
+    import rollback
     from stack import STACK, reason
 
-    commands = {"deploy": deploy.deploy, "restore": restore.restore, "delete": remove.delete}
+    commands = {"deploy": deploy.deploy, "rollback": rollback.rollback, "restore": restore.restore, "delete": remove.delete}
     if command not in commands:
         raise Failure(f"there is no such command{nearest(command, commands)}")
     try:

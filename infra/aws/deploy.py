@@ -17,9 +17,10 @@ import cargo
 import check
 import gateway
 import template as templates
+from history import History
 from place import Place, is_terminal, outputs, parameters, say
 from api import Later
-from stack import ROOT, Environment, revives, start_complaints
+from stack import ROOT, Environment, reason, revives, start_complaints
 from template import Template
 from typed import Failure, nearest, pairs
 from verify import verify
@@ -43,11 +44,16 @@ def deploy(stack: str) -> None:
     given, notes = decide(template, wanted, kept, running and parameters(running), _defaults(place, stack) if running else {})
     architecture = given.get("Architecture", template.defaults()["Architecture"])
     zips = os.environ.get("LAMBDA_DIR") or templates.released(architecture)
+    if zips and os.environ.get("BRANDING"):
+        raise Failure("BRANDING is compiled into the functions, and these are built already: deploy from a checkout, without LAMBDA_DIR.")
     _check(place, template, given, zips)
     for line in notes:
         say(line)
 
     file = templates.from_directory(zips) if zips else _build(architecture)
+    if running:
+        # What an earlier release deployed, or `make set` changed, is not kept yet.
+        _keep(place, stack, template)
     before = running and running.get("LastUpdatedTime", running["CreationTime"])
     began = datetime.now(timezone.utc)
     # A secret that is not given is in no file; CloudFormation keeps the one that it has.
@@ -58,16 +64,30 @@ def deploy(stack: str) -> None:
         _forget_change_set(place, stack, now)
         raise Failure("nothing was deployed, as you said.")
     answers.write(stack, place.region, {name: value for name, value in given.items() if name not in template.secrets()})
+    _keep(place, stack, template)
     programs = {name: f"{stack}-{name}" for name in template.functions}
     if wrong := start_complaints(place.client("lambda"), programs):
-        raise Failure(f"{stack} is deployed, and does not work: {'; '.join(wrong)}. `make set` or `make deploy` mends a parameter; the version before is in git.")
-    if place.is_emulator:
-        _complete(place, stack, now)
-    _verify(place, stack)
+        raise Failure(f"{stack} is deployed, and does not work: {'; '.join(wrong)}. `make set` or `make deploy` mends a parameter; `make rollback STACK={stack}` puts the deployment before back.")
+    finish(place, stack, now)
     done = "Nothing changed" if before == now.get("LastUpdatedTime", now["CreationTime"]) else "Deployed"
     found = outputs(now)
     prefix = "" if os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") else f"AWS_REGION={place.region} "
     say(f"\n{done}: {stack} in {place}.\n\nURL         {found['ApiUrl']}\nauthorizer  {found['AuthorizerArn']}\nnext        {prefix}make doctor STACK={stack}")
+
+
+def _keep(place: Place, stack: str, template: Template) -> None:
+    """Keeps what is deployed now for `make rollback`. A deployment does not fail for want of that."""
+    try:
+        History(place, stack, template.secrets()).note()
+    except (Failure, ClientError) as error:
+        say(f"note            Not kept for `make rollback`: {reason(error) if isinstance(error, ClientError) else error}")
+
+
+def finish(place: Place, stack: str, now: dict[str, Any]) -> None:
+    """What follows every change of the code: the emulator's API is completed, and the life of an account is tried."""
+    if place.is_emulator:
+        _complete(place, stack, now)
+    _verify(place, stack)
 
 
 def _verify(place: Place, stack: str) -> None:
@@ -80,7 +100,7 @@ def _verify(place: Place, stack: str) -> None:
     except Later as later:
         say(f"note            Not verified: {later} Then run `make verify STACK={stack}`.")
     except Failure as failure:
-        raise Failure(f"{stack} is deployed, and {failure} To go back, deploy the version before, or put a parameter back with `make set` (OPERATIONS.md, Update and roll back).") from None
+        raise Failure(f"{stack} is deployed, and {failure} To go back: `make rollback STACK={stack}`, or put a parameter back with `make set` (OPERATIONS.md, Update and roll back).") from None
 
 
 def _complete(place: Place, stack: str, now: dict[str, Any]) -> None:
@@ -176,7 +196,7 @@ def _check_settings(template: Template, values: dict[str, str], zips: str) -> No
     if not program:
         _make("check-settings")
         program = ROOT / "target" / "lambda" / check.PROGRAM / "bootstrap"
-    if wrong := check.complaints(template.functions, {}, values, program):
+    if wrong := check.complaints(template.functions, {}, values, program) + check.broken_templates(program):
         raise Failure("; ".join(wrong) + ".")
 
 

@@ -32,9 +32,10 @@ class Loader(yaml.SafeLoader):
 
 
 class Mapping(dict):
-    """A mapping with its first line, counted from 0."""
+    """A mapping with its first line, counted from 0, and the condition of the template under which it is there, if there is one."""
 
     line = 0
+    condition = ""
 
 
 def _mapping(loader: Loader, node: yaml.MappingNode) -> Mapping:
@@ -68,7 +69,10 @@ def statements(template: dict[str, Any]) -> Iterator[tuple[str, Mapping]]:
         for document in documents:
             for statement in listed(document["Statement"]):
                 # `!If [Condition, statement, AWS::NoValue]`: the statement counts, as the most that the role can have.
-                yield name.removesuffix("Role"), statement[1] if isinstance(statement, list) else statement
+                if isinstance(statement, list):
+                    condition, statement, _ = statement
+                    statement.condition = condition
+                yield name.removesuffix("Role"), statement
 
 
 def lines(template: dict[str, Any]) -> list[str]:

@@ -139,6 +139,8 @@ def _bring_up(settings: Settings) -> dict[str, str]:
     binaries = build.binaries(settings)
     if complaints := check.complaints(settings.template.zips, settings.parameters(requested={}), settings.parameters()):
         raise Failure(f"PARAMS: {'; '.join(complaints)}")
+    if broken := check.broken_templates():
+        raise Failure("; ".join(broken))
     try:
         try:
             outputs = _deploy(settings, binaries, start=not found)

@@ -2,6 +2,7 @@
 
 import json
 import mimetypes
+import os
 import time
 import urllib.error
 import urllib.request
@@ -15,7 +16,7 @@ from botocore.exceptions import ClientError
 import gateway
 from build import zipped
 from settings import API_ID, API_ID_TAG, CREDENTIALS, REGION, TEMPLATE, Settings
-from stack import STACK, cause, start_complaints
+from stack import ROOT, STACK, cause, start_complaints
 from typed import Failure
 
 BUCKET = "doorward-zips"
@@ -60,14 +61,28 @@ def deploy(settings: Settings, binaries: dict[str, Path]) -> dict[str, str]:
     complaints += start_complaints(client(settings, "lambda"), {program: f"{STACK}-{program}" for program in binaries})
     if complaints:
         raise Failure("; ".join(dict.fromkeys(complaints)))
-    return {output["OutputKey"]: output["OutputValue"] for output in _stack(cloudformation)["Outputs"]}
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in _stack(cloudformation)["Outputs"]}
+    if "EventBusName" in outputs:
+        _show_events(settings, outputs["EventBusName"])
+    return outputs
 
 
 def function_variables(settings: Settings) -> dict[str, str]:
     """The variables of all functions."""
     functions = client(settings, "lambda")
-    configurations = (functions.get_function_configuration(FunctionName=f"{STACK}-{program}") for program in settings.template.zips)
+    programs = [program for program in settings.template.zips if _is_deployed(settings, program)]
+    configurations = (functions.get_function_configuration(FunctionName=f"{STACK}-{program}") for program in programs)
     return {name: value for each in configurations for name, value in each["Environment"]["Variables"].items()}
+
+
+def _is_deployed(settings: Settings, program: str) -> bool:
+    """Whether the stack has this function. Some are only there if a parameter asks for them."""
+    functions = client(settings, "lambda")
+    try:
+        functions.get_function_configuration(FunctionName=f"{STACK}-{program}")
+    except functions.exceptions.ResourceNotFoundException:
+        return False
+    return True
 
 
 def mails(settings: Settings) -> list[dict[str, Any]]:
@@ -158,9 +173,22 @@ def _upload_inbox(settings: Settings) -> None:
     s3.delete_public_access_block(Bucket=INBOX.name)
     everybody = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{INBOX.name}/*"}
     s3.put_bucket_policy(Bucket=INBOX.name, Policy=json.dumps({"Version": "2012-10-17", "Statement": [everybody]}))
-    for file in INBOX.iterdir():
+    # The emulator forgets what is attached to a mail, so the page finds a logo of one's own here.
+    logo = ROOT / os.environ.get("BRANDING", ".") / "logo.png"
+    for file in (*INBOX.iterdir(), *([logo] if os.environ.get("BRANDING") and logo.is_file() else [])):
         kind = mimetypes.guess_type(file.name)[0]
         s3.put_object(Bucket=INBOX.name, Key=file.name, Body=file.read_bytes(), ContentType=kind, CacheControl="no-cache")
+
+
+def _show_events(settings: Settings, bus: str) -> None:
+    """Lets a queue hear what is published, for the page of sent mail. It goes with the emulator; on AWS there is none."""
+    queues, events = client(settings, "sqs"), client(settings, "events")
+    url = queues.create_queue(QueueName="doorward-inbox")["QueueUrl"]
+    arn = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    everybody = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn}
+    queues.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [everybody]})})
+    events.put_rule(Name="doorward-inbox", EventBusName=bus, EventPattern='{"source":["doorward"]}')
+    events.put_targets(Rule="doorward-inbox", EventBusName=bus, Targets=[{"Id": "inbox", "Arn": arn}])
 
 
 def _apply(cloudformation: Any, request: dict[str, Any]) -> None:

@@ -18,7 +18,8 @@ import deploy
 from settings import Settings
 from stack import ROOT, STACK
 
-# Everything that is compiled into a function or deployed with it is in these; `test_watch.py` checks that with cargo.
+# Everything that is compiled into a function or deployed with it is in these; `test_watch.py` checks that with cargo. A folder of one's own texts
+# and templates is added.
 SOURCES = [
     ".cargo", "Cargo.lock", "Cargo.toml", "functions", "infra/local/inbox", "infra/local/parameters", "infra/template.yaml",
     "rust-toolchain.toml", "shared", "templates",
@@ -44,7 +45,8 @@ class Sources:
 
     def _look(self) -> dict[str, tuple[int, int]]:
         there = {}
-        for path in (self._root / name for name in SOURCES):
+        branding = os.environ.get("BRANDING")
+        for path in (self._root / name for name in (*SOURCES, *([branding] if branding else []))):
             files = path.rglob("*") if path.is_dir() else [path]
             there.update({str(file): stamp for file in files if not TEMPORARY.fullmatch(file.name) and (stamp := _stamp(file))})
         return there

@@ -1,4 +1,4 @@
-"""The operator's commands for a deployment: `make doctor`, `verify`, `set`, `admin`, `logs`, `metrics`, `probe`.
+"""The operator's commands for a deployment: `make doctor`, `verify`, `set`, `admin`, `logs`, `events`, `metrics`, `probe`.
 
 With STACK=name they work on a stack in AWS, with the usual credentials and Region; without it on the stack of `make up`.
 """

@@ -1,5 +1,6 @@
 """The checks of `make doctor`. Each has a question and a function that yields the problems. They only read."""
 
+import json
 import re
 import urllib.error
 import urllib.request
@@ -69,7 +70,10 @@ def switches(env: Environment) -> Iterator[Finding]:
     for function, configuration in env.functions.items():
         # By the parameter, or by hand.
         reserved = functions.get_function_concurrency(FunctionName=configuration["FunctionName"]).get("ReservedConcurrentExecutions")
-        if given[f"{function}Concurrency"] == "0" or reserved == 0:
+        if f"{function}Concurrency" not in given:
+            if reserved == 0:
+                yield Finding(f"{function} is stopped, because its reserved concurrency is 0: somebody did that by hand; delete its reserved concurrency.")
+        elif given[f"{function}Concurrency"] == "0" or reserved == 0:
             yield Finding(f"{function} is stopped, because its reserved concurrency is 0: an emergency switch; `make set PARAMS={function}Concurrency=` starts it again.")
     if given["Registration"] == "closed":
         yield note("Registration is closed: an emergency switch; deploy with Registration=open to take new accounts.")
@@ -193,20 +197,31 @@ def tables(env: Environment) -> Iterator[Finding]:
         yield Finding(f"The {what} is off: turn it on, or deploy again.")
 
 
-@check("the Outbox's stream is connected to the mailer")
+@check("the Outbox's stream is connected to the mailer and to the publisher of events")
 def stream(env: Environment) -> Iterator[Finding]:
+    yield from _connected(env, "Mailer", "Intents", "mailer", "no mail leaves")
+    if "EventPublisher" in env.functions:
+        yield from _connected(env, "EventPublisher", "Waiting", "publisher of events", "no event is published")
+
+
+def _connected(env: Environment, function: str, event: str, called: str, otherwise: str) -> Iterator[Finding]:
     source = env.client("dynamodb").describe_table(TableName=env.outputs["OutboxTable"])["Table"].get("LatestStreamArn")
-    mappings = env.client("lambda").list_event_source_mappings(FunctionName=env.functions["Mailer"]["FunctionName"])["EventSourceMappings"]
+    mappings = env.client("lambda").list_event_source_mappings(FunctionName=env.functions[function]["FunctionName"])["EventSourceMappings"]
     connected = [mapping for mapping in mappings if mapping["EventSourceArn"] == source]
     if not connected:
-        yield Finding("The Outbox's stream is not connected to the mailer, so no mail leaves: deploy again.")
+        yield Finding(f"The Outbox's stream is not connected to the {called}, so {otherwise}: deploy again.")
+    wanted = env.template["Resources"][f"{function}{event}"]["Properties"]["FilterCriteria"]
     for mapping in connected:
         if mapping["State"] not in ("Enabled", "Enabling", "Updating", "Creating"):
-            yield Finding(f"The mailer's event source mapping is {mapping['State']}, so no mail leaves: enable {mapping['UUID']}.")
-        if [f["Pattern"].replace(" ", "") for f in mapping.get("FilterCriteria", {}).get("Filters", [])] != ['{"eventName":["INSERT"]}']:
-            yield Finding("The mailer's event source mapping has another filter than INSERT: deploy again.")
+            yield Finding(f"The {called}'s event source mapping is {mapping['State']}, so {otherwise}: enable {mapping['UUID']}.")
+        if _patterns(mapping.get("FilterCriteria", {})) != _patterns(wanted):
+            yield Finding(f"The {called}'s event source mapping has another filter than in the template: deploy again.")
         if "ReportBatchItemFailures" not in mapping.get("FunctionResponseTypes", []):
-            yield Finding("The mailer's event source mapping takes no report of single failures, so one bad mail repeats its batch: deploy again.")
+            yield Finding(f"The {called}'s event source mapping takes no report of single failures, so one bad item repeats its batch: deploy again.")
+
+
+def _patterns(criteria: dict[str, Any]) -> list[Any]:
+    return [json.loads(each["Pattern"]) for each in criteria.get("Filters", [])]
 
 
 @check("notices that are held are sent when they are due")

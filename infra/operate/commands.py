@@ -9,7 +9,7 @@ from pathlib import Path
 
 import cargo
 from doctor import doctor
-from logs import logs
+from logs import events, logs
 from metrics import metrics
 from parameters import set_parameters
 from stack import STACK, Environment, local_variables, variable
@@ -19,7 +19,7 @@ from verify import verify
 # Variables of the environment that only programs for a stack's tables need.
 SECRET = ("ARGS", "EVENT", "PARAMS", "STACK", "URL")
 # Parameters that `doorward-admin` reads as the functions do.
-READ_BY_ADMIN = ("LoginAccountLimit", "SessionsNotBefore", "Argon2MemoryKib", "Argon2Iterations", "Argon2Parallelism", "Argon2Dearest")
+READ_BY_ADMIN = ("LoginAccountLimit", "SessionsNotBefore", "SessionIdle", "Argon2MemoryKib", "Argon2Iterations", "Argon2Parallelism", "Argon2Dearest", "Events")
 
 
 def environment() -> Environment:
@@ -67,6 +67,7 @@ COMMANDS: dict[str, Callable[[], int]] = {
     "doctor": lambda: _told(doctor),
     "set": lambda: _told(set_parameters),
     "logs": lambda: logs(environment()),
+    "events": lambda: events(environment()),
     "metrics": lambda: metrics(environment()),
     "admin": admin,
     "probe": probe,

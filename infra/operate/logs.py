@@ -1,4 +1,4 @@
-"""`make logs`: what the functions of a stack logged, with times, from one request or account or all."""
+"""`make logs` and `make events`: what the functions of a stack logged, with times, from one request or account or all."""
 
 import json
 import os
@@ -124,14 +124,31 @@ class Reader:
 def logs(env: Environment) -> int:
     """Prints the lines that REQUEST, ACCOUNT and OUTCOME select, of the time in SINCE; with FOLLOW=1 also those that come."""
     wanted, raw = Filter.asked(), bool(os.environ.get("RAW"))
+    for line in _lines(env, wanted.pattern):
+        if raw and wanted == Filter() or wanted.holds(line) and not line.text.startswith(("START ", "END ", "REPORT ", "INIT_START ")):
+            print(line.text if raw else line.shown(), flush=True)
+    return 0
+
+
+def events(env: Environment) -> int:
+    """Prints the events that were published: when, what, the account, the event's id. ACCOUNT, SINCE and FOLLOW are as for `make logs`."""
+    if "EventBusName" not in env.outputs:
+        raise Failure("this stack publishes no events (Events=none).")
+    wanted = Filter(account=Filter.asked().account)
+    for line in _lines(env, wanted.pattern or '"event published"'):
+        if line.function == "events" and line.fields.get("message") == "event published" and wanted.holds(line):
+            print(f"{line.time} {line.fields['kind']} account={line.fields['account']} id={line.fields['event']}", flush=True)
+    return 0
+
+
+def _lines(env: Environment, pattern: str) -> Iterator[Line]:
+    """The lines since SINCE; with FOLLOW=1 also those that come, without an end."""
     follows = os.environ.get("FOLLOW", "") not in ("", "0")
-    reader = Reader(env, since(os.environ.get("SINCE", ""), 0 if env.is_local else 3600), wanted.pattern)
+    reader = Reader(env, since(os.environ.get("SINCE", ""), 0 if env.is_local else 3600), pattern)
     while True:
-        for line in reader.new():
-            if raw and wanted == Filter() or wanted.holds(line) and not line.text.startswith(("START ", "END ", "REPORT ", "INIT_START ")):
-                print(line.text if raw else line.shown(), flush=True)
+        yield from reader.new()
         if not follows:
-            return 0
+            return
         time.sleep(0.5 if env.is_local else 5)
 
 

@@ -1,6 +1,14 @@
-//! The product's name and colour in mails and pages.
+//! The product's name, colour, logo and links in mails and pages.
 
-use crate::config::Settings;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::Serialize;
+
+use crate::{
+    config::Settings,
+    url::{is_mailbox, is_page},
+};
+
+include!(concat!(env!("OUT_DIR"), "/logo.rs"));
 
 /// The product to which the accounts belong, as its users know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,6 +17,47 @@ pub struct Product {
     pub name: String,
     /// Its colour.
     pub colour: Colour,
+    /// Its logo, if one is compiled in.
+    pub logo: Option<Logo>,
+    /// Its own pages.
+    pub links: Links,
+}
+
+/// A logo: a picture for mails and, for pages, perhaps a drawing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Logo {
+    /// The picture (PNG).
+    pub png: &'static [u8],
+    /// The drawing (SVG). A page shows it as a picture, in which nothing runs.
+    pub svg: Option<&'static [u8]>,
+    /// The picture's width in pixels.
+    pub width: u32,
+    /// The picture's height in pixels.
+    pub height: u32,
+}
+
+/// A logo as templates see it, in pixels of CSS.
+#[derive(Serialize)]
+pub(crate) struct Picture {
+    width: u32,
+    height: u32,
+    /// Whether it is so wide that it has the product's name in it, which then is not written beside it.
+    has_name: bool,
+}
+
+/// Pages of the product to which ours and mails lead. Each is optional.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Links {
+    /// Where people log in.
+    pub login: Option<String>,
+    /// The product's first page.
+    pub home: Option<String>,
+    /// Where people get help: a page, or an address (`mailto:`).
+    pub help: Option<String>,
+    /// Who runs it.
+    pub imprint: Option<String>,
+    /// What is done with people's data.
+    pub privacy: Option<String>,
 }
 
 /// A colour (sRGB).
@@ -31,12 +80,12 @@ const MAX_NAME: usize = 40;
 
 impl Default for Product {
     fn default() -> Self {
-        Self { name: "Doorward".to_owned(), colour: OURS }
+        Self { name: "Doorward".to_owned(), colour: OURS, logo: LOGO, links: Links::default() }
     }
 }
 
 impl Product {
-    /// `PRODUCT_NAME` (default Doorward) and `PRODUCT_COLOR` (such as `#0b6357`), which must be dark enough to be read on white.
+    /// `PRODUCT_NAME` (default Doorward), `PRODUCT_COLOR` (such as `#0b6357`), which must be dark enough to be read on white, and the links.
     pub fn configured(settings: &mut Settings) -> Self {
         let default = Self::default();
         Self {
@@ -54,7 +103,44 @@ impl Product {
                     Err(format!("is too light to be read on white: its contrast is {contrast:.1}, at least {MIN_CONTRAST} is needed"))
                 }
             }),
+            logo: default.logo,
+            links: Links::configured(settings),
         }
+    }
+}
+
+impl Links {
+    /// `LOGIN_LINK`, `HOME_LINK`, `HELP_LINK`, `IMPRINT_LINK` and `PRIVACY_LINK`.
+    fn configured(settings: &mut Settings) -> Self {
+        let mut page = |name| {
+            settings.parsed(name, None, |text| {
+                let wrong = || "must be a URL such as https://app.example.com/login, of at most 200 characters".to_owned();
+                is_page(text).then(|| Some(text.to_owned())).ok_or_else(wrong)
+            })
+        };
+        let (login, home, imprint, privacy) = (page("LOGIN_LINK"), page("HOME_LINK"), page("IMPRINT_LINK"), page("PRIVACY_LINK"));
+        let help = settings.parsed("HELP_LINK", None, |text| {
+            let wrong =
+                || "must be a URL such as https://app.example.com/help or mailto:help@example.com, of at most 200 characters".to_owned();
+            (is_page(text) || is_mailbox(text)).then(|| Some(text.to_owned())).ok_or_else(wrong)
+        });
+        Self { login, home, help, imprint, privacy }
+    }
+}
+
+impl Logo {
+    /// The height at which a logo is shown.
+    const HEIGHT: u32 = 32;
+
+    pub(crate) fn shown(self) -> Picture {
+        let width = (self.width * Self::HEIGHT).div_ceil(self.height.max(1)).max(1);
+        Picture { width, height: Self::HEIGHT, has_name: self.width > 2 * self.height }
+    }
+
+    /// The logo in a page.
+    pub(crate) fn as_url(self) -> String {
+        let (kind, bytes) = self.svg.map_or(("png", self.png), |drawing| ("svg+xml", drawing));
+        format!("data:image/{kind};base64,{}", STANDARD.encode(bytes))
     }
 }
 
@@ -120,6 +206,33 @@ mod tests {
         for wrong in ["red", "#fff", "#12345g", "#0b6357;}", "0b6357"] {
             assert!(product(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn links_are_pages_of_the_operator_s() {
+        let links = |pairs: &[(&str, &str)]| {
+            let mut settings = Settings::from_pairs(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+            let links = Product::configured(&mut settings).links;
+            settings.finish().map(|()| links).map_err(|complaint| complaint.to_string())
+        };
+        assert_eq!(links(&[]).unwrap(), Links::default());
+        let some = links(&[("LOGIN_LINK", "https://app.example.com/login"), ("HELP_LINK", "mailto:help@example.com")]).unwrap();
+        assert_eq!(
+            (some.login.as_deref(), some.help.as_deref(), some.home),
+            (Some("https://app.example.com/login"), Some("mailto:help@example.com"), None)
+        );
+        for name in ["LOGIN_LINK", "HOME_LINK", "HELP_LINK", "IMPRINT_LINK", "PRIVACY_LINK"] {
+            assert!(links(&[(name, "javascript:alert(1)")]).unwrap_err().starts_with(&format!("{name}: must be a URL")), "{name}");
+        }
+        assert!(links(&[("LOGIN_LINK", "mailto:help@example.com")]).is_err());
+    }
+
+    #[test]
+    fn a_wide_logo_has_the_product_s_name_in_it() {
+        let logo = |width, height| Logo { png: b"png", svg: None, width, height }.shown();
+        assert_eq!((logo(64, 64).width, logo(64, 64).has_name), (32, false));
+        assert_eq!((logo(400, 100).width, logo(400, 100).has_name), (128, true));
+        assert_eq!(Logo { png: b"png", svg: Some(b"<svg/>"), width: 1, height: 1 }.as_url(), "data:image/svg+xml;base64,PHN2Zy8+");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::{
     account::{self, Account, KnownNetwork, NewPassword},
     client::Client,
     clock::Timestamp,
+    event::EventKind,
     fault::Fault,
     outbox::{self, Notice},
     password::StoredPassword,
@@ -34,13 +35,14 @@ impl Store {
         now: Timestamp,
     ) -> Result<Changed, Fault> {
         let password = NewPassword { stored: password, network: KnownNetwork::of(client, now) };
-        let writes = vec![
+        let mut writes = vec![
             account::password_changed(account, password, now),
             outbox::asked_for_again(&account.email, now),
             session::carried_over(account, session),
             reset::forgotten(account.id),
             outbox::notice(notice),
         ];
+        writes.extend(self.event(EventKind::PasswordChanged, account.id, now));
         Ok(self.transact("change password", writes).await?.or(Changed::Now, Changed::Overtaken))
     }
 }

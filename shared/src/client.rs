@@ -127,6 +127,13 @@ impl Network {
         Self(text)
     }
 
+    /// Reads a block that an account remembers, as [`Client::site`] writes it.
+    #[must_use]
+    pub fn of_site(text: &str) -> Option<Self> {
+        let address = text.split('/').next()?.parse().ok()?;
+        Some(Client::at(address).site()).filter(|site| site.as_str() == text)
+    }
+
     /// The network in its stored form.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -6,6 +6,7 @@ use crate::{
     account::{self, Account, AccountId},
     clock::{Timestamp, after, before},
     config::span,
+    event::EventKind,
     fault::Fault,
     link::{Kept, Links, LiveLink, Mailed},
     outbox::{self, ResetRequest},
@@ -91,6 +92,7 @@ impl Store {
             let link = spend(now);
             let has_link = link.is_some();
             let others = [reset::forgotten(id), outbox::reset_request(&request, sort)];
+            let others = others.into_iter().chain(self.event(EventKind::PasswordDisavowed, id, now));
             let outcome = self.transact("disavow", [disavowed].into_iter().chain(link).chain(others).collect()).await?;
             if !outcome.refused_at(0) || has_link && outcome.refused_at(1) {
                 return Ok(outcome.or(Disavowed::Now, Disavowed::NotValid));

@@ -1,51 +1,62 @@
 //! The languages of mails and pages. The API's messages are always English.
 
-use crate::preference::liked;
+use std::fmt;
 
-/// A language of mails and pages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Language {
-    /// The default.
-    #[default]
-    English,
-    /// German.
-    German,
-    /// Spanish.
-    Spanish,
-    /// Arabic.
-    Arabic,
+use crate::{config::Settings, preference::liked};
+
+/// A language of mails and pages: a file of texts in `templates/language`.
+#[derive(Clone, Copy)]
+pub struct Language(&'static Texts);
+
+/// What is compiled from a language's file.
+pub(crate) struct Texts {
+    /// Its tag (BCP 47), which is the file's name.
+    tag: &'static str,
+    direction: &'static str,
+    /// The forms of a noun beside a number, by the names of CLDR.
+    forms: &'static [&'static str],
+    /// Which of them stands beside a number: that with the number's index, or with the index 100 plus the number's last two digits.
+    form_of: &'static [u8],
+    /// Texts, a line each: name, tab, text.
+    messages: &'static str,
 }
 
+include!(concat!(env!("OUT_DIR"), "/languages.rs"));
+
 impl Language {
-    /// Every language.
-    pub const ALL: [Self; 4] = [Self::English, Self::German, Self::Spanish, Self::Arabic];
+    /// Every language, in the order of their tags.
+    pub fn all() -> impl Iterator<Item = Self> {
+        LANGUAGES.iter().map(Self)
+    }
+
+    /// `DEFAULT_LANGUAGE`: the tag of the language for people whose own is unknown, or none of ours (default `en`).
+    pub fn configured(settings: &mut Settings) -> Self {
+        settings.parsed("DEFAULT_LANGUAGE", Self::default(), |text| {
+            let known = Self::all().find(|language| language.0.tag.eq_ignore_ascii_case(text));
+            known.ok_or_else(|| format!("must be one of {}", Self::all().map(Self::tag).collect::<Vec<_>>().join(", ")))
+        })
+    }
 
     /// Its tag (BCP 47).
     #[must_use]
     pub fn tag(self) -> &'static str {
-        match self {
-            Self::English => "en",
-            Self::German => "de",
-            Self::Spanish => "es",
-            Self::Arabic => "ar",
-        }
+        self.0.tag
     }
 
     /// Its direction, for HTML's `dir`.
     #[must_use]
     pub fn direction(self) -> &'static str {
-        match self {
-            Self::English | Self::German | Self::Spanish => "ltr",
-            Self::Arabic => "rtl",
-        }
+        self.0.direction
     }
 
-    /// The language of a tag, by its first part: `de-AT` is German, and so are `de_AT` and `de.UTF-8`, as systems other than the Web write it
-    /// (POSIX.1, Base Definitions, 8.2).
+    /// The language of a tag: that with the same tag, otherwise the first with the same first part. `de-AT` is German, and so are `de_AT` and
+    /// `de.UTF-8`, as systems other than the Web write it (POSIX.1, Base Definitions, 8.2).
     #[must_use]
     pub fn of_tag(tag: &str) -> Option<Self> {
-        let primary = tag.split(['-', '_', '.', '@']).next().unwrap_or_default();
-        Self::ALL.into_iter().find(|language| language.tag().eq_ignore_ascii_case(primary))
+        let whole = tag.split(['.', '@']).next().unwrap_or_default().replace('_', "-");
+        let primary = |tag: &str| tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
+        let same = Self::all().find(|language| language.0.tag.eq_ignore_ascii_case(&whole));
+        same.or_else(|| Self::all().find(|language| primary(language.0.tag) == primary(&whole)))
     }
 
     /// The language that an `Accept-Language` header prefers (RFC 9110, 12.5.4), if it accepts one of them.
@@ -61,26 +72,44 @@ impl Language {
         best.map(|(language, _)| language)
     }
 
-    /// The form that a noun takes beside a number (CLDR 48, cardinal plural rules, for whole numbers).
+    /// The form that a noun takes beside a number (CLDR, cardinal plural rules, for whole numbers).
     #[must_use]
     pub fn plural(self, count: u64) -> &'static str {
-        match (self, count, count % 100) {
-            (Self::Arabic, 0, _) => "zero",
-            (_, 1, _) => "one",
-            (Self::Arabic, 2, _) => "two",
-            (Self::Arabic, _, 3..=10) => "few",
-            (Self::Arabic, _, 11..) => "many",
-            _ => "other",
-        }
+        let listed = usize::try_from(count).ok().filter(|count| *count < self.0.form_of.len());
+        let index = listed.unwrap_or_else(|| 100 + usize::try_from(count % 100).unwrap_or_default());
+        self.0.form_of.get(index).and_then(|form| self.0.forms.get(usize::from(*form))).copied().unwrap_or("other")
     }
 
-    /// Every form that [`Language::plural`] names.
-    #[must_use]
-    pub fn plurals(self) -> &'static [&'static str] {
-        match self {
-            Self::English | Self::German | Self::Spanish => &["one", "other"],
-            Self::Arabic => &["zero", "one", "two", "few", "many", "other"],
-        }
+    /// The text of this name.
+    pub(crate) fn message(self, id: &str) -> Option<&'static str> {
+        self.0.messages.lines().find_map(|line| line.strip_prefix(id)?.strip_prefix('\t'))
+    }
+
+    /// The names of its texts.
+    #[cfg(test)]
+    pub(crate) fn messages(self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.0.messages.lines().filter_map(|line| line.split_once('\t'))
+    }
+}
+
+impl Default for Language {
+    /// English, which says which texts every language has.
+    fn default() -> Self {
+        Self(&LANGUAGES[ENGLISH])
+    }
+}
+
+impl PartialEq for Language {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.tag == other.0.tag
+    }
+}
+
+impl Eq for Language {}
+
+impl fmt::Debug for Language {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.0.tag)
     }
 }
 
@@ -88,25 +117,48 @@ impl Language {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_best_liked_language_of_ours_is_spoken() {
-        assert_eq!(Language::preferred("en"), Some(Language::English));
-        assert_eq!(Language::preferred("tlh, en-GB;q=0.8"), Some(Language::English));
-        assert_eq!(Language::preferred("de-AT,de;q=0.9,en;q=0.8"), Some(Language::German));
-        assert_eq!(Language::preferred("en;q=0.5, AR-eg;q=0.8"), Some(Language::Arabic));
-        assert_eq!(Language::preferred("en;q=0"), None);
-        assert_eq!(Language::preferred("tlh, *;q=0.1"), None);
-        assert_eq!(Language::preferred(""), None);
-        for posix in ["de_DE", "de.UTF-8", "de_AT.UTF-8", "de@euro"] {
-            assert_eq!(Language::preferred(posix), Some(Language::German), "{posix}");
-        }
-        assert_eq!(Language::preferred("tlh_XX,es_419;Q=.5"), Some(Language::Spanish));
+    fn preferred(header: &str) -> Option<&'static str> {
+        Language::preferred(header).map(Language::tag)
     }
 
     #[test]
-    fn nouns_take_the_form_of_their_number() {
-        assert_eq!([0, 1, 2].map(|count| Language::English.plural(count)), ["other", "one", "other"]);
-        let arabic = [0, 1, 2, 3, 10, 11, 99, 100, 103].map(|count| Language::Arabic.plural(count));
-        assert_eq!(arabic, ["zero", "one", "two", "few", "few", "many", "many", "other", "few"]);
+    fn the_best_liked_language_of_ours_is_spoken() {
+        assert_eq!(preferred("en"), Some("en"));
+        assert_eq!(preferred("tlh, en-GB;q=0.8"), Some("en"));
+        assert_eq!(preferred("de-AT,de;q=0.9,en;q=0.8"), Some("de"));
+        assert_eq!(preferred("en;q=0.5, AR-eg;q=0.8"), Some("ar"));
+        assert_eq!(preferred("en;q=0"), None);
+        assert_eq!(preferred("tlh, *;q=0.1"), None);
+        assert_eq!(preferred(""), None);
+        for posix in ["de_DE", "de.UTF-8", "de_AT.UTF-8", "de@euro"] {
+            assert_eq!(preferred(posix), Some("de"), "{posix}");
+        }
+        assert_eq!(preferred("tlh_XX,es_419;Q=.5"), Some("es"));
+    }
+
+    #[test]
+    fn nouns_take_the_form_of_their_number_in_every_language_of_ours() {
+        let forms = |tag: &str, counts: &[u64]| {
+            let language = Language::of_tag(tag).unwrap();
+            counts.iter().map(|count| language.plural(*count)).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(forms("en", &[0, 1, 2, 101, 1001]), "other one other other other");
+        assert_eq!(forms("fr", &[0, 1, 2, 100]), "one one other other");
+        assert_eq!(forms("ja", &[0, 1, 2, 100]), "other other other other");
+        assert_eq!(forms("ar", &[0, 1, 2, 3, 10, 11, 99, 100, 103]), "zero one two few few many many other few");
+        // Beyond the numbers that are listed.
+        assert_eq!(forms("ar", &[200, 202, 1003, 1011, u64::MAX]), "other other few many many");
+    }
+
+    #[test]
+    fn the_default_language_is_one_of_ours() {
+        let configured = |tag: &str| {
+            let mut settings = Settings::from_pairs([("DEFAULT_LANGUAGE".to_owned(), tag.to_owned())]);
+            let language = Language::configured(&mut settings);
+            settings.finish().map(|()| language.tag()).map_err(|complaint| complaint.to_string())
+        };
+        assert_eq!(configured("").unwrap(), "en");
+        assert_eq!(configured("FR").unwrap(), "fr");
+        assert_eq!(configured("tlh").unwrap_err(), "DEFAULT_LANGUAGE: must be one of ar, de, en, es, fr, ja");
     }
 }

@@ -1,9 +1,10 @@
-//! Operations on an account as a whole: invite, activate, deactivate, delete. They are above the features because they involve all of them.
+//! Operations on an account as a whole: invite, bring in, activate, deactivate, delete. They are above the features because they involve all of them.
 
 use crate::{
-    account::{self, Account, AccountId, EmailAddress, Registered, Username},
+    account::{self, Account, AccountId, BroughtIn, EmailAddress, Registered, Username},
     caller::Caller,
     clock::Timestamp,
+    event::EventKind,
     fault::Fault,
     limit,
     outbox::{self, ChangeKind, Notice, ResetRequest},
@@ -59,6 +60,13 @@ impl Store {
         self.register_with(account, Some(outbox::reset_request(request, &account.id.to_string()))).await
     }
 
+    /// Writes an account from elsewhere, which may bring its id along, and the request for the link that lets its owner choose a password, where there
+    /// is one, or does nothing.
+    pub async fn bring_in(&self, account: &Account, invitation: Option<&ResetRequest>) -> Result<BroughtIn, Fault> {
+        let invitation = invitation.map(|request| outbox::reset_request(request, &account.id.to_string()));
+        self.bring_in_with(account, invitation).await
+    }
+
     /// Gives an account without a usable password one that nobody knows, and leaves the request for the link that replaces it, or does nothing. A link
     /// of before does not come back with the password.
     pub async fn invite_again(&self, account: AccountId, unknowable: &StoredPassword, request: &ResetRequest) -> Result<Requested, Fault> {
@@ -74,21 +82,27 @@ impl Store {
         Ok(self.transact("request reset", writes).await?.or(Requested::Now, Requested::Overtaken))
     }
 
-    /// Makes an account active.
-    pub async fn activate(&self, account: AccountId) -> Result<Switched, Fault> {
-        let writes = vec![account::activated(account)];
-        Ok(self.transact("activate account", writes).await?.or(Switched::Now, Switched::Missing))
+    /// Makes an account active. It is an event only if it was not active before.
+    pub async fn activate(&self, account: AccountId, now: Timestamp) -> Result<Switched, Fault> {
+        let writes = [account::activated(account)].into_iter().chain(self.event(EventKind::AccountActivated, account, now)).collect();
+        if self.transact("activate account", writes).await? == Transacted::Done {
+            return Ok(Switched::Now);
+        }
+        Ok(if self.account(account).await?.is_some() { Switched::Now } else { Switched::Missing })
     }
 
-    /// Makes an account inactive and ends its sessions and links, so that none of them works when it is activated again.
+    /// Makes an account inactive and ends its sessions and links, so that none of them works when it is activated again. It is an event only if it was
+    /// active before.
     pub async fn deactivate(&self, account: AccountId, now: Timestamp) -> Result<Switched, Fault> {
-        let mut now = now;
+        let (mut now, mut was_active) = (now, true);
         for _ in 0..MAX_TRIES {
-            let writes = vec![account::deactivated(account, now), reset::forgotten(account)];
+            let event = self.event(EventKind::AccountDeactivated, account, now).filter(|_| was_active);
+            let writes = [account::deactivated(account, was_active, now), reset::forgotten(account)].into_iter().chain(event).collect();
             if !self.transact("deactivate account", writes).await?.refused_at(0) {
                 return Ok(Switched::Now);
             }
             let Some(current) = self.account(account).await? else { return Ok(Switched::Missing) };
+            was_active = current.active;
             now = now.max(current.disavowals_before.unwrap_or(now));
         }
         Err(Fault::OutOfTime)
@@ -100,6 +114,7 @@ impl Store {
         let moves = writes.len() > 1;
         writes.extend([reset::forgotten(account.id), account::former(account.id, &account.email, now)]);
         writes.push(outbox::notice(&self.notice_of_name(account, ChangeKind::Email, now)));
+        writes.extend(self.event(EventKind::AddressChanged, account.id, now));
         self.rename("set email", writes, moves).await
     }
 
@@ -108,6 +123,7 @@ impl Store {
         let mut writes = account::with_username(account, username);
         let moves = writes.len() > 1;
         writes.push(outbox::notice(&self.notice_of_name(account, ChangeKind::Username, now)));
+        writes.extend(self.event(EventKind::AccountUpdated, account.id, now));
         self.rename("set username", writes, moves).await
     }
 
@@ -148,7 +164,9 @@ impl Store {
             let Some(current) = self.account(account.id).await? else { return Ok(Deleted::Overtaken) };
             self.clear_rest_of(account).await?;
             self.clear_partition(Table::Outbox, &outbox::request_partition(&current.email), |_| true).await?;
-            if self.transact("delete account", account::removed(&current).into()).await? == Transacted::Done {
+            let event = self.event(EventKind::AccountDeleted, account.id, now);
+            let writes = account::removed(&current).into_iter().chain(event).collect();
+            if self.transact("delete account", writes).await? == Transacted::Done {
                 break;
             }
             tries += 1;

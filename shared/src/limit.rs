@@ -237,6 +237,14 @@ fn known_networks(account: &Account, now: Timestamp) -> impl Iterator<Item = &Ne
     account.networks.iter().filter(move |known| known.seen_at > oldest).take(MAX_NETWORKS).map(|known| &known.network)
 }
 
+/// Whether the account knows networks, and this client's is none of them.
+#[must_use]
+pub fn is_new_network(account: &Account, client: Client, now: Timestamp) -> bool {
+    let site = client.site();
+    let mut known = known_networks(account, now).peekable();
+    known.peek().is_some() && known.all(|network| *network != site)
+}
+
 /// The account's networks after a login of `client`, if they differ from the stored ones: at most 8, newest first, none older than 400 days.
 ///
 /// A network is stored at most once a day, so that a login seldom costs this write.

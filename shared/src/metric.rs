@@ -45,9 +45,9 @@ impl Metric {
     pub const REGISTRATIONS_LIMITED: Self = Self("RegistrationsLimited");
     /// A password was changed by somebody who knew the old one.
     pub const PASSWORDS_CHANGED: Self = Self("PasswordsChanged");
-    /// The old password was wrong.
+    /// The current password was wrong, at a change of it or at another request that asks for it.
     pub const CHANGES_REFUSED: Self = Self("ChangesRefused");
-    /// A change was over the limit of its client or of its account.
+    /// A change, or another request that asks for the current password, was over the limit of its client or of its account.
     pub const CHANGES_LIMITED: Self = Self("ChangesLimited");
     /// A reset link was requested, for any address.
     pub const RESETS_REQUESTED: Self = Self("ResetsRequested");
@@ -67,6 +67,16 @@ impl Metric {
     pub const MAILS_BOUNCED: Self = Self("MailsBounced");
     /// A mail was reported as spam.
     pub const MAILS_COMPLAINED: Self = Self("MailsComplained");
+    /// An event was published.
+    pub const EVENTS_PUBLISHED: Self = Self("EventsPublished");
+    /// An event was given up.
+    pub const EVENTS_FAILED: Self = Self("EventsFailed");
+    /// A receiver accepted an event.
+    pub const WEBHOOK_ACCEPTED: Self = Self("WebhookAccepted");
+    /// A receiver did not accept an event, at one of the tries.
+    pub const WEBHOOK_REFUSED: Self = Self("WebhookRefused");
+    /// A receiver said that it is gone for good.
+    pub const WEBHOOK_GONE: Self = Self("WebhookGone");
     /// A stored hash was not computed: an unknown algorithm, or parameters out of bounds.
     pub const HASHES_REFUSED: Self = Self("HashesRefused");
 

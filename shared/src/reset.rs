@@ -7,6 +7,7 @@ use crate::{
     client::Client,
     clock::{Timestamp, after},
     config::{Settings, span},
+    event::EventKind,
     fault::Fault,
     link::{Kept, Links, LiveLink, Mailed},
     outbox::{self, Notice},
@@ -181,8 +182,12 @@ impl Store {
                 .with(":seen", text(current.digest.as_str()))
                 .with(":seen_request", millis(current.requested_at)),
         };
-        let outcome =
-            self.transact("store reset link", vec![account::resettable(account.id, &account.email, link.requested_at), store]).await?;
+        let mut writes = vec![account::resettable(account.id, &account.email, link.requested_at), store];
+        // A try that follows one that made a link for the same request is no other event.
+        if current.is_none_or(|current| current.requested_at != link.requested_at) {
+            writes.extend(self.event(EventKind::PasswordResetRequested, account.id, link.issued_at));
+        }
+        let outcome = self.transact("store reset link", writes).await?;
         let changed = outcome.refused_at(1);
         Ok(outcome.or(StoredLink::Now, if changed { StoredLink::Changed } else { StoredLink::Overtaken }))
     }
@@ -221,12 +226,13 @@ impl Store {
         now: Timestamp,
     ) -> Result<Spent, Fault> {
         let password = NewPassword { stored: password, network: KnownNetwork::of(client, now) };
-        let writes = vec![
+        let mut writes = vec![
             account::password_reset(account, password, now),
             Links::spend(account, link, now),
             outbox::asked_for_again(&notice.email, now),
             outbox::notice(notice),
         ];
+        writes.extend(self.event(EventKind::PasswordReset, account, now));
         Ok(self.transact("spend reset", writes).await?.or(Spent::Now, Spent::NotValid))
     }
 }

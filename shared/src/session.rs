@@ -1,16 +1,25 @@
 //! Sessions. A login opens one, and it is valid only under the account's epoch of that moment.
 
+mod idle;
+mod list;
+
 use std::time::Duration;
 
+use self::idle::Idle;
+pub use self::list::{Ended, ListedSession};
 use crate::{
     account::{self, Account, AccountId},
+    agent::Agent,
+    caller::Caller,
+    client::{Client, Network},
     clock::{Timestamp, after},
     config::{Settings, span},
     entropy::Entropy,
+    event::EventKind,
     fault::Fault,
     http::{Refusal, Request, credentials},
     limit::Window,
-    store::{Item, Key, Store, Table, Write, millis, number, seconds},
+    store::{Item, Key, Store, Table, Write, millis, number, seconds, text},
     telemetry,
     token::{Digest, Session, Token},
 };
@@ -22,7 +31,7 @@ const CLOCK_SKEW: Duration = span::minutes(5);
 const SORT_PREFIX: &str = "session#";
 
 /// A stored session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionRecord {
     /// The account's epoch that was read before the password was verified.
     pub epoch: u64,
@@ -30,6 +39,12 @@ pub struct SessionRecord {
     pub created_at: Timestamp,
     /// Until when it is valid: absolute, never extended (ASVS 5.0, 7.3.2).
     pub valid_until: Timestamp,
+    /// The network from which it was opened: an IPv4 /24 or an IPv6 /48. Sessions of earlier versions do not have it.
+    pub network: Option<Network>,
+    /// The browser in which it was opened, if it was recognised. Sessions of earlier versions do not have it.
+    pub agent: Option<Agent>,
+    /// The day on which it was last used, counted from 1970. It is only stored while sessions end that are not used.
+    seen_on: Option<i64>,
 }
 
 /// The account that a request is authenticated as, and the token.
@@ -73,10 +88,12 @@ pub struct Sessions {
     lifetime: Duration,
     /// Everything opened earlier has ended: an emergency switch.
     not_before: Option<Timestamp>,
+    /// A session that is not used for so long ends.
+    idle: Idle,
 }
 
 impl Sessions {
-    /// `SESSION_LIFETIME` (5m to 365d, default 30d) and `SESSIONS_NOT_BEFORE`. A time in the future is refused, because every session would end when it is
+    /// `SESSION_LIFETIME` (5m to 365d, default 30d), `SESSION_IDLE` (off, the default, or 1d to 90d) and `SESSIONS_NOT_BEFORE`. A time in the future is refused, because every session would end when it is
     /// opened, and every link when it is mailed.
     pub fn configured(settings: &mut Settings, now: Timestamp) -> Self {
         let lifetime = settings.span("SESSION_LIFETIME", span::days(30), span::minutes(5), span::days(365));
@@ -84,7 +101,7 @@ impl Sessions {
         if not_before.is_some_and(|not_before| not_before > after(now, CLOCK_SKEW)) {
             settings.complain("SESSIONS_NOT_BEFORE: must not lie in the future".to_owned());
         }
-        Self { lifetime, not_before }
+        Self { lifetime, not_before, idle: Idle::configured(settings) }
     }
 
     /// Whether the emergency switch has ended what was made at `instant`.
@@ -93,43 +110,61 @@ impl Sessions {
         self.not_before.is_some_and(|not_before| instant < not_before)
     }
 
-    /// Opens a session of `account`, as it was read before its password was verified, and clears the window that counted the login. One call,
-    /// two writes; neither depends on the other.
+    /// Opens a session of `account`, as it was read before its password was verified, for `caller`, clears the window that counted the login, and leaves
+    /// the event if sessions are recorded. One call, whose writes do not depend on each other. It succeeds when all are done, so there is no answer
+    /// without its event; if it fails, there may be an event of a session whose token nobody got.
     pub async fn open(
         &self,
         store: &Store,
         account: &Account,
+        caller: &Caller,
         clear: &Window,
         entropy: &Entropy,
         now: Timestamp,
     ) -> Result<(Token<Session>, SessionRecord), Fault> {
         let token = Token::generate(account.id, entropy);
-        let session = SessionRecord { epoch: account.epoch, created_at: now, valid_until: after(now, self.lifetime) };
-        let attributes = [
-            ("epoch", number(session.epoch)),
-            ("created_at", millis(session.created_at)),
-            ("valid_until", millis(session.valid_until)),
-            ("expires_at", seconds(session.valid_until)),
-        ];
-        store.write_batch(vec![Write::put(key(account.id, &token.digest()), attributes), clear.cleared()]).await?;
+        let session = SessionRecord {
+            epoch: account.epoch,
+            created_at: now,
+            valid_until: after(now, self.lifetime),
+            network: caller.address.map(|address| Client::at(address).site()),
+            agent: caller.agent,
+            seen_on: self.idle.day_of_login(now),
+        };
+        let mut writes = vec![session.put(account.id, &token.digest()), clear.cleared()];
+        writes.extend(store.event(EventKind::SessionOpened, account.id, now));
+        store.write_batch(writes).await?;
         Ok((token, session))
     }
 
-    /// Checks a token. One consistent read; nothing is written.
+    /// Checks a token. One consistent read. Nothing is written, unless `SESSION_IDLE` is on: then the first check of a day stores the day.
     pub async fn check(&self, store: &Store, token: Option<Token<Session>>, now: Timestamp) -> Result<Checked, Fault> {
         let Some(token) = token else { return Ok(Checked::Not(NotSignedIn::Invalid)) };
         let keys = [account::key(token.account()), key(token.account(), &token.digest())];
         let [Some(account), Some(session)] = store.read_all(Table::Accounts, keys).await? else {
             return Ok(Checked::Not(NotSignedIn::Invalid));
         };
-        let account = account::read(&account)?;
-        Ok(if !self.is_valid(&account, &read(&session)?, now) {
+        let (account, session) = (account::read(&account)?, read(&session)?);
+        Ok(if !self.is_valid(&account, &session, now) {
             Checked::Not(NotSignedIn::Invalid)
         } else if account.active {
+            self.note_use(store, &token, &session, now).await;
             Checked::SignedIn(Box::new(SignedIn { account, token }))
         } else {
             Checked::Not(NotSignedIn::Inactive)
         })
+    }
+
+    /// Stores that a session is used today, if that is not stored yet and decides anything. Without it the session only seems to have been used less
+    /// lately, so a failure does not change the answer. A session that has ended in the meantime stays so.
+    async fn note_use(&self, store: &Store, token: &Token<Session>, session: &SessionRecord, now: Timestamp) {
+        let Some(day) = self.idle.day_to_store(session.created_at, session.seen_on, now) else { return };
+        let used = Write::update(key(token.account(), &token.digest()), "SET seen_on = :day")
+            .when("attribute_exists(pk) AND (attribute_not_exists(seen_on) OR seen_on < :day)")
+            .with(":day", number(day));
+        if let Err(fault) = store.write(used).await {
+            tracing::warn!(%fault, "use of a session not noted");
+        }
     }
 
     /// The account behind a request, by its Authorization header, or the reason why there is none.
@@ -145,34 +180,45 @@ impl Sessions {
     }
 
     fn is_valid(&self, account: &Account, session: &SessionRecord, now: Timestamp) -> bool {
-        session.is_live(account, now) && !self.ended_by_switch(session.created_at)
+        session.epoch == account.epoch
+            && now < session.valid_until
+            && !self.ended_by_switch(session.created_at)
+            && !self.idle.has_ended(session.created_at, session.seen_on, now)
     }
 }
 
 impl SessionRecord {
-    /// Whether it has not expired and its account still has the same epoch.
-    fn is_live(&self, account: &Account, now: Timestamp) -> bool {
-        self.epoch == account.epoch && now < self.valid_until
+    fn put(&self, account: AccountId, digest: &Digest<Session>) -> Write {
+        let attributes = [
+            ("epoch", number(self.epoch)),
+            ("created_at", millis(self.created_at)),
+            ("valid_until", millis(self.valid_until)),
+            ("expires_at", seconds(self.valid_until)),
+        ];
+        let network = self.network.as_ref().map(|network| ("network", text(network.as_str())));
+        let agent = self.agent.map(|agent| ("browser", text(agent.to_string())));
+        let seen_on = self.seen_on.map(|day| ("seen_on", number(day)));
+        Write::put(key(account, digest), attributes.into_iter().chain(network).chain(agent).chain(seen_on))
     }
 }
 
 impl Store {
-    /// The live sessions of an account, in no order.
-    pub async fn sessions_of(&self, account: &Account, now: Timestamp) -> Result<Vec<SessionRecord>, Fault> {
-        let items = self.read_partition(Table::Accounts, "session", &account::partition(account.id)).await?;
-        let is_session = |item: &&Item| item.optional_text("sk").is_some_and(|sort| sort.starts_with(SORT_PREFIX));
-        let records: Vec<SessionRecord> = items.iter().filter(is_session).map(read).collect::<Result<_, _>>()?;
-        Ok(records.into_iter().filter(|session| session.is_live(account, now)).collect())
-    }
-
-    /// Ends one session.
-    pub async fn end_session(&self, account: AccountId, digest: &Digest<Session>) -> Result<(), Fault> {
-        self.write(Write::delete(key(account, digest))).await.map(drop)
+    /// Ends one session. If it has ended meanwhile, that was another's event.
+    pub async fn end_session(&self, account: AccountId, digest: &Digest<Session>, now: Timestamp) -> Result<(), Fault> {
+        let end = Write::delete(key(account, digest));
+        match self.event(EventKind::SessionEnded, account, now) {
+            Some(event) => self.transact("end session", vec![end.when("attribute_exists(pk)"), event]).await.map(drop),
+            None => self.write(end).await.map(drop),
+        }
     }
 
     /// Ends every session of an account. If the account does not exist, it has no sessions either.
-    pub async fn end_sessions(&self, account: AccountId) -> Result<(), Fault> {
-        self.write(account::end_sessions(account)).await.map(drop)
+    pub async fn end_sessions(&self, account: AccountId, now: Timestamp) -> Result<(), Fault> {
+        let end = account::end_sessions(account);
+        match self.event(EventKind::SessionsEnded, account, now) {
+            Some(event) => self.transact("end sessions", vec![end, event]).await.map(drop),
+            None => self.write(end).await.map(drop),
+        }
     }
 }
 
@@ -189,5 +235,12 @@ fn key(account: AccountId, digest: &Digest<Session>) -> Key {
 }
 
 fn read(item: &Item) -> Result<SessionRecord, Fault> {
-    Ok(SessionRecord { epoch: item.number("epoch")?, created_at: item.instant("created_at")?, valid_until: item.instant("valid_until")? })
+    Ok(SessionRecord {
+        epoch: item.number("epoch")?,
+        created_at: item.instant("created_at")?,
+        valid_until: item.instant("valid_until")?,
+        network: item.optional_text("network").map(|network| Network::stored(network.to_owned())),
+        agent: item.optional_text("browser").and_then(|agent| agent.parse().ok()),
+        seen_on: item.optional_number("seen_on"),
+    })
 }

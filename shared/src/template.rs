@@ -8,54 +8,26 @@ use minijinja::{
 use serde::Serialize;
 
 use crate::{
-    brand::Product,
+    brand::{Links, Logo, Picture, Product},
     language::Language,
     wording::{self, MissingMessageError},
 };
 
-macro_rules! templates {
-    ($($name:literal),* $(,)?) => {
-        [$(($name, include_str!(concat!("../../templates/", $name, ".j2")))),*]
-    };
-}
-
-/// Every template with its name. The extension of the name decides about escaping: `.html` is escaped, `.txt` is not.
-const TEMPLATES: [(&str, &str); 22] = templates![
-    "email/layout.html",
-    "email/link.html",
-    "email/fallback.html",
-    "email/origin.html",
-    "email/token.html",
-    "email/invitation/subject.txt",
-    "email/invitation/body.txt",
-    "email/invitation/body.html",
-    "email/password_reset/subject.txt",
-    "email/password_reset/body.txt",
-    "email/password_reset/body.html",
-    "email/password_changed/subject.txt",
-    "email/password_changed/body.txt",
-    "email/password_changed/body.html",
-    "email/account_renamed/subject.txt",
-    "email/account_renamed/body.txt",
-    "email/account_renamed/body.html",
-    "page/layout.html",
-    "page/reset.html",
-    "page/ask.html",
-    "page/disavow.html",
-    "page/message.html",
-];
+// Every template with its name, and the style and script of pages. The extension of a name decides about escaping: `.html` is escaped, `.txt` is not.
+include!(concat!(env!("OUT_DIR"), "/templates.rs"));
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.add_function("say", say);
+    environment.add_filter("parts", |address: &str| address.split('/').map(str::to_owned).collect::<Vec<_>>());
     environment.set_formatter(write_value);
     // Blocks are on lines of their own, which are removed. The configuration is fixed, so building it cannot fail.
     if let Ok(syntax) = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build() {
         environment.set_syntax(syntax);
     }
     for (name, source) in TEMPLATES {
-        // A template that does not parse is missing, so that rendering it fails. Tests render every template.
+        // The build parses every template.
         let _ = environment.add_template(name, source);
     }
     environment
@@ -80,6 +52,8 @@ struct Context<'a, T> {
     product: &'a str,
     colour: String,
     colour_in_the_dark: String,
+    links: &'a Links,
+    logo: Option<Picture>,
     #[serde(flatten)]
     data: &'a T,
 }
@@ -92,6 +66,8 @@ pub fn render(name: &str, language: Language, product: &Product, data: &impl Ser
         product: &product.name,
         colour: product.colour.css(),
         colour_in_the_dark: product.colour.in_the_dark().css(),
+        links: &product.links,
+        logo: product.logo.map(Logo::shown),
         data,
     };
     let broken = |error: Error| TemplateError(format!("template {name} ({})", error.kind()));

@@ -106,6 +106,21 @@ pub fn composed(text: &str) -> Zeroizing<String> {
     composed
 }
 
+/// A secret in Unicode's normalization form KC, as some sites hash it.
+///
+/// Text that is longer than any new password can be comes back as it is, see [`composed`].
+pub(crate) fn compatible(text: &str) -> Zeroizing<String> {
+    if text.is_ascii() || text.len() > LONGEST_COMPOSED {
+        return Zeroizing::new(text.to_owned());
+    }
+    // A character can become 18, of three bytes each; then nothing moves and leaves a copy behind.
+    let mut compatible = Zeroizing::new(String::with_capacity(18 * text.len()));
+    if NFKC.normalize_to(text, &mut *compatible).is_err() {
+        return Zeroizing::new(text.to_owned());
+    }
+    compatible
+}
+
 /// Whether the character is a letter or a number of any script (general category L* or N*).
 ///
 /// With `_` these are the word characters (`\w`) of Python's regular expressions.

@@ -27,17 +27,24 @@
     // An unchanged hint is not announced again.
     if (element.textContent !== text) element.textContent = text;
   };
+  // What appears while somebody types has its room from the beginning, so that nothing moves.
+  const strength = part("strength");
+  strength.hidden = false;
+  part("match").classList.add("roomy");
+  part("hints").classList.add("stacked");
   const judge = () => {
-    const strength = part("strength");
-    strength.hidden = password.value === "";
-    const reached = strength.hidden ? 0 : level(password.value);
+    const reached = password.value === "" ? 0 : level(password.value);
     strength.dataset.level = reached;
     say(part("strength-word"), ["", words.weak, words.fair, words.good, words.strong][reached]);
   };
   // Keyboards of phones add a space after a word. It counts, and nobody sees it.
   const spaces = part("spaces");
   const caution = spaces.textContent;
-  const warn = () => say(spaces, /^\s|\s$/u.test(password.value) ? caution : "");
+  const warn = () => {
+    const counts = /^\s|\s$/u.test(password.value);
+    say(spaces, counts ? caution : "");
+    part("password-hint").classList.toggle("away", counts);
+  };
   spaces.classList.add("caution");
   warn();
   const compare = () => {

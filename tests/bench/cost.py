@@ -69,6 +69,20 @@ def month(active: int, results: dict[str, Any], *, without: tuple[str, ...] = ()
     return asked + metrics() * price("metric_month") + active * kept / GB * (price("storage_gb_month") + price("recovery_gb_month"))
 
 
+def event(*, webhook: bool = False) -> float:
+    """US dollars for a million events, estimated: two units for the write in a transaction, and the function that publishes, which waits for three calls.
+
+    With a webhook, what a delivery adds: three calls of the queue and a function that waits for the receiver as long as for a mail.
+    """
+    def function(waits_ms: float) -> float:
+        memory = 256 / 1024
+        return price("lambda_request_million") + (waits_ms + assumed("store_call_ms")) / 1000 * memory * price("lambda_gb_second") * 1e6
+
+    if webhook:
+        return 3 * price("queue_million") + function(assumed("mail_call_ms"))
+    return 3 * price("write_million") + price("read_million") + function(3 * assumed("store_call_ms")) + price("event_million")
+
+
 def metrics() -> int:
     """The number of metrics that are counted by default, each of which is assumed to count something in every hour."""
     source = (template.ROOT / "shared/src/metric.rs").read_text()

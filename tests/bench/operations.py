@@ -116,6 +116,7 @@ OPERATIONS = [
     Operation("check a token", "authorizer", _with_session("authorizer.http"), lambda answer: answer["isAuthorized"], gateway=False),
     Operation("logout", "logout", _with_session("logout"), _status(200)),
     Operation("logout everywhere", "logout", _with_session("logout.all"), _status(200), spoils=True),
+    Operation("see sessions", "sessions", _with_session("sessions"), _status(200)),
     Operation("change password", "change-password", _change, _status(200), spoils=True),
     Operation("reset request", "password-reset", _reset, _status(200)),
     Operation("send a mail", "mailer", _reset_requests, lambda answer: answer == {"batchItemFailures": []}, gateway=False, spoils=True),
@@ -125,6 +126,9 @@ OPERATIONS = [
     Operation("confirm", "confirm-reset", _with_link("confirm-reset", password=NEW_PASSWORD), _status(200), spoils=True),
     Operation("disavow", "disavow", _disavow, _status(200), spoils=True),
 ]
+
+# They are called by a stream and a queue, need a bus and a receiver, and cost what cost.py estimates.
+ESTIMATED = {"events", "webhook"}
 
 # Baselines: a gateway event answered with nothing, a number of calls to the store and nothing else, and the same with a hash before the last call.
 EMPTY = Operation("empty", "empty", _calls(0, 0), _status(200))

@@ -71,13 +71,13 @@ def function(name: str) -> Function:
 
 
 def alarms() -> int:
-    """The number of alarms with an AlarmTopic, loops expanded."""
+    """The number of alarms with an AlarmTopic and no webhook, loops expanded."""
 
     def count(of: Any) -> int:
         if not isinstance(of, dict):
             return 0
         loops = sum(len(value[1]) * count(value[2]) for name, value in of.items() if name.startswith("Fn::ForEach::"))
-        return loops + sum(isinstance(value, dict) and value.get("Type") == "AWS::CloudWatch::Alarm" for value in of.values())
+        return loops + sum(isinstance(value, dict) and value.get("Type") == "AWS::CloudWatch::Alarm" and value.get("Condition") != "WatchesWebhook" for value in of.values())
 
     return count(_document()["Resources"])
 

@@ -75,8 +75,16 @@ export async function disavow(page, say) {
   await page.getByRole('button', { name: say('page.disavow.submit') }).click();
 }
 
-export async function heading(page) {
-  return page.getByRole('heading', { level: 1 }).innerText();
+// Does what sends a form, and waits for the page that answers it.
+export async function sends(page, action) {
+  const answered = page.waitForEvent('load');
+  await action();
+  await answered;
+}
+
+// Waits for the page with this title. A click returns when a form is on its way, and not when the page that answers it is there.
+export async function titled(page, title) {
+  await page.getByRole('heading', { level: 1, name: title, exact: true }).waitFor();
 }
 
 // Asserts that the page is no wider than its window, so that nobody has to scroll sideways (WCAG 2.2, 1.4.10).

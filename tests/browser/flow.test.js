@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { PHONE, assertFits, choose, disavow, heading, press, visit } from './browser.js';
+import { PHONE, assertFits, choose, disavow, press, titled, visit } from './browser.js';
 import { ASK, CONFIRM, FIRST, SECOND, isSignedIn, login, mailWith, noticeLink, register, resetLink, words } from './stack.js';
 
 const VISITORS = {
@@ -24,15 +24,15 @@ for (const [how, visitor] of Object.entries(VISITORS)) {
     await assertFits(page);
     await page.getByLabel(say('page.ask.email')).fill(account.email);
     await page.getByRole('button', { name: say('page.ask.submit') }).click();
-    assert.equal(await heading(page), say('page.asked.title'));
+    await titled(page, say('page.asked.title'));
     await assertFits(page);
     await page.reload();
-    assert.equal(await heading(page), say('page.asked.title'), 'loading it again is no error');
+    await titled(page, say('page.asked.title')); // loading it again is no error
 
     const mail = await mailWith('confirm', account);
     assert.equal(mail.subject, say('mail.reset.subject', { product: 'Doorward' }).replace(/[\u2068\u2069]/g, ''));
     await press(page, mail, say('mail.reset.button'));
-    assert.equal(await heading(page), say('page.reset.title'));
+    await titled(page, say('page.reset.title'));
     await assertFits(page);
 
     await choose(page, say, '12345');
@@ -41,11 +41,11 @@ for (const [how, visitor] of Object.entries(VISITORS)) {
     assert.equal((await login(account, FIRST)).status, 200, 'a refusal changes nothing');
 
     await choose(page, say, SECOND);
-    assert.equal(await heading(page), say('page.done.title'));
+    await titled(page, say('page.done.title'));
     await assertFits(page);
     assert.ok(!page.url().includes('dwr_'), 'the token is no longer in the address');
     await page.reload();
-    assert.equal(await heading(page), say('page.done.title'), 'loading it again is no error');
+    await titled(page, say('page.done.title')); // loading it again is no error
     assert.deepEqual(await page.evaluate(() => [document.referrer.includes('dwr_'), history.length > 1]), [false, true]);
 
     assert.equal((await login(account, SECOND)).status, 200);
@@ -64,12 +64,12 @@ for (const script of [true, false]) {
     assert.equal(await isSignedIn(notice.token), true);
 
     await press(page, notice, say('mail.changed.button'));
-    assert.equal(await heading(page), say('page.disavow.title'));
+    await titled(page, say('page.disavow.title'));
     await assertFits(page);
     assert.equal(await isSignedIn(notice.token), true, 'opening it does nothing');
     const unticked = page.getByRole('button', { name: say('page.disavow.submit') });
     await unticked.click();
-    assert.equal(await heading(page), say('page.disavow.title'), 'the browser asks for the tick first');
+    await titled(page, say('page.disavow.title')); // the browser asks for the tick first
     await page.locator('form').evaluate((form) => { form.noValidate = true; });
     await unticked.click();
     await page.getByText(say('complaint.tick')).waitFor();
@@ -77,20 +77,20 @@ for (const script of [true, false]) {
     await assertFits(page);
     assert.equal(await isSignedIn(notice.token), true, 'the button alone does nothing');
     await disavow(page, say);
-    assert.equal(await heading(page), say('page.disavowed.title'));
+    await titled(page, say('page.disavowed.title'));
     await assertFits(page);
     await page.reload();
-    assert.equal(await heading(page), say('page.disavowed.title'), 'loading it again is no error');
+    await titled(page, say('page.disavowed.title')); // loading it again is no error
     assert.equal(await isSignedIn(notice.token), false);
     assert.equal((await login(account, SECOND)).status, 401);
 
     await press(page, await mailWith('confirm', account), say('mail.reset.button'));
     await choose(page, say, 'nine brisk umbrellas');
-    assert.equal(await heading(page), say('page.done.title'));
+    await titled(page, say('page.done.title'));
     assert.equal((await login(account, 'nine brisk umbrellas')).status, 200);
 
     await page.goto(notice.link);
-    assert.equal(await heading(page), say('page.dead.title'));
+    await titled(page, say('page.dead.title'));
   });
 }
 
@@ -102,7 +102,7 @@ test('a link that scanners opened twenty times still works for its reader, and s
   for (let time = 0; time < 20; time += 1) {
     const scanner = await visit(t, { script: time % 2 === 0, userAgent: 'Mail scanner' });
     await scanner.goto(link);
-    assert.equal(await heading(scanner), say('page.reset.title'));
+    await titled(scanner, say('page.reset.title'));
     await scanner.context().close();
     for (const [address, method] of [[link, 'HEAD'], [notice.link, 'GET'], [notice.link, 'HEAD']]) {
       assert.equal((await fetch(address, { method, redirect: 'error' })).status, 200);
@@ -111,11 +111,11 @@ test('a link that scanners opened twenty times still works for its reader, and s
   const page = await visit(t);
   await page.goto(link);
   await choose(page, say, 'nine brisk umbrellas');
-  assert.equal(await heading(page), say('page.done.title'));
+  await titled(page, say('page.done.title'));
   assert.equal((await login(account, 'nine brisk umbrellas')).status, 200);
   await page.goto(notice.link);
   await disavow(page, say);
-  assert.equal(await heading(page), say('page.disavowed.title'));
+  await titled(page, say('page.disavowed.title'));
 });
 
 test('a used link and one that never was end alike, with the way to another', async (t) => {
@@ -127,7 +127,7 @@ test('a used link and one that never was end alike, with the way to another', as
   await late.goto(link);
   await page.goto(link);
   await choose(page, say, SECOND);
-  assert.equal(await heading(page), say('page.done.title'));
+  await titled(page, say('page.done.title'));
 
   const shown = [];
   const look = async (where) => shown.push(await where.locator('body').innerText());
@@ -146,7 +146,7 @@ test('a used link and one that never was end alike, with the way to another', as
   assert.equal((await login(account, SECOND)).status, 200);
 
   await late.getByRole('link', { name: say('page.ask.again') }).click();
-  assert.equal(await heading(late), say('page.ask.title'));
+  await titled(late, say('page.ask.title'));
 });
 
 test("a dead end speaks the account's language, not the browser's", async (t) => {
@@ -155,14 +155,14 @@ test("a dead end speaks the account's language, not the browser's", async (t) =>
   const link = await resetLink(account);
   const page = await visit(t, { language: 'de' });
   await page.goto(link);
-  assert.equal(await heading(page), say('page.reset.title'));
+  await titled(page, say('page.reset.title'));
   const other = await page.context().newPage();
   await other.goto(link);
   await choose(page, say, SECOND);
-  assert.equal(await heading(page), say('page.done.title'));
+  await titled(page, say('page.done.title'));
   await choose(other, say, SECOND);
   await other.getByRole('link', { name: say('page.ask.again') }).click();
-  assert.equal(await heading(other), say('page.ask.title'));
+  await titled(other, say('page.ask.title'));
 });
 
 test('a robot that sends every form behind a link locks nobody out', async (t) => {
@@ -188,7 +188,7 @@ test('a robot that sends every form behind a link locks nobody out', async (t) =
   const say = words('en');
   await robot.goto(notice.link);
   await disavow(robot, say);
-  assert.equal(await heading(robot), say('page.disavowed.title'));
+  await titled(robot, say('page.disavowed.title'));
   assert.equal(await isSignedIn(notice.token), false);
 });
 
@@ -200,7 +200,7 @@ test('a browser says whose form it sends, and never where from', async (t) => {
   page.on('request', (request) => { if (request.isNavigationRequest()) sent.push(request.allHeaders()); });
   await page.goto(await resetLink(account));
   await choose(page, say, SECOND);
-  assert.equal(await heading(page), say('page.done.title'));
+  await titled(page, say('page.done.title'));
   const headers = await Promise.all(sent);
   const { origin } = new URL(ASK);
   assert.ok(headers.some((each) => each.origin === origin), JSON.stringify(headers.map((each) => each.origin)));

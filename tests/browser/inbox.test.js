@@ -34,6 +34,52 @@ test('a mail appears by itself, and its link opens the form', async (t) => {
   await assertFits(page);
 });
 
+test('a mail is unread until it was shown, its time is relative, it is found by searching, and its link can be copied', async (t) => {
+  const [account, other] = [await register(), await register()];
+  const link = await resetLink(account);
+  await resetLink(other);
+  const page = await visit(t, { permissions: ['clipboard-read', 'clipboard-write'] });
+  await page.goto(INBOX);
+  const button = entry(page, account);
+  await button.waitFor();
+  assert.equal(await button.getAttribute('data-unread'), 'true');
+  assert.match(await button.locator('time').innerText(), /^(now|\d+ (second|minute)s? ago)$/);
+  await button.click();
+  await page.locator('#list button[aria-current=true]', { hasText: account.email }).waitFor();
+  assert.equal(await button.getAttribute('data-unread'), 'false');
+  await page.reload();
+  await button.waitFor();
+  assert.equal(await button.getAttribute('data-unread'), 'false', 'the browser remembers it');
+
+  await page.getByRole('searchbox').fill(`RESET ${account.username}`);
+  await page.locator('#state', { hasText: /^1 of \d+ mails/ }).waitFor();
+  assert.equal(await page.locator('#list button').count(), 1);
+  await page.getByRole('button', { name: 'Copy link' }).click();
+  await page.locator('#copied', { hasText: 'Copied' }).waitFor();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), link);
+  await page.getByRole('searchbox').fill('nothing is like this');
+  await page.locator('#mail').waitFor({ state: 'hidden' });
+});
+
+test('on a phone the list and the mail take turns', async (t) => {
+  const account = await register();
+  await resetLink(account);
+  const page = await visit(t, { width: PHONE });
+  await page.goto(INBOX);
+  const button = entry(page, account);
+  await button.waitFor();
+  await assertFits(page);
+  await assertAccessible(page, 'the list');
+  assert.equal(await page.locator('#mail').isVisible(), false);
+  await button.click();
+  await page.locator('#subject').waitFor();
+  assert.equal(await button.isVisible(), false);
+  await assertFits(page);
+  await page.getByRole('button', { name: 'Back to the list' }).click();
+  await button.waitFor();
+  assert.equal(await button.evaluate((element) => element === document.activeElement), true, 'where the reader was');
+});
+
 test('the newest mail stands first and is the one that is shown', async (t) => {
   const [older, newer] = [await register(), await register()];
   await resetLink(older);
@@ -45,6 +91,25 @@ test('the newest mail stands first and is the one that is shown', async (t) => {
   const place = (account) => order.findIndex((text) => text.includes(account.email));
   assert.ok(place(newer) < place(older), order.join('\n'));
   assert.equal(await page.locator('#list button').first().getAttribute('aria-current'), 'true');
+});
+
+test('an event appears beside the mails', async (t) => {
+  const page = await visit(t);
+  await page.goto(INBOX);
+  const start = Date.now();
+  await register();
+  // An id begins with its time in milliseconds (RFC 9562, 5.7).
+  const ids = () => page.locator('#events li').evaluateAll((items) => items.map((item) => item.dataset.event));
+  const since = (id) => Number.parseInt(id.replaceAll('-', '').slice(0, 12), 16) >= start;
+  for (let tick = 0; tick < 300 && !(await ids()).some(since); tick += 1) await page.waitForTimeout(100);
+  const own = (await ids()).find(since);
+  assert.ok(own, 'no event of this test');
+  assert.match(await page.locator(`#events li[data-event="${own}"]`).innerText(), /^[a-z]+\.[a-z_]+\n/);
+  // axe cannot look into the frame of a mail that is shown as HTML.
+  if (await page.locator('#mail').isVisible()) await page.getByLabel('Text').check();
+  await assertAccessible(page, 'inbox with events');
+  await page.setViewportSize({ width: PHONE, height: 640 });
+  await assertFits(page);
 });
 
 test('whatever a mail holds, the inbox runs and loads nothing of it', async (t) => {

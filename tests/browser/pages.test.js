@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
 
-import { PHONE, WCAG, assertAccessible, assertFits, choose, disavow, heading, visit } from './browser.js';
+import { PHONE, WCAG, assertAccessible, assertFits, choose, disavow, titled, visit } from './browser.js';
 import { ASK, CONFIRM, DISAVOW, SECOND, mailWith, noticeLink, register, resetLink, words } from './stack.js';
 
 // As long as PRODUCT_NAME may be, in one word.
@@ -18,7 +18,7 @@ async function everyState(t, language, look) {
   const link = await resetLink(account);
   const page = await visit(t, { language });
   const see = async (state, title) => {
-    assert.equal(await heading(page), say(title), state);
+    await titled(page, say(title));
     await look(page, state);
   };
 

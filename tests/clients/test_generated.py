@@ -80,6 +80,19 @@ class Generated(unittest.TestCase):
         self.assertIsInstance(self.call("logout", token=first.token), models.Unauthenticated)
         self.assertIsInstance(self.call("logout_all", token=log_in(THIRD).token), models.LoggedOut)
 
+    def test_it_lists_sessions_and_ends_another_one_with_the_password(self) -> None:
+        models, (username, email) = self.models, new_account()
+        self.call("register", models.RegisterJsonBody(username=username, email=email, password=FIRST))
+        mine, other = (self.call("login", models.LoginJsonBody(username=username, password=FIRST)).token for _ in range(2))
+        seen = self.call("list_sessions", token=mine)
+        self.assertEqual(sorted(session.is_current for session in seen), [False, True])
+        others = [session.id for session in seen if not session.is_current]
+        wrong = self.call("end_sessions", models.EndSessionsBody(sessions=others, current_password=SECOND), mine)
+        self.assertEqual((type(wrong), wrong.current_password), (models.SessionsErrors, ["Invalid password."]))
+        left = self.call("end_sessions", models.EndSessionsBody(sessions=others, current_password=FIRST), mine)
+        self.assertEqual([session.is_current for session in left], [True])
+        self.assertIsInstance(self.call("list_sessions", token=other), models.Unauthenticated)
+
     def test_every_refusal_of_a_body_becomes_the_model_that_describes_it(self) -> None:
         parse = importlib.import_module(f"{PACKAGE}.api.default.login")._parse_response
         for answer, model in [

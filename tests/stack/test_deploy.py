@@ -217,13 +217,60 @@ class Deployment(unittest.TestCase):
         shutil.copy(self.zips / "authorizer" / "bootstrap.zip", logout)
         code, said = self.make("deploy", STACK=STACK, LAMBDA_DIR=str(self.zips), PARAMS=f"Sender={SENDER}")
         self.assertNotEqual(code, 0, said)
-        self.assertRegex(said, rf"deploy: {STACK} is deployed, and a session goes on after POST /api/logout/, and should be over: .*/aws/lambda/{STACK}-logout.* To go back, deploy the version before")
+        self.assertRegex(said, rf"deploy: {STACK} is deployed, and a session goes on after POST /api/logout/, and should be over: .*/aws/lambda/{STACK}-logout.* To go back: `make rollback STACK={STACK}`")
         self.assertEqual(client("dynamodb").scan(TableName=self.outputs()["AccountsTable"])["Items"], [], "nothing stays")
         self.assertIn("Nothing changed", self.deploy(VERIFY="no"))
+        code, said = self.make("rollback", STACK=STACK, LAMBDA_DIR=str(self.zips))
+        self.assertNotEqual(code, 0, said)
+        self.assertIn(f"no deployment of {STACK} before this one is kept", said)
         logout.write_bytes(before)
         self.assertIn("It works: 12 steps", self.deploy())
+        self.roll_back(logout)
         # That it could not be tried does not make a deployment fail.
         self.assertIn("Not verified: LoginClientLimit=3/5m allows fewer than", self.deploy(PARAMS="LoginClientLimit=3/5m"))
+
+    def roll_back(self, logout: Path) -> None:
+        """From a bad deployment with another parameter to the good one before it, without a build and with the switches as they are now."""
+        good, programs = self.parameters(), self.programs()
+        code, said = self.make("set", STACK=STACK, LAMBDA_DIR=str(self.zips), PARAMS="SessionLifetime=7d")
+        self.assertEqual(code, 0, said)
+        before = logout.read_bytes()
+        shutil.copy(self.zips / "authorizer" / "bootstrap.zip", logout)
+        self.assertNotEqual(self.make("deploy", STACK=STACK, LAMBDA_DIR=str(self.zips), PARAMS="SessionLifetime=14d ProductName=Bad")[0], 0)
+        logout.write_bytes(before)
+        self.assertNotEqual(self.programs(), programs)
+        code, said = self.make("set", STACK=STACK, PARAMS="Registration=closed")
+        self.assertEqual(code, 0, said)
+
+        code, said = self.make("rollback", STACK=STACK, LAMBDA_DIR=str(self.zips))
+        self.assertEqual(code, 0, said)
+        for line in ("SessionLifetime: 14d → 7d", "ProductName: Bad → Doorward", "It works: "):
+            self.assertIn(line, said)
+        self.assertEqual(self.programs(), programs)
+        self.assertEqual(self.parameters() | {"SessionLifetime": "30d"}, good | {"Registration": "closed"}, "what was set by hand meanwhile is a deployment of its own")
+        self.assertEqual(self.kept(), {"Sender": SENDER, "SessionLifetime": "7d", "Registration": "closed"})
+        self.assertIn("Nothing changed", self.deploy(), "the file and the stack agree")
+        # Once more goes further back, to what was there before the parameter was set.
+        code, said = self.make("rollback", STACK=STACK, LAMBDA_DIR=str(self.zips))
+        self.assertEqual(code, 0, said)
+        self.assertIn("SessionLifetime: 7d → 30d", said)
+        self.assertEqual(self.parameters(), good | {"Registration": "closed"})
+        self.deploy(PARAMS="Registration=open")
+        self.assertEqual(self.parameters(), good)
+        kept = self.history()
+        self.assertTrue(kept)
+        for name in kept:
+            record = json.loads(client("s3").get_object(Bucket=self.bucket(), Key=name)["Body"].read())
+            self.assertIn("Sender", record["parameters"])
+            self.assertNotIn("ProxySecret", record["parameters"], "a secret is kept in no file")
+
+    def bucket(self) -> str:
+        return next(bucket["Name"] for bucket in client("s3").list_buckets()["Buckets"] if bucket["Name"].startswith("aws-sam-cli-managed"))
+
+    def history(self) -> list[str]:
+        """What is kept for `make rollback`."""
+        entries = client("s3").list_objects_v2(Bucket=self.bucket(), Prefix=f"{STACK}/").get("Contents", [])
+        return [entry["Key"] for entry in entries if "/deployments/" in entry["Key"]]
 
     def test_a_first_deployment_that_failed_says_what_failed_and_how_to_begin_again(self) -> None:
         cloudformation, name = client("cloudformation"), "failed"

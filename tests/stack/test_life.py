@@ -30,9 +30,9 @@ def client(service: str) -> Any:
     return boto3.client(service, endpoint_url=os.environ["AWS_ENDPOINT_URL"])
 
 
-def post(path: str, session: str | None = None, **body: str) -> tuple[int, Any]:
+def post(path: str, session: str | None = None, *, method: str = "POST", **body: str | list[str]) -> tuple[int, Any]:
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Token {session}"} if session else {})
-    request = urllib.request.Request(os.environ["API_URL"] + path, json.dumps(body).encode(), headers, method="POST")
+    request = urllib.request.Request(os.environ["API_URL"] + path, json.dumps(body).encode(), headers, method=method)
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.status, json.load(answer)

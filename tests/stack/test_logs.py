@@ -72,10 +72,20 @@ class Logs(unittest.TestCase):
         self.addCleanup(process.wait)
         self.addCleanup(process.terminate)
         assert process.stdout
-        self.assertIn("registered", process.stdout.readline())
-        self.assertIn("answered", process.stdout.readline())
+        # The account's event is published at a time of its own.
+        lines = (line for line in process.stdout if " events: " not in line)
+        self.assertIn("registered", next(lines))
+        self.assertIn("answered", next(lines))
         post("/api/login/", username=name, password=PASSWORD)
-        self.assertRegex(process.stdout.readline(), r"login: answered: \S+ 200 ")
+        self.assertRegex(next(lines), r"login: answered: \S+ 200 ")
+
+    def test_make_events_prints_the_events_of_an_account(self) -> None:
+        account = account_of(register())
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not (said := make("events", f"ACCOUNT={account}")).stdout and time.monotonic() < deadline:
+            time.sleep(0.2)
+        self.assertEqual(said.returncode, 0, said.stderr)
+        self.assertRegex(said.stdout, rf"^\d{{4}}-\S+Z account\.created account={account} id=[0-9a-f-]{{36}}\n$")
 
 
 class Metrics(unittest.TestCase):

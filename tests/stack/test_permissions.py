@@ -49,7 +49,9 @@ class Permissions(unittest.TestCase):
     def setUpClass(cls) -> None:
         pages = client("cloudformation").get_paginator("list_stack_resources").paginate(StackName="doorward")
         cls.resources = {r["LogicalResourceId"]: r for page in pages for r in page["StackResourceSummaries"]}
-        cls.listed = {tuple(line.split()[:3]) for line in SNAPSHOT.read_text().splitlines() if not line.startswith("#")}
+        # The permission to note that a session is used exists only with SessionIdle, which this stack does not have.
+        lines = [line for line in SNAPSHOT.read_text().splitlines() if not line.startswith("#") and not line.endswith("seen_on; StringEqualsIfExists dynamodb:ReturnValues NONE")]
+        cls.listed = {tuple(line.split()[:3]) for line in lines}
         cls.roles = {name.removesuffix("Role"): cls.assume(r) for name, r in cls.resources.items() if r["ResourceType"] == "AWS::IAM::Role"}
 
     @staticmethod

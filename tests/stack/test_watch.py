@@ -1,8 +1,10 @@
 """`make dev` sees every change of what is compiled into a function, and nothing that an editor leaves beside it."""
 
+import os
 import re
 import tempfile
 import unittest
+import unittest.mock
 from pathlib import Path
 
 import infra_path
@@ -44,6 +46,13 @@ class Watch(unittest.TestCase):
                 self.assertFalse(self.saw())
         (self.root / "templates/language/en.json").unlink()
         self.assertTrue(self.saw(), "a file that went")
+
+    def test_a_folder_of_ones_own_is_watched_too(self) -> None:
+        with tempfile.TemporaryDirectory() as own, unittest.mock.patch.dict(os.environ, BRANDING=own):
+            self.sources = Sources(self.root)
+            (Path(own) / "language").mkdir()
+            (Path(own) / "language" / "en.json").write_text("{}")
+            self.assertTrue(self.saw())
 
     def test_what_an_editor_leaves_is_not(self) -> None:
         for name in (

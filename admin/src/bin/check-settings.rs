@@ -3,14 +3,21 @@
 //! Standard input is JSON, an object of variables for each function: `{"login": {"SESSION_LIFETIME": "400d", …}, …}`. Every complaint is a line
 //! `function: complaint`, which names a variable and what it must be, never its value. The exit code is 1 where there is a complaint, and 2 where
 //! the input is not such an object.
+//!
+//! `check-settings templates` reads nothing and renders every mail and page in every language with the templates that are compiled in. A line is a mail
+//! or page that cannot be rendered.
 
 use std::{
     collections::BTreeMap,
+    env,
     io::{self, Read as _, Write as _},
     process::ExitCode,
 };
 
 fn main() -> io::Result<ExitCode> {
+    if env::args().nth(1).is_some_and(|argument| argument == "templates") {
+        return told(&doorward::samples::broken());
+    }
     let mut input = String::new();
     io::stdin().read_to_string(&mut input)?;
     let environments: BTreeMap<String, BTreeMap<String, String>> = match serde_json::from_str(&input) {
@@ -22,8 +29,12 @@ fn main() -> io::Result<ExitCode> {
             return Ok(ExitCode::from(2));
         }
     };
-    let complaints = doorward_functions::complaints(environments);
-    for complaint in &complaints {
+    told(&doorward_functions::complaints(environments))
+}
+
+/// Prints the complaints, and says by the exit code whether there are any.
+fn told(complaints: &[String]) -> io::Result<ExitCode> {
+    for complaint in complaints {
         writeln!(io::stdout(), "{complaint}")?;
     }
     Ok(if complaints.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

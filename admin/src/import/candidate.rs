@@ -6,7 +6,7 @@ use std::{
 };
 
 use doorward::{
-    account::{EmailAddress, Username},
+    account::{Account, AccountId, EmailAddress, Username},
     clock::Timestamp,
     password::StoredPassword,
 };
@@ -15,13 +15,21 @@ use serde_json::{Map, Value};
 
 use super::{
     Entry,
+    own::{self, Own},
     records::Record,
     report::{Reason, shown},
+    source::{Converter, Neutral},
 };
 use crate::names::parse_names;
 
 /// The fields that are read.
-const FIELDS: [&str; 5] = ["username", "email", "password", "is_active", "date_joined"];
+const FIELDS: [&str; 6] = ["username", "email", "password", "is_active", "date_joined", "external_id"];
+
+/// The other names of an id elsewhere: Django's in a fixture, and that of most tables.
+const IDS: [&str; 2] = ["pk", "id"];
+
+/// Maximum length of an id elsewhere in characters: an id of Auth0 or Firebase has at most 128.
+const LONGEST_ID: usize = 128;
 
 /// Maximum number of names of fields and models that are listed at the end.
 const MOST_LISTED: usize = 100;
@@ -31,16 +39,40 @@ pub(super) struct Candidate {
     pub(super) username: Username,
     pub(super) email: EmailAddress,
     pub(super) password: StoredPassword,
-    pub(super) active: bool,
-    pub(super) created_at: Option<Timestamp>,
+    active: bool,
+    created_at: Option<Timestamp>,
+    external_id: Option<String>,
+    /// What else an export of Doorward says.
+    own: Option<Own>,
     /// Whether its hash cannot be verified and was dropped.
     pub(super) lost_its_password: bool,
+}
+
+impl Candidate {
+    /// The id that it brings along.
+    pub(super) fn id(&self) -> Option<AccountId> {
+        self.own.as_ref().map(|own| own.id)
+    }
+
+    /// The account, under its own id or a new one.
+    pub(super) fn account(&self, new: AccountId, now: Timestamp) -> Account {
+        let mut account = Account::new(self.id().unwrap_or(new), self.username.clone(), self.email.clone(), self.password.clone(), now);
+        account.active = self.active;
+        account.created_at = self.created_at.unwrap_or(now).min(now);
+        account.external_id.clone_from(&self.external_id);
+        if let Some(own) = &self.own {
+            own.apply(&mut account, now);
+        }
+        account
+    }
 }
 
 /// Turns entries into accounts, one after another. Of two with the same name the first one counts.
 pub(super) struct Reader {
     entry_word: &'static str,
+    converter: Converter,
     without_password: bool,
+    weak_hashes: bool,
     /// The first entry with each name, by a hash of the name, because a file may have millions.
     seen: HashMap<u64, u32>,
     hasher: RandomState,
@@ -51,35 +83,40 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(entry_word: &'static str, without_password: bool) -> Self {
-        let (seen, hasher) = (HashMap::new(), RandomState::new());
-        Self { entry_word, without_password, seen, hasher, dropped: BTreeSet::new(), others: BTreeMap::new() }
+    pub(super) fn new(entry_word: &'static str, converter: Converter, without_password: bool, weak_hashes: bool) -> Self {
+        let (seen, hasher, dropped, others) = (HashMap::new(), RandomState::new(), BTreeSet::new(), BTreeMap::new());
+        Self { entry_word, converter, without_password, weak_hashes, seen, hasher, dropped, others }
     }
 
     /// An account, or the reason why it is refused; `None` if the entry is not a user.
     pub(super) fn read(&mut self, record: Record) -> Option<Entry> {
         let Record { number, raw, fields } = record;
-        let fields = match fields {
-            Ok(fields) => fields,
+        let Neutral { fields, dropped } = match fields.and_then(|fields| self.converter.convert(fields)) {
+            Ok(neutral) => neutral?,
             Err(reason) => return Some(Entry { number, name: String::new(), raw, account: Err(reason) }),
         };
+        self.drop_others(dropped.iter());
         let fields = self.user(fields)?;
         let of = |field: &str| fields.get(field).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
         let name = [of("username"), of("email")].into_iter().flatten().map(shown).collect::<Vec<_>>().join(", ");
-        self.drop_others(fields.keys());
+        let is_own = own::is_own(&fields);
+        self.drop_others(fields.keys().filter(|name| !(is_own && own::FIELDS.contains(&name.as_str()))));
         let account = self.account(&fields).and_then(|candidate| self.once(number, candidate));
         Some(Entry { number, name, raw, account })
     }
 
     /// The fields of a user: those of the object, or in the output of Django's `dumpdata` those below "fields", if its model is one of users.
     fn user(&mut self, mut object: Map<String, Value>) -> Option<Map<String, Value>> {
-        let (Some(Value::String(model)), Some(Value::Object(_))) = (object.get("model"), object.get("fields")) else { return Some(object) };
+        let (Some(Value::String(model)), Some(Value::Object(_))) = (object.get("model"), object.get("fields")) else {
+            return Some(with_external_id(object));
+        };
         let model = model.to_lowercase();
-        let Some(Value::Object(fields)) = object.remove("fields") else { return Some(object) };
+        let Some(Value::Object(mut fields)) = object.remove("fields") else { return Some(object) };
         // A user of Django has these two fields, whatever the model's name.
         if model.ends_with("user") || (fields.contains_key("password") && fields.contains_key("last_login")) {
+            fields.extend(object.remove_entry("pk"));
             self.drop_others(object.keys().filter(|name| *name != "model"));
-            return Some(fields);
+            return Some(with_external_id(fields));
         }
         if self.others.len() < MOST_LISTED || self.others.contains_key(&model) {
             *self.others.entry(model).or_default() += 1;
@@ -111,13 +148,18 @@ impl Reader {
                 Some(instant.ok_or_else(|| Reason::new("date_joined: no instant such as 2026-01-31T12:00:00Z"))?)
             }
         };
-        Ok(Candidate { username, email, password, active: is_active(fields)?, created_at, lost_its_password })
+        let own = if own::is_own(fields) { Some(Own::read(fields)?) } else { None };
+        let external_id = external_id(fields)?;
+        Ok(Candidate { username, email, password, active: is_active(fields)?, created_at, external_id, own, lost_its_password })
     }
 
     /// The stored password, and whether it is missing because the hash cannot be verified.
     fn password(&self, fields: &Map<String, Value>) -> Result<(StoredPassword, bool), Reason> {
         let refused = match text(fields, "password")? {
             Some(hash) => match StoredPassword::imported(hash.to_owned()) {
+                Ok(password) if password.is_weak() && !self.weak_hashes => {
+                    "password: a weak hash (MD5), which only --weak-hashes imports".to_owned()
+                }
                 Ok(password) => return Ok((password, false)),
                 Err(refused) => format!("password: {refused}"),
             },
@@ -142,6 +184,29 @@ impl Reader {
         self.seen.extend(keys.map(|key| (key, number)));
         Ok(candidate)
     }
+}
+
+/// The fields with the account's id elsewhere under its own name. An export of Doorward has it there.
+fn with_external_id(mut fields: Map<String, Value>) -> Map<String, Value> {
+    if !own::is_own(&fields) && !fields.contains_key("external_id") {
+        let id = IDS.into_iter().find_map(|name| fields.remove(name));
+        fields.extend(id.map(|id| ("external_id".to_owned(), id)));
+    }
+    fields
+}
+
+/// The account's id elsewhere: a number or a text.
+fn external_id(fields: &Map<String, Value>) -> Result<Option<String>, Reason> {
+    let id = match fields.get("external_id") {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::String(text)) => text.trim().to_owned(),
+        Some(Value::Number(number)) => number.to_string(),
+        Some(_) => return Err(Reason::new("external_id: must be a number or a text")),
+    };
+    if id.chars().count() > LONGEST_ID || id.chars().any(char::is_control) {
+        return Err(Reason::new(format!("external_id: at most {LONGEST_ID} characters, and no control characters")));
+    }
+    Ok(Some(id).filter(|id| !id.is_empty()))
 }
 
 /// A text field; `None` if it is missing or null.
@@ -169,7 +234,7 @@ fn is_active(fields: &Map<String, Value>) -> Result<bool, Reason> {
 }
 
 /// An instant with its offset, or without one in UTC, as Django without time zones writes it.
-fn instant(text: &str) -> Option<Timestamp> {
+pub(super) fn instant(text: &str) -> Option<Timestamp> {
     let naive = || text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
     text.parse().ok().or_else(naive)
 }

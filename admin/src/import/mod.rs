@@ -4,15 +4,18 @@
 //! The file is read entry by entry. Only a number per name is kept, to find duplicate names, and the names that are listed at the end.
 
 mod candidate;
+mod container;
+pub(crate) mod own;
 mod records;
 mod refused;
 mod report;
+mod source;
 
-use std::{cell::Cell, path::PathBuf};
+use std::{cell::Cell, path::PathBuf, time::Duration};
 
 use clap::Args;
 use doorward::{
-    account::{Account, AccountId, Registered, Taken},
+    account::{AccountId, BroughtIn, Taken},
     fault::Fault,
 };
 use futures_util::{StreamExt as _, stream};
@@ -20,23 +23,39 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use self::{
     candidate::{Candidate, Reader},
-    records::Records,
+    records::{Reading, Records},
     refused::RefusedFile,
     report::{Reason, Report},
+    source::{Converter, Format, HashConfig},
 };
-use crate::{Admin, Failure, Terminal, names::taken_names};
+use crate::{Admin, Failure, Terminal, accounts::invitation, names::taken_names};
 
 /// The arguments of an import.
 #[derive(Debug, Args)]
 pub struct Import {
-    /// JSON lines, a list in JSON (also of Django's `dumpdata`) or CSV: username, email, password (a hash), `is_active`, `date_joined`
+    /// JSON lines, a list in JSON (also of Django's `dumpdata`) or CSV: username, email, password (a hash), `is_active`, `date_joined`, `external_id`
     file: PathBuf,
+    /// The service that the file is from
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// The columns of a CSV by other names, such as `username=login,password=pw_hash`
+    #[arg(long, value_name = "OURS=THEIRS", value_delimiter = ',', value_parser = renamed)]
+    columns: Vec<(String, String)>,
+    /// A file with the password hash parameters that the console of Firebase shows
+    #[arg(long, value_name = "FILE")]
+    hash_config: Option<PathBuf>,
     /// Check everything, write nothing
     #[arg(long)]
     dry_run: bool,
     /// Also import accounts whose hash cannot be verified, without a password; `reset` mails their owners an invitation
     #[arg(long)]
     without_password: bool,
+    /// Also import hashes that are hardly better than none (phpass, of WordPress before 6.8); a login replaces them
+    #[arg(long)]
+    weak_hashes: bool,
+    /// Mail the owner of every active account without a password an invitation to choose one, at most so many a second
+    #[arg(long, value_name = "RATE", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    invite: Option<u16>,
     /// Write refused entries unchanged to this new file
     #[arg(long, value_name = "FILE")]
     refused: Option<PathBuf>,
@@ -61,23 +80,29 @@ enum Fate {
     Imported,
     AlreadyThere,
     Taken(Option<Taken>),
+    /// The names are free, but not the id.
+    IdTaken,
 }
 
 impl Admin {
     pub(crate) async fn import(&self, import: &Import, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         let bar = progress();
-        let mut records = Records::open(&import.file, &bar, import.without_password)?;
+        let firebase = import.hash_config.as_deref().map(HashConfig::read).transpose()?;
+        let reading = Reading { layout: import.format.layout(), without_password: import.without_password, columns: &import.columns };
+        let mut records = Records::open(&import.file, &bar, &reading)?;
         let mut refused = import.refused.as_deref().map(|path| RefusedFile::create(path, records.frame())).transpose()?;
         let mut report = Report::new(records.entry_word(), import.dry_run);
-        let mut reader = Reader::new(records.entry_word(), import.without_password);
+        let converter = Converter::new(import.format, firebase, self.clock.now());
+        let mut reader = Reader::new(records.entry_word(), converter, import.without_password, import.weak_hashes);
+        let pace = import.invite.map(Pace::new);
         let mut broken = None;
         // After a fault nothing new is begun. The writes under way are completed, and the rest is counted.
         let goes_on = Cell::new(true);
         let one = |entry: Entry| {
-            let goes_on = &goes_on;
+            let (goes_on, pace) = (&goes_on, pace.as_ref());
             async move {
                 let fate = match &entry.account {
-                    Ok(candidate) if goes_on.get() => Some(self.bring(candidate, import.dry_run).await),
+                    Ok(candidate) if goes_on.get() => Some(self.bring(candidate, pace, import.dry_run).await),
                     _ => None,
                 };
                 goes_on.set(goes_on.get() && !matches!(fate, Some(Err(_))));
@@ -120,20 +145,17 @@ impl Admin {
     }
 
     /// Writes an account, or returns why not.
-    async fn bring(&self, candidate: &Candidate, dry_run: bool) -> Result<Fate, Fault> {
-        let now = self.clock.now();
+    async fn bring(&self, candidate: &Candidate, pace: Option<&Pace>, dry_run: bool) -> Result<Fate, Fault> {
         if !dry_run {
-            let id = AccountId::from(self.entropy.uuid(now));
-            let mut account = Account::new(id, candidate.username.clone(), candidate.email.clone(), candidate.password.clone(), now);
-            account.active = candidate.active;
-            account.created_at = candidate.created_at.unwrap_or(now).min(now);
-            if self.store.register(&account).await? == Registered::Now {
-                return Ok(Fate::Imported);
+            match self.write(candidate, pace).await? {
+                BroughtIn::Now => return Ok(Fate::Imported),
+                BroughtIn::IdTaken => return Ok(Fate::IdTaken),
+                BroughtIn::Taken(_) => {}
             }
         }
         let holders = self.store.holders(&candidate.username, &candidate.email).await?;
         let same = match (holders.username, holders.email) {
-            (None, None) if dry_run => return Ok(Fate::Imported),
+            (None, None) if dry_run => return self.would_be(candidate).await,
             (Some(one), Some(other)) if one == other => self.store.account(one).await?,
             _ => None,
         };
@@ -143,9 +165,62 @@ impl Admin {
         }
         // The hash may have changed, because the first login replaces it.
         let is_same = same.is_some_and(|account| {
-            account.username.as_str() == candidate.username.as_str() && account.email.as_str() == candidate.email.as_str()
+            account.username.as_str() == candidate.username.as_str()
+                && account.email.as_str() == candidate.email.as_str()
+                && candidate.id().is_none_or(|id| id == account.id)
         });
         Ok(if is_same { Fate::AlreadyThere } else { Fate::Taken(holders.taken()) })
+    }
+
+    /// Writes an account. An invitation is written with it, so that a second run invites nobody twice.
+    async fn write(&self, candidate: &Candidate, pace: Option<&Pace>) -> Result<BroughtIn, Fault> {
+        let new = AccountId::from(self.entropy.uuid(self.clock.now()));
+        match pace.filter(|_| candidate.account(new, self.clock.now()).active && !candidate.password.is_usable()) {
+            None => self.store.bring_in(&candidate.account(new, self.clock.now()), None).await,
+            Some(pace) => {
+                pace.wait().await;
+                let now = self.clock.now();
+                let mut account = candidate.account(new, now);
+                account.password = Some(self.hasher.unknowable());
+                self.store.bring_in(&account, Some(&invitation(&account, now))).await
+            }
+        }
+    }
+
+    /// What would become of an account whose names are free.
+    async fn would_be(&self, candidate: &Candidate) -> Result<Fate, Fault> {
+        let is_taken = match candidate.id() {
+            Some(id) => self.store.account(id).await?.is_some(),
+            None => false,
+        };
+        Ok(if is_taken { Fate::IdTaken } else { Fate::Imported })
+    }
+}
+
+/// Lets at most so many go on a second.
+struct Pace {
+    step: Duration,
+    next: Cell<tokio::time::Instant>,
+}
+
+impl Pace {
+    fn new(a_second: u16) -> Self {
+        Self { step: Duration::from_secs(1) / u32::from(a_second), next: Cell::new(tokio::time::Instant::now()) }
+    }
+
+    async fn wait(&self) {
+        let turn = self.next.get().max(tokio::time::Instant::now());
+        self.next.set(turn + self.step);
+        tokio::time::sleep_until(turn).await;
+    }
+}
+
+/// `ours=theirs`.
+fn renamed(text: &str) -> Result<(String, String), String> {
+    const OURS: [&str; 6] = ["username", "email", "password", "is_active", "date_joined", "external_id"];
+    match text.split_once('=') {
+        Some((ours, theirs)) if OURS.contains(&ours) && !theirs.is_empty() => Ok((ours.to_owned(), theirs.to_owned())),
+        _ => Err(format!("must be one of {}, and = and the name of a column", OURS.join(", "))),
     }
 }
 

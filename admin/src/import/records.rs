@@ -13,17 +13,23 @@ use indicatif::{ProgressBar, ProgressBarIter};
 use serde::Deserialize as _;
 use serde_json::{Map, Value, value::RawValue};
 
-use super::report::Reason;
+use super::{container, report::Reason, source::Layout};
 use crate::Failure;
 
 /// How much is read to see what the file is.
 const LOOKED_AT: u64 = 64 * 1024;
 
-/// The columns that CSV must name. Without passwords the last one may be missing.
-const COLUMNS: [&str; 3] = ["username", "email", "password"];
+/// The columns that CSV may name besides those that it must; an empty field is as good as none.
+const MORE_COLUMNS: [&str; 5] = ["is_active", "date_joined", "external_id", "pk", "id"];
 
-/// The columns that it may name besides; an empty field is as good as none.
-const MORE_COLUMNS: [&str; 2] = ["is_active", "date_joined"];
+/// How a file is to be read.
+pub(super) struct Reading<'a> {
+    pub(super) layout: Layout,
+    /// Whether an account may have no password, and a table no column of them.
+    pub(super) without_password: bool,
+    /// Columns of a table by other names: ours and theirs.
+    pub(super) columns: &'a [(String, String)],
+}
 
 /// An entry of the file.
 pub(super) struct Record {
@@ -59,7 +65,7 @@ enum Format {
 
 impl Records {
     /// Opens a file and looks what it is. Everything that is read of it moves the bar.
-    pub(super) fn open(path: &Path, bar: &ProgressBar, without_password: bool) -> Result<Self, Failure> {
+    pub(super) fn open(path: &Path, bar: &ProgressBar, reading: &Reading<'_>) -> Result<Self, Failure> {
         let refused = |what: &str| Failure::Refused(format!("{}: {what}", path.display()));
         let file = File::open(path).map_err(|error| refused(&error.to_string()))?;
         bar.set_length(file.metadata()?.len());
@@ -75,11 +81,18 @@ impl Records {
         let first_line = text.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
         let (first, only_a_brace, delimiter) = (text.first().copied(), first_line == b"{", delimiter(first_line));
         let source = Cursor::new(start).chain(file);
+        if let Some(name) = reading.layout.container.filter(|_| first == Some(b'{')) {
+            let mut source = BufReader::new(source);
+            if !container::enter(&mut source, name).map_err(|error| refused(&error.to_string()))? {
+                return Err(refused(&format!("is no object in JSON with a list of {name}")));
+            }
+            return Ok(Self { format: Format::Values(Values { source, in_list: true, in_object: true, number: 0, ended: false }) });
+        }
         let format = match first {
             Some(b'[') => Format::Values(Values::new(BufReader::new(source), true)?),
             Some(b'{') if only_a_brace => Format::Values(Values::new(BufReader::new(source), false)?),
             Some(b'{') | None => Format::Lines { source: BufReader::new(source), number: 0 },
-            Some(_) => Format::Table(Box::new(Table::new(source, delimiter, without_password).map_err(|what| refused(&what))?)),
+            Some(_) => Format::Table(Box::new(Table::new(source, delimiter, reading).map_err(|what| refused(&what))?)),
         };
         Ok(Self { format })
     }
@@ -141,13 +154,15 @@ fn next_line(source: &mut impl BufRead, number: &mut usize) -> io::Result<Option
 struct Values {
     source: BufReader<Source>,
     in_list: bool,
+    /// The list is a part of an object, of which more may follow.
+    in_object: bool,
     number: usize,
     ended: bool,
 }
 
 impl Values {
     fn new(source: BufReader<Source>, in_list: bool) -> io::Result<Self> {
-        let mut values = Self { source, in_list, number: 0, ended: false };
+        let mut values = Self { source, in_list, in_object: false, number: 0, ended: false };
         if in_list {
             values.peek(b"")?;
             values.source.consume(1);
@@ -187,6 +202,10 @@ impl Values {
             }
             Some(b']') if self.in_list => {
                 self.source.consume(1);
+                if self.in_object {
+                    self.ended = true;
+                    return Ok(None);
+                }
                 self.peek(b"")?.map(|_| "it comes after the end of the list, and was not read")
             }
             Some(_) => Some("it is no object in JSON, and nothing after it was read"),
@@ -209,6 +228,24 @@ struct Table {
     columns: Vec<String>,
 }
 
+/// The columns of a table that is of no other service.
+const FIRST_COLUMNS: [&str; 3] = ["username", "email", "password"];
+
+/// Gives columns the names that are read. A column that had such a name is left behind.
+fn rename(columns: &mut [String], names: &[(String, String)]) -> Result<(), String> {
+    for (ours, theirs) in names {
+        let theirs = theirs.to_ascii_lowercase();
+        let Some(position) = columns.iter().position(|column| *column == theirs) else { return Err(format!("has no column {theirs}")) };
+        for (number, column) in columns.iter_mut().enumerate() {
+            if column == ours && number != position {
+                column.push_str(" (another)");
+            }
+        }
+        columns[position].clone_from(ours);
+    }
+    Ok(())
+}
+
 /// What separates the fields of a line: spreadsheets of some languages write semicolons.
 fn delimiter(line: &[u8]) -> u8 {
     let count = |delimiter: u8| line.split(|byte| *byte == delimiter).count();
@@ -216,7 +253,7 @@ fn delimiter(line: &[u8]) -> u8 {
 }
 
 impl Table {
-    fn new(source: Source, delimiter: u8, without_password: bool) -> Result<Self, String> {
+    fn new(source: Source, delimiter: u8, reading: &Reading<'_>) -> Result<Self, String> {
         let kept = Rc::new(RefCell::new(Vec::new()));
         let tee = Tee { source, kept: Rc::clone(&kept) };
         let reader = ReaderBuilder::new().delimiter(delimiter).flexible(true).has_headers(false).from_reader(tee);
@@ -225,16 +262,27 @@ impl Table {
         table.reader.read_byte_record(&mut first).map_err(|error| error.to_string())?;
         table.head = table.raw();
         table.columns = first.iter().map(|name| String::from_utf8_lossy(name).trim().to_ascii_lowercase()).collect();
-        let is_needed = |name: &&str| *name != "password" || !without_password;
-        let missing = COLUMNS.into_iter().filter(is_needed).filter(|name| !table.columns.iter().any(|column| column == name));
+        rename(&mut table.columns, reading.columns)?;
+        let needed = reading.layout.columns;
+        let needed = if reading.without_password { &needed[..needed.len() - 1] } else { needed };
+        let missing = needed.iter().copied().filter(|name| !table.columns.iter().any(|column| column == name));
         let missing = missing.collect::<Vec<_>>().join(", ");
+        if !missing.is_empty() && reading.layout.columns != FIRST_COLUMNS {
+            return Err(format!("is neither JSON nor CSV whose first line names the columns {}: there is no {missing}", needed.join(", ")));
+        }
         if !missing.is_empty() {
             return Err(format!(
                 "is neither JSON nor CSV whose first line names the columns username, email and password (and is_active, date_joined, \
-                 where there are any): there is no {missing}"
+                 external_id, where there are any): there is no {missing}; --columns reads others"
             ));
         }
-        let twice = COLUMNS.into_iter().chain(MORE_COLUMNS).find(|name| table.columns.iter().filter(|column| column == name).count() > 1);
+        let twice = reading
+            .layout
+            .columns
+            .iter()
+            .copied()
+            .chain(MORE_COLUMNS)
+            .find(|name| table.columns.iter().filter(|column| column == name).count() > 1);
         match twice {
             Some(name) => Err(format!("has two columns {name}")),
             None => Ok(table),

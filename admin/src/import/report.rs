@@ -84,6 +84,7 @@ impl Report {
                 None
             }
             Fate::Taken(taken) => Some(taken.into()),
+            Fate::IdTaken => Some(Reason::new("id: another account has this id")),
         }
     }
 

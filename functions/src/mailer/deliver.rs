@@ -9,7 +9,7 @@ use doorward::{
     delivery::{Delivery, Outcome, Suppressed},
     disavow::DISAVOWAL_LIFETIME,
     fault::Fault,
-    mail::{ChangedMail, RenamedMail, Rendered, ResetMail, SendError},
+    mail::{ChangedMail, RenamedMail, Rendered, ResetMail, SendError, SignInMail},
     mail_rate::{MailRate, Stepped},
     metric::Metric,
     outbox::{ChangeKind, Entry, EntryKey, Kind, Lease, Notice, Notices, Payload, ResetRequest, oldest_worth_sending},
@@ -187,7 +187,7 @@ impl Mailer {
         };
         let mail = ResetMail {
             product: self.product.clone(),
-            language: account.language().or(request.caller.language).unwrap_or_default(),
+            language: account.language().or(request.caller.language).unwrap_or(self.default_language),
             link: self.links.reset(&token),
             token: self.links.shown(&token),
             lifetime: self.link_lifetime,
@@ -303,25 +303,24 @@ impl Mailer {
             return Ok(Handled::About(account.id, Outcome::Failed("not the account's address".to_owned())));
         }
         let to = if is_email { &notice.email } else { &account.email };
-        let language = notice.caller.language.unwrap_or_default();
+        let language = notice.caller.language.unwrap_or(self.default_language);
         let mail = RenamedMail { product: self.product.clone(), language, is_email, changed_at: notice.changed_at };
         Ok(Handled::About(account.id, self.send(to, mail.render().ok()).await?))
     }
 
     async fn send_notice(&self, to: &EmailAddress, notices: &Notices, token: &Token<Disavow>) -> Result<Outcome, DeliveryError> {
-        let Notice { caller, kind, changed_at, .. } = &notices.newest;
-        let mail = ChangedMail {
-            product: self.product.clone(),
-            language: caller.language.unwrap_or_default(),
-            kind: *kind,
-            link: self.links.disavow(token),
-            lifetime: DISAVOWAL_LIFETIME,
-            caller: *caller,
-            changed_at: *changed_at,
-            changes: notices.changes,
-            first_changed_at: notices.first_changed_at,
-        };
-        self.send(to, mail.render().ok()).await
+        self.send(to, self.notice_mail(notices, self.links.disavow(token))).await
+    }
+
+    /// `None` if a template is broken.
+    fn notice_mail(&self, notices: &Notices, link: String) -> Option<Rendered> {
+        let Notice { caller, kind, changed_at, .. } = notices.newest.clone();
+        let (product, language, lifetime) = (self.product.clone(), caller.language.unwrap_or(self.default_language), DISAVOWAL_LIFETIME);
+        if kind == ChangeKind::SignIn {
+            return SignInMail { product, language, link, lifetime, caller, at: changed_at, times: notices.changes }.render().ok();
+        }
+        let Notices { changes, first_changed_at, signed_in, .. } = *notices;
+        ChangedMail { product, language, kind, link, lifetime, caller, changed_at, changes, first_changed_at, signed_in }.render().ok()
     }
 
     /// Lets the notices go that were held and are due, the longest due first, until `until`. Returns whether there was time for all of them.

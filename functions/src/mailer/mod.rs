@@ -14,6 +14,8 @@ use doorward::{
     clock::Clock,
     config::span,
     entropy::Entropy,
+    event::is_events,
+    language::Language,
     mail::{LinkUrls, Sender},
     mail_rate::is_list,
     metric::Metrics,
@@ -31,6 +33,7 @@ pub struct Mailer {
     store: Store,
     sender: Sender,
     product: Product,
+    default_language: Language,
     links: LinkUrls,
     link_lifetime: Duration,
     cool_down: Vec<Duration>,
@@ -154,6 +157,7 @@ impl Mailer {
         Self {
             sender,
             product: Product::configured(settings),
+            default_language: Language::configured(settings),
             links: LinkUrls::configured(settings),
             link_lifetime,
             cool_down: doorward::reset::cool_down(settings, link_lifetime),
@@ -177,7 +181,7 @@ impl Mailer {
         let mut report = Report::default();
         for record in records.records.iter().filter(|record| record.event_name == "INSERT") {
             let Keys { pk, sk } = &record.dynamodb.keys;
-            if is_list(&pk.value) {
+            if is_list(&pk.value) || is_events(&pk.value) {
                 continue;
             }
             if pk.value.is_empty() || sk.value.is_empty() {

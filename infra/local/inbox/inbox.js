@@ -1,12 +1,39 @@
 "use strict";
-// Shows the mails of the local stack as they arrive. Their content is inserted as text; HTML is shown in a frame without scripts and with an opaque origin.
+// Shows the mails and the events of the local stack as they arrive. Their content is inserted as text; HTML is shown in a frame without scripts and with an opaque origin.
 
 const ASK_AGAIN_MS = 1000;
+const READ = "doorward-inbox-read";
+const EVENTS = 50;
 const part = (id) => document.getElementById(id);
+const narrow = matchMedia("(max-width: 44rem)");
 let mails = [];
+let logo; // as a data URL, once a mail has shown one
 let chosen = ""; // id of the mail that was clicked; the newest is shown as long as none was
+// Mails that were shown, in this browser. The emulator gives its ids anew, so few are enough.
+const read = new Set(JSON.parse(localStorage.getItem(READ) ?? "[]"));
 
-const time = (mail) => new Date(mail.Timestamp * 1000).toLocaleString();
+const exact = (mail) => new Date(mail.Timestamp * 1000).toLocaleString();
+
+// "2 minutes ago", in the browser's language.
+function ago(mail) {
+  const seconds = Math.round(mail.Timestamp - Date.now() / 1000);
+  const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+  const [unit, length] = [["day", 86400], ["hour", 3600], ["minute", 60]].find(([, length]) => -seconds >= length) ?? ["second", 1];
+  return relative.format(Math.min(0, Math.trunc(seconds / length)), unit);
+}
+
+// The link that somebody came for: the first one with a token, otherwise the first.
+const link = (mail) => (mail.BodyText.match(/https?:\/\/\S+/g) ?? []).sort((one, other) => other.includes("dw") - one.includes("dw"))[0];
+
+const found = () => {
+  const words = part("search").value.toLowerCase().split(/\s+/u);
+  return mails.filter((mail) => words.every((word) => `${mail.Subject} ${mail.To.join(" ")} ${mail.BodyText}`.toLowerCase().includes(word)));
+};
+
+const shown = () => {
+  const there = found();
+  return there.find((mail) => mail.MessageId === chosen) ?? there[0];
+};
 
 function line(mail) {
   const item = document.createElement("li");
@@ -14,31 +41,81 @@ function line(mail) {
   const add = (tag, text) => Object.assign(button.appendChild(document.createElement(tag)), { textContent: text, dir: "auto" });
   add("strong", mail.Subject);
   add("span", mail.To.join(", "));
-  add("span", time(mail));
+  const time = add("time", ago(mail));
+  time.title = exact(mail);
   button.dataset.mail = mail.MessageId;
+  button.dataset.unread = String(!read.has(mail.MessageId));
   button.setAttribute("aria-current", String(mail === shown()));
-  button.addEventListener("click", () => { chosen = mail.MessageId; show(); });
+  button.addEventListener("click", () => {
+    chosen = mail.MessageId;
+    document.body.classList.add("reading");
+    show();
+    if (narrow.matches) part("back").focus();
+  });
   return item;
 }
 
-const shown = () => mails.find((mail) => mail.MessageId === chosen) ?? mails[0];
+function remember(mail) {
+  if (read.has(mail.MessageId)) return;
+  read.add(mail.MessageId);
+  localStorage.setItem(READ, JSON.stringify([...read].slice(-1000)));
+}
 
 function show() {
   const mail = shown();
+  if (mail && (!narrow.matches || document.body.classList.contains("reading"))) remember(mail);
   const focused = document.activeElement.dataset.mail;
-  part("list").replaceChildren(...mails.map(line));
+  const there = found();
+  part("list").replaceChildren(...there.map(line));
   if (focused) part("list").querySelector(`[data-mail="${CSS.escape(focused)}"]`)?.focus();
-  part("state").textContent = mails.length === 1 ? "1 mail" : `${mails.length} mails`;
+  const unread = mails.filter(({ MessageId }) => !read.has(MessageId)).length;
+  const count = there.length === mails.length ? (mails.length === 1 ? "1 mail" : `${mails.length} mails`) : `${there.length} of ${mails.length} mails`;
+  part("state").textContent = unread > 0 ? `${count}, ${unread} unread` : count;
+  document.title = unread > 0 ? `(${unread}) Inbox` : "Inbox";
   part("mail").hidden = !mail;
   if (!mail || part("mail").dataset.id === mail.MessageId) return;
   part("mail").dataset.id = mail.MessageId;
   part("subject").textContent = mail.Subject;
   part("from").textContent = mail.Source;
   part("to").textContent = mail.To.join(", ");
-  part("sent").textContent = time(mail);
+  part("sent").textContent = exact(mail);
   part("text").textContent = mail.BodyText;
-  // A link in the mail opens in a new tab.
-  part("html").srcdoc = mail.BodyHtml.replace("<head>", '<head><base target="_blank">');
+  part("copy").hidden = !link(mail);
+  part("copied").textContent = "";
+  frame(mail);
+}
+
+// A link in the mail opens in a new tab. The emulator forgets what is attached to a mail, so a logo comes from beside this page.
+async function frame(mail) {
+  if (mail.BodyHtml.includes('"cid:logo"') && logo === undefined) logo = await picture("logo.png");
+  if (part("mail").dataset.id === mail.MessageId) {
+    part("html").srcdoc = mail.BodyHtml.replace("<head>", '<head><base target="_blank">').replaceAll('"cid:logo"', `"${logo ?? ""}"`);
+  }
+}
+
+async function picture(name) {
+  const answer = await fetch(name);
+  if (!answer.ok) return "";
+  const bytes = new Uint8Array(await answer.arrayBuffer());
+  return `data:image/png;base64,${btoa(String.fromCharCode(...bytes))}`;
+}
+
+// What the bus has put into the queue that `make up` made for this page: the newest first.
+async function askForEvents() {
+  const answer = await (await fetch("/_ministack/sqs/messages")).json();
+  const queues = Object.values(answer.messages).flatMap(Object.values).flatMap(Object.entries);
+  const messages = queues.filter(([url]) => url.endsWith("/doorward-inbox")).flatMap(([, waiting]) => waiting);
+  const events = messages.map((message) => JSON.parse(message.Body).detail).sort((one, other) => (one.id < other.id ? 1 : -1)).slice(0, EVENTS);
+  part("told").hidden = events.length === 0;
+  if (part("events").firstChild?.dataset.event === events[0]?.id) return;
+  part("events").replaceChildren(...events.map((event) => {
+    const item = Object.assign(document.createElement("li"), { dir: "auto" });
+    item.dataset.event = event.id;
+    for (const [tag, text] of [["strong", event.type], ["span", event.data.account_id], ["span", new Date(event.timestamp).toLocaleString()]]) {
+      item.appendChild(document.createElement(tag)).textContent = text;
+    }
+    return item;
+  }));
 }
 
 async function ask() {
@@ -49,6 +126,11 @@ async function ask() {
       mails = now;
       show();
     }
+    for (const time of part("list").querySelectorAll("time")) {
+      const mail = mails.find(({ MessageId }) => MessageId === time.parentElement.dataset.mail);
+      if (mail && time.textContent !== ago(mail)) time.textContent = ago(mail);
+    }
+    await askForEvents();
   } catch {
     part("state").textContent = "The stack does not answer.";
   }
@@ -58,4 +140,18 @@ async function ask() {
 part("parts").addEventListener("change", (event) => {
   for (const name of ["html", "text"]) part(name).hidden = event.target.value !== name;
 });
+part("search").addEventListener("input", show);
+part("back").addEventListener("click", () => {
+  document.body.classList.remove("reading");
+  part("list").querySelector("[aria-current=true]")?.focus();
+});
+part("copy").addEventListener("click", async () => {
+  try {
+    await navigator.clipboard.writeText(link(shown()));
+    part("copied").textContent = "Copied";
+  } catch {
+    part("copied").textContent = "The browser does not let this page copy.";
+  }
+});
+narrow.addEventListener("change", show);
 ask();

@@ -71,6 +71,15 @@ fn put(account: &Account) -> Write {
     ];
     attributes.extend(account.password.as_ref().map(|password| ("password", text(password.as_str()))));
     attributes.extend(account.language.as_ref().map(|language| ("language", text(language))));
+    attributes.extend(account.external_id.as_ref().map(|id| ("external_id", text(id))));
+    // Only an account that is imported again begins with these.
+    if account.disavowed {
+        attributes.push(("disavowed_at", millis(account.disavowals_before.unwrap_or(account.password_changed_at))));
+    }
+    attributes.extend(account.disavowals_before.map(|instant| ("disavowals_before", millis(instant))));
+    attributes.extend(
+        account.undeliverable.into_iter().flat_map(|(why, at)| [("undeliverable", text(why.as_str())), ("undeliverable_at", millis(at))]),
+    );
     Write::put(key(account.id), attributes)
 }
 
@@ -99,6 +108,7 @@ pub(crate) fn read(item: &Item) -> Result<Account, Fault> {
         disavowals_before: item.optional_instant("disavowals_before"),
         language: item.optional_text("language").map(str::to_owned),
         networks,
+        external_id: item.optional_text("external_id").map(str::to_owned),
         undeliverable: undeliverable.zip(item.optional_instant("undeliverable_at")),
     })
 }
@@ -183,21 +193,28 @@ pub(crate) fn existing(id: AccountId) -> Write {
     Write::check(key(id)).when("attribute_exists(pk)")
 }
 
+/// Checks that an account is active and that its sessions were not ended since it was read. Every change of the password ends them.
+pub(crate) fn unchanged(account: &Account) -> Write {
+    Write::check(key(account.id)).when("epoch = :epoch AND active = :true").with(":epoch", number(account.epoch)).with(":true", truth(true))
+}
+
 /// Ends every session of an account, if there is one.
 pub(crate) fn end_sessions(id: AccountId) -> Write {
     Write::update(key(id), "ADD epoch :one").when("attribute_exists(pk)").with(":one", number(1))
 }
 
-/// Makes an account active, if it exists.
+/// Makes an account active, if it exists and is inactive.
 pub(crate) fn activated(id: AccountId) -> Write {
-    Write::update(key(id), "SET active = :active").when("attribute_exists(pk)").with(":active", truth(true))
+    let write = Write::update(key(id), "SET active = :active").when("active = :was");
+    write.with(":active", truth(true)).with(":was", truth(false))
 }
 
-/// Makes an account inactive, if it exists, and ends its sessions and the links of its notices. A link that has ended stays ended: the write is refused
-/// if the account was disavowed after `now`, by a clock that is ahead or while this call was under way.
-pub(crate) fn deactivated(id: AccountId, now: Timestamp) -> Write {
+/// Makes an account inactive, if it exists and was active or not as told, and ends its sessions and the links of its notices. A link that has ended stays
+/// ended: the write is refused if the account was disavowed after `now`, by a clock that is ahead or while this call was under way.
+pub(crate) fn deactivated(id: AccountId, was_active: bool, now: Timestamp) -> Write {
     Write::update(key(id), "SET active = :active, disavowals_before = :now ADD epoch :one")
-        .when("attribute_exists(pk) AND (attribute_not_exists(disavowals_before) OR disavowals_before <= :now)")
+        .when("active = :was AND (attribute_not_exists(disavowals_before) OR disavowals_before <= :now)")
+        .with(":was", truth(was_active))
         .with(":active", truth(false))
         .with(":now", millis(now))
         .with(":one", number(1))

@@ -12,14 +12,14 @@ pub use self::{
     email::{EmailAddress, LONGEST_EMAIL, Malformed, email_key},
     find::Holders,
     note::Marked,
-    register::{Registered, Taken},
+    register::{BroughtIn, Registered, Taken},
     username::{Username, UsernameRule},
 };
 pub(crate) use self::{
     former::former,
     item::{
         NewPassword, SORT, activated, deactivated, end_sessions, existing, first_password, key, partition, password_changed,
-        password_disavowed, password_reset, read, removed, resettable, with_email, with_username,
+        password_disavowed, password_reset, read, removed, resettable, unchanged, with_email, with_username,
     },
 };
 pub use crate::id::AccountId;
@@ -57,6 +57,8 @@ pub struct Account {
     pub language: Option<String>,
     /// Networks from which the owner registered, reset the password or logged in, newest first. A new password clears the list.
     pub networks: Vec<KnownNetwork>,
+    /// The id that the account had where it was imported from, for an operator whose own tables refer to it.
+    pub external_id: Option<String>,
     /// Why mail did not reach the address, and when that mail had been sent.
     pub undeliverable: Option<(Undeliverable, Timestamp)>,
 }
@@ -78,6 +80,7 @@ impl Account {
             disavowals_before: None,
             language: None,
             networks: Vec::new(),
+            external_id: None,
             undeliverable: None,
         }
     }
@@ -140,7 +143,8 @@ impl Undeliverable {
     }
 
     /// Reads the stored form.
-    fn stored(text: &str) -> Option<Self> {
+    #[must_use]
+    pub fn stored(text: &str) -> Option<Self> {
         [Self::Bounced, Self::Complained].into_iter().find(|why| why.as_str() == text)
     }
 }

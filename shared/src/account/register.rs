@@ -2,6 +2,7 @@
 
 use super::{Account, find::Holders, item::creation};
 use crate::{
+    event::EventKind,
     fault::Fault,
     store::{Store, Write},
 };
@@ -13,6 +14,17 @@ pub enum Registered {
     Now,
     /// Another account has one of the names or both. Nothing was written.
     Taken(Taken),
+}
+
+/// The outcome of bringing in an account from elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BroughtIn {
+    /// The account exists now.
+    Now,
+    /// Another account has one of the names or both. Nothing was written.
+    Taken(Taken),
+    /// Both names are free, but another account has the id. Nothing was written.
+    IdTaken,
 }
 
 /// Which names are taken.
@@ -58,18 +70,30 @@ impl Holders {
 }
 
 impl Store {
-    /// Writes a new account and both claims on its names, or nothing.
+    /// Writes a new account, both claims on its names and its event, or nothing.
     pub async fn register(&self, account: &Account) -> Result<Registered, Fault> {
         self.register_with(account, None).await
     }
 
     /// Like `register`, with a further write in the same transaction.
     pub(crate) async fn register_with(&self, account: &Account, also: Option<Write>) -> Result<Registered, Fault> {
-        let outcome = self.transact("register", creation(account).into_iter().chain(also).collect()).await?;
-        match Taken::of(outcome.refused_at(1), outcome.refused_at(2)) {
-            Some(taken) => Ok(Registered::Taken(taken)),
-            // Neither name was the reason, so it was the account's id; a new random id belongs to no other account.
-            None => outcome.or(Ok(Registered::Now), Err(Fault::Internal("making an account id"))),
+        let event = self.event(EventKind::AccountCreated, account.id, account.created_at);
+        match self.bring_in_with(account, also.into_iter().chain(event)).await? {
+            BroughtIn::Now => Ok(Registered::Now),
+            BroughtIn::Taken(taken) => Ok(Registered::Taken(taken)),
+            // A new random id belongs to no other account.
+            BroughtIn::IdTaken => Err(Fault::Internal("making an account id")),
         }
+    }
+
+    /// Like `register_with`, for an account that is moved here from elsewhere and may bring its id along. That is no event: whoever greets new accounts
+    /// would greet all the old ones.
+    pub(crate) async fn bring_in_with(&self, account: &Account, also: impl IntoIterator<Item = Write>) -> Result<BroughtIn, Fault> {
+        let outcome = self.transact("register", creation(account).into_iter().chain(also).collect()).await?;
+        Ok(match Taken::of(outcome.refused_at(1), outcome.refused_at(2)) {
+            Some(taken) => BroughtIn::Taken(taken),
+            // If neither name was the reason, it was the account's id.
+            None => outcome.or(BroughtIn::Now, BroughtIn::IdTaken),
+        })
     }
 }

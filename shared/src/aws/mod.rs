@@ -1,5 +1,6 @@
 //! The configuration of the AWS SDK, for every service that a function calls.
 
+mod others;
 mod trust;
 
 use std::time::Duration;
@@ -10,7 +11,10 @@ use aws_sdk_dynamodb::config::{
 };
 use aws_types::SdkConfig;
 
-pub(crate) use trust::for_calls_tried_once;
+pub(crate) use self::{
+    others::{NoAnswer, Others},
+    trust::for_calls_tried_once,
+};
 
 /// A call to a service is tried three times: the second time after at most 50 ms, the third after at most another 100 ms.
 ///

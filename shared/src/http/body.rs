@@ -22,13 +22,24 @@ const MULTIPART: &str = "multipart/form-data";
 /// The fields of a body with their values. Texts are wiped when they are dropped, because any of them may be a password.
 pub struct Form(HashMap<String, Value>);
 
-/// A field's JSON value. Only text and null matter; everything else is `Other`.
+/// A field's JSON value. Only text, null and lists matter; everything else is `Other`.
 #[derive(Clone)]
 pub(super) enum Value {
     Null,
     Text(Zeroizing<String>),
-    /// A boolean, number, list or object.
+    /// A list, in JSON. It is parsed where a list is expected.
+    List(Zeroizing<String>),
+    /// A boolean, number or object.
     Other,
+}
+
+impl Value {
+    /// The values of a list, or `None` if this is no list.
+    pub(super) fn values(&self) -> Result<Option<Vec<Self>>, Refusal> {
+        let Self::List(list) = self else { return Ok(None) };
+        let values: Vec<&RawValue> = serde_json::from_str(list).map_err(unreadable)?;
+        values.into_iter().map(value).collect::<Result<_, _>>().map(Some)
+    }
 }
 
 impl Form {
@@ -110,6 +121,7 @@ fn value(raw: &RawValue) -> Result<Value, Refusal> {
     Ok(match raw.get().as_bytes() {
         [b'"', ..] => Value::Text(Zeroizing::new(serde_json::from_str(raw.get()).map_err(unreadable)?)),
         [b'n', ..] => Value::Null,
+        [b'[', ..] => Value::List(Zeroizing::new(raw.get().to_owned())),
         _ => Value::Other,
     })
 }
@@ -161,7 +173,7 @@ mod tests {
     fn text(form: &mut Form, name: &str) -> Option<String> {
         match form.take(name)? {
             Value::Text(text) => Some(text.to_string()),
-            Value::Null | Value::Other => None,
+            Value::Null | Value::List(_) | Value::Other => None,
         }
     }
 

@@ -38,8 +38,10 @@ impl Fields {
         let text = match self.form.take(name) {
             None => return self.complain(name, Complaint::Required),
             Some(Value::Null) => return self.complain(name, Complaint::Null),
-            Some(Value::Other) if matches!(field, Field::Email | Field::KnownEmail) => return self.complain(name, Complaint::Email),
-            Some(Value::Other) => return self.complain(name, Complaint::NotText),
+            Some(Value::List(_) | Value::Other) if matches!(field, Field::Email | Field::KnownEmail) => {
+                return self.complain(name, Complaint::Email);
+            }
+            Some(Value::List(_) | Value::Other) => return self.complain(name, Complaint::NotText),
             Some(Value::Text(text)) => text,
         };
         let text = match field {
@@ -59,6 +61,25 @@ impl Fields {
         self.check_length(name, counted.as_ref().unwrap_or(&text), longest);
         self.check_null(name, &text);
         Some(text)
+    }
+
+    /// A required list of texts, of at most `most`. Only JSON has lists. `None` if a complaint was noted.
+    pub fn take_texts(&mut self, name: &'static str, most: usize) -> Option<Vec<Zeroizing<String>>> {
+        let values = match self.form.take(name) {
+            None => return self.complain(name, Complaint::Required),
+            Some(Value::Null) => return self.complain(name, Complaint::Null),
+            Some(value) => value.values().ok().flatten(),
+        };
+        let Some(values) = values else { return self.complain(name, "Expected a list of items.") };
+        if values.is_empty() {
+            return self.complain(name, "This list may not be empty.");
+        }
+        if values.len() > most {
+            return self.complain(name, format!("Ensure this field has no more than {most} elements."));
+        }
+        let text = |value| if let Value::Text(text) = value { Some(text) } else { None };
+        let texts: Option<Vec<Zeroizing<String>>> = values.into_iter().map(text).collect();
+        if texts.is_none() { self.complain(name, Complaint::NotText) } else { texts }
     }
 
     /// Complains about `name` unless it is a form's box that a person has ticked. Browsers send "on" for a box without a value (HTML, 4.10.18.5).

@@ -35,6 +35,8 @@ pub enum Refusal {
     Fields(FieldErrors),
     /// The old password is wrong.
     OldPassword,
+    /// The current password, which a request asks for once more, is wrong. The wording is djoser's.
+    CurrentPassword,
     /// The reset token is unknown, expired, used, or its account cannot be opened.
     Token,
     /// The client has exceeded a limit.
@@ -61,9 +63,13 @@ impl Refusal {
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Unreadable(_) | Self::NoMultipart(_) | Self::TooManyFields | Self::NoObject(_) | Self::Fields(_) | Self::OldPassword => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::Unreadable(_)
+            | Self::NoMultipart(_)
+            | Self::TooManyFields
+            | Self::NoObject(_)
+            | Self::Fields(_)
+            | Self::OldPassword
+            | Self::CurrentPassword => StatusCode::BAD_REQUEST,
             Self::Token => StatusCode::NOT_FOUND,
             Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Origin | Self::Proxy | Self::RegistrationClosed => StatusCode::FORBIDDEN,
@@ -88,6 +94,7 @@ impl Refusal {
             Self::NoObject(kind) => json!({ "non_field_errors": [format!("Invalid data. Expected a dictionary, but got {kind}.")] }),
             Self::Fields(errors) => json!(errors),
             Self::OldPassword => json!({ "error": "Incorrect old password." }),
+            Self::CurrentPassword => json!({ "current_password": ["Invalid password."] }),
             Self::Token => json!({ "detail": "The OTP password entered is not valid. Please check and try again." }),
             Self::Throttled { retry_after } => {
                 let unit = if *retry_after == 1 { "second" } else { "seconds" };
@@ -115,6 +122,7 @@ impl Refusal {
             Self::NoObject(_) => "no_object",
             Self::Fields(_) => "fields",
             Self::OldPassword => "old_password",
+            Self::CurrentPassword => "current_password",
             Self::Token => "token",
             Self::Throttled { .. } => "throttled",
             Self::Origin => "origin",
@@ -129,7 +137,7 @@ impl Refusal {
     /// Whether somebody may be guessing: the refusals after a wrong password or token, and over a limit.
     #[must_use]
     pub fn may_be_a_guess(&self) -> bool {
-        matches!(self, Self::Credentials | Self::OldPassword | Self::Token | Self::Throttled { .. })
+        matches!(self, Self::Credentials | Self::OldPassword | Self::CurrentPassword | Self::Token | Self::Throttled { .. })
     }
 
     /// The complaints of the password rules about a new password in `field`.

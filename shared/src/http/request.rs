@@ -38,6 +38,8 @@ pub struct Request {
     pub time_left: Duration,
     /// Lambda's id of the request, which the log lines have.
     pub request_id: Option<Uuid>,
+    /// The language of pages for readers whose own is unknown.
+    pub default_language: Language,
     query: Vec<(String, String)>,
 }
 
@@ -88,6 +90,7 @@ impl Request {
             forwarded_host,
             time_left,
             request_id,
+            default_language: Language::default(),
             query,
         }
     }
@@ -137,8 +140,12 @@ impl Request {
     /// The language that the client prefers: that of the page it comes from, which our forms and links pass on, otherwise the browser's.
     #[must_use]
     pub fn language(&self) -> Option<Language> {
-        let of_page = self.query("language").filter(|_| self.wants_page()).and_then(Language::of_tag);
-        of_page.or_else(|| self.header(&header::ACCEPT_LANGUAGE).and_then(Language::preferred))
+        self.chosen_language().or_else(|| self.header(&header::ACCEPT_LANGUAGE).and_then(Language::preferred))
+    }
+
+    /// The language that was chosen on a page.
+    fn chosen_language(&self) -> Option<Language> {
+        self.query("language").filter(|_| self.wants_page()).and_then(Language::of_tag)
     }
 
     /// The reader of the requested page, or `None` if a program asks for JSON.
@@ -147,10 +154,12 @@ impl Request {
         self.wants_page().then(|| self.reader_in(None))
     }
 
-    /// The reader of a page that answers this request, in the given language if there is one, otherwise in the one that the client prefers.
+    /// The reader of a page that answers this request: in the language that was chosen on a page, otherwise in that of the account, if it has one,
+    /// otherwise in the one that the client prefers.
     #[must_use]
-    pub fn reader_in(&self, language: Option<Language>) -> Reader {
-        Reader { language: language.or_else(|| self.language()).unwrap_or_default(), path: self.path.clone() }
+    pub fn reader_in(&self, account: Option<Language>) -> Reader {
+        let language = self.chosen_language().or(account).or_else(|| self.language()).unwrap_or(self.default_language);
+        Reader { language, path: self.path.clone() }
     }
 
     /// The caller, as a mail may describe it.

@@ -28,6 +28,8 @@ pub struct ChangedMail {
     pub changes: u64,
     /// When the first of them was made.
     pub first_changed_at: Timestamp,
+    /// Whether somebody also logged in from a place that is new to the account.
+    pub signed_in: bool,
 }
 
 #[derive(Serialize)]
@@ -37,6 +39,7 @@ struct Data<'a> {
     several: bool,
     times: String,
     since: String,
+    signed_in: bool,
     link: &'a str,
     days: String,
     #[serde(flatten)]
@@ -51,6 +54,7 @@ impl ChangedMail {
             several: self.changes > 1,
             times: self.language.count("times", self.changes)?,
             since: self.language.instant(self.first_changed_at)?,
+            signed_in: self.signed_in,
             link: &self.link,
             days: self.language.count("days", self.lifetime.as_secs() / (24 * 60 * 60))?,
             caller: CallerInWords::new(&self.caller, self.changed_at, self.language)?,

@@ -2,7 +2,8 @@
 
 use crate::{
     config::Settings,
-    token::{Disavow, Reset, Token},
+    token::{Disavow, Purpose, Reset, Token},
+    url::{host_and_rest, is_plain},
 };
 
 /// The placeholder for the token in a link's template.
@@ -13,34 +14,33 @@ const TOKEN: &str = "{token}";
 pub struct LinkUrls {
     base: String,
     reset: Option<String>,
+    disavow: Option<String>,
     shows_reset_token: bool,
 }
 
 impl LinkUrls {
-    /// `LINK_BASE`, the URL of our own pages, and `RESET_LINK`, the page of another front-end: a URL that contains `{token}` and whose host is one
-    /// of `RESET_LINK_HOSTS`. `RESET_TOKEN`: `link` (default), or `shown` for front-ends that ask people to enter the token.
+    /// `LINK_BASE`, the URL of our own pages, and `RESET_LINK` and `DISAVOW_LINK`, pages of another front-end: URLs that contain `{token}` and whose
+    /// hosts are among `RESET_LINK_HOSTS`. `RESET_TOKEN`: `link` (default), or `shown` for front-ends that ask people to enter the token.
     pub fn configured(settings: &mut Settings) -> Self {
         let base = settings.text("LINK_BASE");
         if !base.is_empty() && !is_base(&base) {
             settings.complain("LINK_BASE: must be a URL such as https://accounts.example.com, without query or fragment".to_owned());
         }
         let hosts = settings.list("RESET_LINK_HOSTS");
-        let reset = settings.parsed("RESET_LINK", None, |text| read_template(text, &hosts).map(Some));
+        let mut template = |name| settings.parsed(name, None, |text| read_template(text, &hosts).map(Some));
+        let (reset, disavow) = (template("RESET_LINK"), template("DISAVOW_LINK"));
         let shows_reset_token = settings.parsed("RESET_TOKEN", false, |text| match text {
             "link" => Ok(false),
             "shown" => Ok(true),
             _ => Err("must be link or shown".to_owned()),
         });
-        Self { base: base.trim_end_matches('/').to_owned(), reset, shows_reset_token }
+        Self { base: base.trim_end_matches('/').to_owned(), reset, disavow, shows_reset_token }
     }
 
     /// The link that opens the form for a new password.
     #[must_use]
     pub fn reset(&self, token: &Token<Reset>) -> String {
-        match &self.reset {
-            Some(template) => template.replace(TOKEN, &token.reveal()),
-            None => format!("{}/api/password_reset/confirm/?token={}", self.base, *token.reveal()),
-        }
+        self.link(self.reset.as_deref(), "confirm", token)
     }
 
     /// The token itself, if mails show it.
@@ -52,22 +52,15 @@ impl LinkUrls {
     /// The "this wasn't me" link.
     #[must_use]
     pub fn disavow(&self, token: &Token<Disavow>) -> String {
-        format!("{}/api/password_reset/disavow/?token={}", self.base, *token.reveal())
+        self.link(self.disavow.as_deref(), "disavow", token)
     }
-}
 
-/// The host of a URL that may be used in a mail, and what follows it. Plain http is allowed on this machine only.
-fn host_and_rest(text: &str) -> Option<(&str, &str)> {
-    let (secure, rest) = match text.strip_prefix("https://") {
-        Some(rest) => (true, rest),
-        None => (false, text.strip_prefix("http://")?),
-    };
-    let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-    let (host, port) = authority.split_once(':').unwrap_or((authority, "443"));
-    let is_name = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
-    let is_port = port.parse::<u16>().is_ok();
-    let is_local = ["localhost", "127.0.0.1"].contains(&host) || host.ends_with(".localhost");
-    (is_name && is_port && (secure || is_local)).then_some((host, rest))
+    fn link<P: Purpose>(&self, template: Option<&str>, page: &str, token: &Token<P>) -> String {
+        match template {
+            Some(template) => template.replace(TOKEN, &token.reveal()),
+            None => format!("{}/api/password_reset/{page}/?token={}", self.base, *token.reveal()),
+        }
+    }
 }
 
 fn is_base(text: &str) -> bool {
@@ -75,10 +68,7 @@ fn is_base(text: &str) -> bool {
 }
 
 fn read_template(text: &str, hosts: &[String]) -> Result<String, String> {
-    let parsed = host_and_rest(text).filter(|(_, rest)| {
-        rest.matches(TOKEN).count() == 1
-            && rest.replace(TOKEN, "").bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-/_~?#=&%!+,:@".contains(&byte))
-    });
+    let parsed = host_and_rest(text).filter(|(_, rest)| rest.matches(TOKEN).count() == 1 && is_plain(&rest.replace(TOKEN, "")));
     let Some((host, _)) = parsed else {
         return Err("must be a URL such as https://app.example.com/reset?token={token}, with {token} once, after the host".to_owned());
     };
@@ -114,6 +104,18 @@ mod tests {
         let hosts = ("RESET_LINK_HOSTS", "app.example.com, app.example.org");
         let theirs = configured(&[hosts, ("RESET_LINK", "https://app.example.org/#/reset/{token}?from=mail")]).unwrap().reset(&token);
         assert_eq!(theirs, format!("https://app.example.org/#/reset/{}?from=mail", *text));
+    }
+
+    #[test]
+    fn a_notice_leads_to_a_front_end_only_where_that_is_configured() {
+        let token = Token::<Disavow>::generate(AccountId::from(uuid::Uuid::from_u128(7)), &Entropy::system());
+        let text = token.reveal();
+        let (hosts, page) = (("RESET_LINK_HOSTS", "app.example.com"), ("DISAVOW_LINK", "https://app.example.com/not-me/{token}"));
+        let reset = ("RESET_LINK", "https://app.example.com/reset/{token}");
+        assert_eq!(configured(&[hosts, page]).unwrap().disavow(&token), format!("https://app.example.com/not-me/{}", *text));
+        let ours = configured(&[hosts, reset]).unwrap().disavow(&token);
+        assert_eq!(ours, format!("https://accounts.example.com/v1/api/password_reset/disavow/?token={}", *text));
+        assert_eq!(configured(&[page]).unwrap_err(), "DISAVOW_LINK: its host is not one of RESET_LINK_HOSTS");
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod reset;
 #[cfg(any(test, feature = "samples"))]
 mod sample;
 mod send;
+mod sign_in;
 
 pub use self::{
     changed::ChangedMail,
@@ -16,4 +17,5 @@ pub use self::{
     rendered::Rendered,
     reset::ResetMail,
     send::{SendError, Sender},
+    sign_in::SignInMail,
 };

@@ -1,6 +1,6 @@
 //! Mails with sample data, for previews and snapshots.
 
-use super::{ChangedMail, RenamedMail, ResetMail};
+use super::{ChangedMail, RenamedMail, ResetMail, SignInMail};
 use crate::{
     brand::Product,
     caller::Caller,
@@ -49,7 +49,7 @@ impl ResetMail {
 }
 
 impl ChangedMail {
-    /// Samples: after a change, after a reset, after several of both, and with difficult characters.
+    /// Samples: after a change, after a reset, after several of both, after a login from a new place, and with difficult characters.
     #[must_use]
     pub fn samples(language: Language) -> Vec<(&'static str, Self)> {
         let changed = Self {
@@ -62,7 +62,9 @@ impl ChangedMail {
             changed_at: sample_instant(),
             changes: 1,
             first_changed_at: sample_instant(),
+            signed_in: false,
         };
+        let after_sign_in = Self { signed_in: true, ..changed.clone() };
         let several = Self { changes: 7, first_changed_at: before(sample_instant(), span::minutes(50)), ..changed.clone() };
         let several_resets = Self { kind: ChangeKind::Reset, changes: 2, ..several.clone() };
         let reset = Self { kind: ChangeKind::Reset, ..changed.clone() };
@@ -71,7 +73,14 @@ impl ChangedMail {
             caller: sample_caller("2001:db8:85a3::8a2e:370:7334", "", None),
             ..reset.clone()
         };
-        vec![("changed", changed), ("reset", reset), ("several", several), ("several-resets", several_resets), ("difficult", difficult)]
+        vec![
+            ("changed", changed),
+            ("reset", reset),
+            ("several", several),
+            ("several-resets", several_resets),
+            ("after-sign-in", after_sign_in),
+            ("difficult", difficult),
+        ]
     }
 }
 
@@ -83,5 +92,28 @@ impl RenamedMail {
         let username = Self { is_email: false, ..email.clone() };
         let difficult = Self { product: Product { name: "Tom's <Bits+Bobs>".to_owned(), ..Product::default() }, ..email.clone() };
         vec![("email", email), ("username", username), ("difficult", difficult)]
+    }
+}
+
+impl SignInMail {
+    /// Samples: one login, several, and an unknown browser and a product with a difficult name.
+    #[must_use]
+    pub fn samples(language: Language) -> Vec<(&'static str, Self)> {
+        let one = Self {
+            product: Product::default(),
+            language,
+            link: "https://accounts.example.com/api/password_reset/disavow/?token=dwn_AZsW0t9gcbuyT3Z1bZ5c3nJ1Q0d1vK2xq7f8sVt0n4uYx3JmL9wPzA6hRkDe5GiB".to_owned(),
+            lifetime: span::days(7),
+            caller: sample_caller("203.0.113.7", "Firefox on Windows", Some(language)),
+            at: sample_instant(),
+            times: 1,
+        };
+        let several = Self { times: 2, ..one.clone() };
+        let difficult = Self {
+            product: Product { name: "Tom's <Bits+Bobs>".to_owned(), ..Product::default() },
+            caller: sample_caller("2001:db8:85a3::8a2e:370:7334", "", None),
+            ..one.clone()
+        };
+        vec![("one", one), ("several", several), ("difficult", difficult)]
     }
 }

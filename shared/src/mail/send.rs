@@ -4,7 +4,8 @@ use aws_sdk_sesv2::{
     Client,
     config::retry::RetryConfig,
     error::{ProvideErrorMetadata as _, SdkError},
-    types::{Body, Content, Destination, EmailContent, Message, MessageHeader},
+    primitives::Blob,
+    types::{Attachment, AttachmentContentDisposition, Body, Content, Destination, EmailContent, Message, MessageHeader},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -68,7 +69,8 @@ impl Sender {
         let (Ok(subject), Ok(text), Ok(html), Ok(automatic)) = (part(&mail.subject), part(&mail.text), part(&mail.html), automatic) else {
             return Err(SendError::Refused("NotBuilt".to_owned()));
         };
-        let message = Message::builder().subject(subject).body(Body::builder().text(text).html(html).build()).headers(automatic).build();
+        let message = Message::builder().subject(subject).body(Body::builder().text(text).html(html).build()).headers(automatic);
+        let message = message.set_attachments(logo_of(product, mail)).build();
         let sent = self
             .client
             .send_email()
@@ -92,6 +94,19 @@ impl Sender {
             Err(_) => Err(SendError::NotNow("Unreachable".to_owned())),
         }
     }
+}
+
+/// The logo, if the mail shows it. It comes with the mail, because mail programs load nothing and show no `data:` URL (RFC 2392).
+fn logo_of(product: &Product, mail: &Rendered) -> Option<Vec<Attachment>> {
+    let logo = product.logo.filter(|_| mail.html.contains("\"cid:logo\""))?;
+    let attachment = Attachment::builder()
+        .raw_content(Blob::new(logo.png))
+        .content_disposition(AttachmentContentDisposition::Inline)
+        .content_id("logo")
+        .content_type("image/png")
+        .file_name("logo.png")
+        .build();
+    attachment.ok().map(|attachment| vec![attachment])
 }
 
 /// Whether an address is at a domain that is reserved for examples and tests (RFC 2606; RFC 6761).
@@ -130,6 +145,20 @@ mod tests {
         for address in ["a@example.de", "a@myexample.com", "a@example.com.br", "a@doorward.internal"] {
             assert!(!is_example(address), "{address}");
         }
+    }
+
+    #[test]
+    fn a_logo_comes_with_the_mails_that_show_it_and_with_no_other() {
+        let drawn = crate::brand::Logo { png: b"a picture", svg: None, width: 64, height: 64 };
+        let mail = |html: &str| Rendered { subject: String::new(), text: String::new(), html: html.to_owned() };
+        let attached = |logo, html: &str| logo_of(&Product { logo, ..Product::default() }, &mail(html)).unwrap_or_default();
+        let attachments = attached(Some(drawn), "<img src=\"cid:logo\">");
+        let [attachment] = &attachments[..] else { panic!("{attachments:?}") };
+        assert_eq!((attachment.content_id(), attachment.content_type()), (Some("logo"), Some("image/png")));
+        assert_eq!(attachment.content_disposition(), Some(&AttachmentContentDisposition::Inline));
+        assert_eq!((attachment.raw_content().as_ref(), attachment.file_name()), (&b"a picture"[..], "logo.png"));
+        assert!(attached(Some(drawn), "a template of one's own without it").is_empty());
+        assert!(attached(None, "<img src=\"cid:logo\">").is_empty());
     }
 
     #[test]

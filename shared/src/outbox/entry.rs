@@ -117,6 +117,8 @@ pub enum ChangeKind {
     Email,
     /// It was not: an operator changed the account's username.
     Username,
+    /// It was not: somebody logged in from a place that is new to the account.
+    SignIn,
 }
 
 impl ChangeKind {
@@ -126,18 +128,19 @@ impl ChangeKind {
             Self::Reset => "reset",
             Self::Email => "email",
             Self::Username => "username",
+            Self::SignIn => "sign_in",
         }
     }
 
     fn stored(text: &str) -> Option<Self> {
-        [Self::Changed, Self::Reset, Self::Email, Self::Username].into_iter().find(|kind| kind.as_str() == text)
+        [Self::Changed, Self::Reset, Self::Email, Self::Username, Self::SignIn].into_iter().find(|kind| kind.as_str() == text)
     }
 }
 
-/// An account's password or one of its names was changed, and its owner is to be told.
+/// An account's password or one of its names was changed, or somebody logged in from a new place, and its owner is to be told.
 #[derive(Clone)]
 pub struct Notice {
-    /// The notice's id: a UUID, version 7.
+    /// The notice's id: a UUID, of version 7 or, for a login, the one of the day.
     pub id: uuid::Uuid,
     /// The account.
     pub account: AccountId,
@@ -151,31 +154,39 @@ pub struct Notice {
     pub caller: Caller,
 }
 
-/// One or several changes of a password that the owner is told of in one mail.
+/// One or several changes of a password, or logins from new places, that the owner is told of in one mail.
 #[derive(Clone)]
 pub struct Notices {
-    /// The notice of the newest change.
+    /// The notice of the newest change, or of the newest login if there was no change.
     pub newest: Notice,
-    /// The number of changes.
+    /// The number of changes, or of logins.
     pub changes: u64,
     /// When the first of them was made.
     pub first_changed_at: Timestamp,
+    /// Whether somebody also logged in from a new place, besides the changes.
+    pub signed_in: bool,
 }
 
 impl Notices {
-    /// The changes of both, in one mail. It describes the newest change and counts the others.
+    /// The changes of both, in one mail. It describes the newest change and counts the others. Of logins beside a change it says that there was one.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
+        match [&self, &other].map(|notices| notices.newest.kind == ChangeKind::SignIn) {
+            [true, false] => return Self { signed_in: true, ..other },
+            [false, true] => return Self { signed_in: true, ..self },
+            _ => {}
+        }
+        let signed_in = self.signed_in || other.signed_in;
         let changes = self.changes.saturating_add(other.changes);
         let first_changed_at = self.first_changed_at.min(other.first_changed_at);
         let newest = if other.newest.changed_at >= self.newest.changed_at { other.newest } else { self.newest };
-        Self { newest, changes, first_changed_at }
+        Self { newest, changes, first_changed_at, signed_in }
     }
 }
 
 impl From<Notice> for Notices {
     fn from(notice: Notice) -> Self {
-        Self { changes: 1, first_changed_at: notice.changed_at, newest: notice }
+        Self { changes: 1, first_changed_at: notice.changed_at, newest: notice, signed_in: false }
     }
 }
 
@@ -228,7 +239,8 @@ pub(crate) fn notices_attributes(notices: &Notices) -> impl Iterator<Item = (&'s
         [("email", text(newest.email.as_str())), ("change", text(newest.kind.as_str())), ("changed_at", millis(newest.changed_at))];
     let several = [("changes", number(notices.changes)), ("first_changed_at", millis(notices.first_changed_at))];
     let several = several.into_iter().filter(|_| notices.changes > 1);
-    change.into_iter().chain(several).chain(caller_attributes(&newest.caller))
+    let signed_in = notices.signed_in.then(|| ("signed_in", truth(true)));
+    change.into_iter().chain(several).chain(signed_in).chain(caller_attributes(&newest.caller))
 }
 
 /// The notices whose attributes an item has.
@@ -244,7 +256,8 @@ pub(crate) fn read_notices(item: &Item, id: uuid::Uuid, account: AccountId) -> R
         caller: read_caller(item),
     };
     let changes = item.optional_number("changes").unwrap_or(1);
-    Ok(Notices { newest, changes, first_changed_at: item.optional_instant("first_changed_at").unwrap_or(changed_at) })
+    let first_changed_at = item.optional_instant("first_changed_at").unwrap_or(changed_at);
+    Ok(Notices { newest, changes, first_changed_at, signed_in: item.truth("signed_in").unwrap_or(false) })
 }
 
 /// The write that leaves a reset request. Of several with the same sort key the last one stays: in a transaction it names the cause.

@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use super::{Pages, SCRIPT};
+use super::Pages;
 use crate::{
     http::{Complaint, FieldErrors, Reader, StatusCode},
     language::Language,
     password::Violation,
-    template::{TemplateError, render},
+    template::{SCRIPT, TemplateError, render},
     wording::MissingMessageError,
 };
 
@@ -65,8 +65,20 @@ struct Dressed<'a, T> {
     style: &'a str,
     script: &'a str,
     icon: &'a str,
+    logo_url: &'a str,
+    /// The same page in each language, unless it cannot be asked for again.
+    languages: Vec<Choice>,
     #[serde(flatten)]
     data: T,
+}
+
+/// A page in a language.
+#[derive(Serialize)]
+struct Choice {
+    tag: &'static str,
+    name: String,
+    direction: &'static str,
+    address: String,
 }
 
 #[derive(Serialize)]
@@ -96,8 +108,14 @@ struct Message {
     tone: &'static str,
     title: String,
     paragraphs: Vec<String>,
-    again: Option<&'static str>,
+    /// The page with the form that requests a link, if a link helps.
+    again: Option<String>,
+    /// The next step: `login`, or `again`, which is the only one or a way out.
+    next: &'static str,
 }
+
+/// A token of ours is shorter. What was typed in its place is not repeated in every link.
+const LONGEST_TOKEN: usize = 100;
 
 impl Page<'_> {
     pub(super) fn status(&self) -> StatusCode {
@@ -130,7 +148,8 @@ impl Page<'_> {
         match self {
             Self::Reset { token, username, least, errors } => pages.dress(
                 "page/reset.html",
-                language,
+                self,
+                reader,
                 Form {
                     token,
                     username,
@@ -141,31 +160,50 @@ impl Page<'_> {
                 },
             ),
             Self::Ask { email, errors } => {
-                pages.dress("page/ask.html", language, Ask { email, problems: complaints(errors, "email", language)? })
+                pages.dress("page/ask.html", self, reader, Ask { email, problems: complaints(errors, "email", language)? })
             }
             Self::Disavow { token, errors } => {
                 // The only complaint is that the box was not ticked.
                 let problems = if errors.is_empty() { Vec::new() } else { vec![language.say("complaint.tick", &[])?] };
-                pages.dress("page/disavow.html", language, Disavow { token, problems })
+                pages.dress("page/disavow.html", self, reader, Disavow { token, problems })
             }
-            _ => pages.dress("page/message.html", language, self.message(reader)?),
+            _ => pages.dress("page/message.html", self, reader, self.message(reader)?),
         }
+    }
+
+    /// The query with which this page, at the same path, is asked for in each language. `None` where it answers what cannot be asked again.
+    fn query(&self) -> Option<Vec<(&'static str, &str)>> {
+        match self {
+            Self::Reset { token, .. } | Self::Disavow { token, .. } => (token.len() <= LONGEST_TOKEN).then(|| vec![("token", *token)]),
+            Self::Done | Self::Asked | Self::Disavowed => Some(vec![("done", "1")]),
+            Self::Ask { .. } | Self::Dead | Self::DeadDisavowal => Some(Vec::new()),
+            Self::Throttled { .. } | Self::Foreign | Self::Fault => None,
+        }
+    }
+
+    fn languages(&self) -> Result<Vec<Choice>, MissingMessageError> {
+        let Some(query) = self.query() else { return Ok(Vec::new()) };
+        let choice = |language: Language| {
+            let pairs = query.iter().copied().chain([("language", language.tag())]);
+            let address = format!("?{}", form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish());
+            Ok(Choice { tag: language.tag(), name: language.say("language.name", &[])?, direction: language.direction(), address })
+        };
+        Language::all().map(choice).collect()
     }
 
     fn message(&self, reader: &Reader) -> Result<Message, MissingMessageError> {
         let language = reader.language;
-        // Links between pages are relative, so that they work under any base path.
-        let ask = Some(if reader.path.ends_with('/') { "../" } else { "./" });
-        let (tone, title, paragraphs, again): (_, _, &[&str], _) = match self {
-            Self::Done => ("good", "page.done.title", &["page.done.text"], None),
-            Self::Dead => ("notice", "page.dead.title", &["page.dead.text"], ask),
-            Self::Asked => ("mail", "page.asked.title", &["page.asked.text", "page.asked.not_there"], None),
-            Self::Disavowed => ("good", "page.disavowed.title", &["page.disavowed.text"], None),
-            Self::DeadDisavowal => ("notice", "page.dead.title", &["page.disavow.dead"], ask),
-            Self::Throttled { .. } => ("notice", "page.throttled.title", &["page.throttled.text"], None),
-            Self::Foreign => ("notice", "page.fault.title", &["page.origin.text"], None),
+        // A page that ends the way leads to the log-in, every other to the form that begins it anew.
+        let (tone, title, paragraphs, next): (_, _, &[&str], _) = match self {
+            Self::Done => ("good", "page.done.title", &["page.done.text"], "login"),
+            Self::Dead => ("notice", "page.dead.title", &["page.dead.text"], "again"),
+            Self::Asked => ("mail", "page.asked.title", &["page.asked.text", "page.asked.not_there"], "wait"),
+            Self::Disavowed => ("good", "page.disavowed.title", &["page.disavowed.text"], "wait"),
+            Self::DeadDisavowal => ("notice", "page.dead.title", &["page.disavow.dead"], "again"),
+            Self::Throttled { .. } => ("notice", "page.throttled.title", &["page.throttled.text"], "wait"),
+            Self::Foreign => ("notice", "page.fault.title", &["page.origin.text"], "again"),
             Self::Fault | Self::Reset { .. } | Self::Ask { .. } | Self::Disavow { .. } => {
-                ("notice", "page.fault.title", &["page.fault.text"], None)
+                ("notice", "page.fault.title", &["page.fault.text"], "wait")
             }
         };
         let minutes = match self {
@@ -173,22 +211,43 @@ impl Page<'_> {
             _ => String::new(),
         };
         let say = |id: &&str| language.say(id, &[("minutes", &minutes)]);
-        Ok(Message { tone, title: say(&title)?, paragraphs: paragraphs.iter().map(say).collect::<Result<_, _>>()?, again })
+        let again = (next != "login").then(|| ask_again(reader));
+        Ok(Message { tone, title: say(&title)?, paragraphs: paragraphs.iter().map(say).collect::<Result<_, _>>()?, again, next })
     }
+}
+
+/// The form that requests a link. Links between pages are relative, so that they work under any base path.
+fn ask_again(reader: &Reader) -> String {
+    let path = reader.path.trim_end_matches('/');
+    let up = match (path.ends_with("/password_reset"), reader.path.ends_with('/')) {
+        (true, _) => "",
+        (false, true) => "../",
+        (false, false) => "./",
+    };
+    format!("{up}?language={}", reader.language.tag())
 }
 
 impl Pages {
-    fn dress(&self, template: &str, language: Language, data: impl Serialize) -> Result<String, TemplateError> {
-        let dressed = Dressed { style: &self.style, script: SCRIPT, icon: &self.icon, data };
-        render(template, language, &self.product, &dressed)
+    fn dress(&self, template: &str, page: &Page<'_>, reader: &Reader, data: impl Serialize) -> Result<String, TemplateError> {
+        let languages = page.languages()?;
+        let dressed = Dressed { style: &self.style, script: SCRIPT, icon: &self.icon, logo_url: &self.logo, languages, data };
+        render(template, reader.language, &self.product, &dressed)
     }
 }
 
-/// The complaints about a field, in a language. Complaints about fields that the page does not show are listed under its first field.
+/// The complaints about a field, in a language, those first that are mended first: a longer password is hardly ever common. Complaints about fields
+/// that the page does not show are listed under its first field.
 fn complaints(errors: &FieldErrors, field: &str, language: Language) -> Result<Vec<String>, MissingMessageError> {
     let here = errors.iter().filter(|(name, _)| *name == field || (field != "again" && *name != "again"));
     let mut said = Vec::new();
-    for complaint in here.flat_map(|(_, complaints)| complaints) {
+    let mut here: Vec<&Complaint> = here.flat_map(|(_, complaints)| complaints).collect();
+    here.sort_by_key(|complaint| match complaint {
+        Complaint::Password(Violation::Common) => 1,
+        Complaint::Password(Violation::Numeric) => 2,
+        Complaint::Password(Violation::LikeUsername | Violation::LikeEmail) => 3,
+        _ => 0,
+    });
+    for complaint in here {
         let words = in_language(complaint, language)?;
         if !said.contains(&words) {
             said.push(words);

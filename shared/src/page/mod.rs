@@ -13,20 +13,18 @@ use sha2::{Digest as _, Sha256};
 pub use content::Page;
 
 use crate::{
-    brand::Product,
+    brand::{Logo, Product},
     config::Settings,
     http::{Answer, Reader, Refusal, html, see_other},
-    template::TemplateError,
+    template::{SCRIPT, STYLE, TemplateError},
 };
-
-const STYLE: &str = include_str!("../../../templates/page/page.css");
-const SCRIPT: &str = include_str!("../../../templates/page/page.js");
 
 /// The pages of a product.
 pub struct Pages {
     product: Product,
     style: String,
     icon: String,
+    logo: String,
     policy: String,
 }
 
@@ -41,7 +39,9 @@ impl Pages {
     pub fn of(product: Product) -> Self {
         let style = STYLE.replace("COLOUR", &product.colour.css()).replace("LIGHTER", &product.colour.in_the_dark().css());
         let door = "%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E%3Cpath fill='COLOUR' d='M6 32V12a10 10 0 0 1 20 0v20z'/%3E%3C/svg%3E";
-        let icon = format!("data:image/svg+xml,{}", door.replace("COLOUR", &product.colour.css().replace('#', "%23")));
+        let door = format!("data:image/svg+xml,{}", door.replace("COLOUR", &product.colour.css().replace('#', "%23")));
+        let logo = product.logo.map(Logo::as_url).unwrap_or_default();
+        let icon = if logo.is_empty() { door } else { logo.clone() };
         let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text.as_bytes())));
         // Nothing is loaded, nothing else runs, and a form can only be sent to our own origin (CSP 3).
         let policy = format!(
@@ -49,7 +49,7 @@ impl Pages {
             hash(&style),
             hash(SCRIPT)
         );
-        Self { product, style, icon, policy }
+        Self { product, style, icon, logo, policy }
     }
 
     /// A page, for its reader.

@@ -15,11 +15,17 @@
 //! | `$2b$12$…`, `$2a$…`, `$2y$…` | bcrypt |
 //! | `$pbkdf2-sha256$29000$…`, `$pbkdf2-sha512$…`, `$pbkdf2$…` (SHA-1) | passlib |
 //! | `$pbkdf2-sha256$i=600000,l=32$…` and so on, `$scrypt$ln=17,r=8,p=1$…` | PHC string format, passlib, Ory Kratos |
+//! | `$fbscrypt$v=1,n=14,r=8,p=1,ss=…,sk=…$…` | Firebase, in Supabase's notation |
+//! | `$scrypt-nfkc$ln=14,r=16,p=1$…` | ourselves: scrypt of the password in Unicode form NFKC, as Better Auth computes it |
+//! | `$wp$2y$10$…` | WordPress since 6.8 |
+//! | `$P$B…`, `$H$9…` | phpass: WordPress before 6.8, phpBB. Imported only on request, because it is MD5 |
 //! | `argon2$…`, `bcrypt$…`, `bcrypt_sha256$…`, `pbkdf2_sha256$…`, `pbkdf2_sha1$…`, `scrypt$…` | Django |
 
 pub(super) mod argon2;
 mod bcrypt;
+mod firebase;
 mod pbkdf2;
+mod phpass;
 mod scrypt;
 
 use std::ops::RangeInclusive;
@@ -32,7 +38,9 @@ use thiserror::Error;
 
 use self::argon2::Argon2Hash;
 use self::bcrypt::BcryptHash;
+use self::firebase::FirebaseHash;
 use self::pbkdf2::Pbkdf2Hash;
+use self::phpass::PhpassHash;
 use self::scrypt::ScryptHash;
 use super::stored::StoredPassword;
 use super::workspace::{HashingFault, Workspace};
@@ -81,13 +89,32 @@ impl StoredPassword {
         }
         Ok(password)
     }
+
+    /// The string as strict programs read it: with zeros for the bits of a bcrypt's salt and tag that belong to no byte. Some programs fill them randomly,
+    /// and others, such as Python's bcrypt, refuse that.
+    #[must_use]
+    pub fn portable(&self) -> String {
+        let stored = self.as_str();
+        match KnownHash::parse(stored) {
+            Ok(KnownHash::Bcrypt(hash)) => format!("{}{}", &stored[..stored.len() - hash.text().len()], hash.text()),
+            _ => stored.to_owned(),
+        }
+    }
+
+    /// Whether it is a hash that is guessed so quickly that it protects hardly more than the text: phpass, which is salted and repeated MD5.
+    #[must_use]
+    pub fn is_weak(&self) -> bool {
+        ["$P$", "$H$"].iter().any(|start| self.as_str().starts_with(start))
+    }
 }
 
 /// A parsed string within bounds.
 pub(super) enum KnownHash {
     Argon2(Argon2Hash),
     Bcrypt(BcryptHash),
+    Firebase(FirebaseHash),
     Pbkdf2(Pbkdf2Hash),
+    Phpass(PhpassHash),
     Scrypt(ScryptHash),
 }
 
@@ -116,19 +143,25 @@ impl KnownHash {
             Some("argon2id" | "argon2i" | "argon2d") => Argon2Hash::parse(&stored[1..]).map(Self::Argon2),
             Some("2a" | "2b" | "2y") => BcryptHash::parse(stored).map(Self::Bcrypt),
             Some("pbkdf2" | "pbkdf2-sha1" | "pbkdf2-sha256" | "pbkdf2-sha512") => Pbkdf2Hash::parse_crypt(&stored[1..]).map(Self::Pbkdf2),
-            Some("scrypt") => ScryptHash::parse_crypt(&stored[1..]).map(Self::Scrypt),
+            Some("scrypt" | "scrypt-nfkc") => ScryptHash::parse_crypt(&stored[1..]).map(Self::Scrypt),
+            Some("fbscrypt") => FirebaseHash::parse(&stored[1..]).map(Self::Firebase),
+            Some("wp") => BcryptHash::parse_of_wordpress(stored.get(3..).unwrap_or_default()).map(Self::Bcrypt),
+            Some("P" | "H") => PhpassHash::parse(stored).map(Self::Phpass),
             _ => Err(RefusedHash::UnknownAlgorithm),
         }
     }
 
     /// Whether this is the hash of `password`. Takes the time that the string's parameters ask for.
     pub(super) fn matches(&self, password: &str, workspace: &Workspace) -> Result<bool, HashingFault> {
+        let text = password;
         let password = password.as_bytes();
         match self {
             Self::Argon2(hash) => hash.matches(password, workspace),
             Self::Bcrypt(hash) => Ok(hash.matches(password)),
+            Self::Firebase(hash) => Ok(hash.matches(password)),
             Self::Pbkdf2(hash) => Ok(hash.matches(password)),
-            Self::Scrypt(hash) => Ok(hash.matches(password)),
+            Self::Phpass(hash) => Ok(hash.matches(password)),
+            Self::Scrypt(hash) => Ok(hash.matches(text)),
         }
     }
 
@@ -148,11 +181,12 @@ impl KnownHash {
     /// password is another one could not log in any more.
     pub(super) fn determines(&self, password: &str) -> bool {
         match self {
-            Self::Argon2(_) => true,
+            Self::Argon2(_) | Self::Phpass(_) => true,
             Self::Bcrypt(hash) => hash.determines(password.as_bytes()),
             // HMAC (RFC 2104) pads a key with U+0000. It also replaces a key that is longer than its block by its digest. A digest that is also text
             // has to be searched for among many passwords, so it was found by the person who chose the password.
-            Self::Pbkdf2(_) | Self::Scrypt(_) => !password.ends_with('\0'),
+            Self::Pbkdf2(_) | Self::Firebase(_) => !password.ends_with('\0'),
+            Self::Scrypt(hash) => hash.determines(password),
         }
     }
 }

@@ -20,7 +20,7 @@ pub(crate) use self::{
     transaction::Transacted,
     write::{Write, Written},
 };
-use crate::{aws::sdk_config, config::Settings, entropy::Entropy};
+use crate::{aws::sdk_config, config::Settings, entropy::Entropy, recording::Recording};
 
 /// The three tables. What a feature does with them stands in its own module, as methods of this type.
 #[derive(Clone)]
@@ -28,19 +28,31 @@ pub struct Store {
     client: Client,
     tables: Tables,
     entropy: Entropy,
+    recording: Recording,
 }
 
 impl Store {
-    /// A store over `client`.
+    /// A store over `client`, for a deployment that records no events.
     #[must_use]
     pub fn new(client: Client, tables: Tables, entropy: Entropy) -> Self {
-        Self { client, tables, entropy }
+        Self { client, tables, entropy, recording: Recording::Nothing }
     }
 
-    /// The store with the tables that the environment names: `ACCOUNTS_TABLE`, `LIMITS_TABLE`, `OUTBOX_TABLE`. No call is made.
+    /// The same store, for a deployment that records these events.
+    #[must_use]
+    pub fn recording(self, recording: Recording) -> Self {
+        Self { recording, ..self }
+    }
+
+    /// The store with the tables that the environment names: `ACCOUNTS_TABLE`, `LIMITS_TABLE`, `OUTBOX_TABLE`, and with `EVENTS`. No call is made.
     pub fn connect(settings: &mut Settings, used: &[Table], entropy: Entropy) -> Self {
         let tables = Tables::configured(settings, used);
-        Self::new(Client::new(&sdk_config("DYNAMODB")), tables, entropy)
+        Self::new(Client::new(&sdk_config("DYNAMODB")), tables, entropy).recording(Recording::configured(settings))
+    }
+
+    /// Which events this deployment records.
+    pub(crate) fn records(&self) -> Recording {
+        self.recording
     }
 
     /// The source of randomness that this store was made with.

@@ -1,8 +1,11 @@
 //! Reads, all of them consistent.
 
-use std::{collections::HashMap, ops::ControlFlow};
+use std::{collections::HashMap, ops::ControlFlow, time::Duration};
 
-use aws_sdk_dynamodb::types::KeysAndAttributes;
+use aws_sdk_dynamodb::{
+    config::{Builder, timeout::TimeoutConfig},
+    types::KeysAndAttributes,
+};
 
 use super::{
     Store,
@@ -10,7 +13,11 @@ use super::{
     item::{Item, Value, text},
     key::{Key, Table},
 };
-use crate::fault::Fault;
+use crate::{config::span, fault::Fault};
+
+/// How long a page of a scan may take. Only operators read whole tables, and no client waits for them; the emulators need seconds for a page of a large
+/// table.
+const PAGE_TIME_OUT: Duration = span::minutes(1);
 
 impl Store {
     /// The item with this key.
@@ -58,6 +65,19 @@ impl Store {
         Ok(items)
     }
 
+    /// Every item under a partition key whose sort key begins with this.
+    pub(crate) async fn read_prefixed(&self, table: Table, kind: &'static str, partition: &str, prefix: &str) -> Result<Vec<Item>, Fault> {
+        let query = self.client.query().table_name(self.tables.name(table)).consistent_read(true);
+        let query = query.key_condition_expression("pk = :pk AND begins_with(sk, :prefix)");
+        let query = query.expression_attribute_values(":pk", text(partition)).expression_attribute_values(":prefix", text(prefix));
+        let mut found = query.into_paginator().items().send();
+        let mut items = Vec::new();
+        while let Some(attributes) = found.next().await {
+            items.push(Item::new(kind, attributes.map_err(|error| fault_of("Query", &error))?));
+        }
+        Ok(items)
+    }
+
     /// Every item under a partition key whose sort key is less than `end`, in the order of the sort keys.
     pub(crate) async fn read_below(&self, table: Table, kind: &'static str, partition: &str, end: &str) -> Result<Vec<Item>, Fault> {
         let query = self.client.query().table_name(self.tables.name(table)).key_condition_expression("pk = :pk AND sk < :end");
@@ -81,14 +101,23 @@ impl Store {
         mut visit: impl FnMut(Item) -> ControlFlow<()>,
     ) -> Result<(), Fault> {
         let scan = self.client.scan().table_name(self.tables.name(table)).filter_expression("sk = :sort");
-        let scan = scan.expression_attribute_values(":sort", text(sort)).set_exclusive_start_key(after.map(Key::attributes));
-        let mut found = scan.into_paginator().items().send();
-        while let Some(attributes) = found.next().await {
-            if visit(Item::new(kind, attributes.map_err(|error| fault_of("Scan", &error))?)).is_break() {
-                break;
+        let scan = scan.expression_attribute_values(":sort", text(sort));
+        let mut after = after.map(Key::attributes);
+        loop {
+            let page = scan.clone().set_exclusive_start_key(after).customize();
+            let patient = TimeoutConfig::builder().operation_attempt_timeout(PAGE_TIME_OUT).build();
+            let page = page.config_override(Builder::default().timeout_config(patient)).send().await;
+            let mut page = page.map_err(|error| fault_of("Scan", &error))?;
+            for attributes in page.items.take().unwrap_or_default() {
+                if visit(Item::new(kind, attributes)).is_break() {
+                    return Ok(());
+                }
+            }
+            after = page.last_evaluated_key.take().filter(|key| !key.is_empty());
+            if after.is_none() {
+                return Ok(());
             }
         }
-        Ok(())
     }
 
     /// The size of a table in bytes, as DynamoDB last counted it, which it does about every six hours.

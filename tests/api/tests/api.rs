@@ -13,6 +13,8 @@ mod configuration_md;
 mod data_protection;
 mod disavow;
 mod documents;
+mod event_faults;
+mod events;
 mod faults;
 mod feedback;
 mod hashes;
@@ -33,6 +35,7 @@ mod registry;
 mod reset_token;
 mod security_md;
 mod vectors;
+mod webhook;
 mod wire;
 
 /// The sources that cargo would find by itself, had it not been told which programs there are.

@@ -44,10 +44,14 @@ fn that_name(words: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn only_the_store_and_the_sender_name_the_aws_sdk() {
+fn only_the_store_the_sender_and_the_bus_name_the_aws_sdk() {
     let strangers: Vec<String> = that_name(&["aws_sdk_", "aws_config", "aws_smithy", "aws_types"])
         .into_iter()
-        .filter(|path| !["shared/src/store/", "shared/src/aws/", "shared/src/mail/send.rs"].iter().any(|at_home| path.starts_with(at_home)))
+        .filter(|path| {
+            !["shared/src/store/", "shared/src/aws/", "shared/src/mail/send.rs", "shared/src/event/bus.rs"]
+                .iter()
+                .any(|at_home| path.starts_with(at_home))
+        })
         .collect();
     assert_eq!(strangers, Vec::<String>::new());
 }
@@ -59,7 +63,7 @@ fn only_the_http_module_names_lambda_http() {
 }
 
 #[test]
-fn the_functions_link_two_sdks_and_no_stand_in() {
+fn the_functions_link_three_sdks_and_no_stand_in() {
     let tree = Command::new(env!("CARGO"))
         .args(["tree", "--locked", "--offline", "--edges", "normal", "--prefix", "none", "--package", "doorward-functions"])
         .current_dir(ROOT)
@@ -73,7 +77,7 @@ fn the_functions_link_two_sdks_and_no_stand_in() {
     assert!(!links("aws-config"), "a function looks for credentials");
     let sdks = tree.lines().filter(|line| line.starts_with("aws-sdk-") && !line.ends_with("(*)"));
     let sdks: BTreeSet<&str> = sdks.filter_map(|line| line.split(' ').next()).collect();
-    assert_eq!(sdks, BTreeSet::from(["aws-sdk-dynamodb", "aws-sdk-sesv2"]));
+    assert_eq!(sdks, BTreeSet::from(["aws-sdk-dynamodb", "aws-sdk-eventbridge", "aws-sdk-sesv2"]));
 }
 
 #[test]
@@ -87,7 +91,7 @@ fn a_function_names_what_it_needs_and_no_more() {
             .map(|path| fs::read_to_string(path).expect("a source"))
             .collect();
         assert!(code.contains(&format!("const NAME: &str = \"{}\"", function.name)), "{}: its source was read", function.name);
-        let hashes = ["register", "login", "change-password", "confirm-reset"].contains(&function.name);
+        let hashes = ["register", "login", "sessions", "change-password", "confirm-reset"].contains(&function.name);
         assert_eq!(code.contains("Hasher") || code.contains("hasher()"), hashes, "{} and hashes", function.name);
         assert_eq!(code.contains("Sender"), function.name == "mailer", "{} and SES", function.name);
         let shows = function.routes.as_ref().is_some_and(|routes| routes.page != PageRole::None);

@@ -4,7 +4,7 @@ use doorward::{clock::Clock, config::Settings, entropy::Entropy, mail::Sender, s
 use doorward_functions::{FUNCTIONS, Mailer, Wiring, complaints};
 
 /// Every variable that a function reads, each with a wrong value. Each value contains a marker, which no complaint may repeat.
-const WRONG: [(&str, &str); 28] = [
+const WRONG: [(&str, &str); 33] = [
     ("LOG_LEVEL", "wrong"),
     ("ALLOWED_ORIGINS", "https://wrong.example/path"),
     ("PUBLIC_URL", "wrong"),
@@ -16,7 +16,12 @@ const WRONG: [(&str, &str); 28] = [
     ("PASSWORD_MIN_LENGTH", "4"),
     ("PASSWORD_MAX_LENGTH", "9999"),
     ("REGISTRATION", "wrong"),
+    ("EVENTS", "wrong"),
+    ("WEBHOOK_URL", "http://wrong.example"),
+    ("WEBHOOK_SECRET", "whsec_wrong"),
+    ("WEBHOOK_PRIVATE", "wrong"),
     ("SESSION_LIFETIME", "1s"),
+    ("SESSION_IDLE", "36h"),
     ("SESSIONS_NOT_BEFORE", "wrong"),
     ("RESET_LIFETIME", "9m"),
     ("RESET_COOL_DOWN", "wrong"),
@@ -36,12 +41,15 @@ const WRONG: [(&str, &str); 28] = [
 ];
 
 /// The variables without which functions do not start.
-const ENOUGH: [(&str, &str); 5] = [
+const ENOUGH: [(&str, &str); 8] = [
     ("ACCOUNTS_TABLE", "a"),
     ("LIMITS_TABLE", "l"),
     ("OUTBOX_TABLE", "o"),
     ("SENDER", "accounts@doorward.internal"),
     ("LINK_BASE", "https://accounts.example.com"),
+    ("EVENT_BUS", "b"),
+    ("WEBHOOK_URL", "https://receiver.example.com/events"),
+    ("WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
 ];
 
 fn settings(pairs: &[(&str, &str)]) -> Settings {
@@ -58,7 +66,8 @@ async fn at_start(pairs: &[(&str, &str)]) -> Vec<(&'static str, Vec<String>)> {
 async fn every_function_stops_with_every_complaint_at_once_and_repeats_no_value() {
     let mut all = Vec::new();
     for (function, complaints) in at_start(&WRONG).await {
-        assert!(complaints.iter().any(|complaint| complaint.ends_with("_TABLE is not set")), "{function}: {complaints:?}");
+        let has_table = function != "webhook";
+        assert_eq!(complaints.iter().any(|complaint| complaint.ends_with("_TABLE is not set")), has_table, "{function}: {complaints:?}");
         assert!(complaints.len() >= 2 || function == "mail-feedback", "{function}: {complaints:?}");
         all.extend(complaints);
     }
@@ -78,6 +87,8 @@ async fn a_login_function_says_all_that_is_wrong_with_it() {
     LOG_LEVEL: must be error, warn or info
     ACCOUNTS_TABLE is not set
     LIMITS_TABLE is not set
+    OUTBOX_TABLE is not set
+    EVENTS: must be none, account or all
     ALLOWED_ORIGINS: origin 1 goes on after its host and port: leave out the slash and what follows
     PUBLIC_URL: must be a URL such as https://accounts.example.com
     TRUSTED_PROXY_HOPS: must be a number from 0 to 9
@@ -87,6 +98,7 @@ async fn a_login_function_says_all_that_is_wrong_with_it() {
     ARGON2_MEMORY_KIB, ARGON2_ITERATIONS, ARGON2_PARALLELISM: below OWASP's floor: at least 47104 KiB with 1 pass, 19456 with 2, 12288 with 3, 9216 with 4 or 7168 with 5
     SESSION_LIFETIME: must be 5m to 365d
     SESSIONS_NOT_BEFORE: must be an instant such as 2026-01-31T12:00:00Z
+    SESSION_IDLE: must be off or whole days, 1d to 90d
     LOGIN_CLIENT_LIMIT: must be attempts/window such as 60/5m, the window 1s to 1day
     LOGIN_ACCOUNT_LIMIT: must be attempts/window such as 60/5m, the window 1s to 1day
     ");
@@ -97,9 +109,10 @@ async fn nothing_but_the_tables_the_sender_and_the_base_of_links_must_be_set() {
     let said: Vec<String> =
         at_start(&[]).await.into_iter().map(|(function, complaints)| format!("{function}: {}", complaints.join("; "))).collect();
     insta::assert_snapshot!(said.join("\n"), @r"
-    register: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set
-    login: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set
-    logout: ACCOUNTS_TABLE is not set
+    register: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set; OUTBOX_TABLE is not set
+    login: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set; OUTBOX_TABLE is not set
+    logout: ACCOUNTS_TABLE is not set; OUTBOX_TABLE is not set
+    sessions: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set; OUTBOX_TABLE is not set
     change-password: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set; OUTBOX_TABLE is not set
     password-reset: LIMITS_TABLE is not set; OUTBOX_TABLE is not set
     validate-token: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set
@@ -108,6 +121,8 @@ async fn nothing_but_the_tables_the_sender_and_the_base_of_links_must_be_set() {
     authorizer: ACCOUNTS_TABLE is not set
     mailer: ACCOUNTS_TABLE is not set; OUTBOX_TABLE is not set; SENDER is not set; LINK_BASE is not set
     mail-feedback: ACCOUNTS_TABLE is not set
+    events: OUTBOX_TABLE is not set; EVENT_BUS is not set
+    webhook: WEBHOOK_URL is not set; WEBHOOK_SECRET is not set
     ");
     assert!(at_start(&ENOUGH).await.iter().all(|(_, complaints)| complaints.is_empty()));
 }
@@ -123,6 +138,7 @@ async fn an_emergency_switch_that_lies_in_the_future_is_refused_by_every_functio
     insta::assert_snapshot!(refusing("2999-01-01T00:00:00Z").await, @r"
     login: SESSIONS_NOT_BEFORE: must not lie in the future
     logout: SESSIONS_NOT_BEFORE: must not lie in the future
+    sessions: SESSIONS_NOT_BEFORE: must not lie in the future
     change-password: SESSIONS_NOT_BEFORE: must not lie in the future
     validate-token: SESSIONS_NOT_BEFORE: must not lie in the future
     confirm-reset: SESSIONS_NOT_BEFORE: must not lie in the future
@@ -178,9 +194,15 @@ fn environments_are_checked_by_function_with_every_complaint_and_no_value() {
     let said = complaints([
         environment(
             "login",
-            &[("ACCOUNTS_TABLE", "a"), ("LIMITS_TABLE", "l"), ("SESSION_LIFETIME", "400d"), ("TRUSTED_PROXY_HOPS", "many")],
+            &[
+                ("ACCOUNTS_TABLE", "a"),
+                ("LIMITS_TABLE", "l"),
+                ("OUTBOX_TABLE", "o"),
+                ("SESSION_LIFETIME", "400d"),
+                ("TRUSTED_PROXY_HOPS", "many"),
+            ],
         ),
-        environment("logout", &[("ACCOUNTS_TABLE", "a")]),
+        environment("logout", &[("ACCOUNTS_TABLE", "a"), ("OUTBOX_TABLE", "o")]),
         environment("logon", &[]),
     ]);
     insta::assert_snapshot!(said.join("\n"), @r"

@@ -4,11 +4,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use doorward::{account::EmailAddress, caller::Caller, outbox::ResetRequest};
+use doorward::{
+    account::{Account, AccountId, EmailAddress, Username},
+    caller::Caller,
+    entropy::Entropy,
+    outbox::ResetRequest,
+};
 use doorward_functions::mailer::Records;
 use doorward_kit::{
     App,
     app::Observer,
+    bus::BusFault,
     mailbox::Refuse,
     proxy::{Failure, When},
     requests::{NEW_PASSWORD, PASSWORD, address_of, confirm_reset, disavow, login, open, reset_request, validate},
@@ -35,7 +41,7 @@ fn kind((partition, sort): &(String, String)) -> Kind {
         None if ["account", "claim", "held", "mail", "mail-rate", "reset"].contains(&text) => text.to_owned(),
         None => "…".to_owned(),
     };
-    let is_outbox = ["reset#", "notice#", "held"].iter().any(|prefix| partition.starts_with(prefix));
+    let is_outbox = ["reset#", "notice#", "event#", "held"].iter().any(|prefix| partition.starts_with(prefix));
     format!("{} {}", plain(partition), if is_outbox { "…".to_owned() } else { plain(sort) })
 }
 
@@ -86,13 +92,20 @@ async fn dies_with_a_lease(app: &App, observer: &Observer, seen: &mut Seen) -> R
     records
 }
 
+/// Another account like this one.
+fn with_username(account: &Account, name: &str) -> Account {
+    let id = AccountId::from(Entropy::system().uuid(account.created_at));
+    Account { id, username: Username::parse(name).unwrap(), ..account.clone() }
+}
+
 /// Everything that can happen to an account and its mail.
 async fn everything(app: &App, observer: &Observer, seen: &mut Seen) {
     let register = json!({ "username": "ann", "email": address_of("ann"), "password": PASSWORD });
     let asked = doorward_kit::requests::post("/api/register/", &register).header("Accept-Language", "de");
     assert_eq!(app.send(asked).await.status, 201);
     app.advance(1);
-    let session = app.login("ann", PASSWORD).await;
+    let firefox = login("ann", PASSWORD).header("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0");
+    let session = app.send(firefox).await.text("token");
     app.send(login("ann", "Wrong-Horse-42")).await;
     app.change_password(&session, "Wrong-Horse-42", NEW_PASSWORD).await;
     app.change_password(&session, PASSWORD, NEW_PASSWORD).await;
@@ -102,12 +115,17 @@ async fn everything(app: &App, observer: &Observer, seen: &mut Seen) {
     seen.look(app).await;
     app.mailer.deliver(records).await;
     let not_me = app.mailbox.to(&address_of("ann")).pop().unwrap().disavowal_token().unwrap();
-    // Two more changes within minutes of the first are told of in one mail.
-    for [old, new] in [[NEW_PASSWORD, PASSWORD], [PASSWORD, NEW_PASSWORD]] {
+    // Of more changes within minutes the first is told of at once and the others in one mail, together with a login from a new place. An account tells of
+    // those when it is an hour old.
+    app.advance(3600);
+    for [old, new] in [[NEW_PASSWORD, PASSWORD], [PASSWORD, NEW_PASSWORD], [NEW_PASSWORD, PASSWORD], [PASSWORD, NEW_PASSWORD]] {
         app.change_password(&session, old, new).await;
         app.deliver().await;
         seen.look(app).await;
     }
+    app.send(login("ann", NEW_PASSWORD).from("198.51.100.7")).await;
+    app.deliver().await;
+    seen.look(app).await;
     app.advance(3600);
     app.release_due().await.unwrap();
     seen.look(app).await;
@@ -137,11 +155,27 @@ async fn everything(app: &App, observer: &Observer, seen: &mut Seen) {
     let invitation = ResetRequest { email: account.email.clone(), requested_at: app.clock.now(), caller: Caller::default(), invites: true };
     app.store.request_reset_at_once(account.id, &invitation).await.unwrap();
     seen.look(app).await;
+    // An account that was imported with an id from elsewhere.
+    let email = EmailAddress::parse("imported@example.com").unwrap();
+    let imported = Account { external_id: Some("7".to_owned()), email, ..with_username(&account, "imported") };
+    app.store.bring_in(&imported, None).await.unwrap();
+    seen.look(app).await;
+    app.store.delete_account(&imported, app.clock.now()).await.unwrap();
     let email = EmailAddress::parse("ann@new.example").unwrap();
     app.store.set_email(&account, &email, app.clock.now()).await.unwrap();
     seen.look(app).await;
     app.deliver().await;
     seen.look(app).await;
+    app.store.end_sessions(account.id, app.clock.now()).await.unwrap();
+    seen.look(app).await;
+    // An event that the bus refuses, and that an operator lets be published again.
+    app.bus.meets([BusFault::Entry("MalformedDetail")]);
+    app.publish().await;
+    seen.look(app).await;
+    let failed = app.store.failed_events(app.clock.now()).await.unwrap();
+    app.store.republish(&failed[0].key, app.clock.now()).await.unwrap();
+    seen.look(app).await;
+    app.publish().await;
 }
 
 #[tokio::test]
@@ -149,7 +183,8 @@ async fn every_item_is_listed_with_its_attributes_and_how_long_it_is_kept() {
     // An hour is the longest window that a limit has by default.
     let limits = ["LOGIN_CLIENT", "LOGIN_ACCOUNT", "REGISTER_CLIENT", "CHANGE_CLIENT", "CHANGE_ACCOUNT", "RESET_CLIENT", "VALIDATE_CLIENT"];
     let names: Vec<String> = limits.iter().chain(&["CONFIRM_CLIENT"]).map(|limit| format!("{limit}_LIMIT")).collect();
-    let settings: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1000/1h")).collect();
+    let limits = names.iter().map(|name| (name.as_str(), "1000/1h"));
+    let settings: Vec<(&str, &str)> = limits.chain([("SESSION_IDLE", "7d"), ("EVENTS", "all")]).collect();
     let (app, observer) = App::observed(&settings).await;
     let mut seen = Seen::default();
     everything(&app, &observer, &mut seen).await;
@@ -165,10 +200,12 @@ async fn every_item_is_listed_with_its_attributes_and_how_long_it_is_kept() {
 
 #[tokio::test]
 async fn after_a_deletion_only_digests_are_left_in_the_tables() {
-    let (app, observer) = App::observed(&[]).await;
+    let (app, observer) = App::observed(&[("EVENTS", "all")]).await;
     everything(&app, &observer, &mut Seen::default()).await;
     let account = app.store.account_by_login_name("ann").await.unwrap().unwrap();
     app.store.delete_account(&account, app.clock.now()).await.unwrap();
+    // The events of the deletion name the account by its id, and wait for a moment.
+    app.publish().await;
     let left: BTreeSet<Kind> = app.everything().await.keys().map(kind).collect();
     assert!(left.iter().all(|kind| kind.contains("-client#") || kind.contains("-page#") || kind.contains("-account#")), "{left:?}");
     let text = format!("{:?}", app.everything().await);

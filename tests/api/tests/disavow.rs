@@ -197,7 +197,7 @@ async fn a_robot_that_sends_every_form_behind_a_link_locks_nobody_out() {
         let refused = app.send(submit(&format!("{DISAVOW}?language=en"), &fields)).await;
         assert_eq!(refused.status, 400, "{fields:?}");
         // A person reads what to do, and the link is in the form still.
-        assert!(refused.body.contains("Please tick this box if it was not you.") && refused.body.contains(&token), "{}", refused.body);
+        assert!(refused.body.contains("Tick this box to confirm that it wasn’t you.") && refused.body.contains(&token), "{}", refused.body);
         assert!(refused.body.contains("aria-invalid=\"true\"") && !refused.body.contains("checked"), "{}", refused.body);
         // Nor does one that wants no page.
         let mut program = submit(DISAVOW, &fields);
@@ -322,7 +322,7 @@ async fn a_link_of_before_does_not_come_back_when_the_account_is_made_active_aga
     let account = app.store.account_by_login_name("mara").await.expect("the store answers").expect("an account");
     app.clock.advance(Duration::from_secs(1));
     app.store.deactivate(account.id, app.clock.now()).await.expect("the store answers");
-    app.store.activate(account.id).await.expect("the store answers");
+    app.store.activate(account.id, app.clock.now()).await.expect("the store answers");
     let session = login(&app, THEIRS).await.expect("a session");
     disavow(&app, &link).await;
     assert!(holds(&app, &session).await);
@@ -339,7 +339,7 @@ async fn a_link_that_has_ended_stays_ended_when_the_account_is_made_inactive_by_
     // Also in a clock's time before the second link was made, as in that of a command that began before the disavowal.
     let behind = doorward::clock::before(made_at, Duration::from_secs(1));
     assert_eq!(app.store.deactivate(account.id, behind).await.expect("the store answers"), Switched::Now);
-    assert_eq!(app.store.activate(account.id).await.expect("the store answers"), Switched::Now);
+    assert_eq!(app.store.activate(account.id, app.clock.now()).await.expect("the store answers"), Switched::Now);
     assert_eq!(app.send(open(&format!("{DISAVOW}?token={second}"))).await.status, 404);
 }
 

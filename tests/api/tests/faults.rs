@@ -12,8 +12,8 @@ use doorward_kit::{
     person::Person,
     proxy::{Call, Failure, Injected, When},
     requests::{
-        NEW_PASSWORD, PASSWORD, Request, change_password, confirm_reset, login, logout, logout_all, register, request, reset_request,
-        validate,
+        NEW_PASSWORD, PASSWORD, Request, change_password, confirm_reset, end_sessions, login, logout, logout_all, register, request,
+        reset_request, sessions, validate,
     },
     store::Facts,
     time::Stopwatch,
@@ -30,15 +30,18 @@ struct Case {
     again: u16,
     /// The items that it changes. Those after the bar may be left undone.
     changes: &'static str,
+    /// The events that are recorded.
+    events: &'static str,
 }
 
-static CASES: [Case; 9] = [
+static CASES: [Case; 15] = [
     Case {
         name: "register",
         ask: |world| register(&format!("new{}", world.person.username), &format!("new{}", world.person.email)),
         done: 201,
         again: 400,
-        changes: "+account,+email claim,+username claim",
+        changes: "+account,+email claim,+event,+username claim",
+        events: "account",
     },
     Case {
         name: "login",
@@ -46,31 +49,83 @@ static CASES: [Case; 9] = [
         done: 200,
         again: 200,
         changes: "+session|~account networks",
+        events: "account",
     },
-    Case { name: "logout", ask: |world| logout(&world.session), done: 200, again: 401, changes: "-session" },
-    Case { name: "logout_all", ask: |world| logout_all(&world.session), done: 200, again: 401, changes: "~account epoch" },
+    Case {
+        name: "login told",
+        ask: |world| login(&world.person.username, PASSWORD).from("198.51.100.7"),
+        done: 200,
+        again: 200,
+        changes: "+event,+session|~account networks",
+        events: "all",
+    },
+    Case { name: "logout", ask: |world| logout(&world.session), done: 200, again: 401, changes: "-session", events: "account" },
+    Case { name: "logout told", ask: |world| logout(&world.session), done: 200, again: 401, changes: "+event,-session", events: "all" },
+    Case {
+        name: "logout_all",
+        ask: |world| logout_all(&world.session),
+        done: 200,
+        again: 401,
+        changes: "~account epoch",
+        events: "account",
+    },
+    Case {
+        name: "logout_all told",
+        ask: |world| logout_all(&world.session),
+        done: 200,
+        again: 401,
+        changes: "+event,~account epoch",
+        events: "all",
+    },
     Case {
         name: "change",
         ask: |world| change_password(&world.session, PASSWORD, NEW_PASSWORD),
         done: 200,
         again: 400,
-        changes: "+notice,-reset,~account epoch networks password password_changed_at,~session epoch",
+        changes: "+event,+notice,-reset,~account epoch networks password password_changed_at,~session epoch",
+        events: "account",
     },
-    Case { name: "reset request", ask: |world| reset_request(&world.person.email), done: 200, again: 200, changes: "+request" },
-    Case { name: "validate", ask: |world| validate(&world.link), done: 200, again: 200, changes: "" },
+    Case {
+        name: "reset request",
+        ask: |world| reset_request(&world.person.email),
+        done: 200,
+        again: 200,
+        changes: "+request",
+        events: "account",
+    },
+    Case { name: "validate", ask: |world| validate(&world.link), done: 200, again: 200, changes: "", events: "account" },
     Case {
         name: "page",
         ask: |world| request("GET", &format!("/api/password_reset/confirm/?token={}", world.link)),
         done: 200,
         again: 200,
         changes: "",
+        events: "account",
     },
     Case {
         name: "confirm",
         ask: |world| confirm_reset(&world.link, NEW_PASSWORD),
         done: 200,
         again: 404,
-        changes: "+notice,-reset,~account epoch networks password password_changed_at",
+        changes: "+event,+notice,-reset,~account epoch networks password password_changed_at",
+        events: "account",
+    },
+    Case { name: "see sessions", ask: |world| sessions(&world.session), done: 200, again: 200, changes: "", events: "account" },
+    Case {
+        name: "end a session",
+        ask: |world| end_sessions(&world.session, &[&world.other], PASSWORD),
+        done: 200,
+        again: 200,
+        changes: "-session",
+        events: "account",
+    },
+    Case {
+        name: "end a session told",
+        ask: |world| end_sessions(&world.session, &[&world.other], PASSWORD),
+        done: 200,
+        again: 200,
+        changes: "+event,-session",
+        events: "all",
     },
 ];
 
@@ -78,6 +133,8 @@ static CASES: [Case; 9] = [
 struct World {
     person: Person,
     session: String,
+    /// The id of another session.
+    other: String,
     link: String,
     before: Facts,
 }
@@ -86,10 +143,11 @@ impl World {
     async fn of(app: &App, name: &str) -> Self {
         let person = app.sign_up(name).await;
         let session = person.login().await;
+        let other = app.session_id(&person.login().await).await;
         let link = person.reset_link().await;
         app.clock.advance(Duration::from_secs(61));
         let before = app.everything_but_limits().await;
-        Self { person, session, link, before }
+        Self { person, session, other, link, before }
     }
 
     async fn changes(&self, app: &App) -> String {
@@ -146,7 +204,7 @@ impl Case {
 async fn for_every_case<F: Future<Output = usize> + Send + 'static>(test: fn(&'static Case, App, Observer) -> F) -> usize {
     let ask = |case: &'static Case| {
         tokio::spawn(async move {
-            let (app, observer) = App::observed(&[]).await;
+            let (app, observer) = App::observed(&[("EVENTS", case.events)]).await;
             let asked = test(case, app.clone(), observer).await;
             app.assert_sound().await;
             asked
@@ -183,7 +241,8 @@ async fn whichever_call_fails_the_state_is_old_or_new_and_the_answer_true_or_a_5
                 let Some(last) = calls.iter().rfind(|call| call.number == number) else { break };
                 assert_eq!(last.attempt, if what == "denied" { 1 } else { 3 }, "{context}");
                 // Only a failure to store the network of a login does not change the answer.
-                let optional = case.name == "login" && calls.iter().any(|call| call.number < number && call.operation == "BatchWriteItem");
+                let optional =
+                    case.name.starts_with("login") && calls.iter().any(|call| call.number < number && call.operation == "BatchWriteItem");
                 assert_eq!(answer.status, if optional { 200 } else { 503 }, "{context}");
                 assert!(!done || optional || case.changes.is_empty() || when == When::After, "{context}");
                 failed += 1;
@@ -239,7 +298,7 @@ async fn only_a_failed_condition_is_a_lost_race() {
         // A condition that failed because of another, unfinished transaction may hold when that is done.
         (["ConditionalCheckFailed", "TransactionConflict"], 2, 200),
     ] {
-        let (app, observer) = App::observed(&[]).await;
+        let (app, observer) = App::observed(&[("EVENTS", "account")]).await;
         for case in CASES.iter().filter(|case| ["register", "change", "confirm"].contains(&case.name)) {
             let left = AtomicUsize::new(times);
             let rule = move |call: &Call| {
@@ -300,7 +359,7 @@ async fn a_store_that_stays_busy_or_silent_is_a_503_before_the_function_ends() {
                 if tries == 0 {
                     break;
                 }
-                let noted = case.name == "login" && done;
+                let noted = case.name.starts_with("login") && done;
                 assert!(answer.status == 503 || noted, "{context}: {answer:?}");
                 assert!(!done || noted || case.changes.is_empty(), "{context}");
                 assert!(tries <= 30, "{tries} tries without a pause: {context}");
@@ -315,8 +374,8 @@ async fn a_store_that_stays_busy_or_silent_is_a_503_before_the_function_ends() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_try_that_gets_no_answer_is_given_up_in_time_for_another() {
-    let (app, observer) = App::observed(&[]).await;
-    let case = &CASES[8];
+    let (app, observer) = App::observed(&[("EVENTS", "account")]).await;
+    let case = CASES.iter().find(|case| case.name == "confirm").expect("a case");
     let rule = |call: &Call| (call.operation == "TransactWriteItems" && call.attempt == 1).then_some((When::After, Failure::Hangs));
     let (answer, calls, done) = case.ask_failing((&app, &observer), "silence", LONG, rule).await;
     assert_eq!((answer.status, done), (200, true));

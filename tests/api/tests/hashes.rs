@@ -6,7 +6,8 @@
 //! `contract-extra/crypt.jsonl` was written by argon2-cffi 25.1 and Django: all variants and both versions of Argon2, salts that are no
 //! ASCII, costs of next to nothing. `contract-extra/phc.jsonl` was written by passlib 1.7.4 and Python's hashlib: the forms of PBKDF2 and
 //! scrypt of passlib, of the PHC string format and of Ory Kratos (one is an example of its documentation), and bcrypt with its spare bits
-//! set by hand. One `{"password", "encoded"}` a line.
+//! set by hand. `contract-extra/services.jsonl` has the forms of WordPress, phpBB, Firebase and Better Auth, by passlib 1.7.4, bcrypt 5.0,
+//! cryptography and hashlib; one is the example of Firebase's documentation. One `{"password", "encoded"}` a line.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
@@ -18,11 +19,12 @@ use doorward::entropy::Entropy;
 use doorward::password::{Cost, Hasher, RefusedHash, StoredPassword, TypedPassword, Verdict};
 use proptest::prelude::*;
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
     include_str!("../contract/hashes.jsonl"),
     include_str!("../contract-extra/bcrypt.jsonl"),
     include_str!("../contract-extra/crypt.jsonl"),
     include_str!("../contract-extra/phc.jsonl"),
+    include_str!("../contract-extra/services.jsonl"),
 ];
 
 /// The work of a hash at the default cost, KiB of memory times passes.
@@ -71,7 +73,7 @@ fn wrong(password: &str) -> String {
 #[test]
 fn every_hash_from_elsewhere_verifies_its_password_and_becomes_ours() {
     let lines = lines();
-    assert_eq!(lines.len(), 46 + 27 + 19 + 38);
+    assert_eq!(lines.len(), 46 + 27 + 19 + 38 + 11);
     assert_eq!(lines.iter().filter(|line| is_cut(line)).count(), 8);
     let half = lines.len() / 2;
     thread::scope(|scope| {
@@ -251,9 +253,13 @@ fn almost_a_hash() -> impl Strategy<Value = String> {
         (a(), b(), c(), field(), field())
             .prop_map(|(cost, blocks, lanes, salt, tag)| format!("$scrypt$ln={cost},r={blocks},p={lanes}${salt}${tag}")),
         ("pbkdf2_sha(1|256|512)", a(), field(), field()).prop_map(|(name, rounds, salt, tag)| format!("{name}${rounds}${salt}${tag}")),
+        (a(), b(), c(), field(), field(), field()).prop_map(|(cost, blocks, lanes, key, salt, tag)| {
+            format!("$fbscrypt$v=1,n={cost},r={blocks},p={lanes},ss=Bw==,sk={key}${salt}${tag}")
+        }),
+        ("\\$[PH]\\$", "[./0-9A-Za-z]{31}").prop_map(|(name, rest)| format!("{name}{rest}")),
         (a(), field(), b(), c(), field())
             .prop_map(|(cost, salt, blocks, lanes, tag)| format!("scrypt${cost}${salt}${blocks}${lanes}${tag}")),
-        ("(bcrypt\\$|bcrypt_sha256\\$)?", "\\$2[abxy]?\\$", "04|0?[0-3]|1[6-9]|[2-9][0-9]|\\PC{0,2}", field())
+        ("(bcrypt\\$|bcrypt_sha256\\$|\\$wp)?", "\\$2[abxy]?\\$", "04|0?[0-3]|1[6-9]|[2-9][0-9]|\\PC{0,2}", field())
             .prop_filter("cheap", |(_, _, cost, _)| cost.parse::<u32>().map_or(true, |cost| !(5..=15).contains(&cost)))
             .prop_map(|(site, version, cost, tail)| format!("{site}{version}{cost}${tail}")),
     ]

@@ -83,7 +83,13 @@ async fn a_command_and_what_else_happens_leave_what_one_after_the_other_leaves_w
 #[test]
 fn every_route_function_and_command_is_an_operation() {
     let mut all: BTreeSet<String> = paths().map(str::to_owned).collect();
-    all.extend(FUNCTIONS.iter().filter(|function| function.routes.is_none()).map(|function| function.name.to_owned()));
+    // A function without a table changes nothing here.
+    all.extend(
+        FUNCTIONS
+            .iter()
+            .filter(|function| function.routes.is_none() && !function.tables.is_empty())
+            .map(|function| function.name.to_owned()),
+    );
     let arguments = Arguments::command();
     for command in arguments.get_subcommands() {
         let below: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();

@@ -119,7 +119,7 @@ async fn a_thousand_changes_in_a_day_are_told_in_few_mails_each_within_an_hour_a
     // The last mail says how many changes there were since the one before, and when the first of them was.
     let last = thief.notices().pop().expect("a notice");
     let first = made[1_000 - changes(&last)].strftime("%-d %B %Y, %H:%M UTC").to_string();
-    let told = format!("was changed {} times, the first time on {first}.", changes(&last));
+    let told = format!("was changed {} times, first on {first}.", changes(&last));
     assert!(changes(&last) > 1 && last.text.contains(&told) && last.html.contains(&told), "{}", last.text);
 }
 

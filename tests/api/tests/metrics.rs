@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use doorward_kit::{
     App,
+    bus::BusFault,
     mailbox::Refuse,
     requests::{NEW_PASSWORD, PASSWORD, Request, address_of, login, post, request, reset_request, validate},
 };
@@ -167,6 +168,19 @@ async fn resets_are_counted_from_the_request_to_the_mail_to_the_link() {
     it.forget();
     it.app.deliver().await;
     it.counts_now(&[], "a mail that comes again has not failed");
+}
+
+#[tokio::test]
+async fn events_are_counted_when_they_are_published_and_when_they_are_given_up() {
+    let it = Counting::start(&[("EVENTS", "account")]).await;
+    it.app.sign_up("ann").await;
+    it.app.sign_up("ben").await;
+    it.app.bus.meets([BusFault::Call(500, "InternalException"), BusFault::Entry("MalformedDetail")]);
+    it.forget();
+    it.app.publish().await;
+    it.counts_now(&[], "an event that is tried again");
+    it.app.publish().await;
+    it.counts_now(&[("EventsPublished", 1), ("EventsFailed", 1)], "one taken and one refused");
 }
 
 #[tokio::test]

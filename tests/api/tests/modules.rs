@@ -104,9 +104,12 @@ impl Modules {
             for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
                 let name = entry.file_stem().expect("a name").to_string_lossy().into_owned();
                 let inner = path.iter().cloned().chain([name.clone()]).collect::<ModulePath>();
+                if name == "tests" {
+                    continue;
+                }
                 if entry.is_dir() {
                     folders.push((entry, inner));
-                } else if name != "tests" {
+                } else {
                     let source = fs::read_to_string(&entry).expect("a source");
                     modules.insert(if ["lib", "mod"].contains(&name.as_str()) { path.clone() } else { inner }, Module::read(&source));
                 }
@@ -133,7 +136,13 @@ impl Modules {
                 _ if std::ptr::eq(rest, path) => {}
                 _ if self.0.contains_key(&inner) => place = inner,
                 name => {
-                    let passed_on = self.0[&place].imports.iter().find(|(known, _, passed_on)| *passed_on && known == name);
+                    let passed_on = self
+                        .0
+                        .get(&place)
+                        .unwrap_or_else(|| panic!("no module {place:?}, from {here:?} by {path:?}"))
+                        .imports
+                        .iter()
+                        .find(|(known, _, passed_on)| *passed_on && known == name);
                     let made_at = passed_on.and_then(|(_, path, _)| self.resolve(&place, path));
                     return made_at.filter(|made_at| made_at.starts_with(&place)).or(Some(place));
                 }

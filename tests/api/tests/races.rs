@@ -8,7 +8,8 @@ use doorward_kit::{
     mailbox::Mail,
     person::Person,
     requests::{
-        NEW_PASSWORD, PASSWORD, Request, change_password, confirm_reset, login, logout, logout_all, post, register, reset_request, validate,
+        NEW_PASSWORD, PASSWORD, Request, change_password, confirm_reset, end_sessions, login, logout, logout_all, post, register,
+        reset_request, validate,
     },
     store::Facts,
 };
@@ -55,7 +56,7 @@ async fn both(app: &App, round: usize, requests: [Request; 2]) -> [Response; 2] 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reset_link_works_once_however_many_try_at_once() {
-    let app = App::patient(&[]).await;
+    let app = App::patient(&[("EVENTS", "account")]).await;
     for round in 0..6 {
         let person = app.sign_up(&format!("anna{round}")).await;
         let session = person.login().await;
@@ -66,6 +67,8 @@ async fn a_reset_link_works_once_however_many_try_at_once() {
         assert!(answers.iter().all(|answer| answer.status == 200 || answer.body == NOT_VALID));
         assert_eq!(epoch(&app, &person).await, before + 1);
         assert_eq!(notices(&app, &person).await, 1);
+        assert_eq!(app.waiting_events().await, ["account.created", "password.reset", "password.reset_requested"]);
+        app.publish().await;
         let winner = answers.iter().position(|answer| answer.status == 200).expect("one won");
         assert!(person.logs_in(&format!("Battery-Staple-{winner}")).await);
         assert!(!person.logs_in(PASSWORD).await);
@@ -90,13 +93,14 @@ async fn of_many_registrations_of_one_name_one_makes_an_account() {
     ];
     for (username, email, refusal) in &cases {
         for _ in 0..2 {
-            let app = App::patient(&[]).await;
+            let app = App::patient(&[("EVENTS", "account")]).await;
             let answers = app.at_once((0..AT_ONCE).map(|number| register(&username(number), &email(number)))).await;
             assert_eq!((having(201, &answers), having(400, &answers)), (1, AT_ONCE - 1));
             assert!(answers.iter().all(|answer| answer.status == 201 || answer.json() == *refusal), "{answers:?}");
             let facts = app.snapshot("accounts").await;
             let counted = ["account#", "username#", "email#"].map(|start| beginning(&facts, start));
             assert_eq!((facts.len(), counted), (3, [1, 1, 1]), "no claim without its account: {facts:?}");
+            assert_eq!(app.waiting_events().await, ["account.created"]);
             let account = facts.keys().find_map(|(partition, _)| partition.strip_prefix("account#")).expect("an account");
             assert!(facts.values().filter_map(|item| item.get("account_id")).all(|owner| owner == account));
             app.assert_sound().await;
@@ -231,6 +235,36 @@ async fn of_a_change_and_a_reset_at_once_one_happens() {
         assert_eq!(person.logs_in(NEW_PASSWORD).await, reset.status == 200);
         assert_eq!(app.lets_pass(&session).await, changed.status == 200);
         assert_eq!(app.send(validate(&link)).await.status, 404);
+    }
+    app.assert_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_logins_from_a_new_network_at_once_one_is_told() {
+    let app = App::patient(&[]).await;
+    let person = app.sign_up("nina").await;
+    app.advance(60 * 60);
+    let answers = app.at_once((0..8).map(|_| login(&person.username, PASSWORD).from("198.51.100.7"))).await;
+    assert_eq!((having(200, &answers), notices(&app, &person).await), (8, 1));
+    app.deliver().await;
+    assert_eq!(app.mailbox.to(&person.email).len(), 1);
+    app.assert_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_the_end_of_a_session_and_its_change_of_the_password_at_once_one_happens() {
+    let app = App::patient(&[]).await;
+    for round in 0..8 {
+        let person = app.sign_up(&format!("edna{round}")).await;
+        let [ending, changing] = [person.login().await, person.login().await];
+        let id = app.session_id(&changing).await;
+        let requests = [end_sessions(&ending, &[&id], PASSWORD), change_password(&changing, PASSWORD, NEW_PASSWORD)];
+        let [ended, changed] = both(&app, round, requests).await;
+        match (ended.status, changed.status) {
+            (200, 401) => assert!(app.lets_pass(&ending).await && !app.lets_pass(&changing).await),
+            (401, 200) => assert!(!app.lets_pass(&ending).await && app.lets_pass(&changing).await),
+            other => panic!("{other:?}"),
+        }
     }
     app.assert_sound().await;
 }

@@ -13,7 +13,7 @@ use doorward_kit::{
     leak::{Secret, found},
     mailbox::Refuse,
     proxy::{Failure, When},
-    requests::{Request, address_of, login, post, request, reset_request, validate},
+    requests::{Request, address_of, end_sessions, login, post, request, reset_request, sessions, validate},
     store::lines,
 };
 use serde_json::json;
@@ -82,7 +82,7 @@ struct Run {
 impl Run {
     async fn start() -> Self {
         let log = Log::start();
-        let (app, observer) = App::observed(&[("DEPLOYMENT", "doorward")]).await;
+        let (app, observer) = App::observed(&[("DEPLOYMENT", "doorward"), ("EVENTS", "all")]).await;
         let passwords = [FIRST, SECOND, THIRD, WRONG, TOO_SHORT]
             .into_iter()
             .enumerate()
@@ -168,6 +168,13 @@ impl Run {
             self.send(asked).await;
         }
         self.knows_hash().await;
+        let seen = self.send(sessions(&session)).await.json();
+        let id = seen[0]["id"].as_str().expect("an id").to_owned();
+        for password in [WRONG, SECOND] {
+            self.send(end_sessions(&session, &["another", &id], password)).await;
+        }
+        let session = self.sign_in(SECOND).await;
+        self.send(sessions(&session)).await;
         self.send(reset_request(STRANGER)).await;
         let link = self.reset_token().await;
         let page = format!("/api/password_reset/confirm/?token={link}");
@@ -196,6 +203,7 @@ impl Run {
             self.send(login("ann", WRONG)).await;
         }
         self.app.deliver().await;
+        self.app.publish().await;
         for (kind, list, recipients) in [("Bounce", "bounce", "bouncedRecipients"), ("Complaint", "complaint", "complainedRecipients")] {
             for email in [EMAIL, STRANGER] {
                 let recipient = json!([{ "emailAddress": email, "diagnosticCode": format!("550 no such user {email}") }]);
@@ -238,6 +246,7 @@ impl Run {
                     post("/api/password_reset/confirm/", &json!({ "token": link, "password": TOO_SHORT })),
                     request("GET", &format!("/api/password_reset/confirm/?token={link}")),
                     request("POST", "/api/logout/").token(&link),
+                    end_sessions(&session, &["another"], doorward_kit::requests::PASSWORD),
                 ] {
                     self.send(asked).await;
                 }
@@ -288,7 +297,7 @@ impl Run {
                         look(&format!("attribute {attribute} of {table}"), attribute, &[&self.kept]);
                     }
                     // The subject of a counter must not be readable.
-                    if table == "limits" || attribute.starts_with("pk=reset#") {
+                    if table == "limits" || attribute.starts_with("pk=reset#") || item.contains("pk=event#") {
                         look(&format!("attribute {attribute} of {table}"), attribute, &[&self.personal]);
                     }
                 }
@@ -296,6 +305,10 @@ impl Run {
         }
         for asked in &self.asked {
             look(&format!("call {asked}"), asked, &[&self.passwords, &self.tokens]);
+        }
+        for event in self.app.bus.entries() {
+            let text = event.to_string();
+            look(&format!("event {text}"), &text, &[&self.passwords, &self.tokens, &self.personal, &self.kept]);
         }
         for mail in self.app.mailbox.all() {
             let text = format!("{mail:?}");
@@ -330,6 +343,7 @@ async fn after_a_full_run_no_secret_is_in_an_item_a_log_line_a_mail_or_an_answer
             && run.tokens.len() >= 5
             && run.kept.len() >= 10
             && run.app.mailbox.all().len() >= 4
+            && run.app.bus.entries().len() >= 7
     );
     let lines = run.lines();
     for said in [
@@ -341,6 +355,7 @@ async fn after_a_full_run_no_secret_is_in_an_item_a_log_line_a_mail_or_an_answer
         "\"store failed\"",
         "ValidationException",
         "\"LoginsRefused\":1",
+        "\"event published\"",
     ] {
         assert!(lines.contains(said), "the run says {said}");
     }

@@ -33,6 +33,9 @@ fn a_function_that_starts_calls_nobody_hashes_nothing_and_reads_little() {
             ("ACCOUNTS_TABLE", "accounts"),
             ("LIMITS_TABLE", "limits"),
             ("OUTBOX_TABLE", "outbox"),
+            ("EVENT_BUS", "bus"),
+            ("WEBHOOK_URL", "https://receiver.example.com/events"),
+            ("WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
             ("SENDER", "accounts@doorward.internal"),
             ("LINK_BASE", "https://accounts.example.com"),
         ])

@@ -9,13 +9,15 @@ use aws_sdk_dynamodb::config::Credentials;
 use doorward::{
     config::{Settings, span},
     entropy::Entropy,
+    event::Bus,
     mail::Sender,
     metric::Metrics,
     password::Hasher,
+    recording::Recording,
     store::{Store, Tables},
 };
 use doorward_functions::{
-    Answering, Authorizer, Edge, Function as _, Handler as _, MailFeedback, Mailer, Wiring,
+    Answering, Authorizer, Edge, Events, Function as _, Handler as _, MailFeedback, Mailer, Wiring,
     mailer::{Records, Report},
     routes,
 };
@@ -23,6 +25,7 @@ use lambda_runtime::{Context, Error, LambdaEvent};
 use serde_json::{Value, json};
 
 use crate::{
+    bus::{self, EventBus},
     mailbox::{self, Mailbox},
     openapi::Document,
     operator::Operator,
@@ -35,7 +38,7 @@ use crate::{
 };
 
 /// The settings of every app of the tests. A test overrides those that it is about.
-const SETTINGS: [(&str, &str); 11] = [
+const SETTINGS: [(&str, &str); 12] = [
     ("LINK_BASE", "https://accounts.example.com"),
     ("SENDER", "accounts@example.com"),
     // Every request of a test comes from one address, so the limits of clients are out of the way unless a test is about them.
@@ -48,6 +51,8 @@ const SETTINGS: [(&str, &str); 11] = [
     ("PRODUCT_NAME", "Doorward"),
     ("REGISTRATION", "open"),
     ("LOG_LEVEL", "info"),
+    // Tests that are about all items, and those about events, ask for them.
+    ("EVENTS", "none"),
 ];
 
 /// Lambda's id of every request.
@@ -72,8 +77,12 @@ pub struct App {
     pub hasher: Arc<Hasher>,
     /// The clock.
     pub clock: TestClock,
+    /// The function that publishes events.
+    pub events: Arc<Events>,
     /// The mailbox.
     pub mailbox: Mailbox,
+    /// The bus to which events are published.
+    pub bus: EventBus,
     /// The operator, who can change the store.
     pub operator: Operator,
     /// The store.
@@ -109,7 +118,7 @@ impl App {
     /// An app over these tables, which others may have too.
     pub async fn over(place: &Place, overrides: &[(&str, &str)]) -> Self {
         let (mailbox, mail_url) = Mailbox::open().await;
-        Self::wired(place, place.client(), mailbox, &mail_url, overrides)
+        Self::wired(place, place.client(), mailbox, &mail_url, overrides).await
     }
 
     /// A new app that waits for its store as long as it takes, for tests of what happens at once. Hundreds of requests share the processors of this
@@ -117,7 +126,7 @@ impl App {
     pub async fn patient(overrides: &[(&str, &str)]) -> Self {
         let place = Place::fresh().await;
         let (mailbox, mail_url) = Mailbox::open().await;
-        Self::wired(&place, place.patient_client(), mailbox, &mail_url, overrides)
+        Self::wired(&place, place.patient_client(), mailbox, &mail_url, overrides).await
     }
 
     /// A new app whose calls to the store and to the mail service are observed, except the operator's.
@@ -125,16 +134,17 @@ impl App {
         let place = Place::fresh().await;
         let (mailbox, mail_url) = Mailbox::open().await;
         let observer = Observer { store: Calls::default(), mail: Proxy::before(&mail_url).await };
-        (Self::wired(&place, place.watched_client(&observer.store), mailbox, observer.mail.url(), overrides), observer)
+        (Self::wired(&place, place.watched_client(&observer.store), mailbox, observer.mail.url(), overrides).await, observer)
     }
 
     /// The functions reach the store by this client, the operator by another.
-    fn wired(place: &Place, client: aws_sdk_dynamodb::Client, mailbox: Mailbox, mail_url: &str, overrides: &[(&str, &str)]) -> Self {
+    async fn wired(place: &Place, client: aws_sdk_dynamodb::Client, mailbox: Mailbox, mail_url: &str, overrides: &[(&str, &str)]) -> Self {
+        let (bus, bus_url) = EventBus::open().await;
         let entropy = Entropy::system();
-        let store = Store::new(client, place.tables.clone(), entropy.clone());
         let clock = TestClock::at("2026-01-01T12:00:00Z");
         let pairs = SETTINGS.iter().chain(overrides).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let mut settings = Settings::from_pairs(pairs);
+        let store = Store::new(client, place.tables.clone(), entropy.clone()).recording(Recording::configured(&mut settings));
         let sender = Sender::new(mailbox::client_of(mail_url), settings.text("SENDER"), None);
         let metric_lines = Arc::<Mutex<Vec<u8>>>::default();
         let written = Arc::clone(&metric_lines);
@@ -153,6 +163,8 @@ impl App {
             authorizer: Arc::new(Authorizer::new(&mut wiring)),
             mailer: Arc::new(Mailer::over(&mut wiring, sender)),
             mail_feedback: Arc::new(MailFeedback::new(&mut wiring)),
+            events: Arc::new(Events::over(&mut wiring, Bus::new(bus::client_of(&bus_url), "doorward".to_owned()))),
+            bus,
             edge: Arc::new(Edge::configured(&mut wiring)),
             hasher: wiring.hasher(),
             operator: Operator { client: place.client(), accounts: place.tables.accounts.clone() },
@@ -254,6 +266,31 @@ impl App {
     /// Delivers an event of the mail service about a mail.
     pub async fn feed_back(&self, event: Value) -> Result<(), Error> {
         self.mail_feedback.handle(serde_json::from_value(event).expect("an event"), span::minutes(1)).await
+    }
+
+    /// Delivers the records of every event that waits to the function that publishes them, once.
+    pub async fn publish(&self) -> Report {
+        let records = self.event_records().await;
+        self.events.handle(records, span::minutes(1)).await.expect("a report, whatever became of the events")
+    }
+
+    /// The records with which the stream announces the events that wait, in the order of their accounts.
+    pub async fn event_records(&self) -> Records {
+        let events = self.snapshot("outbox").await.into_keys().filter(|(partition, _)| partition.starts_with("event#"));
+        let record = |(number, (pk, sk)): (usize, (String, String))| {
+            let keys = json!({ "pk": { "S": pk }, "sk": { "S": sk } });
+            json!({ "eventName": "INSERT", "dynamodb": { "Keys": keys, "SequenceNumber": number.to_string() } })
+        };
+        let records: Vec<Value> = events.enumerate().map(record).collect();
+        serde_json::from_value(json!({ "Records": records })).expect("records")
+    }
+
+    /// The types of the events that wait, in alphabetical order.
+    pub async fn waiting_events(&self) -> Vec<String> {
+        let events = self.snapshot("outbox").await.into_iter().filter(|((partition, _), _)| partition.starts_with("event#"));
+        let mut types: Vec<String> = events.map(|(_, item)| item["type"].clone()).collect();
+        types.sort();
+        types
     }
 
     /// Takes the records of the stream without delivering them.

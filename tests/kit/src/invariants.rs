@@ -11,10 +11,12 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use doorward::{
     account::AccountId,
     clock::after,
-    config::span,
+    config::{Settings, span},
     entropy::Entropy,
+    event::EventKey,
     mail_rate,
     outbox::EntryKey,
+    session::Sessions,
     token::{Disavow, Token},
 };
 use sha2::{Digest as _, Sha256};
@@ -30,13 +32,13 @@ struct Form {
     attributes: &'static str,
 }
 
-const FORMS: [Form; 12] = [
+const FORMS: [Form; 13] = [
     Form {
         kind: "account",
         attributes: "username:S username_folded:S email:S email_folded:S epoch:N active:BOOL created_at:N password_changed_at:N networks:M \
-                     [password:S] [language:S] [disavowed_at:N] [disavowals_before:N] [undeliverable:S undeliverable_at:N]",
+                     [password:S] [language:S] [external_id:S] [disavowed_at:N] [disavowals_before:N] [undeliverable:S undeliverable_at:N]",
     },
-    Form { kind: "session", attributes: "epoch:N created_at:N valid_until:N expires_at:N" },
+    Form { kind: "session", attributes: "epoch:N created_at:N valid_until:N expires_at:N [network:S] [browser:S] [seen_on:N]" },
     Form {
         kind: "reset",
         attributes: "digest:S issued_at:N valid_until:N expires_at:N requested_at:N sent:N [sent_at:N] \
@@ -52,14 +54,17 @@ const FORMS: [Form; 12] = [
     Form {
         kind: "notice",
         attributes: "[email:S address:S] change:S changed_at:N browser:S requested_at:N expires_at:N [language:S] [request_id:S] \
-                     [changes:N first_changed_at:N] [attempts:N] [lease_until:N worker:S] [done_at:N] [failed_at:N] [outcome:S]",
+                     [changes:N first_changed_at:N] [signed_in:BOOL] [attempts:N] [lease_until:N worker:S] [done_at:N] [failed_at:N] [outcome:S]",
     },
     Form {
         kind: "mail-rate",
         attributes: "revision:N notices:N resets:N expires_at:N [noticed_at:N] [reset_at:N] [permitted:S] \
-                     [due_at:N email:S address:S browser:S change:S changed_at:N] [changes:N first_changed_at:N] [language:S] [request_id:S]",
+                     [due_at:N email:S address:S browser:S change:S changed_at:N] [changes:N first_changed_at:N] [signed_in:BOOL] [language:S] \
+                     [request_id:S]",
     },
     Form { kind: "held", attributes: "expires_at:N" },
+    // An event is about an account that may be gone by the time it is published.
+    Form { kind: "event", attributes: "type:S at:N stored_at:N expires_at:N [all:BOOL] [id:S] [given_up_at:N reason:S]" },
     Form { kind: "mail", attributes: "entries:S version:N expires_at:N" },
     Form { kind: "former", attributes: "email:S email_folded:S expires_at:N" },
     Form { kind: "window", attributes: "hits:N attempt:S expires_at:N" },
@@ -83,6 +88,7 @@ fn kind(partition: &str, sort: &str) -> Option<&'static str> {
         ("username" | "email", None) if sort == "claim" => Some("claim"),
         ("reset", _) => Some("request"),
         ("notice", None) if is_id(rest) && is_id(sort) => Some("notice"),
+        ("event", None) if is_id(rest) && is_id(sort) => Some("event"),
         (_, None) if sort.parse::<i64>().is_ok() => Some("window"),
         _ => None,
     }
@@ -236,7 +242,10 @@ impl App {
         let read = match (kind, id) {
             ("account", Some(id)) => self.store.account(id).await.map(drop),
             ("session", Some(id)) => match self.store.account(id).await {
-                Ok(Some(account)) => self.store.sessions_of(&account, now).await.map(drop),
+                Ok(Some(account)) => {
+                    let sessions = Sessions::configured(&mut Settings::from_pairs([]), now);
+                    sessions.list(&self.store, &account, now).await.map(drop)
+                }
                 read => read.map(drop),
             },
             ("reset" | "mail-rate", Some(id)) => match self.store.reset_link_and_mail_rate(id).await {
@@ -260,6 +269,10 @@ impl App {
             }
             // What is done is only looked at by the list of failed mail, which reads all of it.
             ("request" | "notice", _) => self.store.failed_mail(now).await.map(drop),
+            ("event", _) => {
+                let key = EventKey::of(partition, text(item, "sk")).expect("the key of an event");
+                self.store.waiting_event(&key).await.map(drop)
+            }
             // The holder of a claim was compared, and a window is only counted.
             _ => Ok(()),
         };

@@ -4,6 +4,7 @@
 //! No function depends on this crate. It panics freely, because a test whose set-up fails has nothing else to report.
 
 pub mod app;
+pub mod bus;
 pub mod changes;
 pub mod front;
 pub mod invariants;
@@ -14,6 +15,7 @@ pub mod operator;
 pub mod person;
 pub mod place;
 pub mod proxy;
+pub mod receiver;
 pub mod requests;
 pub mod response;
 pub mod scenario;

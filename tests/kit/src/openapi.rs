@@ -82,11 +82,12 @@ impl Document {
         schemas.chain(headers).filter_map(|(name, schema)| Some((name, compiled(schema.get("pattern")?)))).collect()
     }
 
-    /// The differences between an answer and its description. A method that the document does not name is described as POST is.
+    /// The differences between an answer and its description. A method that the document does not name is described as POST is or,
+    /// where there is no POST, as GET is.
     pub fn check(&self, method: &str, path: &str, answer: &Response) -> Result<(), String> {
         let path = format!("{}/", path.split('?').next().unwrap_or_default().trim_end_matches('/'));
-        let named = self.value["paths"][&path].get(method.to_lowercase()).is_some();
-        let operation = if named { method.to_lowercase() } else { "post".to_owned() };
+        let methods = [method.to_lowercase(), "post".to_owned(), "get".to_owned()];
+        let operation = methods.into_iter().find(|method| self.value["paths"][&path].get(method).is_some()).unwrap_or_default();
         let unknown = || format!("{method} {path}: {} is not in the document", answer.status);
         let described = self.answers.get(&(path.clone(), operation, answer.status)).ok_or_else(unknown)?;
         for (name, required, validator) in &described.headers {

@@ -96,6 +96,25 @@ impl App {
         self.send(requests::logout_all(session)).await
     }
 
+    /// The sessions that this session sees.
+    pub async fn sessions(&self, session: &str) -> Vec<Value> {
+        let answer = self.send(requests::sessions(session)).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json().as_array().expect("a list").clone()
+    }
+
+    /// The id of this session.
+    pub async fn session_id(&self, session: &str) -> String {
+        let sessions = self.sessions(session).await;
+        let own = sessions.iter().find(|seen| seen["is_current"] == true).expect("the list holds the session that asks");
+        own["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Ends the sessions with these ids, with this password.
+    pub async fn end_sessions(&self, session: &str, ids: &[&str], password: &str) -> Response {
+        self.send(requests::end_sessions(session, ids, password)).await
+    }
+
     /// Requests a reset link and runs the mailer; returns the newest link's token.
     pub async fn reset_link(&self, email: &str) -> String {
         assert_eq!(self.send(requests::reset_request(email)).await.status, 200);

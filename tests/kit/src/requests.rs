@@ -179,3 +179,14 @@ pub fn logout_all(session: &str) -> Request {
 pub fn disavow(link: &str) -> Request {
     post("/api/password_reset/disavow/", &json!({ "token": link }))
 }
+
+/// Asks for the sessions of this session's account.
+pub fn sessions(session: &str) -> Request {
+    request("GET", "/api/sessions/").token(session)
+}
+
+/// Ends the sessions with these ids.
+pub fn end_sessions(session: &str, ids: &[&str], password: &str) -> Request {
+    let body = json!({ "sessions": ids, "current_password": password });
+    request("DELETE", "/api/sessions/").token(session).header("Content-Type", "application/json").body(body.to_string())
+}

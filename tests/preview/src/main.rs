@@ -1,16 +1,9 @@
 //! Writes every mail and page in every language under `target/preview`, as HTML and text. `make preview` adds pictures of them.
-//! They have the name and colour of `PRODUCT_NAME` and `PRODUCT_COLOR`.
+//! They have the name, colour and links of `PRODUCT_NAME`, `PRODUCT_COLOR`, `LOGIN_LINK` and so on.
 
 use std::{error::Error, fmt::Write as _, fs, path::Path};
 
-use doorward::{
-    brand::Product,
-    config::Settings,
-    http::Reader,
-    language::Language,
-    mail::{ChangedMail, RenamedMail, Rendered, ResetMail},
-    page::{Page, Pages},
-};
+use doorward::{brand::Product, config::Settings, language::Language, samples};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -36,7 +29,7 @@ fn main() -> Result<()> {
     fs::create_dir_all(place)?;
 
     let mut index = String::from(include_str!("index.html"));
-    for language in Language::ALL {
+    for language in Language::all() {
         write!(index, "<h2 id=\"{0}\">{0}</h2>", language.tag())?;
         for piece in pieces(language, &product)? {
             fs::write(place.join(format!("{}.html", piece.name)), &piece.html)?;
@@ -51,31 +44,16 @@ fn main() -> Result<()> {
 }
 
 fn pieces(language: Language, product: &Product) -> Result<Vec<Piece>> {
-    // Samples of another product show a difficult name.
-    let dressed = |sample: Product| if sample == Product::default() { product.clone() } else { sample };
-    let mut mails: Vec<(String, Rendered)> = Vec::new();
-    for (name, mail) in ResetMail::samples(language) {
-        mails.push((format!("reset-{name}"), ResetMail { product: dressed(mail.product.clone()), ..mail }.render()?));
-    }
-    for (name, mail) in ChangedMail::samples(language) {
-        mails.push((format!("changed-{name}"), ChangedMail { product: dressed(mail.product.clone()), ..mail }.render()?));
-    }
-    for (name, mail) in RenamedMail::samples(language) {
-        mails.push((format!("renamed-{name}"), RenamedMail { product: dressed(mail.product.clone()), ..mail }.render()?));
-    }
-    let pages = Pages::of(product.clone());
-    let reader = Reader { language, path: "/api/password_reset/confirm/".to_owned() };
-    let mut shown = Vec::new();
-    Page::samples(|name, page| shown.push((name, pages.show(&reader, page))));
-
     let tag = language.tag();
-    let mails = mails
-        .into_iter()
-        .map(|(name, mail)| Ok(Piece { name: format!("{tag}-mail-{name}"), title: mail.subject, html: mail.html, text: Some(mail.text) }));
-    let pages = shown.into_iter().map(|(name, answer)| {
-        let html = String::from_utf8(answer?.body)?;
-        Ok(Piece { name: format!("{tag}-page-{name}"), title: String::new(), html, text: None })
+    let mails = samples::mails(language, product).into_iter().map(|(name, mail)| {
+        let mail = mail?;
+        // Mail programs find the logo beside the mail. A browser finds it in the page.
+        let html = mail.html.replace("cid:logo", &samples::logo_url(product));
+        Ok(Piece { name: format!("{tag}-mail-{name}"), title: mail.subject, html, text: Some(mail.text) })
     });
+    let pages = samples::pages(language, product)
+        .into_iter()
+        .map(|(name, page)| Ok(Piece { name: format!("{tag}-page-{name}"), title: String::new(), html: page?, text: None }));
     mails.chain(pages).collect()
 }
 

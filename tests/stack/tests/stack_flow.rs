@@ -116,6 +116,31 @@ async fn a_protected_api_of_ones_own_knows_who_asks() {
     let bearer = format!("Bearer {token}");
     let answer = stack.fetch(&url, request("GET", "/").header("Authorization", &bearer)).await;
     assert_eq!((answer.status, answer.json()["username"].as_str()), (200, Some(username.as_str())), "{}", answer.body);
+    let known = answer.json();
+    assert_eq!(
+        known.as_object().map(|known| known.keys().map(String::as_str).collect::<Vec<_>>()),
+        Some(vec!["account_id", "notes", "username"])
+    );
+
+    // A browser asks first whether its page may, without credentials.
+    for (origin, allowed) in [("https://app.doorward.internal", true), ("https://evil.internal", false)] {
+        let preflight = request("OPTIONS", "/")
+            .header("Origin", origin)
+            .header("Access-Control-Request-Method", "GET")
+            .header("Access-Control-Request-Headers", "authorization");
+        let answer = stack.fetch(&url, preflight).await;
+        assert_eq!(
+            answer.headers.get("access-control-allow-origin").is_some_and(|allowed| allowed == origin),
+            allowed,
+            "{origin}: {answer:?}"
+        );
+        let answer = stack.fetch(&url, request("GET", "/").header("Authorization", &bearer).header("Origin", origin)).await;
+        assert_eq!(
+            answer.headers.get("access-control-allow-origin").is_some_and(|allowed| allowed == origin),
+            allowed,
+            "{origin}: {answer:?}"
+        );
+    }
 
     for stranger in [Some("Bearer dws_nonsense"), None] {
         let mut asked = request("GET", "/");

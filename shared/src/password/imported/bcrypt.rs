@@ -1,8 +1,11 @@
-//! bcrypt, plain and in Django's combination with SHA-256.
+//! bcrypt, plain, and of a digest: Django's combination with SHA-256 and WordPress's with HMAC-SHA-384.
 
 use std::ops::RangeInclusive;
 
 use ::bcrypt::{HashParts, Version};
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
@@ -24,8 +27,22 @@ const LAST_CHARACTERS: [(usize, usize); 2] = [(28, 0b11_0000), (59, 0b11_1100)];
 /// A well-formed `$2b$12$…`.
 pub(in crate::password) struct BcryptHash {
     text: String,
-    of_sha256: bool,
+    of: Of,
 }
+
+/// What the bcrypt is of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    /// The password.
+    Password,
+    /// Its SHA-256 digest, hexadecimal.
+    Sha256,
+    /// Its HMAC-SHA-384, in base64. WordPress trims a new password before that, but not the one that it checks.
+    WordPress,
+}
+
+/// The key of WordPress's HMAC (`wp_hash_password`), which separates its hashes from those of other programs.
+const WORDPRESS_KEY: &[u8] = b"wp-sha384";
 
 impl BcryptHash {
     /// Parses `$2a$`, `$2b$` or `$2y$`, which only differ in programs that are no longer used. `$2x$` marks hashes of a program that confused non-ASCII
@@ -46,29 +63,45 @@ impl BcryptHash {
         if parts.format_for_version(version) != text {
             return Err(RefusedHash::Malformed);
         }
-        Ok(Self { text, of_sha256: false })
+        Ok(Self { text, of: Of::Password })
     }
 
     /// Django's `bcrypt_sha256`: bcrypt of the hexadecimal SHA-256 digest, so that the length does not matter.
     pub(super) fn parse_of_sha256(text: &str) -> Result<Self, RefusedHash> {
-        Self::parse(text).map(|hash| Self { of_sha256: true, ..hash })
+        Self::parse(text).map(|hash| Self { of: Of::Sha256, ..hash })
+    }
+
+    /// What follows WordPress's `$wp` (since 6.8).
+    pub(super) fn parse_of_wordpress(text: &str) -> Result<Self, RefusedHash> {
+        Self::parse(text).map(|hash| Self { of: Of::WordPress, ..hash })
+    }
+
+    /// The part that is a plain bcrypt, without the bits that belong to no byte.
+    pub(super) fn text(&self) -> &str {
+        &self.text
     }
 
     /// Plain bcrypt only reads the first 72 bytes. Hashes of longer passwords exist, for example from Python's bcrypt before 5.0; they were made from
     /// those 72 bytes and are verified in the same way.
     pub(super) fn matches(&self, password: &[u8]) -> bool {
         // The string has been parsed before, so an error here would be one of the crate, and no password matches.
-        if self.of_sha256 {
-            ::bcrypt::verify(hexadecimal_sha256(password), &self.text).unwrap_or(false)
-        } else {
-            ::bcrypt::verify(password, &self.text).unwrap_or(false)
+        match self.of {
+            Of::Password => ::bcrypt::verify(password, &self.text).unwrap_or(false),
+            Of::Sha256 => ::bcrypt::verify(hexadecimal_sha256(password), &self.text).unwrap_or(false),
+            Of::WordPress => {
+                let digest = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA384, WORDPRESS_KEY), password);
+                ::bcrypt::verify(Zeroizing::new(STANDARD.encode(digest)).as_bytes(), &self.text).unwrap_or(false)
+            }
         }
     }
 
     /// Whether no other password has this hash. Plain bcrypt does not distinguish passwords that share their first 72 bytes. It also repeats a password
     /// with a zero byte at its end until 72 bytes are full, so a password that contains such a byte may be a repetition.
     pub(super) fn determines(&self, password: &[u8]) -> bool {
-        self.of_sha256 || (password.len() < SEEN_BYTES && !password.contains(&0))
+        match self.of {
+            Of::Password => password.len() < SEEN_BYTES && !password.contains(&0),
+            Of::Sha256 | Of::WordPress => true,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{RefusedHash, fields, number, salt, salt_and_tag, tag};
 use crate::password::cost::MOST_MEMORY_KIB;
+use crate::text::{compatible, composed};
 
 /// Maximum work as N·r·p, about 1.8 s: four times that of OWASP's choices (2^20), six times Django's default.
 const MOST_WORK: u64 = 1 << 22;
@@ -22,6 +23,8 @@ pub(in crate::password) struct ScryptHash {
     params: Params,
     salt: Vec<u8>,
     tag: Vec<u8>,
+    /// Whether the password was hashed in Unicode's normalization form KC.
+    of_compatible_form: bool,
 }
 
 impl ScryptHash {
@@ -29,12 +32,13 @@ impl ScryptHash {
     pub(super) fn parse(text: &str) -> Result<Self, RefusedHash> {
         let [cost, salted, blocks, lanes, tagged] = fields(text)?;
         let (cost, blocks, lanes) = (number(cost)?, number(blocks)?, number(lanes)?);
-        Ok(Self { salt: salt(salted)?, tag: tag(tagged, DJANGO_TAG_BYTES)?, params: params(cost, blocks, lanes)? })
+        let (salt, tag) = (salt(salted)?, tag(tagged, DJANGO_TAG_BYTES)?);
+        Ok(Self { salt, tag, params: params(cost, blocks, lanes)?, of_compatible_form: false })
     }
 
-    /// Parses the string without its first `$`: `scrypt$ln=17,r=8,p=1$salt$tag`.
+    /// Parses the string without its first `$`: `scrypt$ln=17,r=8,p=1$salt$tag`, or `scrypt-nfkc$…`.
     pub(super) fn parse_crypt(text: &str) -> Result<Self, RefusedHash> {
-        let [_, costs, salted, tagged] = fields(text)?;
+        let [name, costs, salted, tagged] = fields(text)?;
         let mut values = costs.split(',');
         let mut value = |name: &str| number(values.next().and_then(|value| value.strip_prefix(name)).ok_or(RefusedHash::Malformed)?);
         let (cost, blocks, lanes) = (value("ln=")?, value("r=")?, value("p=")?);
@@ -44,18 +48,26 @@ impl ScryptHash {
         // The format has the logarithm of N. Ory Kratos writes N itself, which is larger than any logarithm.
         let cost = 1_u32.checked_shl(cost).unwrap_or(cost);
         let (salt, tag) = salt_and_tag(salted, tagged)?;
-        Ok(Self { params: params(cost, blocks, lanes)?, salt, tag })
+        Ok(Self { params: params(cost, blocks, lanes)?, salt, tag, of_compatible_form: name == "scrypt-nfkc" })
     }
 
-    pub(super) fn matches(&self, password: &[u8]) -> bool {
+    pub(super) fn matches(&self, password: &str) -> bool {
+        let compatible = self.of_compatible_form.then(|| compatible(password));
+        let password = compatible.as_ref().map_or(password, |password| password.as_str()).as_bytes();
         let mut computed = Zeroizing::new(vec![0; self.tag.len()]);
         let done = scrypt(password, &self.salt, &self.params, &mut computed).is_ok();
         done && computed.ct_eq(&self.tag).into()
     }
+
+    /// HMAC (RFC 2104) pads a key with U+0000. Of the texts that normalization form KC makes one, the one in that form counts as the password, and
+    /// only its hash replaces this one.
+    pub(super) fn determines(&self, password: &str) -> bool {
+        !password.ends_with('\0') && (!self.of_compatible_form || *compatible(password) == *composed(password))
+    }
 }
 
 /// N must be a power of two (RFC 7914, 2). The table takes 128·r·N bytes; the lanes, 128·r·p, are little beside it.
-fn params(cost: u32, blocks: u32, lanes: u32) -> Result<Params, RefusedHash> {
+pub(super) fn params(cost: u32, blocks: u32, lanes: u32) -> Result<Params, RefusedHash> {
     // Blocks and lanes are checked first, so that the products below fit into 64 bits.
     if cost < 2 || !cost.is_power_of_two() || blocks > MOST_BLOCKS || lanes > MOST_LANES {
         return Err(RefusedHash::OutOfBounds);

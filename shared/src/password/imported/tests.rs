@@ -1,6 +1,8 @@
 use super::RefusedHash::{Malformed, OutOfBounds, UnknownAlgorithm};
 use super::*;
 
+mod services;
+
 /// 16 bytes of salt, and tags of 20, 32 and 64 bytes.
 const SALT: &str = "c2FsdHNhbHRzYWx0MTIzNA";
 const TAG_20: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -299,5 +301,13 @@ fn bcrypt_is_bounded_and_read_strictly() {
     // Spare bits of salt and tag belong to no byte, so they make no other hash.
     accepted(&format!("$2b$12${}", BCRYPT.replace("uu", "uv")));
     accepted(&format!("$2b$12${}", BCRYPT.replace('e', "f")));
+    for prefix in ["$2b$12$", "bcrypt$$2y$12$", "bcrypt_sha256$$2b$12$", "$wp$2y$12$"] {
+        let [clean, filled] = [BCRYPT.to_owned(), format!("{}f", &BCRYPT[..52]).replace("uu", "uv")].map(|tail| format!("{prefix}{tail}"));
+        assert_eq!(StoredPassword::stored(filled).portable(), clean);
+        assert_eq!(StoredPassword::stored(clean.clone()).portable(), clean);
+    }
+    for other in [pbkdf2("1"), argon2("m=64,t=2,p=1"), "!".to_owned(), "$2x$".to_owned()] {
+        assert_eq!(StoredPassword::stored(other.clone()).portable(), other);
+    }
     refused("bcrypt$2b$12$", UnknownAlgorithm);
 }

@@ -77,7 +77,7 @@ async fn a_new_accounts_owner_chooses_the_password_and_nobody_logs_in_before() {
     app.deliver().await;
     let mail = app.mailbox.to("Ann@example.com").pop().unwrap();
     assert_eq!(mail.subject, "Choose a password for Doorward");
-    assert!(mail.text.starts_with("There is an account for you at Doorward."), "nobody has asked: {}", mail.text);
+    assert!(mail.text.starts_with("An account has been created for you at Doorward."), "nobody has asked: {}", mail.text);
     assert!(!mail.text.contains("From:") && !mail.html.contains("From"), "asked from nowhere: {}", mail.text);
     assert_eq!(app.send(login("ann", PASSWORD)).await.status, 401);
     assert_eq!(app.confirm_reset(&mail.reset_token().unwrap(), PASSWORD).await.status, 200);

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 mod accounts;
+mod export;
 mod forms;
 mod import;
 mod list;
@@ -10,6 +11,7 @@ mod mail;
 mod names;
 mod questions;
 mod show;
+mod sources;
 
 use std::io;
 

@@ -140,7 +140,8 @@ async fn sessions_that_a_switch_has_ended_are_not_shown_as_open() {
     let mut out = Vec::new();
     admin.run(arguments.command, Terminal { out: &mut out, ask: &mut |_| Ok(String::new()), json: true }).await.unwrap();
     let told: Value = serde_json::from_slice(&out).unwrap();
-    assert_eq!(told["sessions"], json!([{ "created_at": "2026-01-01T12:01:01Z", "valid_until": "2026-01-31T12:01:01Z" }]));
+    let session = json!({ "created_at": "2026-01-01T12:01:01Z", "valid_until": "2026-01-31T12:01:01Z", "network": "203.0.113.0/24", "browser": null });
+    assert_eq!(told["sessions"], json!([session]));
     assert_eq!((&told["reset_link_until"], &told["state"]), (&Value::Null, &json!("active")));
     assert_eq!(shown(&app, "ann").await["sessions"].as_array().unwrap().len(), 2, "without the switch");
 }

@@ -1,9 +1,15 @@
 //! Everything that can happen to an account: every request, what the mailer and the mail service do, and every command of an operator.
 
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
 use doorward_admin::{Arguments, Failure, Terminal};
-use doorward_functions::mailer::Records;
+use doorward_functions::{Handler as _, mailer::Records};
 use doorward_kit::requests::{
-    PASSWORD, VALIDATE, change_password, confirm_reset, disavow, login, logout, logout_all, register, reset_request, validate,
+    PASSWORD, VALIDATE, change_password, confirm_reset, disavow, end_sessions, login, logout, logout_all, register, reset_request,
+    sessions, validate,
 };
 use serde_json::json;
 
@@ -38,6 +44,10 @@ pub enum Operation {
     Logout,
     /// All sessions end.
     LogoutAll,
+    /// The session looks where the account is logged in.
+    SeeSessions,
+    /// The session ends another one.
+    EndOther,
     /// The session changes the password.
     Change,
     /// Somebody requests a link.
@@ -58,12 +68,16 @@ pub enum Operation {
     Notify,
     /// The mail service says that a mail bounced.
     Bounce,
+    /// The events that wait are published.
+    Publish,
     /// `show`
     Show,
     /// `list`
     List,
     /// `count`
     Count,
+    /// `export` to a new file
+    Export,
     /// `unlock`
     Unlock,
     /// `disavow`
@@ -90,20 +104,27 @@ pub enum Operation {
     ListFailed,
     /// `mail retry` of the request that failed for good
     Retry,
+    /// `events failed`
+    ListEvents,
+    /// `events retry` of the event that was given up
+    RetryEvent,
     /// `import` of an account with both of mara's names
     Import,
 }
 use Operation::{
-    Ask, Authorize, Bounce, Change, Confirm, Count, Create, Delete, Deliver, DeliverLater, Disavow, EndSessions, Import, Invite, List,
-    ListFailed, Login, Logout, LogoutAll, Notify, Off, On, Register, Reset, Retry, Revoke, SetEmail, SetUsername, Show, Unlock, Validate,
+    Ask, Authorize, Bounce, Change, Confirm, Count, Create, Delete, Deliver, DeliverLater, Disavow, EndOther, EndSessions, Export, Import,
+    Invite, List, ListEvents, ListFailed, Login, Logout, LogoutAll, Notify, Off, On, Publish, Register, Reset, Retry, RetryEvent, Revoke,
+    SeeSessions, SetEmail, SetUsername, Show, Unlock, Validate,
 };
 
 /// The one list, with the route, function or command that each operation is of.
-pub const OPERATIONS: [(Operation, Actor, &str); 31] = [
+pub const OPERATIONS: [(Operation, Actor, &str); 37] = [
     (Register, Actor::Client, "/api/register/"),
     (Login, Actor::Client, "/api/login/"),
     (Logout, Actor::Client, "/api/logout/"),
     (LogoutAll, Actor::Client, "/api/logout_all/"),
+    (SeeSessions, Actor::Client, "/api/sessions/"),
+    (EndOther, Actor::Client, "/api/sessions/"),
     (Change, Actor::Client, "/api/change_password/"),
     (Ask, Actor::Client, "/api/password_reset/"),
     (Validate, Actor::Client, VALIDATE),
@@ -114,9 +135,11 @@ pub const OPERATIONS: [(Operation, Actor, &str); 31] = [
     (DeliverLater, Actor::Mail, "mailer"),
     (Notify, Actor::Mail, "mailer"),
     (Bounce, Actor::Mail, "mail-feedback"),
+    (Publish, Actor::Mail, "events"),
     (Show, Actor::Operator, "show"),
     (List, Actor::Operator, "list"),
     (Count, Actor::Operator, "count"),
+    (Export, Actor::Operator, "export"),
     (Unlock, Actor::Operator, "unlock"),
     (Revoke, Actor::Operator, "disavow"),
     (SetEmail, Actor::Operator, "set-email"),
@@ -130,6 +153,8 @@ pub const OPERATIONS: [(Operation, Actor, &str); 31] = [
     (Invite, Actor::Operator, "reset"),
     (ListFailed, Actor::Operator, "mail failed"),
     (Retry, Actor::Operator, "mail retry"),
+    (ListEvents, Actor::Operator, "events failed"),
+    (RetryEvent, Actor::Operator, "events retry"),
     (Import, Actor::Operator, "import"),
 ];
 
@@ -165,6 +190,8 @@ impl Operation {
             Login => world.ask(login("mara", PASSWORD).from(ELSEWHERE)).await,
             Logout => world.ask(logout(&held.session)).await,
             LogoutAll => world.ask(logout_all(&held.session)).await,
+            SeeSessions => world.ask(sessions(&held.session)).await,
+            EndOther => world.ask(end_sessions(&held.session, &[&held.other], PASSWORD)).await,
             Change => world.ask(change_password(&held.session, PASSWORD, CHANGED)).await,
             Ask => world.ask(reset_request("mara@example.com")).await,
             Validate => world.ask(validate(&held.link)).await,
@@ -181,9 +208,14 @@ impl Operation {
                 app.feed_back(event).await.expect("the store answers");
                 Answer::saying("taken")
             }
+            Publish => {
+                let report = app.events.handle(held.events.clone(), Duration::from_secs(60)).await.expect("a report");
+                Answer { again: !report.failures.is_empty(), ..Answer::saying("published") }
+            }
             Show => world.types(&["show", &id]).await,
             List => world.types(&["list"]).await,
             Count => world.types(&["count"]).await,
+            Export => world.exports().await,
             Unlock => world.types(&["unlock", &id]).await,
             Revoke => world.types(&["disavow", "--yes", &id]).await,
             SetEmail => world.types(&["set-email", "--yes", &id, "nova@example.com"]).await,
@@ -196,6 +228,8 @@ impl Operation {
             Reset | Invite => world.types(&["reset", &id]).await,
             ListFailed => world.types(&["mail", "failed"]).await,
             Retry => world.types(&["mail", "retry", &held.failed]).await,
+            ListEvents => world.types(&["events", "failed"]).await,
+            RetryEvent => world.types(&["events", "retry", &held.failed_event]).await,
             Import => world.types(&["import", held.file.to_str().expect("a path")]).await,
         }
     }
@@ -214,6 +248,16 @@ impl World {
     async fn deliver(&self, records: &Records) -> Answer {
         let report = self.app.mailer.deliver(records.clone()).await;
         Answer { again: !report.failures.is_empty(), ..Answer::saying("delivered") }
+    }
+
+    /// Exports to a file of its own, since no export writes over another.
+    async fn exports(&self) -> Answer {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let file = self.held.file.with_extension(format!("{}.export", NUMBER.fetch_add(1, Ordering::Relaxed)));
+        let path = file.to_str().expect("a path");
+        let answer = self.types(&["export", path]).await;
+        drop(std::fs::remove_file(&file));
+        Answer { says: answer.says.replace(path, "a file"), ..answer }
     }
 
     /// Types a command of an operator.

@@ -35,10 +35,10 @@ impl Outcome {
         let mut more = this.mails.clone();
         let all_sent = order.mails.iter().all(|mail| more.iter().position(|other| other == mail).map(|found| more.remove(found)).is_some());
         let may_be = operations[0].sends() && more.iter().all(|mail| mail.ends_with(DEAD));
-        // Such mail is counted.
-        let items = |outcome: &Self| -> Vec<String> {
-            outcome.items.iter().filter(|item| more.is_empty() || !item.contains("/mail-rate: ")).cloned().collect()
-        };
+        // Such mail is counted, and its link was made, which is an event.
+        let follows = |item: &str| item.contains("/mail-rate: ") || item.contains("type=password.reset_requested");
+        let items =
+            |outcome: &Self| -> Vec<String> { outcome.items.iter().filter(|item| more.is_empty() || !follows(item)).cloned().collect() };
         this.answers == order.answers
             && items(&this) == items(&order)
             && this.noted.is_subset(&order.noted)
@@ -72,10 +72,22 @@ impl Outcome {
             this.items.retain(|item| !item.contains("session#the session of a login"));
             this.unsound.retain(|unsound| !(unsound.starts_with("session ") && unsound.ends_with("its account is gone")));
         }
+        if operations.contains(&Operation::Delete) {
+            // What a deletion has done before another operation could is told of by the deletion's event: sessions that are over, and an account that
+            // is activated while it is being deleted.
+            let ends =
+                [Operation::Logout, Operation::LogoutAll, Operation::EndSessions].iter().any(|operation| operations.contains(operation));
+            let switches = operations.contains(&Operation::On);
+            let is_other = |item: &str| {
+                ends && item.contains("type=session.ended")
+                    || switches && (item.contains("type=account.activated") || item.contains("type=account.deactivated"))
+            };
+            this.items.retain(|item| !is_other(item));
+        }
         if operations.iter().all(|operation| [Operation::Logout, Operation::LogoutAll].contains(operation)) {
             // A request is carried out that was authenticated before its session ended. What ends twice has ended.
             this.answers.clear();
-            this.items.retain(|item| !item.starts_with("account#mara/"));
+            this.items.retain(|item| !item.starts_with("account#mara/") && !item.contains("type=session.ended"));
         }
         this
     }

@@ -22,6 +22,7 @@ use doorward_functions::mailer::Records;
 use doorward_kit::{
     App,
     app::Observer,
+    bus::BusFault,
     mailbox::{Mail, Refuse},
     proxy::{Failure, Gate, When},
     requests::{NEW_PASSWORD, PASSWORD, reset_request},
@@ -57,6 +58,8 @@ pub struct World {
 pub struct Held {
     pub account: String,
     pub session: String,
+    /// The id of another session.
+    pub other: String,
     pub link: String,
     /// The link of the notice of the first change.
     pub disavowal: String,
@@ -66,6 +69,10 @@ pub struct Held {
     pub notice: Records,
     /// The id of a request whose mail was refused for good.
     pub failed: String,
+    /// The events that wait.
+    pub events: Records,
+    /// The key of an event that was given up.
+    pub failed_event: String,
     /// A file with the account, to be imported.
     pub file: PathBuf,
     pub names: Names,
@@ -105,8 +112,13 @@ impl Names {
 
 impl World {
     pub async fn start() -> Self {
-        let (app, observer) = App::observed(&[]).await;
+        let (app, observer) = App::observed(&[("EVENTS", "all")]).await;
         let mara = app.sign_up("mara").await;
+        // An account tells of logins from new places when it is an hour old.
+        app.advance(60 * 60);
+        app.bus.meets([BusFault::Entry("MalformedDetail")]);
+        app.publish().await;
+        let failed_event = app.store.failed_events(app.clock.now()).await.expect("the store answers")[0].key.to_string();
         let session = mara.login().await;
         assert_eq!(app.change_password(&session, PASSWORD, NEW_PASSWORD).await.status, 200);
         app.deliver().await;
@@ -115,6 +127,7 @@ impl World {
         assert_eq!(app.change_password(&session, NEW_PASSWORD, PASSWORD).await.status, 200);
         let notice = app.stream().await;
         let other = mara.login().await;
+        let id = app.session_id(&other).await;
         app.advance(61);
         app.mailbox.refuse_next(Refuse(400, "MessageRejected"));
         assert_eq!(app.send(reset_request(&mara.email)).await.status, 200);
@@ -128,6 +141,7 @@ impl World {
             requests.push(app.stream().await);
         }
         app.operator.set_password_hash("mara", IMPORTED).await;
+        let events = app.event_records().await;
         let present = app.items().await;
         let start: Items =
             present.iter().filter(|(_, item)| !item.contains_key("hits")).map(|(key, item)| (key.clone(), item.clone())).collect();
@@ -143,7 +157,8 @@ impl World {
         let second = app.clock.now().as_second() / 10 * 10 + 65;
         let starts_at = Timestamp::from_millisecond(second * 1000 + 500).expect("an instant");
         let requests = requests.try_into().unwrap_or_else(|_| unreachable!());
-        let held = Held { account, session, link, disavowal, requests, notice, failed, file: written(), names };
+        let held =
+            Held { account, session, other: id, link, disavowal, requests, notice, failed, events, failed_event, file: written(), names };
         let admin = Admin::new(&mut Settings::from_pairs([]), app.store.clone(), app.clock.clock(), Entropy::system());
         let links = ResetLinks::configured(&mut Settings::from_pairs([]), starts_at);
         Self { app, observer, admin, links, held, start, starts_at, present }

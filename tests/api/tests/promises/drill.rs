@@ -84,8 +84,9 @@ async fn whoever_stole_a_session_cannot_make_another_one_or_a_link_or_learn_the_
     let app = App::start().await;
     let stolen = app.sign_up("ann").await.login().await;
     let before = app.everything_but_limits().await;
-    for path in ["/api/register/", "/api/login/", "/api/change_password/", "/api/password_reset/", VALIDATE, "/api/password_reset/confirm/"]
-    {
+    let paths =
+        ["/api/register/", "/api/login/", "/api/change_password/", "/api/password_reset/", VALIDATE, "/api/password_reset/confirm/"];
+    for path in paths {
         for method in ["GET", "POST", "PUT", "DELETE"] {
             let body = json!({ "username": "ann", "token": stolen, "password": NEW_PASSWORD });
             let asked = request(method, path).token(&stolen).header("Content-Type", "application/json").body(body.to_string()).from(THIEF);
@@ -97,6 +98,27 @@ async fn whoever_stole_a_session_cannot_make_another_one_or_a_link_or_learn_the_
     let context = app.authorize(json!({ "version": "2.0", "headers": { "authorization": format!("Token {stolen}") } })).await;
     let told: Vec<&String> = context["context"].as_object().expect("a context").keys().collect();
     assert_eq!(told, ["account_id", "username"]);
+}
+
+#[tokio::test]
+async fn whoever_stole_a_session_sees_where_the_account_is_logged_in_and_cannot_end_another_session_by_itself() {
+    let app = App::start().await;
+    let stolen = app.sign_up("ann").await.login().await;
+    let owners = app.login("ann", PASSWORD).await;
+    let before = app.everything_but_limits().await;
+    let list = app.sessions(&stolen).await;
+    let other = list.iter().find(|session| session["is_current"] == false).and_then(|session| session["id"].as_str()).expect("an id");
+    for guess in ["Wrong-Horse-42", NEW_PASSWORD] {
+        assert_eq!(app.end_sessions(&stolen, &[other], guess).await.status, 400);
+    }
+    let without = json!({ "sessions": [other] }).to_string();
+    let asked = request("DELETE", "/api/sessions/").token(&stolen).header("Content-Type", "application/json").body(without);
+    assert_eq!(app.send(asked).await.status, 400);
+    assert_eq!(app.everything_but_limits().await, before);
+    // The owner sees the thief's session as well, and ends it.
+    let thiefs = app.sessions(&stolen).await.into_iter().find(|session| session["is_current"] == true).expect("a session");
+    assert_eq!(app.end_sessions(&owners, &[thiefs["id"].as_str().expect("an id")], PASSWORD).await.status, 200);
+    assert!(!app.lets_pass(&stolen).await && app.lets_pass(&owners).await);
 }
 
 #[tokio::test]

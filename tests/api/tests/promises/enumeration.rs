@@ -182,7 +182,7 @@ async fn a_client_over_its_limit_is_told_the_same_whoever_is_meant() {
 
 #[tokio::test]
 async fn every_operation_keeps_within_its_budget() {
-    let (app, observer) = App::observed(&[]).await;
+    let (app, observer) = App::observed(&[("EVENTS", "account")]).await;
     let mut lines = Vec::new();
     let mut spent = |what: &str, seen: &Seen| {
         assert!(seen.answer.status < 300, "{what}: {:?}", seen.answer);
@@ -203,6 +203,11 @@ async fn every_operation_keeps_within_its_budget() {
     assert!(spent("login", &usual) <= (6, 6.0));
     let session = usual.answer.text("token");
 
+    let elsewhere = login("ann", PASSWORD).from("198.51.100.7");
+    app.advance(60 * 60);
+    assert_eq!(spent("login from a new network", &seen(&app, &observer, elsewhere.clone()).await), (7, 9.0));
+    assert_eq!(spent("the same again", &seen(&app, &observer, elsewhere).await), (5, 4.0));
+
     observer.store.forget();
     assert!(app.lets_pass(&session).await);
     assert_eq!((observer.store.calls().len(), observer.store.units().0), (1, 0.0), "the authorizer");
@@ -221,19 +226,29 @@ async fn every_operation_keeps_within_its_budget() {
     let change = json!({ "old_password": NEW_PASSWORD, "new_password": PASSWORD });
     let change = doorward_kit::requests::post("/api/change_password/", &change).token(&session);
     spent("change", &seen(&app, &observer, change).await);
+    let listed = seen(&app, &observer, doorward_kit::requests::sessions(&session)).await;
+    assert_eq!(spent("see sessions", &listed), (2, 0.0));
+    let other = app.login("ann", PASSWORD).await;
+    let id = app.session_id(&other).await;
+    let end = doorward_kit::requests::end_sessions(&session, &[&id], PASSWORD);
+    assert_eq!(spent("end a session", &seen(&app, &observer, end).await).0, 5);
     for path in ["/api/logout/", "/api/logout_all/"] {
         let session = app.login("ann", PASSWORD).await;
         assert_eq!(spent(path, &seen(&app, &observer, request("POST", path).token(&session)).await).0, 2);
     }
     insta::assert_snapshot!(lines.join("\n"), @r"
-    register: 7 written, 0 read: UpdateItem, TransactWriteItems
+    register: 9 written, 0 read: UpdateItem, TransactWriteItems
     first login from a network: 5 written, 3 read: UpdateItem, BatchGetItem, GetItem, UpdateItem, BatchWriteItem, UpdateItem
     login: 4 written, 3 read: UpdateItem, BatchGetItem, GetItem, UpdateItem, BatchWriteItem
+    login from a new network: 9 written, 3 read: UpdateItem, BatchGetItem, GetItem, UpdateItem, TransactWriteItems, BatchWriteItem, UpdateItem
+    the same again: 4 written, 3 read: UpdateItem, BatchGetItem, GetItem, UpdateItem, BatchWriteItem
     reset request: 2 written, 0 read: UpdateItem, PutItem
     validate: 1 written, 2 read: UpdateItem, BatchGetItem
     open the link: 1 written, 2 read: UpdateItem, BatchGetItem
-    confirm: 9 written, 2 read: UpdateItem, BatchGetItem, TransactWriteItems
-    change: 12 written, 2 read: BatchGetItem, UpdateItem, UpdateItem, TransactWriteItems
+    confirm: 11 written, 2 read: UpdateItem, BatchGetItem, TransactWriteItems
+    change: 14 written, 2 read: BatchGetItem, UpdateItem, UpdateItem, TransactWriteItems
+    see sessions: 0 written, 3 read: BatchGetItem, Query
+    end a session: 6 written, 3 read: BatchGetItem, UpdateItem, UpdateItem, Query, TransactWriteItems
     /api/logout/: 1 written, 2 read: BatchGetItem, DeleteItem
     /api/logout_all/: 1 written, 2 read: BatchGetItem, UpdateItem
     ");
@@ -251,6 +266,9 @@ async fn no_transaction_contains_a_limit_and_every_deciding_read_is_consistent()
     app.deliver().await;
     let session = app.login("ann", PASSWORD).await;
     app.lets_pass(&session).await;
+    let other = app.login("ann", PASSWORD).await;
+    let id = app.session_id(&other).await;
+    app.end_sessions(&session, &[&id], PASSWORD).await;
     app.logout_all(&session).await;
     let calls = observer.store.calls();
     let transactions: Vec<String> =

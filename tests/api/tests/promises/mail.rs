@@ -131,7 +131,7 @@ async fn nothing_that_a_stranger_typed_is_in_a_mail_and_the_link_is_ours() {
     assert_eq!(mail.to, "ann@example.com", "as stored, not as asked");
     assert!(mail.html.contains("Ann&#x27;s &lt;Shop&gt; &amp; Co+"), "{}", mail.html);
     assert!(mail.text.contains("Ann's <Shop> & Co+"));
-    for (part, links) in [(mail.text.clone(), 1), (mail.html.replace("&#x2f;", "/"), 3)] {
+    for (part, links) in [(mail.text.clone(), 1), (mail.html.replace("&#x2f;", "/").replace("<wbr>", ""), 3)] {
         assert_eq!(part.matches("http").count(), links);
         assert_eq!(part.matches("https://accounts.example.com/api/password_reset/confirm/?token=dwr_").count(), links);
     }

@@ -7,5 +7,7 @@ mod guessing;
 mod link;
 mod mail;
 mod names;
+mod new_place;
 mod passwords;
+mod session_list;
 mod sessions;

@@ -2,6 +2,7 @@
 
 use doorward_kit::{
     App, Response,
+    proxy::{Failure, Gate, When},
     requests::{NEW_PASSWORD, PASSWORD, address_of, post, request},
 };
 use serde_json::json;
@@ -154,4 +155,103 @@ async fn an_account_switched_off_signs_nobody_in() {
     assert!(!app.lets_pass(&session).await);
     assert_eq!(asks(&app, &format!("Token {session}")).await.json(), json!({ "detail": "User inactive or deleted." }));
     assert_eq!(app.send(request("POST", "/api/logout_all/").token(&session)).await.status, 401);
+}
+
+const DAY: u64 = 24 * 60 * 60;
+
+/// The day that is stored with the only session of ann.
+async fn seen_on(app: &App) -> Option<String> {
+    let items = app.operator.items_of("ann").await;
+    let session = items.into_iter().find(|item| item["sk"].as_s().is_ok_and(|sort| sort.starts_with("session#")))?;
+    session.get("seen_on").map(|day| day.as_n().expect("a number").clone())
+}
+
+#[tokio::test]
+async fn a_session_that_is_not_used_for_the_configured_days_ends_to_the_day_and_one_that_is_used_does_not() {
+    let app = App::configured(&[("SESSION_IDLE", "3d"), ("SESSION_LIFETIME", "365d")]).await;
+    let used = app.sign_up("ann").await.login().await;
+    let unused = app.sign_up("bob").await.login().await;
+    for _ in 0..3 {
+        app.advance(DAY);
+        assert!(app.lets_pass(&used).await);
+    }
+    // At noon of the third day after the login, and until its end.
+    app.advance(DAY / 2 - 60);
+    let place = app.sessions(&unused).await;
+    assert_eq!((place.len(), &place[0]["last_seen_at"]), (1, &json!(1_767_484_800)), "seen on that day, 2026-01-04");
+    app.advance(3 * DAY);
+    assert!(app.lets_pass(&unused).await);
+    app.advance(4 * DAY);
+    for (token, status) in [(&used, 401), (&unused, 401)] {
+        assert_eq!(app.send(doorward_kit::requests::sessions(token)).await.status, status);
+        assert!(!app.lets_pass(token).await);
+    }
+    let fresh = app.login("ann", PASSWORD).await;
+    assert_eq!(app.sessions(&fresh).await.len(), 1, "the list has the same rule");
+}
+
+#[tokio::test]
+async fn a_check_writes_once_a_day_and_only_where_idle_sessions_end() {
+    let (app, observer) = App::observed(&[("SESSION_IDLE", "30d")]).await;
+    let token = app.sign_up("ann").await.login().await;
+    let checks = async || {
+        observer.store.forget();
+        for _ in 0..3 {
+            assert!(app.lets_pass(&token).await);
+        }
+        observer.store.calls().iter().filter(|call| call.writes()).count()
+    };
+    assert_eq!((checks().await, seen_on(&app).await.as_deref()), (0, Some("20454")), "the login has noted its day");
+    app.advance(DAY);
+    assert_eq!((checks().await, seen_on(&app).await.as_deref()), (1, Some("20455")));
+    app.clock.set("2026-01-01T23:59:59Z".parse().expect("an instant"));
+    assert_eq!((checks().await, seen_on(&app).await.as_deref()), (0, Some("20455")), "a clock that is behind notes nothing");
+
+    let off = App::start().await;
+    off.sign_up("ann").await.login().await;
+    assert_eq!(seen_on(&off).await, None);
+}
+
+#[tokio::test]
+async fn a_use_that_cannot_be_noted_changes_no_answer() {
+    let (app, observer) = App::observed(&[("SESSION_IDLE", "30d")]).await;
+    let token = app.sign_up("ann").await.login().await;
+    app.advance(DAY);
+    observer.store.fail(|call| call.writes().then(|| (When::Before, Failure::code(400, "AccessDeniedException"))));
+    assert!(app.lets_pass(&token).await);
+    assert_eq!(app.sessions(&token).await.len(), 1);
+}
+
+#[tokio::test]
+async fn noting_a_use_does_not_revive_a_session_that_has_ended_in_the_meantime() {
+    let (app, observer) = App::observed(&[("SESSION_IDLE", "30d")]).await;
+    let token = app.sign_up("ann").await.login().await;
+    app.advance(DAY);
+    let gate = Gate::default();
+    let held = gate.clone();
+    observer.store.forget();
+    observer.store.fail(move |call| (call.number == 1).then(|| (When::Before, Failure::Waits(held.clone()))));
+    let checking = tokio::spawn({
+        let (app, token) = (app.clone(), token.clone());
+        async move { app.lets_pass(&token).await }
+    });
+    gate.reached().await;
+    assert_eq!(app.logout(&token).await.status, 200);
+    gate.open();
+    assert!(checking.await.expect("no function panics"), "it began before the session ended");
+    assert_eq!(seen_on(&app).await, None, "there is no item");
+    assert!(!app.lets_pass(&token).await);
+}
+
+#[tokio::test]
+async fn a_session_of_before_counts_as_used_on_the_day_of_its_login() {
+    let place = doorward_kit::place::Place::fresh().await;
+    let before = App::over(&place, &[]).await;
+    let token = before.sign_up("ann").await.login().await;
+    let switched_on = App::over(&place, &[("SESSION_IDLE", "2d")]).await;
+    switched_on.advance(2 * DAY);
+    assert!(switched_on.lets_pass(&token).await);
+    let late = App::over(&place, &[("SESSION_IDLE", "1d")]).await;
+    late.advance(4 * DAY);
+    assert!(!late.lets_pass(&token).await, "its use two days ago was noted, and is more than a day old");
 }

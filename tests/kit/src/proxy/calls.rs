@@ -296,8 +296,8 @@ impl Failure {
             // A batch returns the parts that it could not do.
             "BatchWriteItem" => Self::Says(200, json!({ "UnprocessedItems": call.request["RequestItems"] })),
             "BatchGetItem" => Self::Says(200, json!({ "Responses": {}, "UnprocessedKeys": call.request["RequestItems"] })),
-            // A read of one item cannot conflict, but can be throttled.
-            "GetItem" if reason == "TransactionConflict" => Self::code(400, "ThrottlingException"),
+            // A read of one item, or of a partition, cannot conflict, but can be throttled.
+            "GetItem" | "Query" if reason == "TransactionConflict" => Self::code(400, "ThrottlingException"),
             _ => Self::code(400, alone),
         }
     }

@@ -1,0 +1,185 @@
+//! Exports accounts to a file, in the order of their usernames, so that the same accounts are the same file.
+//!
+//! The table gives accounts in no order. They are sorted in pieces of bounded size on disk, so memory does not grow with the table. The file has its name
+//! only when it is complete.
+
+mod form;
+mod hash;
+mod sorted;
+mod target;
+
+use std::{ops::ControlFlow, path::PathBuf};
+
+use clap::Args;
+use doorward::{
+    account::Account,
+    clock::{Timestamp, rfc3339},
+    fault::Fault,
+};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+pub(crate) use self::form::Form;
+use self::{form::Entry, sorted::Sorted, target::Target};
+use crate::{Admin, Failure, Terminal, list::told_unreadable};
+
+/// The arguments of an export.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// The new file. Only its owner can read it
+    file: PathBuf,
+    /// The form of the file
+    #[arg(long, value_enum, default_value_t)]
+    format: Form,
+    /// Write the password hashes too. Whoever has them can guess passwords
+    #[arg(long)]
+    with_hashes: bool,
+    /// Only accounts that were created, or changed in a way that ends sessions or links, since this instant (2026-01-31T12:00:00Z) or within this time (1h)
+    #[arg(long, value_name = "INSTANT", conflicts_with = "who")]
+    since: Option<String>,
+    /// Only this account: its id, username or e-mail address
+    #[arg(long, value_name = "ACCOUNT")]
+    who: Option<String>,
+    /// The model of users in a Django fixture
+    #[arg(long, default_value = "auth.user")]
+    model: String,
+    /// Do not ask before it reads a table for more than a dollar
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Maximum number of accounts that are named because the other side cannot verify their hash.
+const MOST_NAMED: usize = 1000;
+
+/// What is counted on the way.
+struct Counted {
+    exported: u64,
+    unreadable: usize,
+    /// The ids of accounts whose hash has no place in this form.
+    without_hash: Vec<String>,
+    left_without_hash: u64,
+}
+
+impl Admin {
+    pub(crate) async fn export(&self, export: &Export, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+        if export.with_hashes && export.format == Form::Csv {
+            return Err(Failure::Refused("csv has no hashes; --format jsonl has".to_owned()));
+        }
+        let since = export.since.as_deref().map(|since| self.since(since)).transpose()?;
+        let one = match &export.who {
+            Some(name) => Some(self.find(name).await?),
+            None => None,
+        };
+        // Before anything is read and paid for.
+        let mut target = Target::create(&export.file)?;
+        if one.is_none()
+            && let Err(failure) = self.announce_scan(export.yes, terminal).await
+        {
+            target.discard();
+            return Err(failure);
+        }
+        let begun = self.clock.now();
+        let written = self.write_accounts(export, one, since, &mut target).await;
+        match written {
+            Ok(counted) => {
+                let files = target.finish()?;
+                told(&counted, &files, begun, terminal)
+            }
+            Err(failure) => {
+                target.discard();
+                Err(failure)
+            }
+        }
+    }
+
+    async fn write_accounts(
+        &self,
+        export: &Export,
+        one: Option<Account>,
+        since: Option<Timestamp>,
+        target: &mut Target,
+    ) -> Result<Counted, Failure> {
+        let mut counted = Counted { exported: 0, unreadable: 0, without_hash: Vec::new(), left_without_hash: 0 };
+        let mut sorted = Sorted::new(target.folder(), sorted::PIECE_BYTES);
+        let bar = progress("{spinner} {human_pos} accounts read, {per_sec}");
+        let mut add = |account: &Account| -> Result<(), Failure> {
+            if since.is_none_or(|since| since <= changed_at(account)) {
+                let Entry { text, lost_its_hash } = export.format.entry(account, export.with_hashes, &export.model)?;
+                counted.exported += 1;
+                if lost_its_hash && counted.without_hash.len() < MOST_NAMED {
+                    counted.without_hash.push(account.id.to_string());
+                }
+                counted.left_without_hash += u64::from(lost_its_hash);
+                sorted.add(account.username.folded().as_bytes(), &text)?;
+            }
+            bar.inc(1);
+            Ok(())
+        };
+        let mut failure = None;
+        if let Some(account) = &one {
+            add(account)?;
+        } else {
+            let visit = |account: Result<Account, Fault>| match account.map(|account| add(&account)) {
+                Ok(Ok(())) => ControlFlow::Continue(()),
+                Ok(Err(why)) => {
+                    failure = Some(why);
+                    ControlFlow::Break(())
+                }
+                Err(_) => {
+                    counted.unreadable += 1;
+                    ControlFlow::Continue(())
+                }
+            };
+            self.store.visit_accounts(None, visit).await?;
+        }
+        bar.finish_and_clear();
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
+        let bar = progress("{wide_bar} {human_pos} of {human_len} accounts written, {eta} left");
+        bar.set_length(counted.exported);
+        target.begin(export.format.frame());
+        sorted.into_order(|text| {
+            bar.inc(1);
+            target.add(text)
+        })?;
+        bar.finish_and_clear();
+        Ok(counted)
+    }
+}
+
+/// When an account changed last, as far as it says: when it was made, when its password was set, when it was disavowed or deactivated or given another address.
+fn changed_at(account: &Account) -> Timestamp {
+    account.created_at.max(account.password_changed_at).max(account.disavowals_before.unwrap_or(Timestamp::MIN))
+}
+
+fn told(counted: &Counted, files: &[PathBuf], begun: Timestamp, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    let paths: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
+    let since = rfc3339(begun);
+    let facts = json!({
+        "exported": counted.exported, "unreadable": counted.unreadable, "without_hash": counted.without_hash, "left_without_hash": counted.left_without_hash,
+        "files": paths, "since": since,
+    });
+    let lost = match counted.left_without_hash {
+        0 => String::new(),
+        lost => format!(
+            " {lost} have hashes that this form cannot hold, and go without a password (id:{}{}).",
+            counted.without_hash.join(", id:"),
+            if usize::try_from(lost).is_ok_and(|lost| lost > MOST_NAMED) { " and others" } else { "" }
+        ),
+    };
+    let unreadable = told_unreadable(counted.unreadable);
+    let sentence = format!(
+        "{} accounts are in {}.{lost}{unreadable} Accounts that change from now on: --since {since}",
+        counted.exported,
+        paths.join(", ")
+    );
+    terminal.tell(&facts, sentence)?;
+    if counted.unreadable > 0 { Err(Failure::Refused(format!("{} accounts are missing", counted.unreadable))) } else { Ok(()) }
+}
+
+/// A progress bar on standard error, if that is a terminal.
+fn progress(template: &str) -> ProgressBar {
+    let bar = ProgressBar::no_length();
+    bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
+}

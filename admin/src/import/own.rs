@@ -1,0 +1,79 @@
+//! What an export of Doorward says of an account besides what every file can say.
+
+use doorward::{
+    account::{Account, AccountId, KnownNetwork, Undeliverable},
+    client::Network,
+    clock::Timestamp,
+};
+use serde_json::{Map, Value};
+
+use super::{candidate::instant, report::Reason};
+
+/// The version of the lines that an export has, under the name `doorward`, by which they are known.
+pub(crate) const VERSION: u64 = 1;
+
+/// The fields that only such lines have.
+pub(super) const FIELDS: [&str; 7] = ["doorward", "id", "password_changed_at", "disavowed", "language", "networks", "undeliverable"];
+
+/// Maximum length of a language's tag (RFC 5646, 4.4.1).
+const LONGEST_LANGUAGE: usize = 35;
+
+/// What is kept of an account that was exported.
+pub(super) struct Own {
+    pub(super) id: AccountId,
+    password_changed_at: Timestamp,
+    disavowed: bool,
+    language: Option<String>,
+    networks: Vec<KnownNetwork>,
+    undeliverable: Option<(Undeliverable, Timestamp)>,
+}
+
+/// Whether these are the fields of an account that was exported.
+pub(super) fn is_own(fields: &Map<String, Value>) -> bool {
+    fields.contains_key("doorward")
+}
+
+impl Own {
+    pub(super) fn read(fields: &Map<String, Value>) -> Result<Self, Reason> {
+        if fields["doorward"].as_u64() != Some(VERSION) {
+            return Err(Reason::new("doorward: a later version has written it"));
+        }
+        let wrong = |name: &str| Reason::new(format!("{name}: it is not as an export has it"));
+        let text = |name: &str| fields.get(name).map(|value| value.as_str().ok_or_else(|| wrong(name))).transpose();
+        let id = text("id")?.and_then(|id| id.parse().ok()).ok_or_else(|| wrong("id"))?;
+        let password_changed_at = text("password_changed_at")?.and_then(instant).ok_or_else(|| wrong("password_changed_at"))?;
+        let disavowed = fields.get("disavowed").map_or(Some(false), Value::as_bool).ok_or_else(|| wrong("disavowed"))?;
+        let is_tag = |tag: &&str| tag.len() <= LONGEST_LANGUAGE && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let language = text("language")?.map(|tag| Some(tag).filter(is_tag).ok_or_else(|| wrong("language"))).transpose()?;
+        let networks = match fields.get("networks") {
+            None => Vec::new(),
+            Some(Value::Object(networks)) => {
+                let known = |(network, seen): (&String, &Value)| {
+                    Some(KnownNetwork { network: Network::of_site(network)?, seen_at: seen.as_str().and_then(instant)? })
+                };
+                networks.iter().map(known).collect::<Option<_>>().ok_or_else(|| wrong("networks"))?
+            }
+            Some(_) => return Err(wrong("networks")),
+        };
+        let undeliverable = fields.get("undeliverable").map(|value| {
+            let of = |name: &str| value.get(name).and_then(Value::as_str);
+            Some((of("why").and_then(Undeliverable::stored)?, of("sent_at").and_then(instant)?))
+        });
+        let undeliverable = undeliverable.map(|read| read.ok_or_else(|| wrong("undeliverable"))).transpose()?;
+        Ok(Self { id, password_changed_at, disavowed, language: language.map(str::to_owned), networks, undeliverable })
+    }
+
+    /// The account as it was.
+    ///
+    /// It comes back under its id, and a session of before may still be stored there. The present in milliseconds, which is above every number of changes
+    /// that an account can have had, as its epoch keeps such a session ended.
+    pub(super) fn apply(&self, account: &mut Account, now: Timestamp) {
+        account.epoch = u64::try_from(now.as_millisecond()).unwrap_or(account.epoch);
+        account.password_changed_at = self.password_changed_at.min(now);
+        account.disavowed = self.disavowed;
+        account.disavowals_before = self.disavowed.then_some(now);
+        account.language.clone_from(&self.language);
+        account.networks.clone_from(&self.networks);
+        account.undeliverable = self.undeliverable;
+    }
+}

@@ -1,0 +1,27 @@
+//! Which events a deployment records.
+
+use crate::config::Settings;
+
+/// Which events are written, of all that features could write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Recording {
+    /// None, so that nothing is written for them.
+    #[default]
+    Nothing,
+    /// Changes of accounts and of their passwords, which are rare.
+    Accounts,
+    /// The same, and every session that is opened or ended.
+    Sessions,
+}
+
+impl Recording {
+    /// `EVENTS`: `none`, `account` (default) or `all`.
+    pub fn configured(settings: &mut Settings) -> Self {
+        settings.parsed("EVENTS", Self::Accounts, |text| match text {
+            "none" => Ok(Self::Nothing),
+            "account" => Ok(Self::Accounts),
+            "all" => Ok(Self::Sessions),
+            _ => Err("must be none, account or all".to_owned()),
+        })
+    }
+}
