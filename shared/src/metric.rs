@@ -81,7 +81,7 @@ impl Metric {
     pub const HASHES_REFUSED: Self = Self("HashesRefused");
 
     /// The metrics that alarms use, which are counted whatever is configured. CloudWatch is paid for each metric that has data.
-    const OF_ALARMS: [Self; 3] = [Self::LOGINS_REFUSED, Self::LOGINS_LIMITED, Self::MAILS_FAILED];
+    const OF_ALARMS: [Self; 5] = [Self::LOGINS_REFUSED, Self::LOGINS_LIMITED, Self::MAILS_FAILED, Self::EVENTS_FAILED, Self::WEBHOOK_GONE];
 
     /// Counts one.
     pub fn count(self) {
@@ -122,8 +122,8 @@ impl Metrics {
 
     /// Like `configured`, with `write` for the lines. A process counts for one deployment, the first that is named.
     pub fn written(deployment: Option<String>, all: bool, write: impl Fn(&[u8]) + Send + Sync + 'static) -> Self {
-        ALL.store(all, Ordering::Relaxed);
         static COLLECTOR: OnceLock<Option<&'static Collector>> = OnceLock::new();
+        ALL.store(all, Ordering::Relaxed);
         let collector = deployment.and_then(|deployment| {
             *COLLECTOR.get_or_init(|| {
                 let collector = Builder::new().cloudwatch_namespace(NAMESPACE).with_dimension(DIMENSION, deployment).init().ok();

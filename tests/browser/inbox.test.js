@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
 
-import { PHONE, assertAccessible, assertFits, heading, visit } from './browser.js';
+import { PHONE, assertAccessible, assertFits, visit } from './browser.js';
 import { mailWith, post, register, resetLink, sendMail, variable, words } from './stack.js';
 
 const INBOX = variable('INBOX_URL');

@@ -1,16 +1,15 @@
-"""With IAM enforced by the emulator, each function's role may do what infra/permissions.txt lists and nothing else."""
+"""With IAM enforced by the emulator, each function's role may do what infra/permissions.txt lists for this stack and nothing else."""
 
 import os
 import unittest
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from test_keys import NOT_HERE, granted, listed
 
-SNAPSHOT = Path(__file__).resolve().parents[2] / "infra" / "permissions.txt"
 TABLES = {"Accounts": "ACCOUNTS_TABLE", "Limits": "LIMITS_TABLE", "Outbox": "OUTBOX_TABLE"}
 KEY = {"pk": {"S": "nobody#0"}, "sk": {"S": "none"}}
 ABSENT = {"ConditionExpression": "attribute_exists(pk)"}  # so that nothing is written
@@ -49,9 +48,8 @@ class Permissions(unittest.TestCase):
     def setUpClass(cls) -> None:
         pages = client("cloudformation").get_paginator("list_stack_resources").paginate(StackName="doorward")
         cls.resources = {r["LogicalResourceId"]: r for page in pages for r in page["StackResourceSummaries"]}
-        # The permission to note that a session is used exists only with SessionIdle, which this stack does not have.
-        lines = [line for line in SNAPSHOT.read_text().splitlines() if not line.startswith("#") and not line.endswith("seen_on; StringEqualsIfExists dynamodb:ReturnValues NONE")]
-        cls.listed = {tuple(line.split()[:3]) for line in lines}
+        statements = [(role, statement) for role, statement in granted() if statement.condition not in NOT_HERE]
+        cls.listed = {(role, action, resource) for role, statement in statements for action in listed(statement["Action"]) for resource in listed(statement["Resource"])}
         cls.roles = {name.removesuffix("Role"): cls.assume(r) for name, r in cls.resources.items() if r["ResourceType"] == "AWS::IAM::Role"}
 
     @staticmethod

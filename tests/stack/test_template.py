@@ -44,7 +44,7 @@ class Template(unittest.TestCase):
 
     def test_what_alarms_use_is_counted_whatever_is_configured(self) -> None:
         source = (ROOT / "shared" / "src" / "metric.rs").read_text()
-        listed = re.search(r"const OF_ALARMS: .* = \[(.*)\];", source)[1]  # type: ignore[index]
+        listed = re.search(r"const OF_ALARMS: .*?=\s*\[(.*?)\];", source)[1]  # type: ignore[index]
         names = {re.search(rf'const {constant}: Self = Self\("(\w+)"\)', source)[1] for constant in re.findall(r"Self::(\w+)", listed)}  # type: ignore[index]
         processed = client("cloudformation").get_template(StackName="doorward", TemplateStage="Processed")["TemplateBody"]
         alarms = [r["Properties"] for r in processed["Resources"].values() if r["Type"] == "AWS::CloudWatch::Alarm"]
