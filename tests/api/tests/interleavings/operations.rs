@@ -237,7 +237,7 @@ impl Operation {
 
 impl World {
     async fn ask(&self, request: doorward_kit::requests::Request) -> Answer {
-        let answer = self.app.send(request).await;
+        let answer = Box::pin(self.app.send(request)).await;
         assert!([200, 201, 400, 401, 404].contains(&answer.status), "{answer:?}");
         let done = answer.status < 300;
         let says = if done { answer.status.to_string() } else { format!("{} {}", answer.status, answer.body) };
@@ -266,7 +266,9 @@ impl World {
         let arguments = Arguments::try_parse_from([&["doorward-admin"], command].concat()).expect("a command");
         let mut out = Vec::new();
         let mut ask = |_: &str| Err(std::io::Error::other("no terminal"));
-        let done = self.admin.run(arguments.command, Terminal { out: &mut out, ask: &mut ask, json: arguments.json }).await;
+        let terminal = Terminal { out: &mut out, ask: &mut ask, json: arguments.json };
+        // Each of these futures has room for the largest of all operations, and a test's thread has 2 MiB in all.
+        let done = Box::pin(self.admin.run(arguments.command, terminal)).await;
         let mut says = String::from_utf8(out).expect("text");
         let mut again = false;
         match done {

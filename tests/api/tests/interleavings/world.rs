@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
-    pin::pin,
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
@@ -172,9 +171,9 @@ impl World {
     /// What two operations leave one after the other.
     pub async fn one_after_the_other(&mut self, [first, second]: [Operation; 2]) -> Outcome {
         self.begin([first, second]).await;
-        let before = first.run(self).await;
+        let before = Box::pin(first.run(self)).await;
         self.app.clock.advance(A_MOMENT);
-        let after = second.run(self).await;
+        let after = Box::pin(second.run(self)).await;
         self.outcome([(first, before), (second, after)]).await
     }
 
@@ -189,10 +188,10 @@ impl World {
         self.observer.store.forget();
         // What was under way is over, and whoever was told to try again does.
         if inner.again {
-            inner = second.run(self).await;
+            inner = Box::pin(second.run(self)).await;
         }
         if outer.again {
-            outer = first.run(self).await;
+            outer = Box::pin(first.run(self)).await;
         }
         Some((self.outcome([(first, outer), (second, inner)]).await, next))
     }
@@ -201,14 +200,14 @@ impl World {
         let (gate, calls) = (Gate::default(), &self.observer.store);
         let held = gate.clone();
         calls.fail(move |call| (call.number == number).then(|| (When::Before, Failure::Waits(held.clone()))));
-        let mut running = pin!(first.run(self));
+        let mut running = Box::pin(first.run(self));
         tokio::select! {
             _ = &mut running => return None,
             () = gate.reached() => {}
         }
         let before = calls.calls().len();
         self.app.clock.advance(A_MOMENT);
-        let inner = second.run(self).await;
+        let inner = Box::pin(second.run(self)).await;
         let between = calls.calls().split_off(before);
         gate.open();
         let outer = running.await;
