@@ -59,7 +59,9 @@ mod tests {
 
     use super::*;
 
-    /// How many connections two calls take, one after the other.
+    const CALLS: usize = 10;
+
+    /// How many connections so many calls take, one after the other.
     async fn connections(client: SharedHttpClient) -> usize {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -88,7 +90,7 @@ mod tests {
             .http_client(client)
             .build();
         let client = Client::from_conf(config);
-        for _ in 0..2 {
+        for _ in 0..CALLS {
             client.list_tables().send().await.unwrap();
         }
         counted.try_iter().count()
@@ -96,8 +98,9 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_connection_is_used_again_only_while_it_was_idle_for_a_short_time() {
-        assert_eq!(connections(https(Builder::new().pool_idle_timeout(Duration::from_hours(1)))).await, 1);
-        assert_eq!(connections(https(Builder::new().pool_idle_timeout(Duration::ZERO))).await, 2);
+        // A call may begin before the connection of the one before is free again, and then takes another. That does not happen to all of them.
+        assert!(connections(https(Builder::new().pool_idle_timeout(Duration::from_hours(1)))).await < CALLS);
+        assert_eq!(connections(https(Builder::new().pool_idle_timeout(Duration::ZERO))).await, CALLS);
         assert!(IDLE < Duration::from_mins(1), "AWS closes one after about a minute");
     }
 
