@@ -177,7 +177,11 @@ def replay(settings: Settings, variables: dict[str, str], event: str, *, raw: bo
     if is_own and program == "mailer":
         for record, key in zip(content["Records"], waiting(settings, variables, person), strict=True):
             record["dynamodb"]["Keys"] = key
-    answer = deploy.client(settings, "lambda").invoke(FunctionName=f"{STACK}-{program}", Payload=json.dumps(content).encode())
+    functions = deploy.client(settings, "lambda")
+    try:
+        answer = functions.invoke(FunctionName=f"{STACK}-{program}", Payload=json.dumps(content).encode())
+    except functions.exceptions.ResourceNotFoundException:
+        raise Failure(f"{program} is not in this stack: it is there only with a parameter that asks for it (docs/configuration.md).") from None
     text = answer["Payload"].read()
     if "FunctionError" in answer:
         raise Failure(f"{program} fails: {cause(text)}")

@@ -53,6 +53,10 @@ def unpack_zips(directory: Path) -> None:
         target.parent.mkdir(parents=True)
         with urllib.request.urlopen(place, timeout=60) as code, target.open("wb") as file:
             shutil.copyfileobj(code, file)
+    # Those that are in no stack without a parameter that asks for them were built and packed with the others.
+    for function in {path.stem for path in (ROOT / "functions" / "src" / "bin").glob("*.rs")} - {path.name for path in directory.iterdir()}:
+        (directory / function).mkdir()
+        shutil.copy(ROOT / "target" / "local" / f"{function}.zip", directory / function / "bootstrap.zip")
 
 
 def change(archive: Path) -> None:

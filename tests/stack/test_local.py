@@ -221,6 +221,9 @@ class Replay(unittest.TestCase):
         for file in sorted((ROOT / "events").glob("*.json")):
             with self.subTest(file.stem):
                 code, said = self.replayed(file.stem)
+                if file.stem == "webhook":  # there is none in this stack
+                    self.assertEqual((code, said), (1, "replay: webhook is not in this stack: it is there only with a parameter that asks for it (docs/configuration.md).\n"))
+                    continue
                 self.assertEqual(code, 0, said)
                 if status := re.search(r"^\d{3}$", said, re.MULTILINE):
                     self.assertTrue(status[0].startswith("2"), said)
@@ -228,7 +231,7 @@ class Replay(unittest.TestCase):
                     self.assertIn('"Effect": "Allow"', said)
                 elif file.stem == "authorizer.http":
                     self.assertIn('"isAuthorized": true', said)
-                elif file.stem == "mailer":
+                elif file.stem in ("mailer", "events"):
                     self.assertRegex(said, r'"batchItemFailures": \[\]')
                 else:
                     self.assertIn("null", said)
