@@ -124,7 +124,7 @@ admin: $(operator)/installed ## Commands for accounts and mail: make admin ARGS=
 
 # ---- Checks ----
 
-.PHONY: check test test-long lint lint-rust lint-templates unit thorough sweep stack-test fuzz openapi schemathesis browser clients preview snapshots coverage permissions sbom size pins release-notes
+.PHONY: check test test-long test-release lint lint-rust lint-templates unit thorough sweep stack-test fuzz openapi schemathesis browser clients preview snapshots coverage permissions sbom size pins release-notes
 check: ## Formatting, clippy, units and API tests: what Rust alone can check while you work
 	@cargo fmt --all --check
 	@$(call step,Clippy) && $(clippy)
@@ -136,7 +136,8 @@ test: ## What has to hold before a change goes in
 
 test-long: #+ What takes long and finds little in most changes; CI runs it after `make test`
 	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target thorough stack-test-operators stack-test-deploy stack-test-clients
-	@$(MAKE) --no-print-directory fuzz preview size
+
+test-release: fuzz preview size #+ Fuzzing, pictures of all mails and pages, the size of the largest function; run it before a release
 
 lint: lint-rust lint-templates #+ Formatting, clippy, docs, dependencies, templates, permissions
 
