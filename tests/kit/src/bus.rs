@@ -9,7 +9,7 @@ use aws_sdk_eventbridge::config::{BehaviorVersion, Region, retry::RetryConfig};
 use axum::{Router, body::Bytes, extract::State, http::StatusCode, routing::post};
 use serde_json::{Value, json};
 
-use crate::app::credentials;
+use crate::{app::credentials, service::serve};
 
 /// What the bus does with the next call instead of taking its events.
 #[derive(Clone, Debug)]
@@ -47,10 +47,8 @@ impl EventBus {
     pub async fn open() -> (Self, String) {
         let bus = Self::default();
         let router = Router::new().route("/", post(accept)).with_state(bus.clone());
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("an address");
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        (bus, format!("http://{address}"))
+        let url = serve(router).await;
+        (bus, url)
     }
 
     /// Every entry that was taken: bus, source, type and detail.

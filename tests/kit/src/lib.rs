@@ -19,6 +19,7 @@ pub mod receiver;
 pub mod requests;
 pub mod response;
 pub mod scenario;
+mod service;
 pub mod store;
 mod stream;
 pub mod time;

@@ -9,7 +9,7 @@ use aws_sdk_sesv2::config::{BehaviorVersion, Region, retry::RetryConfig};
 use axum::{Router, body::Bytes, extract::State, http::StatusCode, routing::post};
 use serde_json::Value;
 
-use crate::app::credentials;
+use crate::{app::credentials, service::serve};
 
 /// The path of a link that resets a password.
 pub const RESET_LINK: &str = "/api/password_reset/confirm/?token=";
@@ -78,10 +78,8 @@ impl Mailbox {
     pub async fn open() -> (Self, String) {
         let mailbox = Self::default();
         let router = Router::new().route("/v2/email/outbound-emails", post(accept)).with_state(mailbox.clone());
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("an address");
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        (mailbox, format!("http://{address}"))
+        let url = serve(router).await;
+        (mailbox, url)
     }
 
     /// Every mail so far.

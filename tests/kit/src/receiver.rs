@@ -10,6 +10,8 @@ use axum::{
     routing::post,
 };
 
+use crate::service::serve;
+
 /// What was posted: the headers, in lower case, and the body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Posted {
@@ -35,10 +37,8 @@ impl Receiver {
     pub async fn open() -> (Self, String) {
         let receiver = Self { status: Arc::new(Mutex::new(200)), posted: Arc::default() };
         let router = Router::new().route("/events", post(accept)).with_state(receiver.clone());
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("an address");
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        (receiver, format!("http://{address}/events"))
+        let url = serve(router).await;
+        (receiver, format!("{url}/events"))
     }
 
     /// Answers with this status from now on.
