@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::{
     account::{self, Account, AccountId},
+    client::Client,
     clock::{Timestamp, after, before},
     config::span,
     event::EventKind,
@@ -81,6 +82,7 @@ impl Store {
         spend: impl Fn(Timestamp) -> Option<Write>,
     ) -> Result<Disavowed, Fault> {
         let (id, mut account) = (account.id, account.clone());
+        let network = request.caller.address.map(|address| Client::at(address).site());
         for _ in 0..MAX_TRIES {
             let latest = account
                 .disavowals_before
@@ -92,7 +94,7 @@ impl Store {
             let link = spend(now);
             let has_link = link.is_some();
             let others = [reset::forgotten(id), outbox::reset_request(&request, sort)];
-            let others = others.into_iter().chain(self.event(EventKind::PasswordDisavowed, id, now));
+            let others = others.into_iter().chain(self.event_from(EventKind::PasswordDisavowed, id, network.clone(), now));
             let outcome = self.transact("disavow", [disavowed].into_iter().chain(link).chain(others).collect()).await?;
             if !outcome.refused_at(0) || has_link && outcome.refused_at(1) {
                 return Ok(outcome.or(Disavowed::Now, Disavowed::NotValid));

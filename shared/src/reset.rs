@@ -232,7 +232,7 @@ impl Store {
             outbox::asked_for_again(&notice.email, now),
             outbox::notice(notice),
         ];
-        writes.extend(self.event(EventKind::PasswordReset, account, now));
+        writes.extend(self.event_from(EventKind::PasswordReset, account, Some(client.site()), now));
         Ok(self.transact("spend reset", writes).await?.or(Spent::Now, Spent::NotValid))
     }
 }

@@ -8,6 +8,7 @@ use super::{
     item::{SORT, email_claim, holder, key, read, username_claim},
 };
 use crate::{
+    event::{Event, Names},
     fault::Fault,
     id::AccountId,
     store::{Store, Table},
@@ -36,6 +37,13 @@ impl Store {
     /// The account with this id. One read.
     pub async fn account(&self, id: AccountId) -> Result<Option<Account>, Fault> {
         self.read(&key(id)).await?.as_ref().map(read).transpose()
+    }
+
+    /// The names of the account to which an event happened, for an event that tells them. One read, of nothing else; none of an account that is gone.
+    pub async fn names_for(&self, event: &Event) -> Result<Option<Names>, Fault> {
+        let Some(account) = event.account else { return Ok(None) };
+        let Some(item) = self.read_attributes(&key(account), "pk, sk, username, email").await? else { return Ok(None) };
+        Ok(Some(Names { username: item.text("username")?.to_owned(), email: item.text("email")?.to_owned() }))
     }
 
     /// The account with this login name: its username or its e-mail address, in any case. Two calls, whatever the name.
