@@ -64,8 +64,8 @@ async fn a_full_event_tells_the_names_as_they_are_when_it_is_published_and_the_n
     assert_eq!(told(&app).await, [of("password.disavowed", named(from))]);
 
     // The hash of the account never leaves the table for an event.
-    observer.store.forget();
     app.store.deactivate(ann.id, app.clock.now()).await.unwrap();
+    observer.store.forget();
     told(&app).await;
     let reads: Vec<Call> = observer.store.calls().into_iter().filter(|call| call.request["TableName"] == json!(app.tables.accounts) && call.operation == "GetItem").collect();
     assert_eq!(reads.len(), 1);
