@@ -46,10 +46,11 @@ pub(crate) fn link(account: AccountId, link: &Digest<Disavow>, now: Timestamp) -
 }
 
 impl Store {
-    /// The link with this token, if it works. One consistent read, which does not use it up.
+    /// The link with this token, if it works. One consistent read, which does not use it up; none if what was entered is no token.
     ///
     /// A disavowal ends the links that were made before it, so of many kept links only one can be used.
-    pub async fn disavowal(&self, token: &Token<Disavow>, now: Timestamp) -> Result<Option<LiveLink<Disavow>>, Fault> {
+    pub async fn disavowal(&self, token: Option<&Token<Disavow>>, now: Timestamp) -> Result<Option<LiveLink<Disavow>>, Fault> {
+        let Some(token) = token else { return Ok(None) };
         let link = Links::live(self, token, now).await?;
         Ok(link.filter(|link| link.account.disavowals_before.is_none_or(|before| before < made_at(link))))
     }

@@ -46,20 +46,25 @@ impl Store {
         Ok(Some(Names { username: item.text("username")?.to_owned(), email: item.text("email")?.to_owned() }))
     }
 
-    /// The account with this login name: its username or its e-mail address, in any case. Two calls, whatever the name.
+    /// The account with this login name, as [`Store::holder_of_login_name`] finds it. Two calls, one after the other, whatever the name.
+    pub async fn account_by_login_name(&self, name: &str) -> Result<Option<Account>, Fault> {
+        let holder = self.holder_of_login_name(name).await?;
+        self.account(holder).await
+    }
+
+    /// The id of the account with this login name: its username or its e-mail address, in any case. One call, whatever the name. For an unknown name it is
+    /// an id that no account has, so that looking the account up costs the same.
     ///
     /// If different accounts have the name as a username and as an e-mail address, the username wins. A text that only reads as an address, for example with a
     /// full-width `＠`, is not a name, because it could not be used to request a reset link either.
-    pub async fn account_by_login_name(&self, name: &str) -> Result<Option<Account>, Fault> {
+    pub async fn holder_of_login_name(&self, name: &str) -> Result<AccountId, Fault> {
         // A text that is not a name still costs its look-up.
         let folded = name_key(name).unwrap_or_else(|| subject_digest(name));
         let [username, email] = self.read_all(Table::Accounts, [username_claim(&folded), email_claim(&folded)]).await?;
-        // An unknown name is looked up under an id that no account has, so that it costs the same calls.
-        let id = match username.or(email) {
-            Some(claim) => holder(&claim)?,
-            None => AccountId::from(uuid::Uuid::from_bytes(self.entropy().bytes())),
-        };
-        self.account(id).await
+        match username.or(email) {
+            Some(claim) => holder(&claim),
+            None => Ok(AccountId::from(uuid::Uuid::from_bytes(self.entropy().bytes()))),
+        }
     }
 
     /// The account with this e-mail address.
