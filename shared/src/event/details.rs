@@ -47,7 +47,8 @@ impl Details {
     pub(super) fn attributes(self) -> impl Iterator<Item = (&'static str, Value)> {
         let exported = self.exported.into_iter().flat_map(|exported| {
             let caller = exported.caller.map(|caller| ("caller", text(caller)));
-            let facts = [("count", number(exported.count)), ("format", text(exported.format)), ("with_hashes", truth(exported.with_hashes))];
+            let facts =
+                [("count", number(exported.count)), ("format", text(exported.format)), ("with_hashes", truth(exported.with_hashes))];
             facts.into_iter().chain(caller)
         });
         let all = self.all.map(|all| ("all", truth(all)));

@@ -329,7 +329,8 @@ mod tests {
 
         // With everything that an event can say.
         event.names = Some(Names { username: "ann".to_owned(), email: "ann@example.com".to_owned() });
-        let exported = Exported { count: 1, format: "jsonl".to_owned(), with_hashes: true, caller: Some("arn:aws:iam::1:user/eve".to_owned()) };
+        let exported =
+            Exported { count: 1, format: "jsonl".to_owned(), with_hashes: true, caller: Some("arn:aws:iam::1:user/eve".to_owned()) };
         event.details = Details { all: Some(true), network: Some(Network::stored("192.0.2.0".to_owned())), exported: Some(exported) };
         insta::assert_snapshot!(event.public().split_once("\"data\":").unwrap().1, @r#"{"account_id":"01941f29-7c00-7000-8000-000000000000","username":"ann","email":"ann@example.com","network":"192.0.2.0","all":true,"count":1,"format":"jsonl","with_hashes":true,"caller":"arn:aws:iam::1:user/eve"}}"#);
     }

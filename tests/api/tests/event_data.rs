@@ -20,7 +20,13 @@ async fn told(app: &App) -> Vec<(String, Value)> {
     }
     let before = app.bus.details().len();
     assert!(app.publish().await.failures.is_empty());
-    let mut told: Vec<_> = app.bus.details().split_off(before).into_iter().map(|event| (event["type"].as_str().unwrap().to_owned(), event["data"].clone())).collect();
+    let mut told: Vec<_> = app
+        .bus
+        .details()
+        .split_off(before)
+        .into_iter()
+        .map(|event| (event["type"].as_str().unwrap().to_owned(), event["data"].clone()))
+        .collect();
     told.sort_by(|one, other| one.0.cmp(&other.0));
     told
 }
@@ -67,13 +73,24 @@ async fn a_full_event_tells_the_names_as_they_are_when_it_is_published_and_the_n
     app.store.deactivate(ann.id, app.clock.now()).await.unwrap();
     observer.store.forget();
     told(&app).await;
-    let reads: Vec<Call> = observer.store.calls().into_iter().filter(|call| call.request["TableName"] == json!(app.tables.accounts) && call.operation == "GetItem").collect();
+    let reads: Vec<Call> = observer
+        .store
+        .calls()
+        .into_iter()
+        .filter(|call| call.request["TableName"] == json!(app.tables.accounts) && call.operation == "GetItem")
+        .collect();
     assert_eq!(reads.len(), 1);
     assert_eq!(reads[0].request["ProjectionExpression"], "pk, sk, username, email");
 
     let text = app.bus.entries().iter().map(Value::to_string).collect::<String>();
     let hash = app.operator.account("ann").await["password"].as_s().unwrap().clone();
-    let secrets = [Secret::text("hash", &hash), Secret::token("session", &session), Secret::digest("session", &session), Secret::token("link", &link), Secret::digest("link", &link)];
+    let secrets = [
+        Secret::text("hash", &hash),
+        Secret::token("session", &session),
+        Secret::digest("session", &session),
+        Secret::token("link", &link),
+        Secret::digest("link", &link),
+    ];
     assert!(found(&text, &secrets).is_empty(), "{text}");
 
     app.store.delete_account(&ann, app.clock.now()).await.unwrap();
