@@ -12,9 +12,11 @@ impl Admin {
     pub(crate) async fn failed_events(&self, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         let events = self.store.failed_events(self.clock.now()).await?;
         for event in &events {
-            let (key, kind, account, at) = (event.key.to_string(), &event.kind, event.account.to_string(), rfc3339(event.at));
+            let (key, kind, account, at) =
+                (event.key.to_string(), &event.kind, event.account.map(|account| account.to_string()), rfc3339(event.at));
             let reason = event.given_up.as_ref().map_or("never published", |(reason, _)| reason);
             let facts = json!({ "key": key, "id": event.id.to_string(), "type": kind, "account": account, "at": at, "reason": reason });
+            let account = account.unwrap_or_else(|| "all accounts".to_owned());
             terminal.tell(&facts, format!("{key}\n  {kind} of {account} at {at}: {reason}"))?;
         }
         terminal.tell(&json!({ "failed": events.len() }), format!("{} events were not published.", events.len()))

@@ -67,6 +67,8 @@ pub struct Admin {
     login_limit: Limit,
     clock: Clock,
     entropy: Entropy,
+    /// Who gives the commands, as AWS knows them.
+    caller: Option<String>,
 }
 
 impl Admin {
@@ -80,10 +82,12 @@ impl Admin {
         Ok(admin)
     }
 
-    /// The commands as configured, by the variables of the functions: `ARGON2_…`, `LOGIN_ACCOUNT_LIMIT`, `SESSIONS_NOT_BEFORE`.
+    /// The commands as configured, by the variables of the functions: `ARGON2_…`, `LOGIN_ACCOUNT_LIMIT`, `SESSIONS_NOT_BEFORE`; and `CALLER_ARN`, which
+    /// `make admin` asks AWS for.
     pub fn new(settings: &mut Settings, store: Store, clock: Clock, entropy: Entropy) -> Self {
         let (hasher, sessions) = (Hasher::configured(settings, entropy.clone()), Sessions::configured(settings, clock.now()));
-        Self { store, hasher, sessions, login_limit: Limit::of_logins(settings), clock, entropy }
+        let (login_limit, caller) = (Limit::of_logins(settings), settings.optional("CALLER_ARN").filter(|caller| !caller.is_empty()));
+        Self { store, hasher, sessions, login_limit, clock, entropy, caller }
     }
 
     /// Runs a command.

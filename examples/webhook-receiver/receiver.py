@@ -27,7 +27,7 @@ class Receiver(BaseHTTPRequestHandler):
             return self.answer(400)
         with one_at_a_time:
             if event["id"] not in handled:
-                print(event["type"], event["data"]["account_id"], event["id"], flush=True)  # your work, before the answer
+                print(event["type"], event["data"].get("account_id", "all accounts"), event["id"], flush=True)  # your work, before the answer
                 handled.add(event["id"])
         self.answer(204)  # anything else than 2xx, and it comes again
 

@@ -84,10 +84,8 @@ impl ConfirmReset {
     async fn spend(&self, request: &Request) -> Result<(), Refusal> {
         let body = ConfirmBody::read(request.form()?, &self.policy, request.wants_page())?;
         let now = self.clock.now();
-        self.client_limit.admit(&self.store, request.client, now).await?;
-
-        let token = body.token.ok_or(Refusal::Token)?;
-        let link = self.links.check(&self.store, &token, now).await?.ok_or(Refusal::Token)?;
+        let look_up = self.links.check(&self.store, body.token.as_ref(), now);
+        let link = self.client_limit.admit_while(&self.store, request.client, now, look_up).await??.ok_or(Refusal::Token)?;
         let account = &link.account;
         telemetry::note_account(account.id);
         let accepted = AcceptedPassword::new(body.password, &self.policy, account.username.as_str(), account.email.as_str())
@@ -110,9 +108,10 @@ impl ConfirmReset {
     /// The form, in the account's language if it has one.
     async fn show(&self, request: &Request) -> Result<Answer, Refusal> {
         let now = self.clock.now();
-        self.page_limit.admit(&self.store, request.client, now).await?;
-        let token = request.mailed_token().ok_or(Refusal::Token)?;
-        let link = self.links.check(&self.store, &token, now).await?.ok_or(Refusal::Token)?;
+        let token = request.mailed_token();
+        let look_up = self.links.check(&self.store, token.as_ref(), now);
+        let link = self.page_limit.admit_while(&self.store, request.client, now, look_up).await??;
+        let (token, link) = token.zip(link).ok_or(Refusal::Token)?;
         let reader = request.reader_in(link.account.language());
         let (token, username) = (token.reveal(), link.account.username.as_str());
         let form = Page::Reset { token: &token, username, least: self.policy.min_length, errors: &FieldErrors::default() };

@@ -4,18 +4,17 @@
 //! password out of use and starts a reset, once. This function cannot set a password, as it has no permission to.
 
 use doorward::{
-    clock::{Clock, Timestamp},
+    clock::Clock,
     config::span,
     disavow::Disavowed,
     http::{self, Answer, Field, FieldErrors, Fields, Method, Reader, Refusal, Request},
     limit::{ClientLimit, Limit},
-    link::LiveLink,
     metric::Metric,
     outbox::ResetRequest,
     page::{Page, Pages},
     store::{Store, Table},
     telemetry,
-    token::{self, Token},
+    token::Token,
 };
 use serde::Serialize;
 
@@ -64,9 +63,10 @@ impl Disavow {
     /// The page with the button, in the account's language if it has one.
     async fn show(&self, request: &Request) -> Result<Answer, Refusal> {
         let now = self.clock.now();
-        self.page_limit.admit(&self.store, request.client, now).await?;
-        let token = request.mailed_token().ok_or(Refusal::Token)?;
-        let link = self.disavowal(Some(&token), now).await?;
+        let token = request.mailed_token();
+        let look_up = self.store.disavowal(token.as_ref(), now);
+        let link = self.page_limit.admit_while(&self.store, request.client, now, look_up).await??;
+        let (token, link) = token.zip(link).ok_or(Refusal::Token)?;
         let form = Page::Disavow { token: &token.reveal(), errors: &FieldErrors::default() };
         Ok(self.pages.show(&request.reader_in(link.account.language()), &form)?)
     }
@@ -83,8 +83,8 @@ impl Disavow {
         }
         let token = Token::entered(&fields.finish(token)?);
         let now = self.clock.now();
-        self.client_limit.admit(&self.store, request.client, now).await?;
-        let link = self.disavowal(token.as_ref(), now).await?;
+        let look_up = self.store.disavowal(token.as_ref(), now);
+        let link = self.client_limit.admit_while(&self.store, request.client, now, look_up).await??.ok_or(Refusal::Token)?;
         // To the present address: a person who has changed it since could as well ask for a link there.
         let caller = request.caller().in_language(link.account.language());
         let reset = ResetRequest { email: link.account.email.clone(), requested_at: now, caller, invites: false };
@@ -97,10 +97,6 @@ impl Disavow {
             }
             Disavowed::NotValid => Err(Refusal::Token),
         }
-    }
-
-    async fn disavowal(&self, token: Option<&Token<token::Disavow>>, now: Timestamp) -> Result<LiveLink<token::Disavow>, Refusal> {
-        self.store.disavowal(token.ok_or(Refusal::Token)?, now).await?.ok_or(Refusal::Token)
     }
 }
 

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use doorward::{
     clock::Clock,
-    event::{Bus, Event, EventKey, PutError},
+    event::{Bus, Event, EventKey, Exported, PutError},
     fault::Fault,
     metric::{Metric, Metrics},
+    recording::EventData,
     store::{Store, Table},
 };
 use futures_util::future::join_all;
@@ -33,7 +34,7 @@ pub struct Events {
 
 impl Function for Events {
     const NAME: &str = "events";
-    const TABLES: &[Table] = &[Table::Outbox];
+    const TABLES: &[Table] = &[Table::Accounts, Table::Outbox];
 
     fn new(wiring: &mut Wiring) -> Self {
         let bus = Bus::connect(&mut wiring.settings);
@@ -72,7 +73,7 @@ impl Events {
     async fn publish(&self, keys: impl Iterator<Item = &EventKey>) -> Vec<EventKey> {
         let keys: Vec<EventKey> = keys.cloned().collect();
         let (mut waiting, mut failed) = (Vec::new(), Vec::new());
-        for (key, read) in keys.iter().zip(join_all(keys.iter().map(|key| self.store.waiting_event(key))).await) {
+        for (key, read) in keys.iter().zip(join_all(keys.iter().map(|key| self.waiting(key))).await) {
             match read {
                 Ok(event) => waiting.extend(event),
                 Err(fault @ Fault::Unreadable { .. }) => {
@@ -91,22 +92,32 @@ impl Events {
         failed
     }
 
+    /// The event with this key, unless it is published or given up, with what it tells of its account. The names are read now: an event that waits holds
+    /// none, and tells none of an account that is gone by then.
+    async fn waiting(&self, key: &EventKey) -> Result<Option<Event>, Fault> {
+        let Some(mut event) = self.store.waiting_event(key).await? else { return Ok(None) };
+        if self.store.tells() == EventData::Full {
+            event.names = self.store.names_for(&event).await?;
+        }
+        Ok(Some(event))
+    }
+
     async fn publish_together(&self, events: &[Event]) -> Vec<EventKey> {
         let (mut published, mut failed) = (Vec::new(), Vec::new());
         for (event, put) in events.iter().zip(self.bus.put(events).await) {
-            let (id, kind, account) = (event.id, event.kind.as_str(), event.account);
+            let (id, kind, account) = (event.id, event.kind.as_str(), event.account.map(tracing::field::display));
             match put {
                 Ok(()) => {
-                    tracing::info!(event = %id, kind, %account, "event published");
+                    told(event);
                     Metric::EVENTS_PUBLISHED.count();
                     published.push(event);
                 }
                 Err(PutError::NotNow(reason)) if !event.is_too_old(self.clock.now()) => {
-                    tracing::warn!(event = %id, kind, %account, reason, "event not published yet");
+                    tracing::warn!(event = %id, kind, account, reason, "event not published yet");
                     failed.push(event.key.clone());
                 }
                 Err(PutError::NotNow(reason) | PutError::Refused(reason)) => {
-                    tracing::error!(event = %id, kind, %account, reason, "event failed");
+                    tracing::error!(event = %id, kind, account, reason, "event failed");
                     failed.extend(self.give_up(&event.key, &reason).await.err().map(|_| event.key.clone()));
                 }
             }
@@ -124,6 +135,18 @@ impl Events {
         self.store.give_up_event(key, reason, self.clock.now()).await?;
         Metric::EVENTS_FAILED.count();
         Ok(())
+    }
+}
+
+/// Logs that an event is published, and of an export what was exported and by whom.
+fn told(event: &Event) {
+    let (id, kind, account) = (event.id, event.kind.as_str(), event.account.map(tracing::field::display));
+    match &event.details.exported {
+        None => tracing::info!(event = %id, kind, account, "event published"),
+        Some(Exported { count, format, with_hashes, caller }) => {
+            let caller = caller.as_deref();
+            tracing::info!(event = %id, kind, account, count, format, with_hashes, caller, "event published");
+        }
     }
 }
 

@@ -86,9 +86,10 @@ impl Endpoint for Login {
     async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
         let body = LoginBody::read(request.form()?)?;
         let now = self.clock.now();
-        self.client_limit.admit(&self.store, request.client, now).await?;
+        let look_up = self.store.holder_of_login_name(&body.username);
+        let holder = self.client_limit.admit_while(&self.store, request.client, now, look_up).await??;
 
-        let account = self.store.account_by_login_name(&body.username).await?;
+        let account = self.store.account(holder).await?;
         let window = self.account_limit.window(LOGIN_ACCOUNT, &login_subject(&body.username, account.as_ref(), request.client, now), now);
         let attempt = self.store.count(&window).await?;
         telemetry::note_login(account.as_ref().map(|account| account.id));

@@ -52,8 +52,8 @@ impl Endpoint for ValidateToken {
     async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
         let token = read(request.form()?)?;
         let now = self.clock.now();
-        self.client_limit.admit(&self.store, request.client, now).await?;
-        self.links.check(&self.store, &token.ok_or(Refusal::Token)?, now).await?.ok_or(Refusal::Token)?;
+        let look_up = self.links.check(&self.store, token.as_ref(), now);
+        self.client_limit.admit_while(&self.store, request.client, now, look_up).await??.ok_or(Refusal::Token)?;
         Ok(http::ok(&ValidateAnswer { status: "OK" }))
     }
 }

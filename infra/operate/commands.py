@@ -34,8 +34,8 @@ def admin() -> int:
     if not _stack():
         local_variables()  # complains before anything takes long
     # Built before credentials are read.
-    program = cargo.built("doorward-admin")
-    return _run([str(program), *words(os.environ.get("ARGS", ""))], _variables())
+    program, arguments = cargo.built("doorward-admin"), words(os.environ.get("ARGS", ""))
+    return _run([str(program), *arguments], _variables() | (_caller() if "export" in arguments else {}))
 
 
 def probe() -> int:
@@ -93,6 +93,11 @@ def _variables() -> dict[str, str]:
     env = environment()
     tables = env.variables() if _stack() else local_variables()
     return tables | {variable(name): env.parameters[name] for name in READ_BY_ADMIN if name in env.parameters}
+
+
+def _caller() -> dict[str, str]:
+    """Who gives the commands, for the event of an export: the ARN that AWS answers to these credentials."""
+    return {"CALLER_ARN": environment().client("sts").get_caller_identity()["Arn"]} if _stack() else {}
 
 
 def _variables_of(url: str) -> dict[str, str]:

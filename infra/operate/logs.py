@@ -137,8 +137,14 @@ def events(env: Environment) -> int:
     wanted = Filter(account=Filter.asked().account)
     for line in _lines(env, wanted.pattern or '"event published"'):
         if line.function == "events" and line.fields.get("message") == "event published" and wanted.holds(line):
-            print(f"{line.time} {line.fields['kind']} account={line.fields['account']} id={line.fields['event']}", flush=True)
+            print(f"{line.time} {line.fields['kind']} {_about(line.fields)} id={line.fields['event']}", flush=True)
     return 0
+
+
+def _about(fields: dict[str, Any]) -> str:
+    """The account of an event; of an export also what was exported and by whom."""
+    exported = " ".join(f"{name}={fields[name]}" for name in ("count", "format", "with_hashes", "caller") if name in fields)
+    return " ".join(filter(None, [f"account={fields.get('account', 'all')}", exported]))
 
 
 def _lines(env: Environment, pattern: str) -> Iterator[Line]:

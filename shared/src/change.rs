@@ -42,7 +42,7 @@ impl Store {
             reset::forgotten(account.id),
             outbox::notice(notice),
         ];
-        writes.extend(self.event(EventKind::PasswordChanged, account.id, now));
+        writes.extend(self.event_from(EventKind::PasswordChanged, account.id, Some(client.site()), now));
         Ok(self.transact("change password", writes).await?.or(Changed::Now, Changed::Overtaken))
     }
 }

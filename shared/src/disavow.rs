@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::{
     account::{self, Account, AccountId},
+    client::Client,
     clock::{Timestamp, after, before},
     config::span,
     event::EventKind,
@@ -45,10 +46,11 @@ pub(crate) fn link(account: AccountId, link: &Digest<Disavow>, now: Timestamp) -
 }
 
 impl Store {
-    /// The link with this token, if it works. One consistent read, which does not use it up.
+    /// The link with this token, if it works. One consistent read, which does not use it up; none if what was entered is no token.
     ///
     /// A disavowal ends the links that were made before it, so of many kept links only one can be used.
-    pub async fn disavowal(&self, token: &Token<Disavow>, now: Timestamp) -> Result<Option<LiveLink<Disavow>>, Fault> {
+    pub async fn disavowal(&self, token: Option<&Token<Disavow>>, now: Timestamp) -> Result<Option<LiveLink<Disavow>>, Fault> {
+        let Some(token) = token else { return Ok(None) };
         let link = Links::live(self, token, now).await?;
         Ok(link.filter(|link| link.account.disavowals_before.is_none_or(|before| before < made_at(link))))
     }
@@ -81,6 +83,7 @@ impl Store {
         spend: impl Fn(Timestamp) -> Option<Write>,
     ) -> Result<Disavowed, Fault> {
         let (id, mut account) = (account.id, account.clone());
+        let network = request.caller.address.map(|address| Client::at(address).site());
         for _ in 0..MAX_TRIES {
             let latest = account
                 .disavowals_before
@@ -92,7 +95,7 @@ impl Store {
             let link = spend(now);
             let has_link = link.is_some();
             let others = [reset::forgotten(id), outbox::reset_request(&request, sort)];
-            let others = others.into_iter().chain(self.event(EventKind::PasswordDisavowed, id, now));
+            let others = others.into_iter().chain(self.event_from(EventKind::PasswordDisavowed, id, network.clone(), now));
             let outcome = self.transact("disavow", [disavowed].into_iter().chain(link).chain(others).collect()).await?;
             if !outcome.refused_at(0) || has_link && outcome.refused_at(1) {
                 return Ok(outcome.or(Disavowed::Now, Disavowed::NotValid));

@@ -5,6 +5,8 @@
 
 use std::{fmt, time::Duration};
 
+use futures_util::future::join;
+
 use crate::{
     account::{Account, KnownNetwork},
     client::{Client, Network},
@@ -88,6 +90,19 @@ impl ClientLimit {
     /// The limit in the variable `name`, or `default`, counted under `rule`; its refusals under `refusals`.
     pub fn configured(settings: &mut Settings, rule: &'static str, name: &str, default: Limit, refusals: Metric) -> Self {
         Self { rule, limit: Limit::configured(settings, name, default), refusals }
+    }
+
+    /// Counts an attempt of `client` while `look_up` is under way, and returns what that found. Over the limit the attempt is refused, whatever was found:
+    /// what it costs then is a read that nobody learns of. It is for reads alone; a hash or a write comes after this. One wait.
+    pub async fn admit_while<T>(
+        &self,
+        store: &Store,
+        client: Client,
+        now: Timestamp,
+        look_up: impl Future<Output = T>,
+    ) -> Result<T, Refusal> {
+        let (admitted, found) = join(self.admit(store, client, now), look_up).await;
+        admitted.map(|()| found)
     }
 
     /// Counts an attempt of `client`, or refuses it over the limit. One write.

@@ -1,4 +1,4 @@
-//! Which events a deployment records.
+//! Which events a deployment records, and what they say of an account.
 
 use crate::config::Settings;
 
@@ -22,6 +22,27 @@ impl Recording {
             "account" => Ok(Self::Accounts),
             "all" => Ok(Self::Sessions),
             _ => Err("must be none, account or all".to_owned()),
+        })
+    }
+}
+
+/// What an event says of its account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EventData {
+    /// Its id, which is no personal data to whoever cannot read the tables.
+    #[default]
+    Thin,
+    /// Also its username and e-mail address, and the network of the person who did it.
+    Full,
+}
+
+impl EventData {
+    /// `EVENT_DATA`: `thin` (default) or `full`.
+    pub fn configured(settings: &mut Settings) -> Self {
+        settings.parsed("EVENT_DATA", Self::Thin, |text| match text {
+            "thin" => Ok(Self::Thin),
+            "full" => Ok(Self::Full),
+            _ => Err("must be thin or full".to_owned()),
         })
     }
 }

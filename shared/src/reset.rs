@@ -117,8 +117,9 @@ impl ResetLinks {
         link.filter(|link| link.is_in_use(now) && !self.ended_by_switch(link.issued_at)).cloned()
     }
 
-    /// The link with this token, if it works. One consistent read, which does not use it up.
-    pub async fn check(&self, store: &Store, token: &Token<Reset>, now: Timestamp) -> Result<Option<LiveLink<Reset>>, Fault> {
+    /// The link with this token, if it works. One consistent read, which does not use it up; none if what was entered is no token.
+    pub async fn check(&self, store: &Store, token: Option<&Token<Reset>>, now: Timestamp) -> Result<Option<LiveLink<Reset>>, Fault> {
+        let Some(token) = token else { return Ok(None) };
         let Some(link) = Links::live(store, token, now).await? else { return Ok(None) };
         let ended = link.made_at.is_none_or(|made_at| self.ended_by_switch(made_at));
         Ok((!ended).then_some(link))
@@ -232,7 +233,7 @@ impl Store {
             outbox::asked_for_again(&notice.email, now),
             outbox::notice(notice),
         ];
-        writes.extend(self.event(EventKind::PasswordReset, account, now));
+        writes.extend(self.event_from(EventKind::PasswordReset, account, Some(client.site()), now));
         Ok(self.transact("spend reset", writes).await?.or(Spent::Now, Spent::NotValid))
     }
 }

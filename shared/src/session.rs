@@ -132,7 +132,7 @@ impl Sessions {
             seen_on: self.idle.day_of_login(now),
         };
         let mut writes = vec![session.put(account.id, &token.digest()), clear.cleared()];
-        writes.extend(store.event(EventKind::SessionOpened, account.id, now));
+        writes.extend(store.event_from(EventKind::SessionOpened, account.id, session.network.clone(), now));
         store.write_batch(writes).await?;
         Ok((token, session))
     }

@@ -34,7 +34,9 @@ def billed_ms(operation: Operation, seen: dict[str, Any], memory: int | None = N
     the memory (the template's if none is given), and waiting for services."""
     memory = memory or template.functions()[operation.function].memory_mb
     computing = median(own + hash_ for own, hash_ in zip(seen["own_ms"], seen["hash_ms"])) * max(1.0, assumed("one_processor_mb") / memory)
-    return math.ceil(computing + median(seen["calls"]) * assumed("store_call_ms") + seen["mails"] * assumed("mail_call_ms"))
+    # Calls that are made together are one wait. Measurements from before that was counted made one after the other.
+    waits = median(seen.get("waits", seen["calls"]))
+    return math.ceil(computing + waits * assumed("store_call_ms") + seen["mails"] * assumed("mail_call_ms"))
 
 
 def per_million(operation: Operation, warm: dict[str, Any], cold: dict[str, Any], memory: int | None = None) -> dict[str, float]:

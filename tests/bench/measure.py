@@ -160,7 +160,7 @@ class Asking:
 
     def __init__(self, store: Store, operation: Operation, accounts: Iterable[int], running: ExitStack) -> None:
         self.operation = operation
-        self.seen: Data = {name: [] for name in (*SEEN, "busy_ms", "calls", "written", "read")}
+        self.seen: Data = {name: [] for name in (*SEEN, "busy_ms", "calls", "waits", "written", "read")}
         self._store, self._events = store, operation.events(store, list(accounts))
         self._instance = running.enter_context(runtime.start(template.function(operation.function), store.counted_url, store.mail_url))
         self.warm_up = min(WARM_UP, len(self._events) // 2)
@@ -177,7 +177,7 @@ class Asking:
             if counted:
                 for name in SEEN:
                     self.seen[name].append(getattr(answered, name))
-                for name, value in (("busy_ms", called["busy_ms"]), ("calls", len(called["calls"])), ("written", called["written"]), ("read", called["read"])):
+                for name, value in (("busy_ms", called["busy_ms"]), ("calls", len(called["calls"])), ("waits", called["waits"]), ("written", called["written"]), ("read", called["read"])):
                     self.seen[name].append(value)
                 self.seen.update(operations=called["calls"], mails=called["mails"])
         return bool(self._events)

@@ -80,8 +80,8 @@ def allows(statement: dict[str, Any], what: Asked, keys: frozenset[str]) -> bool
     )
 
 
-# Conditions of permissions that do not hold in the stack of tests: Events=all and SessionIdle.
-NOT_HERE = ("RecordsSessions", "EndsIdleSessions")
+# Conditions of permissions that do not hold in the stack of tests: Events=all, SessionIdle and EventData=full.
+NOT_HERE = ("RecordsSessions", "EndsIdleSessions", "TellsNames")
 
 
 @cache

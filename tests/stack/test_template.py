@@ -149,6 +149,16 @@ print(json.dumps({kind: [r for r in REGIONS if kind not in registry.get_resource
         self.assertEqual(conditional, {"AWS::SES::ConfigurationSet", "AWS::SES::ConfigurationSetEventDestination"})
 
 
+    def test_an_api_behind_the_authorizer_caches_its_answers_only_if_that_is_asked_for(self) -> None:
+        example = document((ROOT / "examples" / "protected-api" / "template.yaml").read_text())
+        cache = example["Parameters"]["AuthorizerCache"]
+        self.assertEqual((cache["Default"], cache["MinValue"], cache["MaxValue"]), (0, 0, 3600))
+        authorizer = example["Resources"]["Doorward"]["Properties"]
+        self.assertEqual(authorizer["AuthorizerResultTtlInSeconds"], "AuthorizerCache")
+        # The answers are kept by the header alone, so one session never gets the answer to another.
+        self.assertEqual(authorizer["IdentitySource"], ["$request.header.Authorization"])
+
+
 class Writes(unittest.TestCase):
     """A role that may write cannot read by a write. AWS evaluates these conditions, the emulator does not."""
 
@@ -200,6 +210,15 @@ class Writes(unittest.TestCase):
         self.assertTrue(could("Authorizer", "UpdateItem", "Accounts", "account#0", {"seen_on"}))
         for attribute in ("epoch", "valid_until", "password", "active"):
             self.assertFalse(could("Authorizer", "UpdateItem", "Accounts", "account#0", {"seen_on", attribute}), attribute)
+
+    def test_the_publisher_of_events_reads_the_names_of_an_account_where_events_tell_them_and_nothing_else_of_it(self) -> None:
+        statements = [s for s in document()["Resources"]["EventPublisherRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"] if "Accounts" in str(s)]
+        self.assertEqual([s[0] for s in statements], ["TellsNames"])
+        self.assertEqual(statements[0][1]["Condition"]["StringEqualsIfExists"], {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"})
+        self.assertTrue(could("EventPublisher", "GetItem", "Accounts", "account#0", {"username", "email"}))
+        for attribute in ("password", "networks", "epoch", "digest"):
+            self.assertFalse(could("EventPublisher", "GetItem", "Accounts", "account#0", {"username", attribute}), attribute)
+        self.assertFalse(could("EventPublisher", "GetItem", "Accounts", "username#0", {"username"}))
 
     def test_mail_feedback_marks_an_account_and_asks_nothing_of_it(self) -> None:
         self.assertTrue(could("MailFeedback", "UpdateItem", "Accounts", "account#0", {"undeliverable", "undeliverable_at"}))

@@ -30,6 +30,13 @@ pub(crate) enum Form {
     Csv,
 }
 
+impl Form {
+    /// Its name on the command line.
+    pub(super) fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+}
+
 /// What is around the entries of a file.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Frame {

@@ -8,12 +8,16 @@ mod hash;
 mod sorted;
 mod target;
 
-use std::{ops::ControlFlow, path::PathBuf};
+use std::{
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use doorward::{
     account::Account,
     clock::{Timestamp, rfc3339},
+    event::Exported,
     fault::Fault,
 };
 use indicatif::{ProgressBar, ProgressStyle};
@@ -58,6 +62,8 @@ struct Counted {
     /// The ids of accounts whose hash has no place in this form.
     without_hash: Vec<String>,
     left_without_hash: u64,
+    /// Whether an event tells of it.
+    is_told: bool,
 }
 
 impl Admin {
@@ -79,8 +85,7 @@ impl Admin {
             return Err(failure);
         }
         let begun = self.clock.now();
-        let written = self.write_accounts(export, one, since, &mut target).await;
-        match written {
+        match self.read_and_write(export, one, since, &mut target).await {
             Ok(counted) => {
                 let files = target.finish()?;
                 told(&counted, &files, begun, terminal)
@@ -92,15 +97,48 @@ impl Admin {
         }
     }
 
-    async fn write_accounts(
+    /// Reads the accounts, leaves the event of the export, and only then writes them to the file. So there is no file without its event, however this ends;
+    /// an event without a file says that there nearly was one.
+    async fn read_and_write(
         &self,
         export: &Export,
         one: Option<Account>,
         since: Option<Timestamp>,
         target: &mut Target,
     ) -> Result<Counted, Failure> {
-        let mut counted = Counted { exported: 0, unreadable: 0, without_hash: Vec::new(), left_without_hash: 0 };
-        let mut sorted = Sorted::new(target.folder(), sorted::PIECE_BYTES);
+        let id = one.as_ref().map(|account| account.id);
+        let (mut counted, sorted) = self.read_accounts(export, one, since, target.folder()).await?;
+        let exported = Exported {
+            count: counted.exported,
+            format: export.format.name(),
+            with_hashes: export.with_hashes,
+            caller: self.caller.clone(),
+        };
+        counted.is_told = self
+            .store
+            .tell_export(id, exported, self.clock.now())
+            .await
+            .map_err(|fault| Failure::Refused(format!("the event of this export was not written, so nothing was exported: {fault}")))?;
+        let bar = progress("{wide_bar} {human_pos} of {human_len} accounts written, {eta} left");
+        bar.set_length(counted.exported);
+        target.begin(export.format.frame());
+        sorted.into_order(|text| {
+            bar.inc(1);
+            target.add(text)
+        })?;
+        bar.finish_and_clear();
+        Ok(counted)
+    }
+
+    async fn read_accounts(
+        &self,
+        export: &Export,
+        one: Option<Account>,
+        since: Option<Timestamp>,
+        folder: &Path,
+    ) -> Result<(Counted, Sorted), Failure> {
+        let mut counted = Counted { exported: 0, unreadable: 0, without_hash: Vec::new(), left_without_hash: 0, is_told: false };
+        let mut sorted = Sorted::new(folder, sorted::PIECE_BYTES);
         let bar = progress("{spinner} {human_pos} accounts read, {per_sec}");
         let mut add = |account: &Account| -> Result<(), Failure> {
             if since.is_none_or(|since| since <= changed_at(account)) {
@@ -133,18 +171,7 @@ impl Admin {
             self.store.visit_accounts(None, visit).await?;
         }
         bar.finish_and_clear();
-        if let Some(failure) = failure {
-            return Err(failure);
-        }
-        let bar = progress("{wide_bar} {human_pos} of {human_len} accounts written, {eta} left");
-        bar.set_length(counted.exported);
-        target.begin(export.format.frame());
-        sorted.into_order(|text| {
-            bar.inc(1);
-            target.add(text)
-        })?;
-        bar.finish_and_clear();
-        Ok(counted)
+        failure.map_or(Ok((counted, sorted)), Err)
     }
 }
 
@@ -158,7 +185,7 @@ fn told(counted: &Counted, files: &[PathBuf], begun: Timestamp, terminal: &mut T
     let since = rfc3339(begun);
     let facts = json!({
         "exported": counted.exported, "unreadable": counted.unreadable, "without_hash": counted.without_hash, "left_without_hash": counted.left_without_hash,
-        "files": paths, "since": since,
+        "files": paths, "since": since, "event": counted.is_told,
     });
     let lost = match counted.left_without_hash {
         0 => String::new(),
@@ -169,8 +196,9 @@ fn told(counted: &Counted, files: &[PathBuf], begun: Timestamp, terminal: &mut T
         ),
     };
     let unreadable = told_unreadable(counted.unreadable);
+    let event = if counted.is_told { "" } else { " No event tells of it, because this deployment records none (Events=none)." };
     let sentence = format!(
-        "{} accounts are in {}.{lost}{unreadable} Accounts that change from now on: --since {since}",
+        "{} accounts are in {}.{lost}{unreadable}{event} Accounts that change from now on: --since {since}",
         counted.exported,
         paths.join(", ")
     );

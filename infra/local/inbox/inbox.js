@@ -111,7 +111,7 @@ async function askForEvents() {
   part("events").replaceChildren(...events.map((event) => {
     const item = Object.assign(document.createElement("li"), { dir: "auto" });
     item.dataset.event = event.id;
-    for (const [tag, text] of [["strong", event.type], ["span", event.data.account_id], ["span", new Date(event.timestamp).toLocaleString()]]) {
+    for (const [tag, text] of [["strong", event.type], ["span", event.data.account_id ?? `${event.data.count} accounts`], ["span", new Date(event.timestamp).toLocaleString()]]) {
       item.appendChild(document.createElement(tag)).textContent = text;
     }
     return item;

@@ -8,6 +8,7 @@ use super::{
     item::{SORT, email_claim, holder, key, read, username_claim},
 };
 use crate::{
+    event::{Event, Names},
     fault::Fault,
     id::AccountId,
     store::{Store, Table},
@@ -38,20 +39,32 @@ impl Store {
         self.read(&key(id)).await?.as_ref().map(read).transpose()
     }
 
-    /// The account with this login name: its username or its e-mail address, in any case. Two calls, whatever the name.
+    /// The names of the account to which an event happened, for an event that tells them. One read, of nothing else; none of an account that is gone.
+    pub async fn names_for(&self, event: &Event) -> Result<Option<Names>, Fault> {
+        let Some(account) = event.account else { return Ok(None) };
+        let Some(item) = self.read_attributes(&key(account), "pk, sk, username, email").await? else { return Ok(None) };
+        Ok(Some(Names { username: item.text("username")?.to_owned(), email: item.text("email")?.to_owned() }))
+    }
+
+    /// The account with this login name, as [`Store::holder_of_login_name`] finds it. Two calls, one after the other, whatever the name.
+    pub async fn account_by_login_name(&self, name: &str) -> Result<Option<Account>, Fault> {
+        let holder = self.holder_of_login_name(name).await?;
+        self.account(holder).await
+    }
+
+    /// The id of the account with this login name: its username or its e-mail address, in any case. One call, whatever the name. For an unknown name it is
+    /// an id that no account has, so that looking the account up costs the same.
     ///
     /// If different accounts have the name as a username and as an e-mail address, the username wins. A text that only reads as an address, for example with a
     /// full-width `＠`, is not a name, because it could not be used to request a reset link either.
-    pub async fn account_by_login_name(&self, name: &str) -> Result<Option<Account>, Fault> {
+    pub async fn holder_of_login_name(&self, name: &str) -> Result<AccountId, Fault> {
         // A text that is not a name still costs its look-up.
         let folded = name_key(name).unwrap_or_else(|| subject_digest(name));
         let [username, email] = self.read_all(Table::Accounts, [username_claim(&folded), email_claim(&folded)]).await?;
-        // An unknown name is looked up under an id that no account has, so that it costs the same calls.
-        let id = match username.or(email) {
-            Some(claim) => holder(&claim)?,
-            None => AccountId::from(uuid::Uuid::from_bytes(self.entropy().bytes())),
-        };
-        self.account(id).await
+        match username.or(email) {
+            Some(claim) => holder(&claim),
+            None => Ok(AccountId::from(uuid::Uuid::from_bytes(self.entropy().bytes()))),
+        }
     }
 
     /// The account with this e-mail address.

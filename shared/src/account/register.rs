@@ -77,7 +77,9 @@ impl Store {
 
     /// Like `register`, with a further write in the same transaction.
     pub(crate) async fn register_with(&self, account: &Account, also: Option<Write>) -> Result<Registered, Fault> {
-        let event = self.event(EventKind::AccountCreated, account.id, account.created_at);
+        // A new account knows the network from which it was registered; one of an operator knows none.
+        let network = account.networks.first().map(|known| known.network.clone());
+        let event = self.event_from(EventKind::AccountCreated, account.id, network, account.created_at);
         match self.bring_in_with(account, also.into_iter().chain(event)).await? {
             BroughtIn::Now => Ok(Registered::Now),
             BroughtIn::Taken(taken) => Ok(Registered::Taken(taken)),

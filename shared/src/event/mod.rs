@@ -3,26 +3,33 @@
 //! An event is an item in the Outbox, written in the transaction that makes it true: whatever fails, there is no change without its event and no event
 //! without its change. The function `events` publishes it and then deletes it. If it fails in between, it publishes the event again, under the same id.
 //!
-//! An event names the account by its id and contains no other data of it: whoever hears of it reads what it needs with its own permissions.
+//! An event names the account by its id and contains no other data of it: whoever hears of it reads what it needs with its own permissions. A deployment
+//! with `EVENT_DATA=full` adds the names of the account when the event is published, so that none of them waits in the Outbox, and the network of the
+//! person who did it, which is known only when the event is written.
 
 mod bus;
+mod details;
 
 use std::time::Duration;
 
-use serde::Serialize;
-
-pub use self::bus::{Bus, PutError};
+pub use self::{
+    bus::{Bus, PutError},
+    details::{Details, Exported, Names},
+};
 use crate::{
-    clock::{Timestamp, after, before, rfc3339},
+    client::Network,
+    clock::{Timestamp, after, before},
     config::span,
     fault::Fault,
     id::AccountId,
-    recording::Recording,
-    store::{Item, Key, Store, Table, Value, Write, millis, seconds, text, truth},
+    recording::{EventData, Recording},
+    store::{Item, Key, Store, Table, Value, Write, Written, millis, seconds, text},
 };
 
 /// How the partition of an account's events begins. The account's id follows.
 const PARTITION: &str = "event#";
+/// What follows it in the partition of events of all accounts together.
+const ALL_ACCOUNTS: &str = "accounts";
 /// How long an event that is never published is kept, so that an operator can look at it and publish it again.
 const LIFETIME: Duration = span::days(14);
 /// For how long an event is tried. The stream announces it for 24 hours; this is a little less, so that it is marked before.
@@ -57,11 +64,13 @@ pub enum EventKind {
     SessionEnded,
     /// Every session of an account was ended, without another change.
     SessionsEnded,
+    /// An operator exported accounts, or one.
+    AccountsExported,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::AccountCreated,
         Self::AccountActivated,
         Self::AccountDeactivated,
@@ -75,6 +84,7 @@ impl EventKind {
         Self::SessionOpened,
         Self::SessionEnded,
         Self::SessionsEnded,
+        Self::AccountsExported,
     ];
 
     /// Its public name.
@@ -93,6 +103,7 @@ impl EventKind {
             Self::PasswordDisavowed => "password.disavowed",
             Self::SessionOpened => "session.opened",
             Self::SessionEnded | Self::SessionsEnded => "session.ended",
+            Self::AccountsExported => "accounts.exported",
         }
     }
 
@@ -103,11 +114,6 @@ impl EventKind {
             Self::SessionsEnded => Some(true),
             _ => None,
         }
-    }
-
-    /// The attributes of an item that say what has happened.
-    fn attributes(self) -> impl Iterator<Item = (&'static str, Value)> {
-        [("type", text(self.name()))].into_iter().chain(self.ends_all().map(|all| ("all", truth(all))))
     }
 
     /// The least recording with which it is written.
@@ -122,7 +128,8 @@ impl EventKind {
 /// The key of an event in the Outbox. It displays as `partition/sort`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventKey {
-    account: AccountId,
+    /// The account, unless it is an event of all of them.
+    account: Option<AccountId>,
     sort: String,
 }
 
@@ -130,7 +137,10 @@ impl EventKey {
     /// The key with these parts, if it is one of an event.
     #[must_use]
     pub fn of(partition: &str, sort: &str) -> Option<Self> {
-        let account = partition.strip_prefix(PARTITION)?.parse().ok()?;
+        let account = match partition.strip_prefix(PARTITION)? {
+            ALL_ACCOUNTS => None,
+            account => Some(account.parse().ok()?),
+        };
         (!sort.is_empty()).then(|| Self { account, sort: sort.to_owned() })
     }
 
@@ -140,14 +150,18 @@ impl EventKey {
         text.split_once('/').and_then(|(partition, sort)| Self::of(partition, sort))
     }
 
+    fn partition(&self) -> String {
+        self.account.map_or_else(|| format!("{PARTITION}{ALL_ACCOUNTS}"), |account| format!("{PARTITION}{account}"))
+    }
+
     fn key(&self) -> Key {
-        Key::new(Table::Outbox, "event", format!("{PARTITION}{}", self.account), &self.sort)
+        Key::new(Table::Outbox, "event", self.partition(), &self.sort)
     }
 }
 
 impl std::fmt::Display for EventKey {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{PARTITION}{}/{}", self.account, self.sort)
+        write!(formatter, "{}/{}", self.partition(), self.sort)
     }
 }
 
@@ -166,10 +180,12 @@ pub struct Event {
     pub id: uuid::Uuid,
     /// The name of what has happened. It is not read as an [`EventKind`], so that what a newer version writes is published too.
     pub kind: String,
-    /// Whether all sessions ended or one, if some did.
-    pub all: Option<bool>,
-    /// The account to which it happened.
-    pub account: AccountId,
+    /// What else it says.
+    pub details: Details,
+    /// The account to which it happened, unless it is an event of all of them.
+    pub account: Option<AccountId>,
+    /// The names of the account, if the event tells them and the account still exists.
+    pub names: Option<Names>,
     /// When it happened.
     pub at: Timestamp,
     /// When it was written, or when an operator last let it be published again.
@@ -178,32 +194,7 @@ pub struct Event {
     pub given_up: Option<(String, Timestamp)>,
 }
 
-/// The public form of an event, the same on the bus and in a webhook.
-#[derive(Serialize)]
-struct Public<'a> {
-    id: String,
-    r#type: &'a str,
-    timestamp: String,
-    data: Data,
-}
-
-#[derive(Serialize)]
-struct Data {
-    account_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    all: Option<bool>,
-}
-
 impl Event {
-    /// Its public form, as JSON.
-    #[must_use]
-    pub fn public(&self) -> String {
-        let data = Data { account_id: self.account.to_string(), all: self.all };
-        let public = Public { id: self.id.to_string(), r#type: &self.kind, timestamp: rfc3339(self.at), data };
-        // Texts only, which can always be written.
-        serde_json::to_string(&public).unwrap_or_default()
-    }
-
     /// Whether it has been tried for so long that the stream will not announce it much longer.
     #[must_use]
     pub fn is_too_old(&self, now: Timestamp) -> bool {
@@ -215,8 +206,9 @@ impl Event {
         Ok(Self {
             id: if item.has("id") { item.parsed("id")? } else { item.parsed("sk")? },
             kind: item.text("type")?.to_owned(),
-            all: item.truth("all").ok(),
+            details: Details::read(item),
             account: key.account,
+            names: None,
             at: item.instant("at")?,
             stored_at: item.instant("stored_at")?,
             given_up: item.optional_text("reason").map(str::to_owned).zip(item.optional_instant("given_up_at")),
@@ -237,9 +229,31 @@ pub enum Republished {
 impl Store {
     /// The write that leaves an event, for the transaction that makes it true; none if this deployment does not record such events.
     pub(crate) fn event(&self, kind: EventKind, account: AccountId, now: Timestamp) -> Option<Write> {
+        self.event_with(kind, Some(account), Details::default(), now)
+    }
+
+    /// The same, of an event that somebody caused from this network. It is written only where events tell more than the account's id.
+    pub(crate) fn event_from(&self, kind: EventKind, account: AccountId, network: Option<Network>, now: Timestamp) -> Option<Write> {
+        let network = network.filter(|_| self.tells() == EventData::Full);
+        self.event_with(kind, Some(account), Details { network, ..Details::default() }, now)
+    }
+
+    fn event_with(&self, kind: EventKind, account: Option<AccountId>, details: Details, now: Timestamp) -> Option<Write> {
+        if self.records() < kind.recorded_from() {
+            return None;
+        }
         let key = EventKey { account, sort: self.entropy().uuid(now).to_string() };
-        let times = [("at", millis(now)), ("stored_at", millis(now)), ("expires_at", seconds(after(now, LIFETIME)))];
-        (self.records() >= kind.recorded_from()).then(|| Write::put(key.key(), kind.attributes().chain(times)))
+        let details = Details { all: kind.ends_all(), ..details };
+        Some(Write::put(key.key(), [("type", text(kind.name()))].into_iter().chain(details.attributes()).chain(times(now, now))))
+    }
+
+    /// Leaves the event of an export of one account or of all. Returns whether this deployment records such events.
+    pub async fn tell_export(&self, account: Option<AccountId>, exported: Exported, now: Timestamp) -> Result<bool, Fault> {
+        let details = Details { exported: Some(exported), ..Details::default() };
+        match self.event_with(EventKind::AccountsExported, account, details, now) {
+            Some(event) => self.write(event).await.map(|written| matches!(written, Written::Done(_))),
+            None => Ok(false),
+        }
     }
 
     /// The event with this key, unless it is published or given up.
@@ -277,17 +291,16 @@ impl Store {
     pub async fn republish(&self, key: &EventKey, now: Timestamp) -> Result<Republished, Fault> {
         let Some(event) = self.read(&key.key()).await?.as_ref().map(Event::read).transpose()? else { return Ok(Republished::NotGivenUp) };
         let new = EventKey { account: event.account, sort: self.entropy().uuid(now).to_string() };
-        let attributes = [
-            ("id", text(event.id.to_string())),
-            ("type", text(event.kind)),
-            ("at", millis(event.at)),
-            ("stored_at", millis(now)),
-            ("expires_at", seconds(after(now, LIFETIME))),
-        ];
+        let which = [("id", text(event.id.to_string())), ("type", text(event.kind))];
+        let again = Write::put(new.key(), which.into_iter().chain(event.details.attributes()).chain(times(event.at, now)));
         let gone = Write::delete(key.key()).when(GIVEN_UP).with(":stale", millis(stale(now)));
-        let writes = vec![gone, Write::put(new.key(), attributes.into_iter().chain(event.all.map(|all| ("all", truth(all)))))];
-        Ok(self.transact("publish event again", writes).await?.or(Republished::Now, Republished::NotGivenUp))
+        Ok(self.transact("publish event again", vec![gone, again]).await?.or(Republished::Now, Republished::NotGivenUp))
     }
+}
+
+/// The attributes that say when an event happened, and when it was written.
+fn times(at: Timestamp, now: Timestamp) -> [(&'static str, Value); 3] {
+    [("at", millis(at)), ("stored_at", millis(now)), ("expires_at", seconds(after(now, LIFETIME)))]
 }
 
 /// An event that is marked as given up, or that nobody has handled while the stream announced it.
@@ -308,10 +321,18 @@ mod tests {
         let key = EventKey::parse(&format!("event#{account}/01941f29-7c00-7000-8000-000000000001")).unwrap();
         let at: Timestamp = "2026-11-24T09:00:00.123Z".parse().unwrap();
         let id = "01941f29-7c00-7000-8000-000000000001".parse().unwrap();
-        let event =
-            Event { key, id, kind: EventKind::PasswordReset.name().to_owned(), all: None, account, at, stored_at: at, given_up: None };
+        let kind = EventKind::PasswordReset.name().to_owned();
+        let mut event =
+            Event { key, id, kind, details: Details::default(), account: Some(account), names: None, at, stored_at: at, given_up: None };
         insta::assert_snapshot!(event.public(), @r#"{"id":"01941f29-7c00-7000-8000-000000000001","type":"password.reset","timestamp":"2026-11-24T09:00:00Z","data":{"account_id":"01941f29-7c00-7000-8000-000000000000"}}"#);
         assert_eq!(event.key.to_string(), format!("event#{account}/{}", event.id));
+
+        // With everything that an event can say.
+        event.names = Some(Names { username: "ann".to_owned(), email: "ann@example.com".to_owned() });
+        let exported =
+            Exported { count: 1, format: "jsonl".to_owned(), with_hashes: true, caller: Some("arn:aws:iam::1:user/eve".to_owned()) };
+        event.details = Details { all: Some(true), network: Some(Network::stored("192.0.2.0".to_owned())), exported: Some(exported) };
+        insta::assert_snapshot!(event.public().split_once("\"data\":").unwrap().1, @r#"{"account_id":"01941f29-7c00-7000-8000-000000000000","username":"ann","email":"ann@example.com","network":"192.0.2.0","all":true,"count":1,"format":"jsonl","with_hashes":true,"caller":"arn:aws:iam::1:user/eve"}}"#);
     }
 
     #[test]
@@ -322,6 +343,7 @@ mod tests {
 
     #[test]
     fn a_key_of_something_else_is_none_of_an_event() {
+        assert_eq!(EventKey::parse("event#accounts/x").map(|key| key.to_string()).as_deref(), Some("event#accounts/x"));
         for key in ["notice#01941f29-7c00-7000-8000-000000000000/x", "event#x/y", "event#01941f29-7c00-7000-8000-000000000000/", "held", ""]
         {
             assert_eq!(EventKey::parse(key), None, "{key}");

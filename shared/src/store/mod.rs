@@ -20,7 +20,12 @@ pub(crate) use self::{
     transaction::Transacted,
     write::{Write, Written},
 };
-use crate::{aws::sdk_config, config::Settings, entropy::Entropy, recording::Recording};
+use crate::{
+    aws::sdk_config,
+    config::Settings,
+    entropy::Entropy,
+    recording::{EventData, Recording},
+};
 
 /// The three tables. What a feature does with them stands in its own module, as methods of this type.
 #[derive(Clone)]
@@ -29,13 +34,14 @@ pub struct Store {
     tables: Tables,
     entropy: Entropy,
     recording: Recording,
+    event_data: EventData,
 }
 
 impl Store {
     /// A store over `client`, for a deployment that records no events.
     #[must_use]
     pub fn new(client: Client, tables: Tables, entropy: Entropy) -> Self {
-        Self { client, tables, entropy, recording: Recording::Nothing }
+        Self { client, tables, entropy, recording: Recording::Nothing, event_data: EventData::Thin }
     }
 
     /// The same store, for a deployment that records these events.
@@ -44,15 +50,29 @@ impl Store {
         Self { recording, ..self }
     }
 
-    /// The store with the tables that the environment names: `ACCOUNTS_TABLE`, `LIMITS_TABLE`, `OUTBOX_TABLE`, and with `EVENTS`. No call is made.
+    /// The same store, for a deployment whose events say this of their accounts.
+    #[must_use]
+    pub fn telling(self, event_data: EventData) -> Self {
+        Self { event_data, ..self }
+    }
+
+    /// The store with the tables that the environment names: `ACCOUNTS_TABLE`, `LIMITS_TABLE`, `OUTBOX_TABLE`, and with `EVENTS` and `EVENT_DATA`. No
+    /// call is made.
     pub fn connect(settings: &mut Settings, used: &[Table], entropy: Entropy) -> Self {
         let tables = Tables::configured(settings, used);
-        Self::new(Client::new(&sdk_config("DYNAMODB")), tables, entropy).recording(Recording::configured(settings))
+        let (recording, event_data) = (Recording::configured(settings), EventData::configured(settings));
+        Self::new(Client::new(&sdk_config("DYNAMODB")), tables, entropy).recording(recording).telling(event_data)
     }
 
     /// Which events this deployment records.
     pub(crate) fn records(&self) -> Recording {
         self.recording
+    }
+
+    /// What events of this deployment say of their accounts.
+    #[must_use]
+    pub fn tells(&self) -> EventData {
+        self.event_data
     }
 
     /// The source of randomness that this store was made with.

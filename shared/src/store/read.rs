@@ -28,6 +28,13 @@ impl Store {
         Ok(item.map(|attributes| Item::new(key.kind, attributes)))
     }
 
+    /// These attributes of the item with this key. No other attribute leaves the table.
+    pub(crate) async fn read_attributes(&self, key: &Key, attributes: &str) -> Result<Option<Item>, Fault> {
+        let call = self.client.get_item().table_name(self.tables.name(key.table)).set_key(Some(key.attributes())).consistent_read(true);
+        let answer = call.projection_expression(attributes).send().await;
+        Ok(answer.map_err(|error| fault_of("GetItem", &error))?.item.map(|attributes| Item::new(key.kind, attributes)))
+    }
+
     /// The items with these keys of one table, in the order of the keys, read in one call.
     ///
     /// DynamoDB returns unread keys when it is throttled. They are read after a pause.

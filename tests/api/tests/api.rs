@@ -13,6 +13,7 @@ mod configuration_md;
 mod data_protection;
 mod disavow;
 mod documents;
+mod event_data;
 mod event_faults;
 mod events;
 mod faults;

@@ -18,6 +18,7 @@ const WRONG: [(&str, &str); 34] = [
     ("REGISTRATION", "wrong"),
     ("OWN_ACCOUNT", "wrong"),
     ("EVENTS", "wrong"),
+    ("EVENT_DATA", "wrong"),
     ("WEBHOOK_URL", "http://wrong.example"),
     ("WEBHOOK_SECRET", "whsec_wrong"),
     ("WEBHOOK_PRIVATE", "wrong"),
@@ -90,6 +91,7 @@ async fn a_login_function_says_all_that_is_wrong_with_it() {
     LIMITS_TABLE is not set
     OUTBOX_TABLE is not set
     EVENTS: must be none, account or all
+    EVENT_DATA: must be thin or full
     ALLOWED_ORIGINS: origin 1 goes on after its host and port: leave out the slash and what follows
     PUBLIC_URL: must be a URL such as https://accounts.example.com
     TRUSTED_PROXY_HOPS: must be a number from 0 to 9
@@ -123,7 +125,7 @@ async fn nothing_but_the_tables_the_sender_and_the_base_of_links_must_be_set() {
     authorizer: ACCOUNTS_TABLE is not set
     mailer: ACCOUNTS_TABLE is not set; OUTBOX_TABLE is not set; SENDER is not set; LINK_BASE is not set
     mail-feedback: ACCOUNTS_TABLE is not set
-    events: OUTBOX_TABLE is not set; EVENT_BUS is not set
+    events: ACCOUNTS_TABLE is not set; OUTBOX_TABLE is not set; EVENT_BUS is not set
     webhook: WEBHOOK_URL is not set; WEBHOOK_SECRET is not set
     ");
     assert!(at_start(&ENOUGH).await.iter().all(|(_, complaints)| complaints.is_empty()));

@@ -8,6 +8,7 @@ use doorward::{
     account::{Account, AccountId, EmailAddress, Username},
     caller::Caller,
     entropy::Entropy,
+    event::Exported,
     outbox::ResetRequest,
 };
 use doorward_functions::mailer::Records;
@@ -160,6 +161,10 @@ async fn everything(app: &App, observer: &Observer, seen: &mut Seen) {
     let imported = Account { external_id: Some("7".to_owned()), email, ..with_username(&account, "imported") };
     app.store.bring_in(&imported, None).await.unwrap();
     seen.look(app).await;
+    let exported = Exported { count: 1, format: "jsonl".to_owned(), with_hashes: true, caller: Some("arn:aws:iam::1:user/eve".to_owned()) };
+    app.store.tell_export(Some(imported.id), exported, app.clock.now()).await.unwrap();
+    seen.look(app).await;
+    app.publish().await;
     app.store.delete_account(&imported, app.clock.now()).await.unwrap();
     let email = EmailAddress::parse("ann@new.example").unwrap();
     app.store.set_email(&account, &email, app.clock.now()).await.unwrap();
@@ -184,7 +189,7 @@ async fn every_item_is_listed_with_its_attributes_and_how_long_it_is_kept() {
     let limits = ["LOGIN_CLIENT", "LOGIN_ACCOUNT", "REGISTER_CLIENT", "CHANGE_CLIENT", "CHANGE_ACCOUNT", "RESET_CLIENT", "VALIDATE_CLIENT"];
     let names: Vec<String> = limits.iter().chain(&["CONFIRM_CLIENT"]).map(|limit| format!("{limit}_LIMIT")).collect();
     let limits = names.iter().map(|name| (name.as_str(), "1000/1h"));
-    let settings: Vec<(&str, &str)> = limits.chain([("SESSION_IDLE", "7d"), ("EVENTS", "all")]).collect();
+    let settings: Vec<(&str, &str)> = limits.chain([("SESSION_IDLE", "7d"), ("EVENTS", "all"), ("EVENT_DATA", "full")]).collect();
     let (app, observer) = App::observed(&settings).await;
     let mut seen = Seen::default();
     everything(&app, &observer, &mut seen).await;

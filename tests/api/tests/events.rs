@@ -4,10 +4,12 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use clap::Parser as _;
 use doorward::{
     account::{EmailAddress, Username},
     caller::Caller,
     client::Client,
+    config::Settings,
     entropy::Entropy,
     event::EventKind,
     outbox::{ChangeKind, Kind, Notice},
@@ -15,6 +17,7 @@ use doorward::{
     reset::Spent,
     token::Token,
 };
+use doorward_admin::{Admin, Arguments, Terminal};
 use doorward_kit::{
     App,
     person::Person,
@@ -127,6 +130,16 @@ async fn every_operation_leaves_exactly_its_events_and_a_refused_one_none() {
     }
 }
 
+/// An operator exports accounts, or one.
+async fn exports(app: &App, more: &[&str]) {
+    let file = std::env::temp_dir().join(format!("doorward-told-{}", Entropy::system().uuid(app.clock.now())));
+    let admin = Admin::new(&mut Settings::from_pairs([]), app.store.clone(), app.clock.clock(), Entropy::system());
+    let arguments = Arguments::try_parse_from([&["doorward-admin", "export", file.to_str().unwrap()], more].concat()).unwrap();
+    let (mut out, mut ask) = (Vec::new(), |_: &str| Err(std::io::Error::other("no terminal")));
+    admin.run(arguments.command, Terminal { out: &mut out, ask: &mut ask, json: false }).await.unwrap();
+    std::fs::remove_file(file).unwrap();
+}
+
 /// What an operator does to an account by the commands.
 async fn by_an_operator(it: &mut Told) {
     let (store, now) = (it.app.store.clone(), it.app.clock.now());
@@ -144,6 +157,10 @@ async fn by_an_operator(it: &mut Told) {
     let ann = store.account(ann.id).await.unwrap().unwrap();
     store.set_username(&ann, &Username::parse("anna").unwrap(), now).await.unwrap();
     it.tells("set-username", &["account.updated"]).await;
+    exports(&it.app, &[]).await;
+    it.tells("export", &["accounts.exported"]).await;
+    exports(&it.app, &["--who", "anna"]).await;
+    it.tells("export --who", &["accounts.exported"]).await;
     store.end_sessions(ann.id, now).await.unwrap();
     it.tells("end-sessions", &["session.ended"]).await;
     let ann = store.account(ann.id).await.unwrap().unwrap();

@@ -240,6 +240,7 @@ impl Service {
         let busy = self.calls.busy() + self.mails.busy();
         json!({
             "calls": calls,
+            "waits": self.calls.waits(),
             "mails": self.mails.calls().len(),
             "written": written.abs(),
             "read": read.abs(),

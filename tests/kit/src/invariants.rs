@@ -257,7 +257,7 @@ impl App {
             ("disavow", Some(id)) => {
                 let token = Token::<Disavow>::generate(id, &Entropy::system());
                 let copy = self.copied(item, format!("disavow#{}", token.digest().as_str())).await;
-                let read = self.store.disavowal(&token, now).await.map(drop);
+                let read = self.store.disavowal(Some(&token), now).await.map(drop);
                 self.removed(&copy).await;
                 read
             }

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod export;
+mod export_event;
 mod forms;
 mod import;
 mod list;

@@ -178,6 +178,16 @@ impl Calls {
         (cost(true), cost(false))
     }
 
+    /// How often a function waited for the service: a call that is made while another is under way is one wait with it.
+    pub fn waits(&self) -> usize {
+        let (mut waits, mut until) = (0, None);
+        for call in self.locked().iter() {
+            waits += usize::from(until.is_none_or(|until| until <= call.came_at));
+            until = until.max(Some(call.answered_at.unwrap_or(call.came_at)));
+        }
+        waits
+    }
+
     /// The time during which the service was working on at least one call.
     pub fn busy(&self) -> Duration {
         let mut spans: Vec<(Instant, Instant)> = self.locked().iter().filter_map(|call| Some((call.came_at, call.answered_at?))).collect();
