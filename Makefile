@@ -62,8 +62,8 @@ schemathesis = .tools/schemathesis/bin/schemathesis run docs/openapi.json --url 
 # Everything that needs no stack. Programs have no tests of their own (tests/api/tests/builds.rs), so none of their test programs is linked.
 rust_tests = cargo test --locked --workspace --exclude doorward-stack-tests --lib --test '*'
 # Modules of tests that take most of the time of all and need a change in what they are about to fail: a failure of each call to the store, what
-# happens at once, hashes of other sites. `make check` and `make test` leave them to `make test-long`.
-thorough := faults:: interleavings:: races:: hashes::
+# happens at once, hashes of other sites, whole days of requests. `make check` and `make test` leave them to `make test-long`.
+thorough := faults:: interleavings:: races:: hashes:: mail_rate::days::
 quick_tests = $(rust_tests) -- $(addprefix --skip ,$(thorough))
 clippy = cargo clippy --locked --workspace --all-targets -- -D warnings
 fuzzed = $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
@@ -162,7 +162,7 @@ unit: $(of_store)/installed
 	@exec $(of_store)/bin/python infra/store.py unit
 endif
 
-thorough: #+ Tests that need no stack and take long: every failing call, every two operations at once, hashes of other sites
+thorough: #+ Tests that need no stack and take long: every failing call, every two operations at once, days of requests
 	$(live)@$(call step,Thorough tests) && cargo test --locked --workspace --exclude doorward-stack-tests --test api -- $(thorough)
 
 sweep: $(of_store)/installed #+ Deletes the tables that a killed `make unit STORE=aws` has left: make sweep STORE=aws

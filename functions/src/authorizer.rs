@@ -1,16 +1,18 @@
 //! A Lambda authorizer for the user's own APIs: REST (token and request) and HTTP (format 2.0, simple answers).
 //!
-//! A request with a valid session passes, and the API behind gets `account_id` and `username` as context, and the `external_id` of an account that was
-//! imported with one. One consistent read a call: with the
-//! authorizer's result cache off (`AuthorizerResultTtlInSeconds: 0`) a session ends here the moment it ends anywhere.
+//! A request with a valid session passes, and the API behind gets `account_id` and `username` as context, the `external_id` of an account that was
+//! imported with one, and what `AUTHORIZER_CONTEXT` names. One consistent read a call: with the authorizer's result cache off
+//! (`AuthorizerResultTtlInSeconds: 0`) a session ends here the moment it ends anywhere.
 
 use std::{collections::HashMap, time::Duration};
 
 use doorward::{
-    clock::Clock,
+    account::Account,
+    clock::{Clock, rfc3339},
+    config::Settings,
     fault::Fault,
     http::credentials_of,
-    session::{Checked, Sessions, SignedIn},
+    session::{Checked, Sessions},
     store::{Store, Table},
     token::Token,
 };
@@ -20,9 +22,19 @@ use serde_json::{Value, json};
 
 use crate::{Function, Handler, Wiring};
 
+/// What an API can be told of an account besides its names, under the key of the context and of `AUTHORIZER_CONTEXT`.
+const FACTS: [(&str, Fact); 3] = [
+    ("email", |account| account.email.as_str().to_owned()),
+    ("date_joined", |account| rfc3339(account.created_at)),
+    ("password_changed_at", |account| rfc3339(account.password_changed_at)),
+];
+
+type Fact = fn(&Account) -> String;
+
 pub struct Authorizer {
     store: Store,
     sessions: Sessions,
+    told: Vec<(&'static str, Fact)>,
     clock: Clock,
 }
 
@@ -49,7 +61,8 @@ impl Function for Authorizer {
     const TABLES: &[Table] = &[Table::Accounts];
 
     fn new(wiring: &mut Wiring) -> Self {
-        Self { sessions: wiring.sessions(), store: wiring.store.clone(), clock: wiring.clock.clone() }
+        let told = told(&mut wiring.settings);
+        Self { sessions: wiring.sessions(), told, store: wiring.store.clone(), clock: wiring.clock.clone() }
     }
 }
 
@@ -77,42 +90,58 @@ impl Authorizer {
             tracing::info!(outcome = "unauthenticated", "answered");
         }
         let simple = question.version.as_deref() == Some("2.0");
-        Ok(if simple { simple_answer(signed_in.as_ref()) } else { policy_answer(question, signed_in.as_ref()) })
+        let account = signed_in.as_ref().map(|signed_in| &signed_in.account);
+        let context = account.map(|account| self.context(account));
+        Ok(if simple { simple_answer(context) } else { policy_answer(question, account.zip(context)) })
+    }
+
+    fn context(&self, account: &Account) -> Value {
+        let mut context = json!({ "account_id": account.id.to_string(), "username": account.username.as_str() });
+        // A key is there only if the account has an id elsewhere: no gateway takes null in a context.
+        if let Some(external_id) = &account.external_id {
+            context["external_id"] = external_id.as_str().into();
+        }
+        for (name, fact) in &self.told {
+            context[name] = fact(account).into();
+        }
+        context
     }
 }
 
-fn context(signed_in: &SignedIn) -> Value {
-    let account = &signed_in.account;
-    let mut context = json!({ "account_id": account.id.to_string(), "username": account.username.as_str() });
-    // A key is there only if the account has an id elsewhere: no gateway takes null in a context.
-    if let Some(external_id) = &account.external_id {
-        context["external_id"] = external_id.as_str().into();
+/// `AUTHORIZER_CONTEXT`, a list of names of [`FACTS`].
+fn told(settings: &mut Settings) -> Vec<(&'static str, Fact)> {
+    let mut told = Vec::new();
+    for (index, name) in settings.list("AUTHORIZER_CONTEXT").iter().enumerate() {
+        match FACTS.iter().find(|(fact, _)| fact == name) {
+            Some(fact) => told.push(*fact),
+            None => settings.complain(format!("AUTHORIZER_CONTEXT: entry {} must be one of {}", index + 1, FACTS.map(|(fact, _)| fact).join(", "))),
+        }
     }
-    context
+    told
 }
 
-fn simple_answer(signed_in: Option<&SignedIn>) -> Value {
-    match signed_in {
-        Some(signed_in) => json!({ "isAuthorized": true, "context": context(signed_in) }),
+fn simple_answer(context: Option<Value>) -> Value {
+    match context {
+        Some(context) => json!({ "isAuthorized": true, "context": context }),
         None => json!({ "isAuthorized": false }),
     }
 }
 
 /// The policy covers every method of the API's stage, because API Gateway may apply a cached policy to another method.
-fn policy_answer(question: &Question, signed_in: Option<&SignedIn>) -> Value {
+fn policy_answer(question: &Question, passes: Option<(&Account, Value)>) -> Value {
     let arn = question.method_arn.as_deref().unwrap_or_default();
     let stage: Vec<&str> = arn.splitn(3, '/').take(2).collect();
     let resource = if stage.len() == 2 { format!("{}/*", stage.join("/")) } else { "*".to_owned() };
-    let effect = if signed_in.is_some() { "Allow" } else { "Deny" };
+    let effect = if passes.is_some() { "Allow" } else { "Deny" };
     let mut answer = json!({
-        "principalId": signed_in.map_or_else(|| "nobody".to_owned(), |signed_in| signed_in.account.id.to_string()),
+        "principalId": passes.as_ref().map_or_else(|| "nobody".to_owned(), |(account, _)| account.id.to_string()),
         "policyDocument": {
             "Version": "2012-10-17",
             "Statement": [{ "Action": "execute-api:Invoke", "Effect": effect, "Resource": resource }],
         },
     });
-    if let (Some(signed_in), Some(answer)) = (signed_in, answer.as_object_mut()) {
-        answer.insert("context".to_owned(), context(signed_in));
+    if let (Some((_, context)), Some(answer)) = (passes, answer.as_object_mut()) {
+        answer.insert("context".to_owned(), context);
     }
     answer
 }

@@ -185,6 +185,7 @@ def _variables(settings: Settings, outputs: dict[str, str]) -> dict[str, str]:
         "API_URL": settings.api_url(outputs["StageName"]),
         "MAIL_URL": settings.mail_url,
         "INBOX_URL": settings.inbox_url,
+        "ACCOUNT_PAGE_URL": settings.account_page_url,
         "AWS_ENDPOINT_URL": settings.endpoint,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
@@ -242,7 +243,7 @@ Try it:
   curl $API_URL/api/password_reset/ -d email={name}@example.org
   make mail
 
-In a browser: {api}/api/password_reset/
+In a browser: {settings.account_page_url}
 """
 
 

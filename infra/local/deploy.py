@@ -21,6 +21,7 @@ from typed import Failure
 
 BUCKET = "doorward-zips"
 INBOX = Path(__file__).with_name("inbox")
+ACCOUNT_PAGE = ROOT / "examples" / "account-page"
 
 
 class RoutesChanged(Exception):
@@ -40,7 +41,7 @@ def deploy(settings: Settings, binaries: dict[str, Path]) -> dict[str, str]:
     """Deploys or updates the stack and returns its outputs when every function answers. Functions with the same binary are not replaced."""
     parameters = settings.parameters()
     _verify_sender(settings, parameters["Sender"])
-    _upload_inbox(settings)
+    _upload_pages(settings, settings.api_url(parameters["StageName"]))
     cloudformation = client(settings, "cloudformation")
     request = {
         "StackName": STACK,
@@ -165,19 +166,27 @@ def _forget_older_zips(settings: Settings, processed: dict[str, Any]) -> None:
         s3.delete_object(Bucket=BUCKET, Key=key)
 
 
-def _upload_inbox(settings: Settings) -> None:
-    """Uploads the inbox page to the emulator, which also serves the mail, so that no other process or port is needed."""
-    s3 = client(settings, "s3")
-    s3.create_bucket(Bucket=INBOX.name)
-    # A browser does not sign requests, so with AUTH=true everybody has to be allowed.
-    s3.delete_public_access_block(Bucket=INBOX.name)
-    everybody = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{INBOX.name}/*"}
-    s3.put_bucket_policy(Bucket=INBOX.name, Policy=json.dumps({"Version": "2012-10-17", "Statement": [everybody]}))
-    # The emulator forgets what is attached to a mail, so the page finds a logo of one's own here.
+def _upload_pages(settings: Settings, api_url: str) -> None:
+    """Uploads the inbox page and the example of an account page to the emulator, which also serves the API and the mail, so that no other process or port
+    is needed, and no permission of another origin."""
+    # The emulator forgets what is attached to a mail, so the inbox finds a logo of one's own beside it.
     logo = ROOT / os.environ.get("BRANDING", ".") / "logo.png"
-    for file in (*INBOX.iterdir(), *([logo] if os.environ.get("BRANDING") and logo.is_file() else [])):
-        kind = mimetypes.guess_type(file.name)[0]
-        s3.put_object(Bucket=INBOX.name, Key=file.name, Body=file.read_bytes(), ContentType=kind, CacheControl="no-cache")
+    logos = [logo] if os.environ.get("BRANDING") and logo.is_file() else []
+    for folder, more in ((INBOX, logos), (ACCOUNT_PAGE, [])):
+        files = [file for file in (*folder.iterdir(), *more) if file.suffix != ".md"]
+        _upload(settings, folder.name, {file.name: file.read_bytes().replace(b"https://api.example.org/", f"{api_url}/".encode()) for file in files})
+
+
+def _upload(settings: Settings, bucket: str, files: dict[str, bytes]) -> None:
+    """Uploads files to a bucket that everybody may read."""
+    s3 = client(settings, "s3")
+    s3.create_bucket(Bucket=bucket)
+    # A browser does not sign requests, so with AUTH=true everybody has to be allowed.
+    s3.delete_public_access_block(Bucket=bucket)
+    everybody = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [everybody]}))
+    for name, content in files.items():
+        s3.put_object(Bucket=bucket, Key=name, Body=content, ContentType=mimetypes.guess_type(name)[0], CacheControl="no-cache")
 
 
 def _show_events(settings: Settings, bus: str) -> None:

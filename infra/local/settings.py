@@ -114,6 +114,10 @@ class Settings:
     def inbox_url(self) -> str:
         return f"{self.endpoint}/inbox/index.html"
 
+    @property
+    def account_page_url(self) -> str:
+        return f"{self.endpoint}/account-page/index.html"
+
     def emulator_variables(self) -> dict[str, str]:
         return {name: value for name, value in os.environ.items() if EMULATOR_VARIABLES.fullmatch(name)}
 

@@ -21,7 +21,7 @@ from stack import ROOT, STACK
 # Everything that is compiled into a function or deployed with it is in these; `test_watch.py` checks that with cargo. A folder of one's own texts
 # and templates is added.
 SOURCES = [
-    ".cargo", "Cargo.lock", "Cargo.toml", "functions", "infra/local/inbox", "infra/local/parameters", "infra/template.yaml",
+    ".cargo", "Cargo.lock", "Cargo.toml", "functions", "examples/account-page", "infra/local/inbox", "infra/local/parameters", "infra/template.yaml",
     "rust-toolchain.toml", "shared", "templates",
 ]
 # Temporary files of editors: vim, emacs, JetBrains, kate, gedit, joe.

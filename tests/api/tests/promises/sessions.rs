@@ -255,3 +255,21 @@ async fn a_session_of_before_counts_as_used_on_the_day_of_its_login() {
     late.advance(4 * DAY);
     assert!(!late.lets_pass(&token).await, "its use two days ago was noted, and is more than a day old");
 }
+
+#[tokio::test]
+async fn the_authorizer_tells_of_an_account_what_a_parameter_names_and_nothing_else() {
+    let asked = json!({ "version": "2.0" });
+    for (parameter, told) in [("", vec![]), ("email", vec!["email"]), ("password_changed_at, date_joined", vec!["date_joined", "password_changed_at"])] {
+        let app = App::configured(&[("AUTHORIZER_CONTEXT", parameter)]).await;
+        app.sign_up("ann").await;
+        let token = app.login("ann", PASSWORD).await;
+        let mut question = asked.clone();
+        question["headers"] = json!({ "authorization": format!("Token {token}") });
+        let answer = app.authorize(question).await;
+        let context = answer["context"].as_object().expect("a context");
+        let besides: Vec<&str> = context.keys().map(String::as_str).filter(|key| !["account_id", "username"].contains(key)).collect();
+        assert_eq!(besides, told, "{answer}");
+        let expected = |key: &str| if key == "email" { "ann@example.com" } else { "2026-" };
+        assert!(told.iter().all(|key| context[*key].as_str().is_some_and(|fact| fact.starts_with(expected(key)))), "{answer}");
+    }
+}
