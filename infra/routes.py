@@ -6,6 +6,7 @@ LOGOUT = "/api/logout/"
 LOGOUT_ALL = "/api/logout_all/"
 SESSIONS = "/api/sessions/"
 ME = "/api/users/me/"
+SET_USERNAME = "/api/users/set_username/"
 CHANGE = "/api/change_password/"
 RESET = "/api/password_reset/"
 VALIDATE = "/api/password_reset/validate_token/"
@@ -19,6 +20,7 @@ ROUTES = {
     LOGOUT_ALL: "logout",
     SESSIONS: "sessions",
     ME: "me",
+    SET_USERNAME: "set-username",
     CHANGE: "change-password",
     RESET: "password-reset",
     VALIDATE: "validate-token",

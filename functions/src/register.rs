@@ -20,11 +20,11 @@ use serde::Serialize;
 use crate::{Endpoint, Function, Wiring};
 
 /// The message for a username that is taken.
-const USERNAME_TAKEN: &str = "A user with that username already exists.";
+pub(crate) const USERNAME_TAKEN: &str = "A user with that username already exists.";
 /// The message for an address that is taken.
 const EMAIL_TAKEN: &str = "user with this email already exists.";
 /// The message for a username that is another account's address.
-const NOT_OWN_ADDRESS: &str = "A username that is an e-mail address must be this account's own.";
+pub(crate) const NOT_OWN_ADDRESS: &str = "A username that is an e-mail address must be this account's own.";
 
 pub struct Register {
     store: Store,
@@ -124,15 +124,7 @@ impl RegisterBody {
     fn read(form: Form, policy: &Policy) -> Result<Self, Refusal> {
         let mut fields = Fields::of(form);
         let typed_username = fields.take("username", Field::Text);
-        let username = typed_username.as_deref().and_then(|text| match Username::parse(text) {
-            Ok(username) => Some(username),
-            Err(rules) => {
-                for rule in &rules {
-                    fields.complain::<()>("username", rule.message());
-                }
-                None
-            }
-        });
+        let username = typed_username.as_deref().and_then(|text| parsed_username(&mut fields, "username", text));
         let typed_email = fields.take_checked("email", Field::Email, Some(LONGEST_EMAIL));
         let email = typed_email.as_deref().and_then(|text| match EmailAddress::parse(text) {
             Ok(email) => Some(email),
@@ -160,6 +152,19 @@ impl RegisterBody {
         });
         let ((username, email), password) = fields.finish(username.zip(email).zip(password))?;
         Ok(Self { username, email, password })
+    }
+}
+
+/// A username, unless it breaks a rule. A complaint names each rule that it breaks.
+pub(crate) fn parsed_username(fields: &mut Fields, name: &'static str, text: &str) -> Option<Username> {
+    match Username::parse(text) {
+        Ok(username) => Some(username),
+        Err(rules) => {
+            for rule in &rules {
+                fields.complain::<()>(name, rule.message());
+            }
+            None
+        }
     }
 }
 

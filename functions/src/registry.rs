@@ -14,16 +14,17 @@ use serde_json::value::RawValue;
 
 use crate::{
     Authorizer, ChangePassword, ConfirmReset, Disavow, Edge, Endpoint, Events, Function, Login, Logout, MailFeedback, Mailer, Me, PageRole,
-    PasswordReset, Register, Sessions, ValidateToken, Webhook, Wiring,
+    PasswordReset, Register, Sessions, SetUsername, ValidateToken, Webhook, Wiring,
 };
 
 /// Every function. A new one is added here and gets a binary. Tests compare the list with `bin/`, the template, `events/` and `docs/openapi.json`.
-pub static FUNCTIONS: [Listed; 15] = [
+pub static FUNCTIONS: [Listed; 16] = [
     endpoint::<Register>(),
     endpoint::<Login>(),
     endpoint::<Logout>(),
     endpoint::<Sessions>(),
     endpoint::<Me>(),
+    endpoint::<SetUsername>(),
     endpoint::<ChangePassword>(),
     endpoint::<PasswordReset>(),
     endpoint::<ValidateToken>(),

@@ -46,6 +46,12 @@ pub(crate) fn link(account: AccountId, link: &Digest<Disavow>, now: Timestamp) -
 }
 
 impl Store {
+    /// Stores a link of an account, unless the account is gone.
+    pub async fn keep_disavowal(&self, account: AccountId, digest: &Digest<Disavow>, now: Timestamp) -> Result<bool, Fault> {
+        let writes = vec![account::existing(account), link(account, digest, now)];
+        Ok(self.transact("keep disavowal", writes).await?.or(true, false))
+    }
+
     /// The link with this token, if it works. One consistent read, which does not use it up; none if what was entered is no token.
     ///
     /// A disavowal ends the links that were made before it, so of many kept links only one can be used.

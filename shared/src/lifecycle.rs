@@ -127,6 +127,16 @@ impl Store {
         self.rename("set username", writes, moves).await
     }
 
+    /// Gives an account another username for its owner, and leaves this notice. Sessions go on. It happens only while the account is as it was when its
+    /// password was asked for.
+    pub async fn change_username(&self, account: &Account, username: &Username, notice: &Notice, now: Timestamp) -> Result<Renamed, Fault> {
+        let mut writes = account::with_own_username(account, username);
+        let moves = writes.len() > 1;
+        writes.push(outbox::notice(notice));
+        writes.extend(self.event(EventKind::AccountUpdated, account.id, now));
+        self.rename("change username", writes, moves).await
+    }
+
     /// Carries out the writes of another name. If the name moves, the second of them is its claim.
     async fn rename(&self, operation: &'static str, writes: Vec<Write>, moves: bool) -> Result<Renamed, Fault> {
         let outcome = self.transact(operation, writes).await?;

@@ -23,6 +23,10 @@ use crate::{
 pub const LOGIN_ACCOUNT: &str = "login-account";
 /// The rule that counts attempts to change an account's password.
 pub const CHANGE_ACCOUNT: &str = "change-account";
+/// The rule that counts an owner's changes of the username. Each of them sends a mail.
+pub const RENAME_ACCOUNT: &str = "rename-account";
+/// How often an account may be given another username by its owner.
+pub const RENAMES: Limit = Limit::new(5, span::days(1));
 
 /// How long a network of the owner has a window of its own. This is longer than every session (`SESSION_LIFETIME` is at most 365 days), so that an
 /// owner who logs in only when a session has ended still has one.
@@ -235,11 +239,13 @@ pub fn change_subject(account: &Account) -> String {
     format!("account {}", account.id)
 }
 
-/// The partitions of the counters for an account with its current password: logins from anywhere, logins from its own networks, and changes.
+/// The partitions of the counters for an account: with its current password, logins from anywhere, logins from its own networks, and changes; and changes
+/// of its username.
 pub(crate) fn windows_of(account: &Account) -> Vec<String> {
     let networks = account.networks.iter().map(|known| known.network.as_str()).chain([""]);
     let logins = networks.map(|network| counted_under(LOGIN_ACCOUNT, &login_subject_of(account, network)));
-    logins.chain([counted_under(CHANGE_ACCOUNT, &change_subject(account))]).collect()
+    let renames = counted_under(RENAME_ACCOUNT, &account.id.to_string());
+    logins.chain([counted_under(CHANGE_ACCOUNT, &change_subject(account)), renames]).collect()
 }
 
 fn counted_under(rule: &str, subject: &str) -> String {

@@ -67,6 +67,12 @@ def _change(store: Store, accounts: list[int]) -> list[Any]:
     return _with_session("change-password", old_password=store.password, new_password=NEW_PASSWORD)(store, accounts)
 
 
+def _rename(store: Store, accounts: list[int]) -> list[Any]:
+    tokens = store.order("/sessions", accounts=accounts)["tokens"]
+    bodies = [{"new_username": f"renamed-{uuid.uuid4().hex[:16]}", "current_password": store.password} for _ in tokens]
+    return [_event("set-username", body=body, old=SESSION, new=token) for body, token in zip(bodies, tokens, strict=True)]
+
+
 def _reset(_: Store, accounts: list[int]) -> list[Any]:
     return [_event("password-reset", body={"email": f"{username(account)}@example.com"}) for account in accounts]
 
@@ -117,6 +123,7 @@ OPERATIONS = [
     Operation("logout", "logout", _with_session("logout"), _status(200)),
     Operation("logout everywhere", "logout", _with_session("logout.all"), _status(200), spoils=True),
     Operation("see sessions", "sessions", _with_session("sessions"), _status(200)),
+    Operation("set username", "set-username", _rename, _status(204), spoils=True),
     Operation("see own account", "me", _with_session("me"), _status(200)),
     Operation("change password", "change-password", _change, _status(200), spoils=True),
     Operation("reset request", "password-reset", _reset, _status(200)),

@@ -1,6 +1,7 @@
 """Properties of the template, and of what a compromised role could do."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -19,8 +20,8 @@ from permissions import RETURNING, TEMPLATE, WRITES, Loader, complaints, listed 
 
 # AWS refuses a stack with more than 500 resources, and each resource costs time and attention. A function with a route is six of them: itself, its
 # role, the permission of the API to call it, its log group and two alarms. Events brought nine: the bus, its publisher with role, log group and
-# stream, and four alarms. An account of one's own brought six.
-RESOURCES_AT_MOST = 121
+# stream, and four alarms. An account of one's own brought twelve.
+RESOURCES_AT_MOST = 127
 
 
 @cache
@@ -105,6 +106,29 @@ class Template(unittest.TestCase):
             with self.subTest(kind):
                 self.assertEqual((headers["Access-Control-Allow-Origin"], headers["Vary"]), ("method.request.header.Origin", "'Origin'"))
                 self.assertLessEqual({"Cache-Control", "X-Content-Type-Options", "Referrer-Policy", "X-Frame-Options", "Strict-Transport-Security"}, set(headers))
+
+    def test_a_change_of_own_account_deploys_the_routes_again(self) -> None:
+        # SAM names the deployment after the routes and the names of their functions, with parameters filled in but conditions left as they are.
+        asked = """
+import sys, yaml
+from samtranslator.translator.transform import transform
+from samtranslator.yaml_helper import yaml_parse
+class NoPolicies:
+    def load(self): return {}
+for value in ("on", "masked", "off"):
+    document = yaml_parse(open(sys.argv[1]).read()) | {"Transform": "AWS::Serverless-2016-10-31"}
+    for part in ("Resources", "Conditions"):
+        document[part] = {name: content for name, content in document[part].items() if not name.startswith("Fn::ForEach")}
+    for resource in document["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = "s3://bucket/key"
+    made = transform(document, {"OwnAccount": value}, NoPolicies())
+    print(*(name for name, resource in made["Resources"].items() if resource["Type"] == "AWS::ApiGateway::Deployment"))
+"""
+        environment = {**os.environ, "AWS_DEFAULT_REGION": "eu-central-1"}
+        result = subprocess.run([sys.executable, "-c", asked, TEMPLATE], capture_output=True, text=True, check=True, env=environment)
+        deployments = result.stdout.split()
+        self.assertEqual((len(deployments), len(set(deployments))), (3, 3), deployments)
 
     def test_the_default_endpoint_closes_without_another_deployment(self) -> None:
         # "This setting takes effect when you update any setting on any stage" (API Gateway developer guide, Disable the default endpoint).
@@ -201,6 +225,15 @@ class Writes(unittest.TestCase):
             self.assertFalse(could("Sessions", action, "Accounts", "account#0", {"password"}), action)
         self.assertFalse(could("Sessions", "PutItem", "Accounts", "account#0"))
         self.assertFalse(could("Sessions", "UpdateItem", "Accounts", "account#0", {"epoch"}))
+
+    def test_set_username_moves_a_claim_and_writes_a_name_and_nothing_else(self) -> None:
+        self.assertTrue(could("SetUsername", "UpdateItem", "Accounts", "account#0", {"username", "username_folded", "email_folded", "epoch", "active"}))
+        self.assertTrue(could("SetUsername", "PutItem", "Accounts", "username#0", {"account_id"}))
+        for action in ("PutItem", "UpdateItem", "DeleteItem"):
+            for attribute in ("password", "email", "digest", "valid_until"):
+                self.assertFalse(could("SetUsername", action, "Accounts", "account#0", {attribute}), f"{action} {attribute}")
+            self.assertFalse(could("SetUsername", action, "Accounts", "email#0"), action)
+            self.assertFalse(could("Me", action, "Accounts", "username#0"), action)
 
     def test_the_use_of_a_session_is_noted_only_where_idle_sessions_end_and_nothing_else_with_it(self) -> None:
         roles = document()["Resources"]

@@ -9,7 +9,7 @@ use doorward::{
     delivery::{Delivery, Outcome, Suppressed},
     disavow::DISAVOWAL_LIFETIME,
     fault::Fault,
-    mail::{ChangedMail, RenamedMail, Rendered, ResetMail, SendError, SignInMail},
+    mail::{ByOwner, ChangedMail, RenamedMail, Rendered, ResetMail, SendError, SignInMail},
     mail_rate::{MailRate, Stepped},
     metric::Metric,
     outbox::{ChangeKind, Entry, EntryKey, Kind, Lease, Notice, Notices, Payload, ResetRequest, oldest_worth_sending},
@@ -255,8 +255,10 @@ impl Mailer {
 
     async fn send_notices(&self, key: &EntryKey, notices: &Notices, now: Timestamp) -> Result<Handled, DeliveryError> {
         let notice = &notices.newest;
-        if let ChangeKind::Email | ChangeKind::Username = notice.kind {
-            return self.send_renamed(notice).await;
+        match notice.kind {
+            ChangeKind::Email | ChangeKind::Username => return self.send_renamed(notice).await,
+            ChangeKind::Renamed => return self.send_own_renamed(notice, now).await,
+            ChangeKind::Changed | ChangeKind::Reset | ChangeKind::SignIn => {}
         }
         for _ in 0..MAX_TRIES {
             // Other functions may write to the Outbox too, so its address is not trusted: mail only goes to the account's own address.
@@ -304,8 +306,26 @@ impl Mailer {
         }
         let to = if is_email { &notice.email } else { &account.email };
         let language = notice.caller.language.unwrap_or(self.default_language);
-        let mail = RenamedMail { product: self.product.clone(), language, is_email, changed_at: notice.changed_at };
+        let mail = RenamedMail { product: self.product.clone(), language, is_email, changed_at: notice.changed_at, by: None };
         Ok(Handled::About(account.id, self.send(to, mail.render().ok()).await?))
+    }
+
+    /// Sends the notice that somebody who knew the password changed the username, with a link. It does not count, because such changes have a limit of
+    /// their own (`limit::RENAMES`).
+    async fn send_own_renamed(&self, notice: &Notice, now: Timestamp) -> Result<Handled, DeliveryError> {
+        let Some(account) = self.store.account(notice.account).await? else { return Ok(Handled::Nothing("no account")) };
+        if account.email.folded() != notice.email.folded() {
+            return Ok(Handled::About(account.id, Outcome::Failed("not the account's address".to_owned())));
+        }
+        // Every try makes its own link, so that both links work if the mail goes out twice.
+        let token = Token::<Disavow>::generate(notice.account, &self.entropy);
+        if !self.store.keep_disavowal(account.id, &token.digest(), now).await? {
+            return Ok(Handled::Nothing("gone"));
+        }
+        let language = notice.caller.language.unwrap_or(self.default_language);
+        let by = ByOwner { caller: notice.caller.clone(), link: self.links.disavow(&token), lifetime: DISAVOWAL_LIFETIME };
+        let mail = RenamedMail { product: self.product.clone(), language, is_email: false, changed_at: notice.changed_at, by: Some(by) };
+        Ok(Handled::About(account.id, self.send(&account.email, mail.render().ok()).await?))
     }
 
     async fn send_notice(&self, to: &EmailAddress, notices: &Notices, token: &Token<Disavow>) -> Result<Outcome, DeliveryError> {

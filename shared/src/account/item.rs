@@ -247,6 +247,14 @@ pub(crate) fn with_username(account: &Account, username: &Username) -> Vec<Write
     std::iter::once(write).chain(moved_claim(account.id, from != to, username_claim(from), username_claim(to))).collect()
 }
 
+/// The same by a session, which has to be one of the account's still: if the account is active and its sessions were not ended since it was read.
+pub(crate) fn with_own_username(account: &Account, username: &Username) -> Vec<Write> {
+    let mut writes = with_username(account, username);
+    let name = writes.remove(0).when("epoch = :epoch AND active = :true");
+    writes.insert(0, name.with(":epoch", number(account.epoch)).with(":true", truth(true)));
+    writes
+}
+
 /// Moves a claim of an account from one name to another. Another spelling of the same name keeps its claim. The new claim comes first, so that its
 /// position says whether the name is taken.
 fn moved_claim(id: AccountId, moves: bool, from: Key, to: Key) -> Vec<Write> {

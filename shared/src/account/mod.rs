@@ -19,7 +19,7 @@ pub(crate) use self::{
     former::former,
     item::{
         NewPassword, SORT, activated, deactivated, end_sessions, existing, first_password, key, partition, password_changed,
-        password_disavowed, password_reset, read, removed, resettable, unchanged, with_email, with_username,
+        password_disavowed, password_reset, read, removed, resettable, unchanged, with_email, with_own_username, with_username,
     },
 };
 pub use crate::id::AccountId;

@@ -13,7 +13,7 @@ mod sign_in;
 pub use self::{
     changed::ChangedMail,
     links::LinkUrls,
-    renamed::RenamedMail,
+    renamed::{ByOwner, RenamedMail},
     rendered::Rendered,
     reset::ResetMail,
     send::{SendError, Sender},

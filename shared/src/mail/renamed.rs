@@ -1,4 +1,6 @@
-//! The notice that an operator changed one of an account's names.
+//! The notice that one of an account's names was changed.
+
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -17,11 +19,27 @@ pub struct RenamedMail {
     pub is_email: bool,
     /// When it was changed.
     pub changed_at: Timestamp,
+    /// Who changed it, unless it was an operator, who is no caller with an address.
+    pub by: Option<ByOwner>,
+}
+
+/// Somebody who knew the password, and what the owner can do if it was another.
+#[derive(Clone)]
+pub struct ByOwner {
+    /// Who it was.
+    pub caller: Caller,
+    /// The "this wasn't me" link, including its token.
+    pub link: String,
+    /// How long the link works.
+    pub lifetime: Duration,
 }
 
 #[derive(Serialize)]
-struct Data {
+struct Data<'a> {
     is_email: bool,
+    by_operator: bool,
+    link: &'a str,
+    days: String,
     #[serde(flatten)]
     caller: CallerInWords,
 }
@@ -29,8 +47,15 @@ struct Data {
 impl RenamedMail {
     /// The mail.
     pub fn render(&self) -> Result<Rendered, TemplateError> {
-        // An operator is no caller with an address.
-        let caller = CallerInWords::new(&Caller::default(), self.changed_at, self.language)?;
-        Rendered::of("account_renamed", self.language, &self.product, &Data { is_email: self.is_email, caller })
+        let by = self.by.as_ref();
+        let days = by.map_or(0, |by| by.lifetime.as_secs() / (24 * 60 * 60));
+        let data = Data {
+            is_email: self.is_email,
+            by_operator: by.is_none(),
+            link: by.map(|by| by.link.as_str()).unwrap_or_default(),
+            days: self.language.count("days", days)?,
+            caller: CallerInWords::new(&by.map(|by| by.caller.clone()).unwrap_or_default(), self.changed_at, self.language)?,
+        };
+        Rendered::of("account_renamed", self.language, &self.product, &data)
     }
 }

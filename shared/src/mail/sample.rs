@@ -1,6 +1,6 @@
 //! Mails with sample data, for previews and snapshots.
 
-use super::{ChangedMail, RenamedMail, ResetMail, SignInMail};
+use super::{ByOwner, ChangedMail, RenamedMail, ResetMail, SignInMail};
 use crate::{
     brand::Product,
     caller::Caller,
@@ -85,13 +85,19 @@ impl ChangedMail {
 }
 
 impl RenamedMail {
-    /// Samples: another address, another username, and a product with a difficult name.
+    /// Samples: another address, another username, another username by its owner, and a product with a difficult name.
     #[must_use]
     pub fn samples(language: Language) -> Vec<(&'static str, Self)> {
-        let email = Self { product: Product::default(), language, is_email: true, changed_at: sample_instant() };
+        let email = Self { product: Product::default(), language, is_email: true, changed_at: sample_instant(), by: None };
         let username = Self { is_email: false, ..email.clone() };
+        let by = ByOwner {
+            caller: sample_caller("203.0.113.7", "Firefox on Windows", Some(language)),
+            link: "https://accounts.example.com/api/password_reset/disavow/?token=dwn_AZsW0t9gcbuyT3Z1bZ5c3nJ1Q0d1vK2xq7f8sVt0n4uYx3JmL9wPzA6hRkDe5GiB".to_owned(),
+            lifetime: span::days(7),
+        };
+        let by_owner = Self { by: Some(by), ..username.clone() };
         let difficult = Self { product: Product { name: "Tom's <Bits+Bobs>".to_owned(), ..Product::default() }, ..email.clone() };
-        vec![("email", email), ("username", username), ("difficult", difficult)]
+        vec![("email", email), ("username", username), ("by-owner", by_owner), ("difficult", difficult)]
     }
 }
 

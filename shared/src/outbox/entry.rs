@@ -117,6 +117,8 @@ pub enum ChangeKind {
     Email,
     /// It was not: an operator changed the account's username.
     Username,
+    /// It was not: somebody who knew the password changed the account's username.
+    Renamed,
     /// It was not: somebody logged in from a place that is new to the account.
     SignIn,
 }
@@ -128,12 +130,15 @@ impl ChangeKind {
             Self::Reset => "reset",
             Self::Email => "email",
             Self::Username => "username",
+            Self::Renamed => "renamed",
             Self::SignIn => "sign_in",
         }
     }
 
     fn stored(text: &str) -> Option<Self> {
-        [Self::Changed, Self::Reset, Self::Email, Self::Username, Self::SignIn].into_iter().find(|kind| kind.as_str() == text)
+        [Self::Changed, Self::Reset, Self::Email, Self::Username, Self::Renamed, Self::SignIn]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
     }
 }
 

@@ -18,7 +18,7 @@ use doorward_kit::{
     bus::BusFault,
     mailbox::Refuse,
     proxy::{Failure, When},
-    requests::{NEW_PASSWORD, PASSWORD, address_of, confirm_reset, disavow, login, open, reset_request, validate},
+    requests::{NEW_PASSWORD, PASSWORD, address_of, confirm_reset, disavow, login, open, reset_request, set_username, validate},
     store::Facts,
 };
 use serde_json::json;
@@ -155,6 +155,11 @@ async fn everything(app: &App, observer: &Observer, seen: &mut Seen) {
     seen.look(app).await;
     let invitation = ResetRequest { email: account.email.clone(), requested_at: app.clock.now(), caller: Caller::default(), invites: true };
     app.store.request_reset_at_once(account.id, &invitation).await.unwrap();
+    seen.look(app).await;
+    // Changes of a username are counted by days of UTC, and a counter is kept for another day.
+    let eve = app.sign_up("eve").await.login().await;
+    app.advance(86_400 - u64::try_from(app.clock.now().as_second()).unwrap() % 86_400);
+    app.send(set_username(&eve, "eva", PASSWORD)).await;
     seen.look(app).await;
     // An account that was imported with an id from elsewhere.
     let email = EmailAddress::parse("imported@example.com").unwrap();

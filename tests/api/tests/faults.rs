@@ -13,7 +13,7 @@ use doorward_kit::{
     proxy::{Call, Failure, Injected, When},
     requests::{
         NEW_PASSWORD, PASSWORD, Request, change_password, confirm_reset, end_sessions, login, logout, logout_all, me, register, request,
-        reset_request, sessions, validate,
+        reset_request, sessions, set_username, validate,
     },
     store::Facts,
     time::Stopwatch,
@@ -34,7 +34,7 @@ struct Case {
     events: &'static str,
 }
 
-static CASES: [Case; 16] = [
+static CASES: [Case; 17] = [
     Case {
         name: "register",
         ask: |world| register(&format!("new{}", world.person.username), &format!("new{}", world.person.email)),
@@ -111,6 +111,14 @@ static CASES: [Case; 16] = [
         events: "account",
     },
     Case { name: "see own account", ask: |world| me(&world.session), done: 200, again: 200, changes: "", events: "account" },
+    Case {
+        name: "set username",
+        ask: |world| set_username(&world.session, &format!("new{}", world.person.username), PASSWORD),
+        done: 204,
+        again: 400,
+        changes: "+event,+notice,+username claim,-username claim,~account username username_folded",
+        events: "account",
+    },
     Case { name: "see sessions", ask: |world| sessions(&world.session), done: 200, again: 200, changes: "", events: "account" },
     Case {
         name: "end a session",

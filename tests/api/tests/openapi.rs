@@ -52,6 +52,9 @@ fn refusals() -> Vec<(Refusal, Vec<&'static str>)> {
         (field("old_password", "missing"), with_field("old_password")),
         (field("new_password", "weak"), with_field("new_password")),
         (field("token", "missing"), tokens.clone()),
+        (field("new_username", "taken"), with_field("new_username")),
+        (field("current_password", "missing"), with_field("current_password")),
+        (Refusal::CurrentPassword, with_field("current_password")),
         (Refusal::OldPassword, vec!["/api/change_password/"]),
         (Refusal::Token, tokens.clone()),
         (Refusal::Throttled { retry_after: 1 }, bodies.clone()),
@@ -108,6 +111,7 @@ async fn the_examples_are_what_they_say() {
     assert_eq!(send("/api/register/", "").await.status, 201);
     let token = send("/api/login/", "").await.text("token");
     assert_eq!(send("/api/change_password/", &token).await.status, 200);
+    assert_eq!(send("/api/users/set_username/", &token).await.status, 400);
     assert_eq!(send("/api/password_reset/", "").await.status, 200);
     assert_eq!(send(VALIDATE, "").await.status, 404);
     assert_eq!(send("/api/password_reset/confirm/", "").await.status, 404);

@@ -195,3 +195,8 @@ pub fn end_sessions(session: &str, ids: &[&str], password: &str) -> Request {
 pub fn me(session: &str) -> Request {
     request("GET", "/api/users/me/").token(session)
 }
+
+/// Gives this session's account another username.
+pub fn set_username(session: &str, username: &str, password: &str) -> Request {
+    post("/api/users/set_username/", &json!({ "new_username": username, "current_password": password })).token(session)
+}

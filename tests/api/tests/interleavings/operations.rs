@@ -9,7 +9,7 @@ use doorward_admin::{Arguments, Failure, Terminal};
 use doorward_functions::{Handler as _, mailer::Records};
 use doorward_kit::requests::{
     PASSWORD, VALIDATE, change_password, confirm_reset, disavow, end_sessions, login, logout, logout_all, me, register, reset_request,
-    sessions, validate,
+    sessions, set_username, validate,
 };
 use serde_json::json;
 
@@ -50,6 +50,8 @@ pub enum Operation {
     EndOther,
     /// The session looks at its account.
     SeeMe,
+    /// The session gives the account the username nova.
+    Rename,
     /// The session changes the password.
     Change,
     /// Somebody requests a link.
@@ -115,12 +117,12 @@ pub enum Operation {
 }
 use Operation::{
     Ask, Authorize, Bounce, Change, Confirm, Count, Create, Delete, Deliver, DeliverLater, Disavow, EndOther, EndSessions, Export, Import,
-    Invite, List, ListEvents, ListFailed, Login, Logout, LogoutAll, Notify, Off, On, Publish, Register, Reset, Retry, RetryEvent, Revoke,
-    SeeMe, SeeSessions, SetEmail, SetUsername, Show, Unlock, Validate,
+    Invite, List, ListEvents, ListFailed, Login, Logout, LogoutAll, Notify, Off, On, Publish, Register, Rename, Reset, Retry, RetryEvent,
+    Revoke, SeeMe, SeeSessions, SetEmail, SetUsername, Show, Unlock, Validate,
 };
 
 /// The one list, with the route, function or command that each operation is of.
-pub const OPERATIONS: [(Operation, Actor, &str); 38] = [
+pub const OPERATIONS: [(Operation, Actor, &str); 39] = [
     (Register, Actor::Client, "/api/register/"),
     (Login, Actor::Client, "/api/login/"),
     (Logout, Actor::Client, "/api/logout/"),
@@ -128,6 +130,7 @@ pub const OPERATIONS: [(Operation, Actor, &str); 38] = [
     (SeeSessions, Actor::Client, "/api/sessions/"),
     (EndOther, Actor::Client, "/api/sessions/"),
     (SeeMe, Actor::Client, "/api/users/me/"),
+    (Rename, Actor::Client, "/api/users/set_username/"),
     (Change, Actor::Client, "/api/change_password/"),
     (Ask, Actor::Client, "/api/password_reset/"),
     (Validate, Actor::Client, VALIDATE),
@@ -196,6 +199,7 @@ impl Operation {
             SeeSessions => world.ask(sessions(&held.session)).await,
             EndOther => world.ask(end_sessions(&held.session, &[&held.other], PASSWORD)).await,
             SeeMe => world.ask(me(&held.session)).await,
+            Rename => world.ask(set_username(&held.session, "nova", PASSWORD)).await,
             Change => world.ask(change_password(&held.session, PASSWORD, CHANGED)).await,
             Ask => world.ask(reset_request("mara@example.com")).await,
             Validate => world.ask(validate(&held.link)).await,
@@ -242,7 +246,7 @@ impl Operation {
 impl World {
     async fn ask(&self, request: doorward_kit::requests::Request) -> Answer {
         let answer = Box::pin(self.app.send(request)).await;
-        assert!([200, 201, 400, 401, 404].contains(&answer.status), "{answer:?}");
+        assert!([200, 201, 204, 400, 401, 404].contains(&answer.status), "{answer:?}");
         let done = answer.status < 300;
         let says = if done { answer.status.to_string() } else { format!("{} {}", answer.status, answer.body) };
         let session = answer.json()["token"].as_str().filter(|_| done).map(str::to_owned);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use doorward_kit::{
     App,
-    requests::{NEW_PASSWORD, PASSWORD, VALIDATE, address_of, login, me, post, request, reset_request},
+    requests::{NEW_PASSWORD, PASSWORD, VALIDATE, address_of, login, me, post, request, reset_request, set_username},
     store::{lines, token_bytes},
 };
 use serde_json::json;
@@ -116,6 +116,19 @@ async fn whoever_stole_a_session_cannot_make_another_one_or_a_link_or_learn_a_ma
     let context = app.authorize(json!({ "version": "2.0", "headers": { "authorization": format!("Token {stolen}") } })).await;
     let told: Vec<&String> = context["context"].as_object().expect("a context").keys().collect();
     assert_eq!(told, ["account_id", "username"]);
+}
+
+#[tokio::test]
+async fn whoever_stole_a_session_cannot_change_the_username() {
+    let app = App::start().await;
+    let stolen = app.sign_up("ann").await.login().await;
+    let before = app.everything_but_limits().await;
+    for guess in ["Wrong-Horse-42", NEW_PASSWORD, ""] {
+        assert_eq!(app.send(set_username(&stolen, "thief", guess).from(THIEF)).await.status, 400);
+    }
+    let without = post("/api/users/set_username/", &json!({ "new_username": "thief" })).token(&stolen).from(THIEF);
+    assert_eq!(app.send(without).await.status, 400);
+    assert_eq!(app.everything_but_limits().await, before);
 }
 
 #[tokio::test]

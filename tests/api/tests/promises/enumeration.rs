@@ -236,6 +236,10 @@ async fn every_operation_keeps_within_its_budget() {
     assert_eq!(spent("see sessions", &listed), (2, 0.0));
     let own = seen(&app, &observer, doorward_kit::requests::me(&session)).await;
     assert_eq!(spent("see own account", &own), (1, 0.0));
+    let rename = doorward_kit::requests::set_username(&session, "anna", PASSWORD);
+    assert_eq!(spent("set username", &seen(&app, &observer, rename).await).0, 5);
+    let rename = doorward_kit::requests::set_username(&session, "ann", PASSWORD);
+    assert_eq!(seen(&app, &observer, rename).await.answer.status, 204);
     let other = app.login("ann", PASSWORD).await;
     let id = app.session_id(&other).await;
     let end = doorward_kit::requests::end_sessions(&session, &[&id], PASSWORD);
@@ -257,6 +261,7 @@ async fn every_operation_keeps_within_its_budget() {
     change: 14 written, 2 read, 4 waits: BatchGetItem, UpdateItem, UpdateItem, TransactWriteItems
     see sessions: 0 written, 3 read, 2 waits: BatchGetItem, Query
     see own account: 0 written, 2 read, 1 waits: BatchGetItem
+    set username: 13 written, 2 read, 5 waits: BatchGetItem, UpdateItem, UpdateItem, UpdateItem, TransactWriteItems
     end a session: 6 written, 3 read, 5 waits: BatchGetItem, UpdateItem, UpdateItem, Query, TransactWriteItems
     /api/logout/: 1 written, 2 read, 2 waits: BatchGetItem, DeleteItem
     /api/logout_all/: 1 written, 2 read, 2 waits: BatchGetItem, UpdateItem

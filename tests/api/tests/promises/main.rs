@@ -12,3 +12,4 @@ mod own_account;
 mod passwords;
 mod session_list;
 mod sessions;
+mod set_username;

@@ -1,0 +1,134 @@
+//! POST `/api/users/set_username/`: gives an account another username. The route and its words are djoser's.
+//!
+//! It is apart from the function `me` because the methods of a function are those of all its routes, and because no other function that a session can
+//! call may move a claim on a name.
+
+use doorward::{
+    account::{Account, Username},
+    clock::{Clock, Timestamp},
+    entropy::Entropy,
+    fault::Fault,
+    http::{self, Answer, Field, FieldErrors, Fields, Form, Refusal, Request},
+    lifecycle::Renamed,
+    limit::{Attempt, RENAME_ACCOUNT, RENAMES},
+    metric::Metric,
+    outbox::{ChangeKind, Notice},
+    password::TypedPassword,
+    session::Sessions,
+    step_up::StepUp,
+    store::{Store, Table},
+};
+
+use crate::{
+    Endpoint, Function, Wiring,
+    register::{NOT_OWN_ADDRESS, USERNAME_TAKEN, parsed_username},
+};
+
+/// Maximum number of tries while an operator changes the account's names.
+const MAX_TRIES: u32 = 5;
+
+pub struct SetUsername {
+    store: Store,
+    sessions: Sessions,
+    step_up: StepUp,
+    clock: Clock,
+    entropy: Entropy,
+}
+
+struct RenameBody {
+    current_password: TypedPassword,
+    new_username: Username,
+}
+
+impl SetUsername {
+    /// Renames the account, which is read as it was when its password was verified.
+    async fn rename(&self, request: &Request, mut account: Account, username: &Username, now: Timestamp) -> Result<Answer, Refusal> {
+        let epoch = account.epoch;
+        for _ in 0..MAX_TRIES {
+            if username.is_another_address_than(&account.email) {
+                return Err(Refusal::Fields(FieldErrors::one("new_username", NOT_OWN_ADDRESS)));
+            }
+            let notice = Notice {
+                id: self.entropy.uuid(now),
+                account: account.id,
+                email: account.email.clone(),
+                kind: ChangeKind::Renamed,
+                changed_at: now,
+                caller: request.caller().in_language(account.language()),
+            };
+            match self.store.change_username(&account, username, &notice, now).await? {
+                Renamed::Now => return Ok(http::no_content()),
+                Renamed::Taken => return Err(Refusal::Fields(FieldErrors::one("new_username", USERNAME_TAKEN))),
+                Renamed::Overtaken => {}
+            }
+            // The answer says what is true now: the session has ended, or the password that was verified is not the account's any more.
+            account = self.sessions.authenticate(&self.store, request, now).await?.account;
+            if account.epoch != epoch {
+                return Err(Refusal::CurrentPassword);
+            }
+            // The same request was sent twice, and the other one was first.
+            if is_named(&account, username) {
+                return Ok(http::no_content());
+            }
+        }
+        Err(Refusal::Fault(Fault::OutOfTime))
+    }
+}
+
+/// Whether this is the account's username already, letter by letter.
+fn is_named(account: &Account, username: &Username) -> bool {
+    account.username.as_str() == username.as_str()
+}
+
+impl Function for SetUsername {
+    const NAME: &str = "set-username";
+    const TABLES: &[Table] = &[Table::Accounts, Table::Limits, Table::Outbox];
+
+    fn new(wiring: &mut Wiring) -> Self {
+        let hasher = wiring.hasher();
+        Self {
+            step_up: StepUp::configured(&mut wiring.settings, hasher),
+            sessions: wiring.sessions(),
+            store: wiring.store.clone(),
+            clock: wiring.clock.clone(),
+            entropy: wiring.entropy.clone(),
+        }
+    }
+}
+
+impl Endpoint for SetUsername {
+    const ROUTES: &[&str] = &["/api/users/set_username/"];
+    const PROTECTED: bool = true;
+
+    async fn authenticate(&self, request: &Request) -> Result<(), Refusal> {
+        self.sessions.authenticate(&self.store, request, self.clock.now()).await.map(drop)
+    }
+
+    async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
+        let now = self.clock.now();
+        let account = self.sessions.authenticate(&self.store, &request, now).await?.account;
+        let RenameBody { current_password, new_username } = RenameBody::read(request.form()?)?;
+        self.step_up.admit(&self.store, &account, request.client, current_password, Refusal::CurrentPassword, now).await?;
+        // As djoser answers, which does not ask whose name it is.
+        if is_named(&account, &new_username) {
+            return Err(Refusal::Fields(FieldErrors::one("new_username", USERNAME_TAKEN)));
+        }
+        let window = RENAMES.window(RENAME_ACCOUNT, &account.id.to_string(), now);
+        if self.store.count(&window).await? == Attempt::Refused {
+            Metric::CHANGES_LIMITED.count();
+            return Err(Refusal::Throttled { retry_after: window.ends_in(now) });
+        }
+        self.rename(&request, account, &new_username, now).await
+    }
+}
+
+impl RenameBody {
+    fn read(form: Form) -> Result<Self, Refusal> {
+        let mut fields = Fields::of(form);
+        let current_password = fields.take_checked("current_password", Field::Verbatim, None);
+        let new_username = fields.take("new_username", Field::Text);
+        let new_username = new_username.and_then(|text| parsed_username(&mut fields, "new_username", &text));
+        let (current_password, new_username) = fields.finish(current_password.zip(new_username))?;
+        Ok(Self { current_password: TypedPassword::from(current_password), new_username })
+    }
+}
