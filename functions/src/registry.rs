@@ -14,11 +14,11 @@ use serde_json::value::RawValue;
 
 use crate::{
     Authorizer, ChangePassword, ConfirmReset, Disavow, Edge, Endpoint, Events, Function, Login, Logout, MailFeedback, Mailer, PageRole,
-    PasswordReset, Register, Sessions, ValidateToken, Webhook, Wiring,
+    PasswordReset, Register, Sessions, Sweeper, ValidateToken, Webhook, Wiring,
 };
 
 /// Every function. A new one is added here and gets a binary. Tests compare the list with `bin/`, the template, `events/` and `docs/openapi.json`.
-pub static FUNCTIONS: [Listed; 14] = [
+pub static FUNCTIONS: [Listed; 15] = [
     endpoint::<Register>(),
     endpoint::<Login>(),
     endpoint::<Logout>(),
@@ -33,6 +33,7 @@ pub static FUNCTIONS: [Listed; 14] = [
     handler::<MailFeedback>(),
     handler::<Events>(),
     handler::<Webhook>(),
+    handler::<Sweeper>(),
 ];
 
 /// The function of this name.

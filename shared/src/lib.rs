@@ -21,6 +21,7 @@ pub mod fault;
 pub mod http;
 pub mod id;
 pub mod language;
+pub mod leaving;
 pub mod lifecycle;
 pub mod limit;
 pub mod link;

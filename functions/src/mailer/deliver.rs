@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use doorward::{
-    account::{Account, AccountId, EmailAddress},
+    account::{Account, AccountId, EmailAddress, Leaving},
     clock::{Timestamp, after},
     config::span,
     delivery::{Delivery, Outcome, Suppressed},
     disavow::DISAVOWAL_LIFETIME,
     fault::Fault,
-    mail::{ChangedMail, RenamedMail, Rendered, ResetMail, SendError, SignInMail},
+    mail::{ChangedMail, DeletionMail, RenamedMail, Rendered, ResetMail, SendError, SignInMail},
     mail_rate::{MailRate, Stepped},
     metric::Metric,
     outbox::{ChangeKind, Entry, EntryKey, Kind, Lease, Notice, Notices, Payload, ResetRequest, oldest_worth_sending},
@@ -255,8 +255,10 @@ impl Mailer {
 
     async fn send_notices(&self, key: &EntryKey, notices: &Notices, now: Timestamp) -> Result<Handled, DeliveryError> {
         let notice = &notices.newest;
-        if let ChangeKind::Email | ChangeKind::Username = notice.kind {
-            return self.send_renamed(notice).await;
+        match notice.kind {
+            ChangeKind::Email | ChangeKind::Username => return self.send_renamed(notice).await,
+            ChangeKind::Deletion => return self.send_deletion(notice, now).await,
+            ChangeKind::Changed | ChangeKind::Reset | ChangeKind::SignIn => {}
         }
         for _ in 0..MAX_TRIES {
             // Other functions may write to the Outbox too, so its address is not trusted: mail only goes to the account's own address.
@@ -306,6 +308,32 @@ impl Mailer {
         let language = notice.caller.language.unwrap_or(self.default_language);
         let mail = RenamedMail { product: self.product.clone(), language, is_email, changed_at: notice.changed_at };
         Ok(Handled::About(account.id, self.send(to, mail.render().ok()).await?))
+    }
+
+    /// Sends the notice that an account will be deleted, with a link that calls it off. It is never held and does not count: the account is out of use until
+    /// such a link or an operator brings it back, so nobody can cause many of them.
+    async fn send_deletion(&self, notice: &Notice, now: Timestamp) -> Result<Handled, DeliveryError> {
+        let Some(account) = self.store.account(notice.account).await? else { return Ok(Handled::Nothing("no account")) };
+        // Here too the address of the entry is not trusted.
+        if account.email.folded() != notice.email.folded() {
+            return Ok(Handled::About(account.id, Outcome::Failed("not the account's address".to_owned())));
+        }
+        let is_this = |leaving: &Leaving| !leaving.has_begun && leaving.asked_at == notice.changed_at;
+        let Some(leaving) = account.leaving.filter(is_this) else { return Ok(Handled::Nothing("deletion called off")) };
+        // Every try makes its own link, so that both links work if the mail goes out twice.
+        let token = Token::<Disavow>::generate(account.id, &self.entropy);
+        if !self.store.store_deletion_link(account.id, &leaving, &token.digest(), now).await? {
+            return Ok(Handled::Nothing("no account"));
+        }
+        let mail = DeletionMail {
+            product: self.product.clone(),
+            language: notice.caller.language.unwrap_or(self.default_language),
+            link: self.links.disavow(&token),
+            caller: notice.caller,
+            asked_at: leaving.asked_at,
+            due_at: leaving.due_at,
+        };
+        Ok(Handled::About(account.id, self.send(&account.email, mail.render().ok()).await?))
     }
 
     async fn send_notice(&self, to: &EmailAddress, notices: &Notices, token: &Token<Disavow>) -> Result<Outcome, DeliveryError> {

@@ -119,6 +119,8 @@ pub enum ChangeKind {
     Username,
     /// It was not: somebody logged in from a place that is new to the account.
     SignIn,
+    /// It was not: the account was asked to be deleted.
+    Deletion,
 }
 
 impl ChangeKind {
@@ -129,11 +131,13 @@ impl ChangeKind {
             Self::Email => "email",
             Self::Username => "username",
             Self::SignIn => "sign_in",
+            Self::Deletion => "deletion",
         }
     }
 
     fn stored(text: &str) -> Option<Self> {
-        [Self::Changed, Self::Reset, Self::Email, Self::Username, Self::SignIn].into_iter().find(|kind| kind.as_str() == text)
+        let all = [Self::Changed, Self::Reset, Self::Email, Self::Username, Self::SignIn, Self::Deletion];
+        all.into_iter().find(|kind| kind.as_str() == text)
     }
 }
 
