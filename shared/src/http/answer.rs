@@ -42,6 +42,12 @@ pub fn ok(body: &impl Serialize) -> Answer {
     with_status(StatusCode::OK, body)
 }
 
+/// 204, which has no body.
+#[must_use]
+pub fn no_content() -> Answer {
+    Answer { status: StatusCode::NO_CONTENT, headers: HeaderMap::new(), body: Vec::new(), outcome: "ok" }
+}
+
 /// A status with this as JSON.
 #[must_use]
 pub fn with_status(status: StatusCode, body: &impl Serialize) -> Answer {
