@@ -91,7 +91,7 @@ impl Me {
         let password = TypedPassword::from(fields.finish(password)?);
         self.step_up.admit(&self.store, account, request.client, password, Refusal::CurrentPassword, now).await?;
         match self.store.leave(account, self.grace, request.caller(), now).await? {
-            Left::Now(_) => {
+            Left::Now => {
                 tracing::info!("deletion asked for");
                 Ok(http::no_content())
             }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use doorward::{
     clock::Clock,
-    leaving::{LISTS, Listed, Swept},
+    deletion::{LISTS, Listed},
+    leaving::Swept,
     metric::{Metric, Metrics},
     store::{Store, Table},
     telemetry,

@@ -6,9 +6,9 @@ use crate::{
     account::{self, Account, AccountId},
     clock::{Timestamp, after, before},
     config::span,
+    deletion,
     event::EventKind,
     fault::Fault,
-    leaving,
     link::{Kept, Links, LiveLink, Mailed},
     outbox::{self, ResetRequest},
     reset,
@@ -104,8 +104,8 @@ impl Store {
             let has_link = link.is_some();
             let others = [reset::forgotten(id), outbox::reset_request(&request, sort)];
             let others = others.into_iter().chain(self.event(EventKind::PasswordDisavowed, id, now));
-            let kept = account.leaving.iter().flat_map(|deletion| {
-                [Some(leaving::called_off(id, deletion)), self.event(EventKind::AccountActivated, id, now)].into_iter().flatten()
+            let kept = account.leaving.iter().flat_map(|leaving| {
+                [Some(deletion::called_off(id, leaving)), self.event(EventKind::AccountActivated, id, now)].into_iter().flatten()
             });
             let others = others.chain(kept);
             let outcome = self.transact("disavow", [disavowed].into_iter().chain(link).chain(others).collect()).await?;

@@ -13,6 +13,7 @@ pub mod change;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod deletion;
 pub mod delivery;
 pub mod disavow;
 pub mod entropy;

@@ -4,9 +4,10 @@ use crate::{
     account::{self, Account, AccountId, BroughtIn, EmailAddress, Registered, Username},
     caller::Caller,
     clock::Timestamp,
+    deletion,
     event::EventKind,
     fault::Fault,
-    leaving, limit,
+    limit,
     outbox::{self, ChangeKind, Notice, ResetRequest},
     password::StoredPassword,
     reset,
@@ -66,7 +67,7 @@ impl Store {
     /// is one, or does nothing.
     pub async fn bring_in(&self, account: &Account, invitation: Option<&ResetRequest>) -> Result<BroughtIn, Fault> {
         let invitation = invitation.map(|request| outbox::reset_request(request, &account.id.to_string()));
-        let deletion = account.leaving.iter().map(|deletion| leaving::listed(account.id, deletion));
+        let deletion = account.leaving.iter().map(|leaving| deletion::listed(account.id, leaving));
         self.bring_in_with(account, invitation.into_iter().chain(deletion)).await
     }
 
@@ -90,7 +91,7 @@ impl Store {
         let mut deletion = None;
         for _ in 0..MAX_TRIES {
             let writes = [account::activated(account, deletion.as_ref())].into_iter();
-            let called_off = deletion.iter().map(|deletion| leaving::called_off(account, deletion));
+            let called_off = deletion.iter().map(|leaving| deletion::called_off(account, leaving));
             let writes = writes.chain(called_off).chain(self.event(EventKind::AccountActivated, account, now)).collect();
             if self.transact("activate account", writes).await? == Transacted::Done {
                 return Ok(Switched::Now);
@@ -112,7 +113,7 @@ impl Store {
         for _ in 0..MAX_TRIES {
             let event = self.event(EventKind::AccountDeactivated, account, now).filter(|_| was_active);
             let off = account::deactivated(account, was_active, deletion.as_ref(), now);
-            let called_off = deletion.iter().filter(|deletion| !deletion.has_begun).map(|deletion| leaving::called_off(account, deletion));
+            let called_off = deletion.iter().filter(|deletion| !deletion.has_begun).map(|leaving| deletion::called_off(account, leaving));
             let writes = [off, reset::forgotten(account)].into_iter().chain(called_off).chain(event).collect();
             if !self.transact("deactivate account", writes).await?.refused_at(0) {
                 return Ok(Switched::Now);

@@ -19,8 +19,9 @@ from permissions import RETURNING, TEMPLATE, WRITES, Loader, complaints, listed 
 
 # AWS refuses a stack with more than 500 resources, and each resource costs time and attention. A function with a route is six of them: itself, its
 # role, the permission of the API to call it, its log group and two alarms. Events brought nine: the bus, its publisher with role, log group and
-# stream, and four alarms. An account of one's own brought six.
-RESOURCES_AT_MOST = 121
+# stream, and four alarms. An account of one's own brought six, and its deletion eight: a
+# function with its role, log group, timer, permission of the timer and two alarms, and the alarm of deletions that fail.
+RESOURCES_AT_MOST = 130
 
 
 @cache
@@ -200,6 +201,17 @@ class Writes(unittest.TestCase):
         self.assertTrue(could("Authorizer", "UpdateItem", "Accounts", "account#0", {"seen_on"}))
         for attribute in ("epoch", "valid_until", "password", "active"):
             self.assertFalse(could("Authorizer", "UpdateItem", "Accounts", "account#0", {"seen_on", attribute}), attribute)
+
+    def test_a_session_puts_its_account_out_of_use_and_only_the_sweeper_deletes_it(self) -> None:
+        self.assertTrue(could("Me", "UpdateItem", "Accounts", "account#0", {"active", "deleted_at", "delete_after", "epoch"}))
+        for attribute in ("password", "deleting", "email", "disavowed_at"):
+            self.assertFalse(could("Me", "UpdateItem", "Accounts", "account#0", {attribute}), attribute)
+        for partition in ("username#0", "email#0"):
+            self.assertFalse(could("Me", "DeleteItem", "Accounts", partition), partition)
+            self.assertTrue(could("Sweeper", "DeleteItem", "Accounts", partition), partition)
+        self.assertTrue(could("Sweeper", "UpdateItem", "Accounts", "account#0", {"deleting"}))
+        for attribute in ("password", "epoch", "email"):
+            self.assertFalse(could("Sweeper", "UpdateItem", "Accounts", "account#0", {attribute}), attribute)
 
     def test_mail_feedback_marks_an_account_and_asks_nothing_of_it(self) -> None:
         self.assertTrue(could("MailFeedback", "UpdateItem", "Accounts", "account#0", {"undeliverable", "undeliverable_at"}))

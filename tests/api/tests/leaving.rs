@@ -19,7 +19,7 @@ use doorward_kit::{
     leak::{Secret, found},
     person::Person,
     proxy::{Call, Failure, When},
-    requests::{NEW_PASSWORD, PASSWORD, Request, address_of, confirm_reset, disavow, login, open, post, reset_request, submit},
+    requests::{NEW_PASSWORD, PASSWORD, Request, address_of, confirm_reset, delete_me, disavow, login, me, open, post, reset_request, submit},
     store::lines,
 };
 use serde_json::json;
@@ -41,7 +41,7 @@ async fn account(app: &App, name: &str) -> Account {
 async fn leaves(person: &Person, text: &str) {
     let (app, account) = (&person.app, account(&person.app, &person.username).await);
     let left = app.store.leave(&account, grace(text), Caller::default(), app.clock.now()).await.unwrap();
-    assert!(matches!(left, Left::Now(_)));
+    assert_eq!(left, Left::Now);
 }
 
 /// The token in the link of the newest notice to this person.
@@ -62,7 +62,8 @@ async fn an_account_that_asks_to_be_deleted_is_out_of_use_at_once_and_gone_when_
     let session = ann.login().await;
     let reset = ann.reset_link().await;
     app.publish().await;
-    leaves(&ann, "3d").await;
+    let asked = app.send(delete_me(&session, PASSWORD)).await;
+    assert_eq!((asked.status, asked.body.as_str()), (204, ""));
     assert_eq!(app.waiting_events().await, ["account.deactivated"]);
     assert!(!app.lets_pass(&session).await);
     assert_eq!(app.send(login("ann", PASSWORD)).await.status, 401);
@@ -147,7 +148,7 @@ async fn a_deletion_that_is_killed_before_or_after_any_call_is_finished_by_the_n
             observer.store.forget();
             // Nothing is written after this call, as if the function had been stopped.
             observer.store.fail(move |call: &Call| {
-                let dies = call.number == number || call.number > number;
+                let dies = call.number >= number;
                 let at = if call.number == number { when } else { When::Before };
                 dies.then(|| (at, Failure::code(400, "AccessDeniedException")))
             });
@@ -361,4 +362,42 @@ async fn a_session_that_has_asked_for_the_deletion_can_do_nothing_more() {
     }
     assert_eq!(app.register(&ann.username, &address_of("other")).await.status, 400);
     assert_eq!(app.everything_but_limits().await, before);
+}
+
+#[tokio::test]
+async fn a_deletion_needs_the_password_and_a_refused_one_changes_nothing() {
+    let app = App::start().await;
+    let ann = app.sign_up("ann").await;
+    let session = ann.login().await;
+    let before = app.everything_but_limits().await;
+    let without = doorward_kit::request("DELETE", "/api/users/me/").token(&session);
+    let empty = without.clone().header("Content-Type", "application/json").body("{}");
+    for (asked, status, told) in [
+        (delete_me(&session, "Wrong-Horse-42"), 400, json!({ "current_password": ["Invalid password."] })),
+        (without, 400, json!({ "current_password": ["This field is required."] })),
+        (empty, 400, json!({ "current_password": ["This field is required."] })),
+        (delete_me("dws_nonsense", PASSWORD), 401, json!({ "detail": "Invalid token." })),
+    ] {
+        let answer = app.send(asked).await;
+        assert_eq!((answer.status, answer.json()), (status, told));
+    }
+    assert_eq!(app.everything_but_limits().await, before);
+    // The tries count with those of a change of the password.
+    for _ in 0..9 {
+        assert_eq!(ann.change_password(&session, "Wrong-Horse-42", NEW_PASSWORD).await.status, 400);
+    }
+    assert_eq!(app.send(delete_me(&session, PASSWORD)).await.status, 429);
+    assert_eq!(app.send(me(&session)).await.status, 200);
+}
+
+#[tokio::test]
+async fn without_days_of_grace_an_account_is_deleted_within_the_hour_and_no_link_is_mailed() {
+    let app = App::configured(&[("DELETION_GRACE", "0")]).await;
+    let ann = app.sign_up("ann").await;
+    assert_eq!(app.send(delete_me(&ann.login().await, PASSWORD)).await.status, 204);
+    app.deliver().await;
+    assert_eq!(app.mailbox.to(&ann.email).len(), 0);
+    app.sweep().await;
+    assert!(!exists(&app, "ann").await);
+    app.assert_sound().await;
 }

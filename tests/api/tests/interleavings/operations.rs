@@ -8,7 +8,7 @@ use std::{
 use doorward_admin::{Arguments, Failure, Terminal};
 use doorward_functions::{Handler as _, mailer::Records};
 use doorward_kit::requests::{
-    PASSWORD, VALIDATE, change_password, confirm_reset, disavow, end_sessions, login, logout, logout_all, me, register, reset_request,
+    PASSWORD, VALIDATE, change_password, confirm_reset, delete_me, disavow, end_sessions, login, logout, logout_all, me, register, reset_request,
     sessions, validate,
 };
 use serde_json::json;
@@ -50,6 +50,8 @@ pub enum Operation {
     EndOther,
     /// The session looks at its account.
     SeeMe,
+    /// The session asks for the deletion of its account.
+    Leave,
     /// The session changes the password.
     Change,
     /// Somebody requests a link.
@@ -72,6 +74,8 @@ pub enum Operation {
     Bounce,
     /// The events that wait are published.
     Publish,
+    /// The deletion that the account asked for days ago is carried out.
+    Sweep,
     /// `show`
     Show,
     /// `list`
@@ -115,12 +119,12 @@ pub enum Operation {
 }
 use Operation::{
     Ask, Authorize, Bounce, Change, Confirm, Count, Create, Delete, Deliver, DeliverLater, Disavow, EndOther, EndSessions, Export, Import,
-    Invite, List, ListEvents, ListFailed, Login, Logout, LogoutAll, Notify, Off, On, Publish, Register, Reset, Retry, RetryEvent, Revoke,
-    SeeMe, SeeSessions, SetEmail, SetUsername, Show, Unlock, Validate,
+    Invite, Leave, List, ListEvents, ListFailed, Login, Logout, LogoutAll, Notify, Off, On, Publish, Register, Reset, Retry, RetryEvent, Revoke,
+    SeeMe, SeeSessions, SetEmail, SetUsername, Show, Sweep, Unlock, Validate,
 };
 
 /// The one list, with the route, function or command that each operation is of.
-pub const OPERATIONS: [(Operation, Actor, &str); 38] = [
+pub const OPERATIONS: [(Operation, Actor, &str); 40] = [
     (Register, Actor::Client, "/api/register/"),
     (Login, Actor::Client, "/api/login/"),
     (Logout, Actor::Client, "/api/logout/"),
@@ -128,6 +132,7 @@ pub const OPERATIONS: [(Operation, Actor, &str); 38] = [
     (SeeSessions, Actor::Client, "/api/sessions/"),
     (EndOther, Actor::Client, "/api/sessions/"),
     (SeeMe, Actor::Client, "/api/users/me/"),
+    (Leave, Actor::Client, "/api/users/me/"),
     (Change, Actor::Client, "/api/change_password/"),
     (Ask, Actor::Client, "/api/password_reset/"),
     (Validate, Actor::Client, VALIDATE),
@@ -139,6 +144,7 @@ pub const OPERATIONS: [(Operation, Actor, &str); 38] = [
     (Notify, Actor::Mail, "mailer"),
     (Bounce, Actor::Mail, "mail-feedback"),
     (Publish, Actor::Mail, "events"),
+    (Sweep, Actor::Mail, "sweeper"),
     (Show, Actor::Operator, "show"),
     (List, Actor::Operator, "list"),
     (Count, Actor::Operator, "count"),
@@ -196,6 +202,7 @@ impl Operation {
             SeeSessions => world.ask(sessions(&held.session)).await,
             EndOther => world.ask(end_sessions(&held.session, &[&held.other], PASSWORD)).await,
             SeeMe => world.ask(me(&held.session)).await,
+            Leave => world.ask(delete_me(&held.session, PASSWORD)).await,
             Change => world.ask(change_password(&held.session, PASSWORD, CHANGED)).await,
             Ask => world.ask(reset_request("mara@example.com")).await,
             Validate => world.ask(validate(&held.link)).await,
@@ -216,6 +223,7 @@ impl Operation {
                 let report = app.events.handle(held.events.clone(), Duration::from_secs(60)).await.expect("a report");
                 Answer { again: !report.failures.is_empty(), ..Answer::saying("published") }
             }
+            Sweep => world.sweeps().await,
             Show => world.types(&["show", &id]).await,
             List => world.types(&["list"]).await,
             Count => world.types(&["count"]).await,
@@ -242,16 +250,23 @@ impl Operation {
 impl World {
     async fn ask(&self, request: doorward_kit::requests::Request) -> Answer {
         let answer = Box::pin(self.app.send(request)).await;
-        assert!([200, 201, 400, 401, 404].contains(&answer.status), "{answer:?}");
+        assert!([200, 201, 204, 400, 401, 404].contains(&answer.status), "{answer:?}");
         let done = answer.status < 300;
         let says = if done { answer.status.to_string() } else { format!("{} {}", answer.status, answer.body) };
-        let session = answer.json()["token"].as_str().filter(|_| done).map(str::to_owned);
+        let session = if answer.body.is_empty() { None } else { answer.json()["token"].as_str().filter(|_| done).map(str::to_owned) };
         Answer { says, again: false, session }
     }
 
     async fn deliver(&self, records: &Records) -> Answer {
         let report = self.app.mailer.deliver(records.clone()).await;
         Answer { again: !report.failures.is_empty(), ..Answer::saying("delivered") }
+    }
+
+    /// Does what an hour does. A deletion that the account changed under is done in the next one.
+    async fn sweeps(&self) -> Answer {
+        self.app.sweep().await;
+        let is_listed = self.app.snapshot("accounts").await.keys().any(|(partition, _)| partition.starts_with("sweep#"));
+        Answer { again: is_listed, ..Answer::saying("swept") }
     }
 
     /// Exports to a file of its own, since no export writes over another.
