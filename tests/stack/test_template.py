@@ -21,7 +21,7 @@ from permissions import RETURNING, TEMPLATE, WRITES, Loader, complaints, listed 
 # role, the permission of the API to call it, its log group and two alarms. Events brought nine: the bus, its publisher with role, log group and
 # stream, and four alarms. An account of one's own brought six, and its deletion eight: a
 # function with its role, log group, timer, permission of the timer and two alarms, and the alarm of deletions that fail.
-RESOURCES_AT_MOST = 130
+RESOURCES_AT_MOST = 129
 
 
 @cache
@@ -45,7 +45,7 @@ class Template(unittest.TestCase):
 
     def test_what_alarms_use_is_counted_whatever_is_configured(self) -> None:
         source = (ROOT / "shared" / "src" / "metric.rs").read_text()
-        listed = re.search(r"const OF_ALARMS: .*?=\s*\[(.*?)\];", source)[1]  # type: ignore[index]
+        listed = re.search(r"const OF_ALARMS: .*?=\s*\[(.*?)\];", source, re.DOTALL)[1]  # type: ignore[index]
         names = {re.search(rf'const {constant}: Self = Self\("(\w+)"\)', source)[1] for constant in re.findall(r"Self::(\w+)", listed)}  # type: ignore[index]
         processed = client("cloudformation").get_template(StackName="doorward", TemplateStage="Processed")["TemplateBody"]
         alarms = [r["Properties"] for r in processed["Resources"].values() if r["Type"] == "AWS::CloudWatch::Alarm"]
