@@ -38,13 +38,14 @@ impl Admin {
         match self.store.activate(account.id, self.clock.now()).await? {
             Switched::Now => done(terminal, account.id, "activated", &format!("{} is switched on.", account.id)),
             Switched::Missing => Err(Failure::NoAccount),
+            Switched::BeingDeleted => Err(Failure::Refused("it asked to be deleted, and that has begun; nothing calls it off".to_owned())),
         }
     }
 
     pub(crate) async fn deactivate(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         match self.store.deactivate(account.id, self.clock.now()).await? {
             Switched::Now => done(terminal, account.id, "deactivated", &format!("{} is switched off; its sessions are over.", account.id)),
-            Switched::Missing => Err(Failure::NoAccount),
+            Switched::Missing | Switched::BeingDeleted => Err(Failure::NoAccount),
         }
     }
 
@@ -90,7 +91,7 @@ impl Admin {
 
     /// Does what the link "this wasn't me" of a notice does, for an owner whose account somebody else has.
     pub(crate) async fn disavow(&self, account: &Account, yes: bool, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-        if account.usable_password().is_none() {
+        if !account.can_be_disavowed() {
             let state = State::of(account).words();
             return Err(Failure::Refused(format!("no password can be taken out of use in an account that is {state}")));
         }

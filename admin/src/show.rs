@@ -104,6 +104,7 @@ fn facts(account: &Account, known: &Known, allowed: u32) -> Value {
         "language": account.language,
         "sessions": known.sessions.iter().map(session).collect::<Vec<_>>(),
         "reset_link_until": known.link_until.map(rfc3339),
+        "deletion": account.leaving.map(|leaving| json!({ "asked_at": rfc3339(leaving.asked_at), "delete_after": rfc3339(leaving.due_at) })),
         "undeliverable": account.undeliverable.map(|(why, sent_at)| json!({ "why": why.as_str(), "sent_at": rfc3339(sent_at) })),
         "networks": account.networks.iter().map(|known| json!({ "network": known.network.as_str(), "seen_at": rfc3339(known.seen_at) })).collect::<Vec<_>>(),
         "logins": known.tries.iter().map(|tries| json!({
@@ -172,7 +173,12 @@ fn text(account: &Account, known: &Known, allowed: u32) -> String {
         Mail::Open(mail) => open_line(mail, known.now),
     });
     let elsewhere = account.external_id.iter().map(|id| ("id elsewhere", id.clone()));
-    let lines = lines.into_iter().chain(elsewhere).chain(history.map(|line| ("history", line)));
+    let deletion = account.leaving.map(|leaving| {
+        let (asked_at, due_at) = (rfc3339(leaving.asked_at), rfc3339(leaving.due_at));
+        let begun = if leaving.has_begun { ", and has begun" } else { "; activate ID or disavow ID calls it off" };
+        ("deletion", format!("asked for at {asked_at}, carried out after {due_at}{begun}"))
+    });
+    let lines = lines.into_iter().chain(deletion).chain(elsewhere).chain(history.map(|line| ("history", line)));
     lines.fold(String::new(), |mut text, (name, value)| {
         let _ = writeln!(text, "{name:<13} {value}");
         text

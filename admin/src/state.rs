@@ -12,6 +12,8 @@ pub(crate) enum State {
     Active,
     /// An operator has switched it off
     Deactivated,
+    /// It asked to be deleted, and will be
+    Leaving,
     /// It has no password that anybody could know
     NoPassword,
     /// Its password is out of use until a reset
@@ -20,6 +22,9 @@ pub(crate) enum State {
 
 impl State {
     pub(crate) fn of(account: &Account) -> Self {
+        if account.leaving.is_some() {
+            return Self::Leaving;
+        }
         match (account.active, account.usable_password(), account.disavowed) {
             (false, _, _) => Self::Deactivated,
             (true, None, _) => Self::NoPassword,
@@ -32,6 +37,7 @@ impl State {
         match self {
             Self::Active => "active",
             Self::Deactivated => "switched off",
+            Self::Leaving => "to be deleted",
             Self::NoPassword => "without a password",
             Self::Disavowed => "disavowed, until a reset",
         }

@@ -114,7 +114,11 @@ fn told(settings: &mut Settings) -> Vec<(&'static str, Fact)> {
     for (index, name) in settings.list("AUTHORIZER_CONTEXT").iter().enumerate() {
         match FACTS.iter().find(|(fact, _)| fact == name) {
             Some(fact) => told.push(*fact),
-            None => settings.complain(format!("AUTHORIZER_CONTEXT: entry {} must be one of {}", index + 1, FACTS.map(|(fact, _)| fact).join(", "))),
+            None => settings.complain(format!(
+                "AUTHORIZER_CONTEXT: entry {} must be one of {}",
+                index + 1,
+                FACTS.map(|(fact, _)| fact).join(", ")
+            )),
         }
     }
     told

@@ -1,7 +1,7 @@
 //! GET and POST `/api/password_reset/disavow/`: "this wasn't me", the link of a notice.
 //!
 //! GET shows a page with a form and does not use up the link, however often a mail scanner opens it. POST uses it up: it ends every session, takes the
-//! password out of use and starts a reset, once. This function cannot set a password, as it has no permission to.
+//! password out of use and starts a reset, once; and it calls the account's deletion off. This function cannot set a password, as it has no permission to.
 
 use doorward::{
     clock::Clock,
@@ -54,7 +54,7 @@ impl Disavow {
             Err(Refusal::Token) => Ok(self.pages.show(reader, &Page::DeadDisavowal)?),
             Err(Refusal::Fields(errors)) => {
                 let token = Fields::of(request.form()?).take("token", Field::Text).unwrap_or_default();
-                Ok(self.pages.show(reader, &Page::Disavow { token: &token, errors: &errors })?)
+                Ok(self.pages.show(reader, &Page::Disavow { token: &token, due_at: None, errors: &errors })?)
             }
             answer => answer,
         }
@@ -67,7 +67,8 @@ impl Disavow {
         let look_up = self.store.disavowal(token.as_ref(), now);
         let link = self.page_limit.admit_while(&self.store, request.client, now, look_up).await??;
         let (token, link) = token.zip(link).ok_or(Refusal::Token)?;
-        let form = Page::Disavow { token: &token.reveal(), errors: &FieldErrors::default() };
+        let due_at = link.account.leaving.map(|leaving| leaving.due_at);
+        let form = Page::Disavow { token: &token.reveal(), due_at, errors: &FieldErrors::default() };
         Ok(self.pages.show(&request.reader_in(link.account.language()), &form)?)
     }
 

@@ -23,6 +23,7 @@ mod registry;
 mod serve;
 mod sessions;
 mod set_username;
+mod sweeper;
 mod validate_token;
 mod webhook;
 mod wiring;
@@ -46,6 +47,7 @@ pub use registry::{Answering, FUNCTIONS, Listed, Routes, complaints, function, p
 pub use serve::{listen, serve};
 pub use sessions::Sessions;
 pub use set_username::SetUsername;
+pub use sweeper::{Hour, Sweeper};
 pub use validate_token::ValidateToken;
 pub use webhook::{Messages, Webhook};
 pub use wiring::Wiring;

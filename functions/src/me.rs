@@ -1,14 +1,19 @@
-//! GET `/api/users/me/`: an account, as its owner sees it. The route and its words are djoser's.
+//! GET and DELETE `/api/users/me/`: an account, as its owner sees it, and its deletion. The route and its words are djoser's.
 //!
 //! Whoever holds a session may ask, so with `OwnAccount=masked` the address is shown only in part. The methods that change an account are arms of
 //! `handle`, and ask for the password where they decide who may use it.
+//!
+//! A deletion only puts the account out of use. The sweeper carries it out, so that this function has no right to delete what others have.
 
 use doorward::{
     account::Account,
-    clock::Clock,
+    clock::{Clock, Timestamp},
     config::Settings,
-    http::{self, Answer, Method, Refusal, Request},
+    http::{self, Answer, Field, Fields, Method, Refusal, Request},
+    leaving::{DeletionGrace, Left},
+    password::TypedPassword,
     session::{Sessions, SignedIn},
+    step_up::StepUp,
     store::{Store, Table},
 };
 use serde::Serialize;
@@ -18,6 +23,8 @@ use crate::{Endpoint, Function, Wiring};
 pub struct Me {
     store: Store,
     sessions: Sessions,
+    step_up: StepUp,
+    grace: DeletionGrace,
     shows: OwnAccount,
     clock: Clock,
 }
@@ -76,14 +83,36 @@ impl Me {
             external_id: account.external_id.clone(),
         })
     }
+
+    /// Puts the account out of use, with its password, and leaves its deletion to the sweeper.
+    async fn delete(&self, request: &Request, account: &Account, now: Timestamp) -> Result<Answer, Refusal> {
+        let mut fields = Fields::of(request.form()?);
+        let password = fields.take_checked("current_password", Field::Verbatim, None);
+        let password = TypedPassword::from(fields.finish(password)?);
+        self.step_up.admit(&self.store, account, request.client, password, Refusal::CurrentPassword, now).await?;
+        match self.store.leave(account, self.grace, request.caller(), now).await? {
+            Left::Now => {
+                tracing::info!("deletion asked for");
+                Ok(http::no_content())
+            }
+            // The session has ended meanwhile, or it has changed the password itself.
+            Left::Overtaken => {
+                self.authenticate(request).await?;
+                Err(Refusal::CurrentPassword)
+            }
+        }
+    }
 }
 
 impl Function for Me {
     const NAME: &str = "me";
-    const TABLES: &[Table] = &[Table::Accounts];
+    const TABLES: &[Table] = &[Table::Accounts, Table::Limits, Table::Outbox];
 
     fn new(wiring: &mut Wiring) -> Self {
+        let hasher = wiring.hasher();
         Self {
+            step_up: StepUp::configured(&mut wiring.settings, hasher),
+            grace: DeletionGrace::configured(&mut wiring.settings),
             shows: OwnAccount::configured(&mut wiring.settings),
             sessions: wiring.sessions(),
             store: wiring.store.clone(),
@@ -94,7 +123,7 @@ impl Function for Me {
 
 impl Endpoint for Me {
     const ROUTES: &[&str] = &["/api/users/me/"];
-    const METHODS: &[Method] = &[Method::GET, Method::HEAD];
+    const METHODS: &[Method] = &[Method::GET, Method::HEAD, Method::DELETE];
     const PROTECTED: bool = true;
 
     async fn authenticate(&self, request: &Request) -> Result<(), Refusal> {
@@ -104,6 +133,9 @@ impl Endpoint for Me {
     async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
         let now = self.clock.now();
         let SignedIn { account, .. } = self.sessions.authenticate(&self.store, &request, now).await?;
-        Ok(self.see(&account))
+        match request.method {
+            Method::DELETE => self.delete(&request, &account, now).await,
+            _ => Ok(self.see(&account)),
+        }
     }
 }

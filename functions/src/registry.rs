@@ -14,11 +14,11 @@ use serde_json::value::RawValue;
 
 use crate::{
     Authorizer, ChangePassword, ConfirmReset, Disavow, Edge, Endpoint, Events, Function, Login, Logout, MailFeedback, Mailer, Me, PageRole,
-    PasswordReset, Register, Sessions, SetUsername, ValidateToken, Webhook, Wiring,
+    PasswordReset, Register, Sessions, SetUsername, Sweeper, ValidateToken, Webhook, Wiring,
 };
 
 /// Every function. A new one is added here and gets a binary. Tests compare the list with `bin/`, the template, `events/` and `docs/openapi.json`.
-pub static FUNCTIONS: [Listed; 16] = [
+pub static FUNCTIONS: [Listed; 17] = [
     endpoint::<Register>(),
     endpoint::<Login>(),
     endpoint::<Logout>(),
@@ -35,6 +35,7 @@ pub static FUNCTIONS: [Listed; 16] = [
     handler::<MailFeedback>(),
     handler::<Events>(),
     handler::<Webhook>(),
+    handler::<Sweeper>(),
 ];
 
 /// The function of this name.

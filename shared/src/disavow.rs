@@ -7,6 +7,7 @@ use crate::{
     client::Client,
     clock::{Timestamp, after, before},
     config::span,
+    deletion,
     event::EventKind,
     fault::Fault,
     link::{Kept, Links, LiveLink, Mailed},
@@ -29,6 +30,11 @@ impl Mailed for Disavow {
     const KIND: &'static str = "disavowal";
     // A thief who changes the password twice more does not outrun the notice of the first time.
     const KEPT: Kept = Kept::Each(SORT_PREFIX);
+
+    // A thief who has the account deleted does not outrun it either.
+    fn works_for(account: &Account) -> bool {
+        account.can_be_disavowed()
+    }
 }
 
 /// The outcome of "this wasn't me".
@@ -42,7 +48,12 @@ pub enum Disavowed {
 
 /// The write that stores a link.
 pub(crate) fn link(account: AccountId, link: &Digest<Disavow>, now: Timestamp) -> Write {
-    Links::put(account, link, now, after(now, DISAVOWAL_LIFETIME), [])
+    link_until(account, link, now, after(now, DISAVOWAL_LIFETIME))
+}
+
+/// The write that stores a link that works until then.
+pub(crate) fn link_until(account: AccountId, link: &Digest<Disavow>, now: Timestamp, valid_until: Timestamp) -> Write {
+    Links::put(account, link, now, valid_until, [])
 }
 
 impl Store {
@@ -62,7 +73,7 @@ impl Store {
     }
 
     /// Spends a link, all or nothing, once: ends every session, takes the password out of use, ends the reset link, and leaves a request
-    /// for a new one, which is the only way back in.
+    /// for a new one, which is the only way back in. If the account was asked to be deleted, that is called off.
     ///
     /// The old reset link is deleted because a thief who changed the password may hold it. Its cool-down is deleted with it, so that the new one is sent.
     /// A request that is not newer than the password gets no link, so a disavowal that loses against a change is repeated with a time after that change.
@@ -72,7 +83,7 @@ impl Store {
         self.disavow_password(&link.account, Some(made_at(link)), request, &sort, spend).await
     }
 
-    /// Does for an operator, who knows that it was not the owner, what such a link does: it needs an account whose password can be replaced by mail.
+    /// Does for an operator, who knows that it was not the owner, what such a link does: it needs an account for which such a link would work.
     pub async fn disavow_for_owner(&self, account: &Account, request: ResetRequest) -> Result<Disavowed, Fault> {
         let sort = self.entropy().uuid(request.requested_at).to_string();
         self.disavow_password(account, None, request, &sort, |_| None).await
@@ -102,6 +113,10 @@ impl Store {
             let has_link = link.is_some();
             let others = [reset::forgotten(id), outbox::reset_request(&request, sort)];
             let others = others.into_iter().chain(self.event_from(EventKind::PasswordDisavowed, id, network.clone(), now));
+            let kept = account.leaving.iter().flat_map(|leaving| {
+                [Some(deletion::called_off(id, leaving)), self.event(EventKind::AccountActivated, id, now)].into_iter().flatten()
+            });
+            let others = others.chain(kept);
             let outcome = self.transact("disavow", [disavowed].into_iter().chain(link).chain(others).collect()).await?;
             if !outcome.refused_at(0) || has_link && outcome.refused_at(1) {
                 return Ok(outcome.or(Disavowed::Now, Disavowed::NotValid));
@@ -110,7 +125,7 @@ impl Store {
             let is_newer =
                 |account: &Account| made_at.is_none_or(|made_at| account.disavowals_before.is_none_or(|before| before < made_at));
             account = match self.account(id).await? {
-                Some(account) if account.usable_password().is_some() && is_newer(&account) => account,
+                Some(account) if account.can_be_disavowed() && is_newer(&account) => account,
                 _ => return Ok(Disavowed::NotValid),
             };
         }

@@ -4,6 +4,7 @@ use crate::{
     account::{self, Account, AccountId, BroughtIn, EmailAddress, Registered, Username},
     caller::Caller,
     clock::Timestamp,
+    deletion,
     event::EventKind,
     fault::Fault,
     limit,
@@ -23,6 +24,8 @@ pub enum Switched {
     Now,
     /// There is no such account.
     Missing,
+    /// Its deletion has begun, which nothing calls off. Nothing was written.
+    BeingDeleted,
 }
 
 /// The outcome of deleting an account.
@@ -64,7 +67,8 @@ impl Store {
     /// is one, or does nothing.
     pub async fn bring_in(&self, account: &Account, invitation: Option<&ResetRequest>) -> Result<BroughtIn, Fault> {
         let invitation = invitation.map(|request| outbox::reset_request(request, &account.id.to_string()));
-        self.bring_in_with(account, invitation).await
+        let deletion = account.leaving.iter().map(|leaving| deletion::listed(account.id, leaving));
+        self.bring_in_with(account, invitation.into_iter().chain(deletion)).await
     }
 
     /// Gives an account without a usable password one that nobody knows, and leaves the request for the link that replaces it, or does nothing. A link
@@ -82,27 +86,40 @@ impl Store {
         Ok(self.transact("request reset", writes).await?.or(Requested::Now, Requested::Overtaken))
     }
 
-    /// Makes an account active. It is an event only if it was not active before.
+    /// Makes an account active, and calls off its own deletion. It is an event only if it was not active before.
     pub async fn activate(&self, account: AccountId, now: Timestamp) -> Result<Switched, Fault> {
-        let writes = [account::activated(account)].into_iter().chain(self.event(EventKind::AccountActivated, account, now)).collect();
-        if self.transact("activate account", writes).await? == Transacted::Done {
-            return Ok(Switched::Now);
+        let mut deletion = None;
+        for _ in 0..MAX_TRIES {
+            let writes = [account::activated(account, deletion.as_ref())].into_iter();
+            let called_off = deletion.iter().map(|leaving| deletion::called_off(account, leaving));
+            let writes = writes.chain(called_off).chain(self.event(EventKind::AccountActivated, account, now)).collect();
+            if self.transact("activate account", writes).await? == Transacted::Done {
+                return Ok(Switched::Now);
+            }
+            deletion = match self.account(account).await? {
+                None => return Ok(Switched::Missing),
+                Some(current) if current.active => return Ok(Switched::Now),
+                Some(current) if current.leaving.is_some_and(|deletion| deletion.has_begun) => return Ok(Switched::BeingDeleted),
+                Some(current) => current.leaving,
+            };
         }
-        Ok(if self.account(account).await?.is_some() { Switched::Now } else { Switched::Missing })
+        Err(Fault::OutOfTime)
     }
 
-    /// Makes an account inactive and ends its sessions and links, so that none of them works when it is activated again. It is an event only if it was
-    /// active before.
+    /// Makes an account inactive and ends its sessions and links, so that none of them works when it is activated again, and calls off its own deletion,
+    /// unless that has begun. It is an event only if it was active before.
     pub async fn deactivate(&self, account: AccountId, now: Timestamp) -> Result<Switched, Fault> {
-        let (mut now, mut was_active) = (now, true);
+        let (mut now, mut was_active, mut deletion) = (now, true, None);
         for _ in 0..MAX_TRIES {
             let event = self.event(EventKind::AccountDeactivated, account, now).filter(|_| was_active);
-            let writes = [account::deactivated(account, was_active, now), reset::forgotten(account)].into_iter().chain(event).collect();
+            let off = account::deactivated(account, was_active, deletion.as_ref(), now);
+            let called_off = deletion.iter().filter(|deletion| !deletion.has_begun).map(|leaving| deletion::called_off(account, leaving));
+            let writes = [off, reset::forgotten(account)].into_iter().chain(called_off).chain(event).collect();
             if !self.transact("deactivate account", writes).await?.refused_at(0) {
                 return Ok(Switched::Now);
             }
             let Some(current) = self.account(account).await? else { return Ok(Switched::Missing) };
-            was_active = current.active;
+            (was_active, deletion) = (current.active, current.leaving);
             now = now.max(current.disavowals_before.unwrap_or(now));
         }
         Err(Fault::OutOfTime)
@@ -168,6 +185,11 @@ impl Store {
         if self.deactivate(account.id, now).await? == Switched::Missing {
             return Ok(Deleted::Overtaken);
         }
+        self.delete_inactive(account, now).await
+    }
+
+    /// Deletes an account that is inactive.
+    pub(crate) async fn delete_inactive(&self, account: &Account, now: Timestamp) -> Result<Deleted, Fault> {
         // Its names may have changed since it was read, and may change meanwhile.
         let mut tries = 0;
         loop {
@@ -199,8 +221,13 @@ impl Store {
         for former in self.former_addresses(account.id).await? {
             self.clear_partition(Table::Outbox, &outbox::request_partition(&former), |_| true).await?;
         }
-        self.clear_partition(Table::Accounts, &account::partition(account.id), |sort| sort != account::SORT).await?;
-        self.clear_partition(Table::Outbox, &outbox::notice_partition(account.id), |_| true).await?;
+        self.clear_under(account.id).await?;
         self.unlock(account).await
+    }
+
+    /// Deletes what is stored under an id besides the account itself, and the notices to it.
+    pub(crate) async fn clear_under(&self, account: AccountId) -> Result<(), Fault> {
+        self.clear_partition(Table::Accounts, &account::partition(account), |sort| sort != account::SORT).await?;
+        self.clear_partition(Table::Outbox, &outbox::notice_partition(account), |_| true).await
     }
 }

@@ -17,6 +17,11 @@ pub(crate) trait Mailed: Purpose {
     const KIND: &'static str;
     /// How the links of one account are kept.
     const KEPT: Kept;
+
+    /// Whether such a link works for this account: it can be opened, or its password replaced by mail.
+    fn works_for(account: &Account) -> bool {
+        account.usable_password().is_some()
+    }
 }
 
 /// How the links of one account are kept.
@@ -29,7 +34,7 @@ pub(crate) enum Kept {
     Each(&'static str),
 }
 
-/// A link that works: it has not expired, and its account can be opened.
+/// A link that works: it has not expired, and its account can be opened, or is one that such a link opens again.
 pub struct LiveLink<P> {
     /// Its account.
     pub account: Account,
@@ -76,7 +81,7 @@ impl<P: Mailed> Links<P> {
         let [Some(account), Some(item)] = store.read_all(Table::Accounts, keys).await? else { return Ok(None) };
         let account = account::read(&account)?;
         let Some((made_at, valid_until)) = Self::times(&item, &digest)? else { return Ok(None) };
-        let works = now < valid_until && account.usable_password().is_some();
+        let works = now < valid_until && P::works_for(&account);
         Ok(works.then_some(LiveLink { account, digest, made_at, valid_until }))
     }
 

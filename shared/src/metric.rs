@@ -77,11 +77,14 @@ impl Metric {
     pub const WEBHOOK_REFUSED: Self = Self("WebhookRefused");
     /// A receiver said that it is gone for good.
     pub const WEBHOOK_GONE: Self = Self("WebhookGone");
+    /// An account that was asked to be deleted could not be deleted when that was due. It is tried again each hour.
+    pub const DELETIONS_FAILED: Self = Self("DeletionsFailed");
     /// A stored hash was not computed: an unknown algorithm, or parameters out of bounds.
     pub const HASHES_REFUSED: Self = Self("HashesRefused");
 
     /// The metrics that alarms use, which are counted whatever is configured. CloudWatch is paid for each metric that has data.
-    const OF_ALARMS: [Self; 5] = [Self::LOGINS_REFUSED, Self::LOGINS_LIMITED, Self::MAILS_FAILED, Self::EVENTS_FAILED, Self::WEBHOOK_GONE];
+    const OF_ALARMS: [Self; 6] =
+        [Self::LOGINS_REFUSED, Self::LOGINS_LIMITED, Self::MAILS_FAILED, Self::EVENTS_FAILED, Self::WEBHOOK_GONE, Self::DELETIONS_FAILED];
 
     /// Counts one.
     pub fn count(self) {

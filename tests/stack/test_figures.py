@@ -197,7 +197,7 @@ class Figures(unittest.TestCase):
         for name, resource in template["Resources"].items():
             if isinstance(resource, dict) and resource["Type"] == "AWS::CloudWatch::Alarm":
                 processed.append(name.removesuffix("Alarm"))
-        loops = {"QueueAlarms": ["MailFailures", "FeedbackFailures"], "RefusalAlarms": ["LoginsRefused", "LoginsLimited"], "TableAlarms": ["ThrottleEvents"], "FunctionAlarms": ["Errors", "Throttles"], "EventPublisherAlarms": ["Errors", "Throttles"], "MeAlarms": ["Errors", "Throttles"], "SetUsernameAlarms": ["Errors", "Throttles"], "WebhookAlarms": ["Errors", "Throttles"]}
+        loops = {"QueueAlarms": ["MailFailures", "FeedbackFailures"], "RefusalAlarms": ["LoginsRefused", "LoginsLimited"], "TableAlarms": ["ThrottleEvents"], "FunctionAlarms": ["Errors", "Throttles"], "EventPublisherAlarms": ["Errors", "Throttles"], "MeAlarms": ["Errors", "Throttles"], "SetUsernameAlarms": ["Errors", "Throttles"], "WebhookAlarms": ["Errors", "Throttles"], "SweeperAlarms": ["Errors", "Throttles"]}
         self.assertEqual({f"Fn::ForEach::{loop}" for loop in loops}, {name for name in template["Resources"] if name.endswith("Alarms")})
         for alarm in processed + [name for names in loops.values() for name in names]:
             self.assertTrue(any(word.endswith(alarm) for word in explained), f"{alarm} is not explained")

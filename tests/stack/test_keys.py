@@ -154,6 +154,27 @@ class Keys(unittest.TestCase):
         found = [match for mail in sorted(mails, key=lambda m: m["Timestamp"]) for match in re.findall(rf"{prefix}_[\w-]+", mail["BodyText"])]
         return found[-1]
 
+    def delete(self, username: str) -> None:
+        """Makes an account whose deletion is due, and calls the sweeper as its timer does."""
+        database, accounts = client("dynamodb"), os.environ["ACCOUNTS_TABLE"]
+        self.do(REGISTER, username=username, email=f"{username}@example.com", password=PASSWORD)
+        session = self.do(LOGIN, username=username, password=PASSWORD)["token"]
+        self.do(ME, session, method="DELETE", current_password=PASSWORD)
+        claim = database.get_item(TableName=accounts, Key={"pk": {"S": f"username#{username}"}, "sk": {"S": "claim"}})["Item"]
+        own = claim["account_id"]["S"]
+        listed = {"pk": {"S": f"sweep#{own[-1]}"}}
+        found = database.query(TableName=accounts, KeyConditionExpression="pk = :pk", ExpressionAttributeValues={":pk": listed["pk"]})["Items"]
+        for item in found:
+            if item["sk"]["S"].endswith(own):
+                database.delete_item(TableName=accounts, Key=item)
+        database.put_item(TableName=accounts, Item=listed | {"sk": {"S": f"1970-01-01T00:00:00.001Z#{own}"}})
+        account = {"pk": {"S": f"account#{own}"}, "sk": {"S": "account"}}
+        database.update_item(TableName=accounts, Key=account, UpdateExpression="SET delete_after = :due", ExpressionAttributeValues={":due": {"N": "1"}})
+        answer = client("lambda").invoke(FunctionName="doorward-sweeper", Payload="{}")
+        self.assertNotIn("FunctionError", answer)
+        self.attribute("Sweeper")
+        self.assertNotIn("Item", database.get_item(TableName=accounts, Key=account))
+
     @without_timer()
     def test_a_function_asks_for_what_it_may_and_may_what_it_asks_for(self) -> None:
         self.began = datetime.now(timezone.utc) - timedelta(seconds=1)
@@ -194,15 +215,20 @@ class Keys(unittest.TestCase):
         event["detail"]["bounce"]["bouncedRecipients"][0]["emailAddress"] = email
         client("lambda").invoke(FunctionName="doorward-mail-feedback", Payload=json.dumps(event))
         self.attribute("MailFeedback")
+        # The link of the newest notice takes the account back, which has asked to be deleted.
+        session = self.do(LOGIN, username=name, password="Third-Password-9")["token"]
+        self.do(ME, session, method="DELETE", current_password="Third-Password-9")
         link = self.token(email, "dwn")
         with urllib.request.urlopen(f"{os.environ['API_URL']}/api/password_reset/disavow/?token={link}", timeout=20):
             self.attribute("Disavow")
         self.do(DISAVOW, token=link)
+        self.delete(f"{name}-leaves")
 
         # A login writes to an account only if its hash has other parameters or its network is new, neither of which is the case here. tests/api tests both.
         # So is the notice of a login from a new network. A session's use is noted only with SessionIdle. The publisher marks an event only if the bus
         # refuses it, which tests/api tests too.
-        seldom = {("Login", "Accounts", "UpdateItem"), ("Login", "Accounts", "ConditionCheckItem"), ("Login", "Outbox", "PutItem"), ("EventPublisher", "Outbox", "UpdateItem")}
+        # The sweeper takes an account from the list of held notices only if it has some.
+        seldom = {("Sweeper", "Outbox", "DeleteItem"), ("Login", "Accounts", "UpdateItem"), ("Login", "Accounts", "ConditionCheckItem"), ("Login", "Outbox", "PutItem"), ("EventPublisher", "Outbox", "UpdateItem")}
 
         allowed = granted()
         for role, what in sorted(self.asked, key=str):

@@ -121,6 +121,14 @@ struct Own<'a> {
     networks: BTreeMap<&'a str, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     undeliverable: Option<Undeliverable>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deletion: Option<Deletion>,
+}
+
+#[derive(Serialize)]
+struct Deletion {
+    asked_at: String,
+    due_at: String,
 }
 
 #[derive(Serialize)]
@@ -144,6 +152,7 @@ fn own_line<'a>(account: &'a Account, password: Option<&'a str>) -> Own<'a> {
         language: account.language.as_deref(),
         networks: account.networks.iter().map(|known| (known.network.as_str(), instant(known.seen_at))).collect(),
         undeliverable: account.undeliverable.map(|(why, sent_at)| Undeliverable { why: why.as_str(), sent_at: instant(sent_at) }),
+        deletion: account.leaving.map(|leaving| Deletion { asked_at: instant(leaving.asked_at), due_at: instant(leaving.due_at) }),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What an export of Doorward says of an account besides what every file can say.
 
 use doorward::{
-    account::{Account, AccountId, KnownNetwork, Undeliverable},
+    account::{Account, AccountId, KnownNetwork, Leaving, Undeliverable},
     client::Network,
     clock::Timestamp,
 };
@@ -13,7 +13,8 @@ use super::{candidate::instant, report::Reason};
 pub(crate) const VERSION: u64 = 1;
 
 /// The fields that only such lines have.
-pub(super) const FIELDS: [&str; 7] = ["doorward", "id", "password_changed_at", "disavowed", "language", "networks", "undeliverable"];
+pub(super) const FIELDS: [&str; 8] =
+    ["doorward", "id", "password_changed_at", "disavowed", "language", "networks", "undeliverable", "deletion"];
 
 /// Maximum length of a language's tag (RFC 5646, 4.4.1).
 const LONGEST_LANGUAGE: usize = 35;
@@ -26,6 +27,7 @@ pub(super) struct Own {
     language: Option<String>,
     networks: Vec<KnownNetwork>,
     undeliverable: Option<(Undeliverable, Timestamp)>,
+    leaving: Option<Leaving>,
 }
 
 /// Whether these are the fields of an account that was exported.
@@ -60,7 +62,12 @@ impl Own {
             Some((of("why").and_then(Undeliverable::stored)?, of("sent_at").and_then(instant)?))
         });
         let undeliverable = undeliverable.map(|read| read.ok_or_else(|| wrong("undeliverable"))).transpose()?;
-        Ok(Self { id, password_changed_at, disavowed, language: language.map(str::to_owned), networks, undeliverable })
+        let leaving = fields.get("deletion").map(|value| {
+            let of = |name: &str| value.get(name).and_then(Value::as_str).and_then(instant);
+            Some(Leaving { asked_at: of("asked_at")?, due_at: of("due_at")?, has_begun: false })
+        });
+        let leaving = leaving.map(|read| read.ok_or_else(|| wrong("deletion"))).transpose()?;
+        Ok(Self { id, password_changed_at, disavowed, language: language.map(str::to_owned), networks, undeliverable, leaving })
     }
 
     /// The account as it was.
@@ -75,5 +82,7 @@ impl Own {
         account.language.clone_from(&self.language);
         account.networks.clone_from(&self.networks);
         account.undeliverable = self.undeliverable;
+        // Only an inactive account is deleted by the sweeper, and only such a one has a deletion.
+        account.leaving = self.leaving.filter(|_| !account.active);
     }
 }

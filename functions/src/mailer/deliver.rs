@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use doorward::{
-    account::{Account, AccountId, EmailAddress},
+    account::{Account, AccountId, EmailAddress, Leaving},
     clock::{Timestamp, after},
     config::span,
     delivery::{Delivery, Outcome, Suppressed},
     disavow::DISAVOWAL_LIFETIME,
     fault::Fault,
-    mail::{ByOwner, ChangedMail, RenamedMail, Rendered, ResetMail, SendError, SignInMail},
+    mail::{ByOwner, ChangedMail, DeletionMail, RenamedMail, Rendered, ResetMail, SendError, SignInMail},
     mail_rate::{MailRate, Stepped},
     metric::Metric,
     outbox::{ChangeKind, Entry, EntryKey, Kind, Lease, Notice, Notices, Payload, ResetRequest, oldest_worth_sending},
@@ -258,6 +258,7 @@ impl Mailer {
         match notice.kind {
             ChangeKind::Email | ChangeKind::Username => return self.send_renamed(notice).await,
             ChangeKind::Renamed => return self.send_own_renamed(notice, now).await,
+            ChangeKind::Deletion => return self.send_deletion(notice, now).await,
             ChangeKind::Changed | ChangeKind::Reset | ChangeKind::SignIn => {}
         }
         for _ in 0..MAX_TRIES {
@@ -325,6 +326,32 @@ impl Mailer {
         let language = notice.caller.language.unwrap_or(self.default_language);
         let by = ByOwner { caller: notice.caller.clone(), link: self.links.disavow(&token), lifetime: DISAVOWAL_LIFETIME };
         let mail = RenamedMail { product: self.product.clone(), language, is_email: false, changed_at: notice.changed_at, by: Some(by) };
+        Ok(Handled::About(account.id, self.send(&account.email, mail.render().ok()).await?))
+    }
+
+    /// Sends the notice that an account will be deleted, with a link that calls it off. It is never held and does not count: the account is out of use until
+    /// such a link or an operator brings it back, so nobody can cause many of them.
+    async fn send_deletion(&self, notice: &Notice, now: Timestamp) -> Result<Handled, DeliveryError> {
+        let Some(account) = self.store.account(notice.account).await? else { return Ok(Handled::Nothing("no account")) };
+        // Here too the address of the entry is not trusted.
+        if account.email.folded() != notice.email.folded() {
+            return Ok(Handled::About(account.id, Outcome::Failed("not the account's address".to_owned())));
+        }
+        let is_this = |leaving: &Leaving| !leaving.has_begun && leaving.asked_at == notice.changed_at;
+        let Some(leaving) = account.leaving.filter(is_this) else { return Ok(Handled::Nothing("deletion called off")) };
+        // Every try makes its own link, so that both links work if the mail goes out twice.
+        let token = Token::<Disavow>::generate(account.id, &self.entropy);
+        if !self.store.store_deletion_link(account.id, &leaving, &token.digest(), now).await? {
+            return Ok(Handled::Nothing("no account"));
+        }
+        let mail = DeletionMail {
+            product: self.product.clone(),
+            language: notice.caller.language.unwrap_or(self.default_language),
+            link: self.links.disavow(&token),
+            caller: notice.caller,
+            asked_at: leaving.asked_at,
+            due_at: leaving.due_at,
+        };
         Ok(Handled::About(account.id, self.send(&account.email, mail.render().ok()).await?))
     }
 

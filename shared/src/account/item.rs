@@ -1,7 +1,7 @@
 //! The items of an account (the account itself and the claims on its two names): how they are read, and the writes that create, change and delete them.
 //! Features combine these writes into transactions.
 
-use super::{Account, EmailAddress, KnownNetwork, Undeliverable, Username};
+use super::{Account, EmailAddress, KnownNetwork, Leaving, Undeliverable, Username};
 use crate::{
     client::Network,
     clock::Timestamp,
@@ -80,6 +80,9 @@ fn put(account: &Account) -> Write {
     attributes.extend(
         account.undeliverable.into_iter().flat_map(|(why, at)| [("undeliverable", text(why.as_str())), ("undeliverable_at", millis(at))]),
     );
+    attributes.extend(
+        account.leaving.iter().flat_map(|leaving| [("deleted_at", millis(leaving.asked_at)), ("delete_after", millis(leaving.due_at))]),
+    );
     Write::put(key(account.id), attributes)
 }
 
@@ -95,6 +98,10 @@ pub(crate) fn read(item: &Item) -> Result<Account, Fault> {
     let mut networks: Vec<KnownNetwork> = item.numbers_by_name("networks").into_iter().filter_map(known).collect();
     networks.sort_by_key(|known| std::cmp::Reverse(known.seen_at));
     let undeliverable = item.optional_text("undeliverable").and_then(Undeliverable::stored);
+    let leaving = match item.optional_instant("deleted_at") {
+        Some(asked_at) => Some(Leaving { asked_at, due_at: item.instant("delete_after")?, has_begun: item.has("deleting") }),
+        None => None,
+    };
     Ok(Account {
         id: id.ok_or(item.unreadable("pk"))?,
         username: Username::stored(item.text("username")?, item.text("username_folded")?),
@@ -110,6 +117,7 @@ pub(crate) fn read(item: &Item) -> Result<Account, Fault> {
         networks,
         external_id: item.optional_text("external_id").map(str::to_owned),
         undeliverable: undeliverable.zip(item.optional_instant("undeliverable_at")),
+        leaving,
     })
 }
 
@@ -164,13 +172,21 @@ fn set_password(id: AccountId, password: NewPassword<'_>, now: Timestamp, remove
 }
 
 /// Takes the password out of use and ends every session, if the account is active, its sessions were not ended since it was read, and it was not
-/// disavowed since the link was made. It also ends every other disavowal link that was made until now.
+/// disavowed since the link was made. It also ends every other disavowal link that was made until now. An account that was asked to be deleted is active
+/// again, if the deletion has not begun.
 ///
 /// The condition checks the epoch instead of the password: every change of the password raises it. IAM permissions depend on the names of attributes,
 /// including those in conditions, and the function that calls this has no permission to write a password.
 pub(crate) fn password_disavowed(account: &Account, made_at: Timestamp, now: Timestamp) -> Write {
-    Write::update(key(account.id), "SET disavowed_at = :now, disavowals_before = :now ADD epoch :one")
-        .when("active = :true AND epoch = :epoch")
+    let write = if account.leaving.is_some() {
+        let kept = "SET disavowed_at = :now, disavowals_before = :now, active = :true REMOVE deleted_at, delete_after ADD epoch :one";
+        let leaves = "active = :false AND attribute_exists(deleted_at) AND attribute_not_exists(deleting)";
+        Write::update(key(account.id), kept).when(leaves).with(":false", truth(false))
+    } else {
+        Write::update(key(account.id), "SET disavowed_at = :now, disavowals_before = :now ADD epoch :one").when("active = :true")
+    };
+    write
+        .when("epoch = :epoch")
         .when("attribute_not_exists(disavowals_before) OR disavowals_before < :made")
         .with(":epoch", number(account.epoch))
         .with(":made", millis(made_at))
@@ -203,21 +219,56 @@ pub(crate) fn end_sessions(id: AccountId) -> Write {
     Write::update(key(id), "ADD epoch :one").when("attribute_exists(pk)").with(":one", number(1))
 }
 
-/// Makes an account active, if it exists and is inactive.
-pub(crate) fn activated(id: AccountId) -> Write {
-    let write = Write::update(key(id), "SET active = :active").when("active = :was");
-    write.with(":active", truth(true)).with(":was", truth(false))
+/// Makes an account active, if it exists and is inactive, and calls off this deletion. It is refused if the account's deletion is another one, or has begun.
+pub(crate) fn activated(id: AccountId, leaving: Option<&Leaving>) -> Write {
+    let write = Write::update(key(id), "SET active = :active REMOVE deleted_at, delete_after").when("active = :was");
+    when_leaving(write.with(":active", truth(true)).with(":was", truth(false)), leaving)
 }
 
 /// Makes an account inactive, if it exists and was active or not as told, and ends its sessions and the links of its notices. A link that has ended stays
 /// ended: the write is refused if the account was disavowed after `now`, by a clock that is ahead or while this call was under way.
-pub(crate) fn deactivated(id: AccountId, was_active: bool, now: Timestamp) -> Write {
-    Write::update(key(id), "SET active = :active, disavowals_before = :now ADD epoch :one")
+///
+/// It calls off this deletion, unless that has begun: then nothing may make it look as if it had not.
+pub(crate) fn deactivated(id: AccountId, was_active: bool, leaving: Option<&Leaving>, now: Timestamp) -> Write {
+    let has_begun = leaving.is_some_and(|leaving| leaving.has_begun);
+    let removed = if has_begun { "" } else { "REMOVE deleted_at, delete_after " };
+    let write = Write::update(key(id), format!("SET active = :active, disavowals_before = :now {removed}ADD epoch :one"))
         .when("active = :was AND (attribute_not_exists(disavowals_before) OR disavowals_before <= :now)")
         .with(":was", truth(was_active))
         .with(":active", truth(false))
         .with(":now", millis(now))
+        .with(":one", number(1));
+    if has_begun { write.when("attribute_exists(deleting)") } else { when_leaving(write, leaving) }
+}
+
+/// The write, on condition that this is the account's deletion and has not begun, or that there is none.
+fn when_leaving(write: Write, leaving: Option<&Leaving>) -> Write {
+    match leaving {
+        Some(leaving) => write.when("delete_after = :due AND attribute_not_exists(deleting)").with(":due", millis(leaving.due_at)),
+        None => write.when("attribute_not_exists(deleted_at)"),
+    }
+}
+
+/// Makes an account inactive and ends its sessions, because it was asked to be deleted, if it is active and its sessions were not ended since it was read.
+/// The links of its notices go on working: they are how its owner calls the deletion off.
+pub(crate) fn left(account: &Account, leaving: &Leaving) -> Write {
+    Write::update(key(account.id), "SET active = :false, deleted_at = :asked, delete_after = :due ADD epoch :one")
+        .when("active = :true AND epoch = :epoch")
+        .with(":true", truth(true))
+        .with(":false", truth(false))
+        .with(":asked", millis(leaving.asked_at))
+        .with(":due", millis(leaving.due_at))
+        .with(":epoch", number(account.epoch))
         .with(":one", number(1))
+}
+
+/// Marks that the deletion which is due at this instant has begun, if it was not called off. It may have begun before.
+pub(crate) fn deletion_begun(id: AccountId, due_at: Timestamp, now: Timestamp) -> Write {
+    Write::update(key(id), "SET deleting = if_not_exists(deleting, :now)")
+        .when("active = :false AND attribute_exists(deleted_at) AND delete_after = :due")
+        .with(":false", truth(false))
+        .with(":due", millis(due_at))
+        .with(":now", millis(now))
 }
 
 /// Gives an account another e-mail address and moves its claim, if the account has the address that was read and nobody has the new one. It ends the
@@ -265,17 +316,20 @@ fn moved_claim(id: AccountId, moves: bool, from: Key, to: Key) -> Vec<Write> {
     vec![taken, Write::delete(from).when("account_id = :account").with(":account", text(id.to_string()))]
 }
 
-/// Deletes an account and its claims, if there is such an account with these names and no other has them.
+/// Deletes an account and its claims, if there is such an account with these names and no other has them. If its own deletion has begun, the account must
+/// still be that one, and not one that was brought in again under its id.
 pub(crate) fn removed(account: &Account) -> [Write; 3] {
+    let has_begun = account.leaving.is_some_and(|leaving| leaving.has_begun);
     let release = |claim: Key| {
         let write = Write::delete(claim).when("attribute_not_exists(pk) OR account_id = :account");
         write.with(":account", text(account.id.to_string()))
     };
+    let gone = Write::delete(key(account.id))
+        .when("username_folded = :username AND email_folded = :email")
+        .with(":username", text(account.username.folded()))
+        .with(":email", text(account.email.folded()));
     [
-        Write::delete(key(account.id))
-            .when("username_folded = :username AND email_folded = :email")
-            .with(":username", text(account.username.folded()))
-            .with(":email", text(account.email.folded())),
+        if has_begun { gone.when("attribute_exists(deleting)") } else { gone },
         release(username_claim(account.username.folded())),
         release(email_claim(account.email.folded())),
     ]

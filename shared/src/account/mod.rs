@@ -18,8 +18,9 @@ pub use self::{
 pub(crate) use self::{
     former::former,
     item::{
-        NewPassword, SORT, activated, deactivated, end_sessions, existing, first_password, key, partition, password_changed,
-        password_disavowed, password_reset, read, removed, resettable, unchanged, with_email, with_own_username, with_username,
+        NewPassword, SORT, activated, deactivated, deletion_begun, end_sessions, existing, first_password, key, left, partition,
+        password_changed, password_disavowed, password_reset, read, removed, resettable, unchanged, with_email, with_own_username,
+        with_username,
     },
 };
 pub use crate::id::AccountId;
@@ -61,6 +62,19 @@ pub struct Account {
     pub external_id: Option<String>,
     /// Why mail did not reach the address, and when that mail had been sent.
     pub undeliverable: Option<(Undeliverable, Timestamp)>,
+    /// Its own deletion, if that was asked for and not called off. Such an account is inactive.
+    pub leaving: Option<Leaving>,
+}
+
+/// The deletion of an account that its own password asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leaving {
+    /// When it was asked for.
+    pub asked_at: Timestamp,
+    /// From when on it is carried out.
+    pub due_at: Timestamp,
+    /// Whether that has begun. Then nothing can call it off any more.
+    pub has_begun: bool,
 }
 
 impl Account {
@@ -82,6 +96,7 @@ impl Account {
             networks: Vec::new(),
             external_id: None,
             undeliverable: None,
+            leaving: None,
         }
     }
 
@@ -103,6 +118,14 @@ impl Account {
     #[must_use]
     pub fn usable_password(&self) -> Option<&StoredPassword> {
         self.password.as_ref().filter(|password| self.active && password.is_usable())
+    }
+
+    /// Whether its owner can disavow what somebody did with the password: it can be opened, or it is inactive because it was asked to be deleted, which
+    /// has not begun. An account that an operator made inactive is not opened by anything but an operator.
+    #[must_use]
+    pub fn can_be_disavowed(&self) -> bool {
+        let is_kept = self.active || self.leaving.is_some_and(|leaving| !leaving.has_begun);
+        is_kept && self.password.as_ref().is_some_and(StoredPassword::is_usable)
     }
 }
 

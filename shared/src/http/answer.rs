@@ -42,6 +42,12 @@ pub fn ok(body: &impl Serialize) -> Answer {
     with_status(StatusCode::OK, body)
 }
 
+/// 204, which has no body.
+#[must_use]
+pub fn no_content() -> Answer {
+    Answer { status: StatusCode::NO_CONTENT, headers: HeaderMap::new(), body: Vec::new(), outcome: "ok" }
+}
+
 /// A status with this as JSON.
 #[must_use]
 pub fn with_status(status: StatusCode, body: &impl Serialize) -> Answer {
@@ -49,12 +55,6 @@ pub fn with_status(status: StatusCode, body: &impl Serialize) -> Answer {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     // Our answers are plain structs of text, which always serialize.
     Answer { status, headers, body: serde_json::to_vec(body).unwrap_or_default(), outcome: "ok" }
-}
-
-/// 204: it is done, and there is nothing to say.
-#[must_use]
-pub fn no_content() -> Answer {
-    Answer { status: StatusCode::NO_CONTENT, headers: HeaderMap::new(), body: Vec::new(), outcome: "ok" }
 }
 
 /// The referrer policy of pages: only the origin, never the address, which contains a token. Browsers compute the `Origin` of a form with the same policy:

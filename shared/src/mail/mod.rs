@@ -1,6 +1,7 @@
 //! Mail: a mail is data, is rendered, and is sent by SES.
 
 mod changed;
+mod deletion;
 mod links;
 mod renamed;
 mod rendered;
@@ -12,6 +13,7 @@ mod sign_in;
 
 pub use self::{
     changed::ChangedMail,
+    deletion::DeletionMail,
     links::LinkUrls,
     renamed::{ByOwner, RenamedMail},
     rendered::Rendered,

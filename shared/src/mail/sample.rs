@@ -1,10 +1,10 @@
 //! Mails with sample data, for previews and snapshots.
 
-use super::{ByOwner, ChangedMail, RenamedMail, ResetMail, SignInMail};
+use super::{ByOwner, ChangedMail, DeletionMail, RenamedMail, ResetMail, SignInMail};
 use crate::{
     brand::Product,
     caller::Caller,
-    clock::{Timestamp, before},
+    clock::{Timestamp, after, before},
     config::span,
     language::Language,
     outbox::ChangeKind,
@@ -121,5 +121,26 @@ impl SignInMail {
             ..one.clone()
         };
         vec![("one", one), ("several", several), ("difficult", difficult)]
+    }
+}
+
+impl DeletionMail {
+    /// Samples: the usual one, and an unknown browser and a product with a difficult name.
+    #[must_use]
+    pub fn samples(language: Language) -> Vec<(&'static str, Self)> {
+        let usual = Self {
+            product: Product::default(),
+            language,
+            link: "https://accounts.example.com/api/password_reset/disavow/?token=dwn_AZsW0t9gcbuyT3Z1bZ5c3nJ1Q0d1vK2xq7f8sVt0n4uYx3JmL9wPzA6hRkDe5GiB".to_owned(),
+            caller: sample_caller("203.0.113.7", "Firefox on Windows", Some(language)),
+            asked_at: sample_instant(),
+            due_at: after(sample_instant(), span::days(3)),
+        };
+        let difficult = Self {
+            product: Product { name: "Tom's <Bits+Bobs>".to_owned(), ..Product::default() },
+            caller: sample_caller("2001:db8:85a3::8a2e:370:7334", "", None),
+            ..usual.clone()
+        };
+        vec![("usual", usual), ("difficult", difficult)]
     }
 }

@@ -121,6 +121,8 @@ pub enum ChangeKind {
     Renamed,
     /// It was not: somebody logged in from a place that is new to the account.
     SignIn,
+    /// It was not: the account was asked to be deleted.
+    Deletion,
 }
 
 impl ChangeKind {
@@ -132,13 +134,13 @@ impl ChangeKind {
             Self::Username => "username",
             Self::Renamed => "renamed",
             Self::SignIn => "sign_in",
+            Self::Deletion => "deletion",
         }
     }
 
     fn stored(text: &str) -> Option<Self> {
-        [Self::Changed, Self::Reset, Self::Email, Self::Username, Self::Renamed, Self::SignIn]
-            .into_iter()
-            .find(|kind| kind.as_str() == text)
+        let all = [Self::Changed, Self::Reset, Self::Email, Self::Username, Self::Renamed, Self::SignIn, Self::Deletion];
+        all.into_iter().find(|kind| kind.as_str() == text)
     }
 }
 

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::Pages;
 use crate::{
+    clock::Timestamp,
     http::{Complaint, FieldErrors, Reader, StatusCode},
     language::Language,
     password::Violation,
@@ -41,6 +42,8 @@ pub enum Page<'a> {
     Disavow {
         /// The token, from the link.
         token: &'a str,
+        /// When the account will be deleted, if that was asked for and this was looked up.
+        due_at: Option<Timestamp>,
         /// The complaints: the box was not ticked.
         errors: &'a FieldErrors,
     },
@@ -100,6 +103,8 @@ struct Ask<'a> {
 #[derive(Serialize)]
 struct Disavow<'a> {
     token: &'a str,
+    /// When the account will be deleted, or nothing.
+    due: String,
     problems: Vec<String>,
 }
 
@@ -162,10 +167,11 @@ impl Page<'_> {
             Self::Ask { email, errors } => {
                 pages.dress("page/ask.html", self, reader, Ask { email, problems: complaints(errors, "email", language)? })
             }
-            Self::Disavow { token, errors } => {
+            Self::Disavow { token, due_at, errors } => {
                 // The only complaint is that the box was not ticked.
                 let problems = if errors.is_empty() { Vec::new() } else { vec![language.say("complaint.tick", &[])?] };
-                pages.dress("page/disavow.html", self, reader, Disavow { token, problems })
+                let due = due_at.map(|due_at| language.instant(due_at)).transpose()?.unwrap_or_default();
+                pages.dress("page/disavow.html", self, reader, Disavow { token, due, problems })
             }
             _ => pages.dress("page/message.html", self, reader, self.message(reader)?),
         }
@@ -198,7 +204,7 @@ impl Page<'_> {
             Self::Done => ("good", "page.done.title", &["page.done.text"], "login"),
             Self::Dead => ("notice", "page.dead.title", &["page.dead.text"], "again"),
             Self::Asked => ("mail", "page.asked.title", &["page.asked.text", "page.asked.not_there"], "wait"),
-            Self::Disavowed => ("good", "page.disavowed.title", &["page.disavowed.text"], "wait"),
+            Self::Disavowed => ("good", "page.disavowed.title", &["page.disavowed.text", "page.disavowed.kept"], "wait"),
             Self::DeadDisavowal => ("notice", "page.dead.title", &["page.disavow.dead"], "again"),
             Self::Throttled { .. } => ("notice", "page.throttled.title", &["page.throttled.text"], "wait"),
             Self::Foreign => ("notice", "page.fault.title", &["page.origin.text"], "again"),

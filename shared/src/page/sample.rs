@@ -2,6 +2,7 @@
 
 use super::Page;
 use crate::{
+    clock::Timestamp,
     http::{Complaint, FieldErrors},
     password::Violation,
 };
@@ -24,8 +25,9 @@ impl Page<'_> {
         show("ask-refused", &Page::Ask { email: "mara'<lindgren>+work", errors: &FieldErrors::one("email", Complaint::Email) });
         show("asked", &Page::Asked);
         let token = "dwn_AZsW0t9gcbuyT3Z1bZ5c3nJ1Q0d1vK2xq7f8sVt0n4uYx3JmL9wPzA6hRkDe5GiB";
-        show("disavow", &Page::Disavow { token, errors: &nothing });
-        show("disavow-unticked", &Page::Disavow { token, errors: &FieldErrors::one("not_me", Complaint::Required) });
+        show("disavow", &Page::Disavow { token, due_at: None, errors: &nothing });
+        show("disavow-deletion", &Page::Disavow { token, due_at: Timestamp::from_second(1_767_532_200).ok(), errors: &nothing });
+        show("disavow-unticked", &Page::Disavow { token, due_at: None, errors: &FieldErrors::one("not_me", Complaint::Required) });
         show("disavowed", &Page::Disavowed);
         show("dead-disavowal", &Page::DeadDisavowal);
         show("throttled", &Page::Throttled { retry_after: 241 });

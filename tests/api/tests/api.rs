@@ -21,6 +21,7 @@ mod feedback;
 mod hashes;
 mod imports;
 mod interleavings;
+mod leaving;
 mod log_lines;
 mod mail_faults;
 mod mail_rate;

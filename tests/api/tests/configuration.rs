@@ -4,7 +4,7 @@ use doorward::{clock::Clock, config::Settings, entropy::Entropy, mail::Sender, s
 use doorward_functions::{FUNCTIONS, Mailer, Wiring, complaints};
 
 /// Every variable that a function reads, each with a wrong value. Each value contains a marker, which no complaint may repeat.
-const WRONG: [(&str, &str); 34] = [
+const WRONG: [(&str, &str); 36] = [
     ("LOG_LEVEL", "wrong"),
     ("ALLOWED_ORIGINS", "https://wrong.example/path"),
     ("PUBLIC_URL", "wrong"),
@@ -17,6 +17,7 @@ const WRONG: [(&str, &str); 34] = [
     ("PASSWORD_MAX_LENGTH", "9999"),
     ("REGISTRATION", "wrong"),
     ("OWN_ACCOUNT", "wrong"),
+    ("DELETION_GRACE", "wrong"),
     ("EVENTS", "wrong"),
     ("EVENT_DATA", "wrong"),
     ("WEBHOOK_URL", "http://wrong.example"),
@@ -116,7 +117,7 @@ async fn nothing_but_the_tables_the_sender_and_the_base_of_links_must_be_set() {
     login: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set; OUTBOX_TABLE is not set
     logout: ACCOUNTS_TABLE is not set; OUTBOX_TABLE is not set
     sessions: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set; OUTBOX_TABLE is not set
-    me: ACCOUNTS_TABLE is not set
+    me: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set; OUTBOX_TABLE is not set
     set-username: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set; OUTBOX_TABLE is not set
     change-password: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set; OUTBOX_TABLE is not set
     password-reset: LIMITS_TABLE is not set; OUTBOX_TABLE is not set
@@ -128,6 +129,7 @@ async fn nothing_but_the_tables_the_sender_and_the_base_of_links_must_be_set() {
     mail-feedback: ACCOUNTS_TABLE is not set
     events: ACCOUNTS_TABLE is not set; OUTBOX_TABLE is not set; EVENT_BUS is not set
     webhook: WEBHOOK_URL is not set; WEBHOOK_SECRET is not set
+    sweeper: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set; OUTBOX_TABLE is not set
     ");
     assert!(at_start(&ENOUGH).await.iter().all(|(_, complaints)| complaints.is_empty()));
 }

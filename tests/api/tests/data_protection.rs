@@ -18,7 +18,7 @@ use doorward_kit::{
     bus::BusFault,
     mailbox::Refuse,
     proxy::{Failure, When},
-    requests::{NEW_PASSWORD, PASSWORD, address_of, confirm_reset, disavow, login, open, reset_request, set_username, validate},
+    requests::{NEW_PASSWORD, PASSWORD, address_of, confirm_reset, delete_me, disavow, login, open, reset_request, set_username, validate},
     store::Facts,
 };
 use serde_json::json;
@@ -42,7 +42,7 @@ fn kind((partition, sort): &(String, String)) -> Kind {
         None if ["account", "claim", "held", "mail", "mail-rate", "reset"].contains(&text) => text.to_owned(),
         None => "…".to_owned(),
     };
-    let is_outbox = ["reset#", "notice#", "event#", "held"].iter().any(|prefix| partition.starts_with(prefix));
+    let is_outbox = ["reset#", "notice#", "event#", "sweep#", "held"].iter().any(|prefix| partition.starts_with(prefix));
     format!("{} {}", plain(partition), if is_outbox { "…".to_owned() } else { plain(sort) })
 }
 
@@ -161,6 +161,19 @@ async fn everything(app: &App, observer: &Observer, seen: &mut Seen) {
     app.advance(86_400 - u64::try_from(app.clock.now().as_second()).unwrap() % 86_400);
     app.send(set_username(&eve, "eva", PASSWORD)).await;
     seen.look(app).await;
+    // An account that asks to be deleted, and is being deleted while the store fails.
+    let leaving = app.sign_up("leo").await;
+    app.send(delete_me(&leaving.login().await, PASSWORD)).await;
+    seen.look(app).await;
+    app.advance(3 * 24 * 3600);
+    observer.store.forget();
+    observer
+        .store
+        .fail(|call| (call.operation == "TransactWriteItems").then(|| (When::Before, Failure::code(400, "AccessDeniedException"))));
+    app.sweep().await;
+    observer.store.forget();
+    seen.look(app).await;
+    app.sweep().await;
     // An account that was imported with an id from elsewhere.
     let email = EmailAddress::parse("imported@example.com").unwrap();
     let imported = Account { external_id: Some("7".to_owned()), email, ..with_username(&account, "imported") };

@@ -22,8 +22,8 @@ use doorward_kit::{
     App,
     person::Person,
     requests::{
-        NEW_PASSWORD, PASSWORD, Request, address_of, change_password, confirm_reset, disavow, end_sessions, login, logout, logout_all,
-        post, register, request, reset_request, validate,
+        NEW_PASSWORD, PASSWORD, Request, address_of, change_password, confirm_reset, delete_me, disavow, end_sessions, login, logout,
+        logout_all, post, register, request, reset_request, validate,
     },
 };
 use serde_json::{Value, json};
@@ -120,6 +120,17 @@ async fn every_operation_leaves_exactly_its_events_and_a_refused_one_none() {
         it.asks(200, disavow(&not_me), &["password.disavowed"]).await;
         it.asks(404, disavow(&not_me), &[]).await;
         it.delivers("the link after a disavowal", &["password.reset_requested"]).await;
+        it.delivers("a login in between", &[]).await;
+        let link = it.app.newest_reset_link(&address).unwrap();
+        it.asks(200, confirm_reset(&link, NEW_PASSWORD), &["password.reset"]).await;
+        let session = it.logs_in(NEW_PASSWORD).await;
+        it.asks(400, delete_me(&session, "Wrong-Horse-42"), &[]).await;
+        it.asks(204, delete_me(&session, NEW_PASSWORD), &["account.deactivated"]).await;
+        it.delivers("the notice of the deletion", &[]).await;
+        let keep = it.app.mailbox.to(&address).iter().rev().find_map(doorward_kit::mailbox::Mail::disavowal_token).unwrap();
+        it.asks(200, disavow(&keep), &["account.activated", "password.disavowed"]).await;
+        it.app.sweep().await;
+        it.tells("an hour with nothing due", &[]).await;
         by_an_operator(&mut it).await;
         let told: BTreeSet<String> = it.app.bus.entries().iter().map(|entry| entry["DetailType"].as_str().unwrap().to_owned()).collect();
         assert_eq!(told, it.seen);

@@ -12,8 +12,8 @@ use doorward_kit::{
     person::Person,
     proxy::{Call, Failure, Injected, When},
     requests::{
-        NEW_PASSWORD, PASSWORD, Request, change_password, confirm_reset, end_sessions, login, logout, logout_all, me, register, request,
-        reset_request, sessions, set_username, validate,
+        NEW_PASSWORD, PASSWORD, Request, change_password, confirm_reset, delete_me, end_sessions, login, logout, logout_all, me, register,
+        request, reset_request, sessions, set_username, validate,
     },
     store::Facts,
     time::Stopwatch,
@@ -34,7 +34,7 @@ struct Case {
     events: &'static str,
 }
 
-static CASES: [Case; 17] = [
+static CASES: [Case; 18] = [
     Case {
         name: "register",
         ask: |world| register(&format!("new{}", world.person.username), &format!("new{}", world.person.email)),
@@ -117,6 +117,14 @@ static CASES: [Case; 17] = [
         done: 204,
         again: 400,
         changes: "+event,+notice,+username claim,-username claim,~account username username_folded",
+        events: "account",
+    },
+    Case {
+        name: "delete own account",
+        ask: |world| delete_me(&world.session, PASSWORD),
+        done: 204,
+        again: 401,
+        changes: "+event,+notice,+sweep,-reset,~account active delete_after deleted_at epoch",
         events: "account",
     },
     Case { name: "see sessions", ask: |world| sessions(&world.session), done: 200, again: 200, changes: "", events: "account" },

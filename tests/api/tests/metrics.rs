@@ -201,3 +201,22 @@ fn every_metric_is_documented_and_no_other() {
     let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
     assert_eq!(names.collect::<BTreeSet<_>>(), rows.collect::<BTreeSet<_>>());
 }
+
+#[tokio::test]
+async fn an_account_that_cannot_be_deleted_when_it_is_due_is_counted_each_hour() {
+    let it = Counting::start(&[("METRICS", "few")]).await;
+    let session = it.app.sign_up("ann").await.login().await;
+    it.app.send(doorward_kit::requests::delete_me(&session, PASSWORD)).await;
+    let key = |text: String| aws_sdk_dynamodb::types::AttributeValue::S(text);
+    let partition = it.app.operator.partition("ann").await;
+    let update = it.app.operator.client.update_item().table_name(&it.app.tables.accounts).update_expression("REMOVE created_at");
+    update.key("pk", key(partition)).key("sk", key("account".to_owned())).send().await.unwrap();
+    it.forget();
+    it.app.sweep().await;
+    it.counts_now(&[], "nothing is due");
+    it.app.advance(3 * 24 * 60 * 60);
+    for _ in 0..2 {
+        it.app.sweep().await;
+        it.counts_now(&[("DeletionsFailed", 1)], "it cannot be read");
+    }
+}

@@ -13,7 +13,7 @@ use doorward_kit::{
     leak::{Secret, found},
     mailbox::Refuse,
     proxy::{Failure, When},
-    requests::{Request, address_of, end_sessions, login, me, post, request, reset_request, sessions, set_username, validate},
+    requests::{Request, address_of, delete_me, end_sessions, login, me, post, request, reset_request, sessions, set_username, validate},
     store::lines,
 };
 use serde_json::json;
@@ -179,6 +179,7 @@ impl Run {
         for (username, password) in [("anne", WRONG), ("anne", SECOND), ("ann", SECOND)] {
             self.send(set_username(&session, username, password)).await;
         }
+        self.send(delete_me(&session, WRONG)).await;
         self.send(reset_request(STRANGER)).await;
         let link = self.reset_token().await;
         let page = format!("/api/password_reset/confirm/?token={link}");

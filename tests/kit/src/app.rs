@@ -17,7 +17,7 @@ use doorward::{
     store::{Store, Tables},
 };
 use doorward_functions::{
-    Answering, Authorizer, Edge, Events, Function as _, Handler as _, MailFeedback, Mailer, Wiring,
+    Answering, Authorizer, Edge, Events, Function as _, Handler as _, Hour, MailFeedback, Mailer, Sweeper, Wiring,
     mailer::{Records, Report},
     routes,
 };
@@ -72,6 +72,7 @@ pub struct App {
     /// The mailer.
     pub mailer: Arc<Mailer>,
     mail_feedback: Arc<MailFeedback>,
+    sweeper: Arc<Sweeper>,
     edge: Arc<Edge>,
     /// Computes and counts the hashes of all endpoints.
     pub hasher: Arc<Hasher>,
@@ -164,6 +165,7 @@ impl App {
             authorizer: Arc::new(Authorizer::new(&mut wiring)),
             mailer: Arc::new(Mailer::over(&mut wiring, sender)),
             mail_feedback: Arc::new(MailFeedback::new(&mut wiring)),
+            sweeper: Arc::new(Sweeper::new(&mut wiring)),
             events: Arc::new(Events::over(&mut wiring, Bus::new(bus::client_of(&bus_url), "doorward".to_owned()))),
             bus,
             edge: Arc::new(Edge::configured(&mut wiring)),
@@ -267,6 +269,16 @@ impl App {
     /// Delivers an event of the mail service about a mail.
     pub async fn feed_back(&self, event: Value) -> Result<(), Error> {
         self.mail_feedback.handle(serde_json::from_value(event).expect("an event"), span::minutes(1)).await
+    }
+
+    /// Calls the function that deletes the accounts whose deletion is due, as its timer does.
+    pub async fn sweep(&self) {
+        self.sweep_within(span::minutes(5)).await;
+    }
+
+    /// The same, with this time until Lambda cuts the function off.
+    pub async fn sweep_within(&self, time: Duration) {
+        self.sweeper.handle(Hour::default(), time).await.expect("what fails is counted");
     }
 
     /// Delivers the records of every event that waits to the function that publishes them, once.

@@ -10,11 +10,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use doorward::{
     account::AccountId,
-    clock::after,
+    clock::{Timestamp, after},
     config::{Settings, span},
     entropy::Entropy,
     event::EventKey,
-    mail_rate,
     outbox::EntryKey,
     session::Sessions,
     token::{Disavow, Token},
@@ -23,110 +22,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     App,
+    item_form::{FORMS, kind, shape},
     store::{Item, Items},
 };
-
-/// The attributes of one kind of item, as `name:type`, in the types of DynamoDB. Those in brackets belong together and may be absent together.
-struct Form {
-    kind: &'static str,
-    attributes: &'static str,
-}
-
-const FORMS: [Form; 13] = [
-    Form {
-        kind: "account",
-        attributes: "username:S username_folded:S email:S email_folded:S epoch:N active:BOOL created_at:N password_changed_at:N networks:M \
-                     [password:S] [language:S] [external_id:S] [disavowed_at:N] [disavowals_before:N] [undeliverable:S undeliverable_at:N]",
-    },
-    Form { kind: "session", attributes: "epoch:N created_at:N valid_until:N expires_at:N [network:S] [browser:S] [seen_on:N]" },
-    Form {
-        kind: "reset",
-        attributes: "digest:S issued_at:N valid_until:N expires_at:N requested_at:N sent:N [sent_at:N] \
-                     [pending_digest:S pending_issued_at:N pending_valid_until:N]",
-    },
-    Form { kind: "disavow", attributes: "issued_at:N valid_until:N expires_at:N" },
-    Form { kind: "claim", attributes: "account_id:S" },
-    Form {
-        kind: "request",
-        attributes: "[email:S email_folded:S address:S] browser:S requested_at:N expires_at:N [language:S] [request_id:S] [changed_at:N] [invites:BOOL] \
-                     [attempts:N] [lease_until:N worker:S] [done_at:N] [failed_at:N] [outcome:S]",
-    },
-    Form {
-        kind: "notice",
-        attributes: "[email:S address:S] change:S changed_at:N browser:S requested_at:N expires_at:N [language:S] [request_id:S] \
-                     [changes:N first_changed_at:N] [signed_in:BOOL] [attempts:N] [lease_until:N worker:S] [done_at:N] [failed_at:N] [outcome:S]",
-    },
-    Form {
-        kind: "mail-rate",
-        attributes: "revision:N notices:N resets:N expires_at:N [noticed_at:N] [reset_at:N] [permitted:S] \
-                     [due_at:N email:S address:S browser:S change:S changed_at:N] [changes:N first_changed_at:N] [signed_in:BOOL] [language:S] \
-                     [request_id:S]",
-    },
-    Form { kind: "held", attributes: "expires_at:N" },
-    // An event is about an account that may be gone by the time it is published.
-    Form { kind: "event", attributes: "type:S at:N stored_at:N expires_at:N [all:BOOL] [id:S] [given_up_at:N reason:S]" },
-    Form { kind: "mail", attributes: "entries:S version:N expires_at:N" },
-    Form { kind: "former", attributes: "email:S email_folded:S expires_at:N" },
-    Form { kind: "window", attributes: "hits:N attempt:S expires_at:N" },
-];
-
-/// The kind of an item, by its key; `None` if no item has such a key.
-fn kind(partition: &str, sort: &str) -> Option<&'static str> {
-    let is_id = |text: &str| text.parse::<AccountId>().is_ok();
-    if mail_rate::is_list(partition) {
-        return sort.split_once('#').is_some_and(|(_, id)| is_id(id)).then_some("held");
-    }
-    let (start, rest) = partition.split_once('#')?;
-    match (start, sort.split_once('#')) {
-        ("account", None) if is_id(rest) && sort == "account" => Some("account"),
-        ("account", None) if is_id(rest) && sort == "reset" => Some("reset"),
-        ("account", None) if is_id(rest) && sort == "mail-rate" => Some("mail-rate"),
-        ("account", None) if is_id(rest) && sort == "mail" => Some("mail"),
-        ("account", Some(("former", _))) if is_id(rest) => Some("former"),
-        ("account", Some(("session", _))) if is_id(rest) => Some("session"),
-        ("account", Some(("disavow", _))) if is_id(rest) => Some("disavow"),
-        ("username" | "email", None) if sort == "claim" => Some("claim"),
-        ("reset", _) => Some("request"),
-        ("notice", None) if is_id(rest) && is_id(sort) => Some("notice"),
-        ("event", None) if is_id(rest) && is_id(sort) => Some("event"),
-        (_, None) if sort.parse::<i64>().is_ok() => Some("window"),
-        _ => None,
-    }
-}
-
-fn type_of(value: &AttributeValue) -> &'static str {
-    match value {
-        AttributeValue::S(_) => "S",
-        AttributeValue::N(_) => "N",
-        AttributeValue::Bool(_) => "BOOL",
-        AttributeValue::M(_) => "M",
-        _ => "another type",
-    }
-}
-
-/// The attributes of an item with their types, without its key.
-fn shape(item: &Item) -> BTreeSet<String> {
-    item.iter()
-        .filter(|(name, _)| !["pk", "sk"].contains(&name.as_str()))
-        .map(|(name, value)| format!("{name}:{}", type_of(value)))
-        .collect()
-}
-
-impl Form {
-    /// What of this shape is missing or is too much.
-    fn differs(&self, mut shape: BTreeSet<String>) -> Vec<String> {
-        let mut wrong = Vec::new();
-        for (number, part) in self.attributes.split(['[', ']']).enumerate() {
-            let there: Vec<bool> = part.split_whitespace().map(|attribute| shape.remove(attribute)).collect();
-            let is_optional = number % 2 == 1;
-            if there.contains(&false) && (!is_optional || there.contains(&true)) {
-                wrong.push(format!("of {part} something is missing"));
-            }
-        }
-        wrong.extend(shape.into_iter().map(|attribute| format!("{attribute} is too much")));
-        wrong
-    }
-}
 
 fn text<'a>(item: &'a Item, name: &str) -> &'a str {
     item.get(name).and_then(|value| value.as_s().ok()).map(String::as_str).unwrap_or_default()
@@ -134,6 +32,16 @@ fn text<'a>(item: &'a Item, name: &str) -> &'a str {
 
 fn number(item: &Item, name: &str) -> Option<i64> {
     item.get(name)?.as_n().ok()?.parse().ok()
+}
+
+/// An instant in milliseconds as the keys of the list of deletions have it.
+fn due_in_key(millis: i64) -> String {
+    Timestamp::from_millisecond(millis).map_or_else(|_| String::new(), |due| due.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string())
+}
+
+/// The key under which an account is listed whose deletion is due then.
+fn sweep_of(id: &str, due: &str) -> (String, String) {
+    (format!("sweep#{}", &id[id.len() - 1..]), format!("{due}#{id}"))
 }
 
 /// The partition of the claim on a folded name. A name that is too long for a key is claimed by its digest.
@@ -154,6 +62,15 @@ pub fn broken(before: &Items, items: &Items) -> Vec<String> {
             claims.insert(claim_of(name, text(account, folded)), id);
         }
     }
+    for ((partition, _), account) in accounts() {
+        let id = partition.trim_start_matches("account#");
+        let due = number(account, "delete_after").map(due_in_key);
+        let listed = due.as_ref().is_some_and(|due| items.contains_key(&sweep_of(id, due)));
+        let is_active = matches!(account.get("active"), Some(AttributeValue::Bool(true)));
+        if due.is_some() && (is_active || !listed) {
+            broken.push(format!("{partition} is to be deleted, and is active or in no list"));
+        }
+    }
     for (claim, id) in &claims {
         if items.get(claim).map(|item| text(item, "account_id")) != Some(id) {
             broken.push(format!("{} is a name of {id}, which has no claim on it", claim.0));
@@ -167,7 +84,7 @@ pub fn broken(before: &Items, items: &Items) -> Vec<String> {
         };
         let form = FORMS.iter().find(|form| form.kind == kind).expect("every kind has a form");
         let mut wrong = form.differs(shape(item));
-        let id = if kind == "held" { sort.split_once('#') } else { partition.split_once('#') }.map_or("", |(_, id)| id);
+        let id = if ["held", "sweep"].contains(&kind) { sort.split_once('#') } else { partition.split_once('#') }.map_or("", |(_, id)| id);
         let of_account = |sort: &str| items.get(&(format!("account#{id}"), sort.to_owned()));
         let account = of_account("account");
         match kind {
@@ -179,6 +96,9 @@ pub fn broken(before: &Items, items: &Items) -> Vec<String> {
             }
             "session" if number(item, "epoch") > account.and_then(|account| number(account, "epoch")) => {
                 wrong.push("its epoch is still to come".to_owned());
+            }
+            "sweep" if account.and_then(|account| number(account, "delete_after")).map(due_in_key).as_deref() != sort.split('#').next() => {
+                wrong.push("its account is not to be deleted then".to_owned());
             }
             "held" if of_account("mail-rate").is_none_or(|rate| !rate.contains_key("due_at")) => {
                 wrong.push("its account has no notices that are held".to_owned());
@@ -269,6 +189,12 @@ impl App {
             }
             // What is done is only looked at by the list of failed mail, which reads all of it.
             ("request" | "notice", _) => self.store.failed_mail(now).await.map(drop),
+            ("sweep", _) => {
+                let list = partition.split_once('#').and_then(|(_, digit)| u32::from_str_radix(digit, 16).ok()).expect("a digit");
+                let (_, unreadable) = self.store.due_deletions(list, Timestamp::MAX).await.map_err(|fault| fault.to_string())?;
+                assert_eq!(unreadable, 0, "items of the list of deletions");
+                Ok(())
+            }
             ("event", _) => {
                 let key = EventKey::of(partition, text(item, "sk")).expect("the key of an event");
                 self.store.waiting_event(&key).await.map(drop)
@@ -362,6 +288,8 @@ mod tests {
         };
         let cases: Vec<(Change, &str)> = vec![
             (gone("username#ann", "claim"), "has no claim on it"),
+            (set("account", "deleted_at=1 delete_after=5"), "is active or in no list"),
+            (Box::new(|items| items.extend([item("sweep#0", &format!("2026-01-01T00:00:00.000Z#{ID}"), "")])), "not to be deleted then"),
             (gone("email#a@b", "claim"), "has no claim on it"),
             (gone(&account, "account"), "its account is gone"),
             (set("account", "username_folded=eve"), "an account that has it not"),

@@ -8,6 +8,7 @@ pub mod bus;
 pub mod changes;
 pub mod front;
 pub mod invariants;
+mod item_form;
 pub mod leak;
 pub mod mailbox;
 pub mod openapi;

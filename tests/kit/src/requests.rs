@@ -200,3 +200,9 @@ pub fn me(session: &str) -> Request {
 pub fn set_username(session: &str, username: &str, password: &str) -> Request {
     post("/api/users/set_username/", &json!({ "new_username": username, "current_password": password })).token(session)
 }
+
+/// Asks for the deletion of this session's account.
+pub fn delete_me(session: &str, password: &str) -> Request {
+    let body = json!({ "current_password": password });
+    request("DELETE", "/api/users/me/").token(session).header("Content-Type", "application/json").body(body.to_string())
+}

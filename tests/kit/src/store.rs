@@ -134,7 +134,7 @@ impl App {
     /// The table in which there is such a partition.
     pub(crate) fn table_of(&self, partition: &str) -> &str {
         match partition.split('#').next() {
-            Some("account" | "username" | "email") => &self.tables.accounts,
+            Some("account" | "username" | "email" | "sweep") => &self.tables.accounts,
             Some("reset" | "notice" | "event") => &self.tables.outbox,
             _ => &self.tables.limits,
         }

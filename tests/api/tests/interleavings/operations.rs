@@ -8,8 +8,8 @@ use std::{
 use doorward_admin::{Arguments, Failure, Terminal};
 use doorward_functions::{Handler as _, mailer::Records};
 use doorward_kit::requests::{
-    PASSWORD, VALIDATE, change_password, confirm_reset, disavow, end_sessions, login, logout, logout_all, me, register, reset_request,
-    sessions, set_username, validate,
+    PASSWORD, VALIDATE, change_password, confirm_reset, delete_me, disavow, end_sessions, login, logout, logout_all, me, register,
+    reset_request, sessions, set_username, validate,
 };
 use serde_json::json;
 
@@ -52,6 +52,8 @@ pub enum Operation {
     SeeMe,
     /// The session gives the account the username nova.
     Rename,
+    /// The session asks for the deletion of its account.
+    Leave,
     /// The session changes the password.
     Change,
     /// Somebody requests a link.
@@ -74,6 +76,8 @@ pub enum Operation {
     Bounce,
     /// The events that wait are published.
     Publish,
+    /// The deletion that the account asked for days ago is carried out.
+    Sweep,
     /// `show`
     Show,
     /// `list`
@@ -117,12 +121,12 @@ pub enum Operation {
 }
 use Operation::{
     Ask, Authorize, Bounce, Change, Confirm, Count, Create, Delete, Deliver, DeliverLater, Disavow, EndOther, EndSessions, Export, Import,
-    Invite, List, ListEvents, ListFailed, Login, Logout, LogoutAll, Notify, Off, On, Publish, Register, Rename, Reset, Retry, RetryEvent,
-    Revoke, SeeMe, SeeSessions, SetEmail, SetUsername, Show, Unlock, Validate,
+    Invite, Leave, List, ListEvents, ListFailed, Login, Logout, LogoutAll, Notify, Off, On, Publish, Register, Rename, Reset, Retry,
+    RetryEvent, Revoke, SeeMe, SeeSessions, SetEmail, SetUsername, Show, Sweep, Unlock, Validate,
 };
 
 /// The one list, with the route, function or command that each operation is of.
-pub const OPERATIONS: [(Operation, Actor, &str); 39] = [
+pub const OPERATIONS: [(Operation, Actor, &str); 41] = [
     (Register, Actor::Client, "/api/register/"),
     (Login, Actor::Client, "/api/login/"),
     (Logout, Actor::Client, "/api/logout/"),
@@ -131,6 +135,7 @@ pub const OPERATIONS: [(Operation, Actor, &str); 39] = [
     (EndOther, Actor::Client, "/api/sessions/"),
     (SeeMe, Actor::Client, "/api/users/me/"),
     (Rename, Actor::Client, "/api/users/set_username/"),
+    (Leave, Actor::Client, "/api/users/me/"),
     (Change, Actor::Client, "/api/change_password/"),
     (Ask, Actor::Client, "/api/password_reset/"),
     (Validate, Actor::Client, VALIDATE),
@@ -142,6 +147,7 @@ pub const OPERATIONS: [(Operation, Actor, &str); 39] = [
     (Notify, Actor::Mail, "mailer"),
     (Bounce, Actor::Mail, "mail-feedback"),
     (Publish, Actor::Mail, "events"),
+    (Sweep, Actor::Mail, "sweeper"),
     (Show, Actor::Operator, "show"),
     (List, Actor::Operator, "list"),
     (Count, Actor::Operator, "count"),
@@ -200,6 +206,7 @@ impl Operation {
             EndOther => world.ask(end_sessions(&held.session, &[&held.other], PASSWORD)).await,
             SeeMe => world.ask(me(&held.session)).await,
             Rename => world.ask(set_username(&held.session, "nova", PASSWORD)).await,
+            Leave => world.ask(delete_me(&held.session, PASSWORD)).await,
             Change => world.ask(change_password(&held.session, PASSWORD, CHANGED)).await,
             Ask => world.ask(reset_request("mara@example.com")).await,
             Validate => world.ask(validate(&held.link)).await,
@@ -220,6 +227,7 @@ impl Operation {
                 let report = app.events.handle(held.events.clone(), Duration::from_secs(60)).await.expect("a report");
                 Answer { again: !report.failures.is_empty(), ..Answer::saying("published") }
             }
+            Sweep => world.sweeps().await,
             Show => world.types(&["show", &id]).await,
             List => world.types(&["list"]).await,
             Count => world.types(&["count"]).await,
@@ -249,13 +257,20 @@ impl World {
         assert!([200, 201, 204, 400, 401, 404].contains(&answer.status), "{answer:?}");
         let done = answer.status < 300;
         let says = if done { answer.status.to_string() } else { format!("{} {}", answer.status, answer.body) };
-        let session = answer.json()["token"].as_str().filter(|_| done).map(str::to_owned);
+        let session = if answer.body.is_empty() { None } else { answer.json()["token"].as_str().filter(|_| done).map(str::to_owned) };
         Answer { says, again: false, session }
     }
 
     async fn deliver(&self, records: &Records) -> Answer {
         let report = self.app.mailer.deliver(records.clone()).await;
         Answer { again: !report.failures.is_empty(), ..Answer::saying("delivered") }
+    }
+
+    /// Does what an hour does. A deletion that the account changed under is done in the next one.
+    async fn sweeps(&self) -> Answer {
+        self.app.sweep().await;
+        let is_listed = self.app.snapshot("accounts").await.keys().any(|(partition, _)| partition.starts_with("sweep#"));
+        Answer { again: is_listed, ..Answer::saying("swept") }
     }
 
     /// Exports to a file of its own, since no export writes over another.

@@ -226,8 +226,21 @@ impl World {
         if operations.contains(&Operation::On) {
             account.insert("active".to_owned(), AttributeValue::Bool(false));
         }
+        if operations.contains(&Operation::Sweep) {
+            let due = before(self.starts_at, Duration::from_secs(60));
+            let millis = AttributeValue::N(due.as_millisecond().to_string());
+            account.insert("active".to_owned(), AttributeValue::Bool(false));
+            account.extend([("deleted_at".to_owned(), millis.clone()), ("delete_after".to_owned(), millis)]);
+        }
         if operations.contains(&Operation::Invite) {
             account.insert("password".to_owned(), AttributeValue::S(UNUSABLE.to_owned()));
+        }
+        if operations.contains(&Operation::Sweep) {
+            let due = before(self.starts_at, Duration::from_secs(60)).strftime("%Y-%m-%dT%H:%M:%S.%3fZ");
+            let id = &self.held.account;
+            let key = (format!("sweep#{}", &id[id.len() - 1..]), format!("{due}#{id}"));
+            let attributes = [("pk", &key.0), ("sk", &key.1)].map(|(name, text)| (name.to_owned(), AttributeValue::S(text.clone())));
+            start.insert(key.clone(), attributes.into());
         }
         self.app.replace(&self.present, &start).await;
         self.present = start;

@@ -28,6 +28,7 @@ fn lacks(answer: &Response) -> Vec<&'static str> {
 async fn every_answer_forbids_keeping_sniffing_framing_and_referring() {
     let (app, observer) = App::observed(&[("VALIDATE_CLIENT_LIMIT", "1/5m")]).await;
     let session = app.sign_up("ann").await.login().await;
+    let leaving = app.sign_up("leo").await.login().await;
     let token = app.reset_link("ann@example.com").await;
     let page = format!("/api/password_reset/confirm/?token={token}");
     let validate = || doorward_kit::requests::validate("x");
@@ -51,6 +52,8 @@ async fn every_answer_forbids_keeping_sniffing_framing_and_referring() {
         (400, request("POST", "/api/users/set_username/").token(&session)),
         (204, doorward_kit::requests::set_username(&session, "anne", PASSWORD)),
         (204, doorward_kit::requests::set_username(&session, "ann", PASSWORD)),
+        (400, request("DELETE", "/api/users/me/").token(&session)),
+        (204, doorward_kit::requests::delete_me(&leaving, PASSWORD)),
         (403, request("DELETE", "/api/sessions/").token(&session).header("Origin", "https://evil.example")),
         (200, reset_request("ann@example.com")),
         (404, validate()),

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use doorward_kit::{
     App,
-    requests::{NEW_PASSWORD, PASSWORD, VALIDATE, address_of, login, me, post, request, reset_request, set_username},
+    requests::{
+        NEW_PASSWORD, PASSWORD, VALIDATE, address_of, confirm_reset, delete_me, disavow, login, me, post, request, reset_request,
+        set_username,
+    },
     store::{lines, token_bytes},
 };
 use serde_json::json;
@@ -129,6 +132,40 @@ async fn whoever_stole_a_session_cannot_change_the_username() {
     let without = post("/api/users/set_username/", &json!({ "new_username": "thief" })).token(&stolen).from(THIEF);
     assert_eq!(app.send(without).await.status, 400);
     assert_eq!(app.everything_but_limits().await, before);
+}
+
+#[tokio::test]
+async fn whoever_stole_a_session_cannot_delete_the_account() {
+    let app = App::start().await;
+    let stolen = app.sign_up("ann").await.login().await;
+    let before = app.everything_but_limits().await;
+    for guess in ["Wrong-Horse-42", "", NEW_PASSWORD, &stolen] {
+        assert_eq!(app.send(delete_me(&stolen, guess).from(THIEF)).await.status, 400);
+    }
+    assert_eq!(app.everything_but_limits().await, before);
+    assert!(app.lets_pass(&stolen).await);
+}
+
+#[tokio::test]
+async fn whoever_learned_the_password_and_deletes_the_account_is_undone_from_the_mailbox() {
+    let app = App::start().await;
+    let ann = app.sign_up("ann").await;
+    let thiefs = app.send(login("ann", PASSWORD).from(THIEF)).await.text("token");
+    assert_eq!(app.send(delete_me(&thiefs, PASSWORD).from(THIEF)).await.status, 204);
+    // Asking again, or for the deletion of what is not there any more, makes it no sooner.
+    assert_eq!(app.send(delete_me(&thiefs, PASSWORD).from(THIEF)).await.status, 401);
+    app.deliver().await;
+    app.advance(2 * 24 * 60 * 60);
+    app.sweep().await;
+    let link = app.mailbox.to(&ann.email).pop().and_then(|mail| mail.disavowal_token()).expect("a notice");
+    assert_eq!(app.send(disavow(&link)).await.status, 200);
+    assert!(!ann.logs_in(PASSWORD).await, "the thief knows it");
+    app.deliver().await;
+    let reset = app.newest_reset_link(&ann.email).expect("a link");
+    assert_eq!(app.send(confirm_reset(&reset, NEW_PASSWORD)).await.status, 200);
+    app.advance(30 * 24 * 60 * 60);
+    app.sweep().await;
+    assert!(ann.logs_in(NEW_PASSWORD).await);
 }
 
 #[tokio::test]

@@ -248,6 +248,9 @@ async fn every_operation_keeps_within_its_budget() {
         let session = app.login("ann", PASSWORD).await;
         assert_eq!(spent(path, &seen(&app, &observer, request("POST", path).token(&session)).await).0, 2);
     }
+    let session = app.login("ann", PASSWORD).await;
+    let delete = doorward_kit::requests::delete_me(&session, PASSWORD);
+    assert_eq!(spent("delete own account", &seen(&app, &observer, delete).await).0, 4);
     insta::assert_snapshot!(lines.join("\n"), @r"
     register: 9 written, 0 read, 2 waits: UpdateItem, TransactWriteItems
     first login from a network: 5 written, 3 read, 5 waits: UpdateItem, BatchGetItem, GetItem, UpdateItem, BatchWriteItem, UpdateItem
@@ -265,6 +268,7 @@ async fn every_operation_keeps_within_its_budget() {
     end a session: 6 written, 3 read, 5 waits: BatchGetItem, UpdateItem, UpdateItem, Query, TransactWriteItems
     /api/logout/: 1 written, 2 read, 2 waits: BatchGetItem, DeleteItem
     /api/logout_all/: 1 written, 2 read, 2 waits: BatchGetItem, UpdateItem
+    delete own account: 10 written, 2 read, 4 waits: BatchGetItem, UpdateItem, UpdateItem, TransactWriteItems
     ");
 }
 

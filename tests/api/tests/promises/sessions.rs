@@ -259,7 +259,9 @@ async fn a_session_of_before_counts_as_used_on_the_day_of_its_login() {
 #[tokio::test]
 async fn the_authorizer_tells_of_an_account_what_a_parameter_names_and_nothing_else() {
     let asked = json!({ "version": "2.0" });
-    for (parameter, told) in [("", vec![]), ("email", vec!["email"]), ("password_changed_at, date_joined", vec!["date_joined", "password_changed_at"])] {
+    for (parameter, told) in
+        [("", vec![]), ("email", vec!["email"]), ("password_changed_at, date_joined", vec!["date_joined", "password_changed_at"])]
+    {
         let app = App::configured(&[("AUTHORIZER_CONTEXT", parameter)]).await;
         app.sign_up("ann").await;
         let token = app.login("ann", PASSWORD).await;

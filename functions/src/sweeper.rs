@@ -1,0 +1,97 @@
+//! Deletes the accounts whose own deletion is due. A timer calls it once an hour.
+//!
+//! It is a function of its own because it may delete whatever an account has in all three tables, which nothing that the API calls may. TTL would delete
+//! days late and one item at a time, and the claims on the names would be left.
+
+use std::time::Duration;
+
+use doorward::{
+    clock::Clock,
+    deletion::{LISTS, Listed},
+    leaving::Swept,
+    metric::{Metric, Metrics},
+    store::{Store, Table},
+    telemetry,
+};
+use lambda_runtime::Error;
+use serde::Deserialize;
+use tokio::time::{Instant, timeout_at};
+
+use crate::{Function, Handler, Wiring};
+
+pub struct Sweeper {
+    store: Store,
+    metrics: Metrics,
+    clock: Clock,
+}
+
+/// The timer's event, of which nothing is read.
+#[derive(Clone, Copy, Default, Deserialize)]
+pub struct Hour {}
+
+impl Function for Sweeper {
+    const NAME: &str = "sweeper";
+    const TABLES: &[Table] = &[Table::Accounts, Table::Limits, Table::Outbox];
+
+    fn new(wiring: &mut Wiring) -> Self {
+        Self { metrics: wiring.metrics(), store: wiring.store.clone(), clock: wiring.clock.clone() }
+    }
+}
+
+impl Handler for Sweeper {
+    type Event = Hour;
+    type Answer = ();
+
+    /// What fails is counted and stays listed, so it is no error: Lambda would call again at once, and the next hour does.
+    async fn handle(&self, _: Hour, time: Duration) -> Result<(), Error> {
+        self.metrics.counted(self.sweep_until(Instant::now() + time)).await;
+        Ok(())
+    }
+}
+
+impl Sweeper {
+    /// Carries out what is due, until the time is up. The rest waits for the next hour, in which another list comes first, so that no list waits for ever
+    /// behind others that are long.
+    async fn sweep_until(&self, until: Instant) {
+        let now = self.clock.now();
+        let first = u32::try_from(now.as_second().div_euclid(60 * 60).rem_euclid(i64::from(LISTS))).unwrap_or_default();
+        for list in first..first + LISTS {
+            let (due, unreadable) = match timeout_at(until, self.store.due_deletions(list, now)).await {
+                Ok(Ok(found)) => found,
+                Ok(Err(fault)) => {
+                    tracing::error!(%fault, "deletions not found");
+                    Metric::DELETIONS_FAILED.count();
+                    continue;
+                }
+                Err(_) => return tracing::warn!("deletions are left for the next hour"),
+            };
+            for _ in 0..unreadable {
+                tracing::error!(outcome = "unreadable", "account not deleted");
+                Metric::DELETIONS_FAILED.count();
+            }
+            for listed in due {
+                // A deletion that is cut off goes on in the next hour.
+                if timeout_at(until, self.sweep(&listed)).await.is_err() {
+                    return tracing::warn!("deletions are left for the next hour");
+                }
+            }
+        }
+    }
+
+    /// Carries out one deletion. A failure does not stop the others.
+    async fn sweep(&self, listed: &Listed) {
+        telemetry::note_account(listed.account);
+        match self.store.sweep(listed, self.clock.now()).await {
+            Ok(Swept::Deleted) => tracing::info!(account = %listed.account, "account deleted"),
+            Ok(Swept::Dropped) => tracing::info!(account = %listed.account, "deletion called off, or done before"),
+            Ok(Swept::Later) => {
+                tracing::warn!(account = %listed.account, outcome = "overtaken", "account not deleted");
+                Metric::DELETIONS_FAILED.count();
+            }
+            Err(fault) => {
+                tracing::error!(account = %listed.account, %fault, "account not deleted");
+                Metric::DELETIONS_FAILED.count();
+            }
+        }
+    }
+}

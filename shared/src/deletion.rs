@@ -1,0 +1,83 @@
+//! The list of accounts that are to be deleted, because they asked for it: one item each, in one of sixteen partitions, sorted by the instant at which the
+//! deletion is due. What is listed without a deletion of that instant is dropped when it is due.
+
+use std::time::Duration;
+
+use crate::{
+    account::{AccountId, Leaving},
+    clock::{Timestamp, after},
+    fault::Fault,
+    store::{Item, Key, Store, Table, Value, Write},
+};
+
+/// The number of partitions of the list: an hour in which many leave is spread over them, and one look queries them all.
+pub const LISTS: u32 = 16;
+/// How the partition of a list begins; its number as a hexadecimal digit follows.
+const PARTITION: &str = "sweep#";
+
+/// An account in the list of those that are to be deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The account.
+    pub account: AccountId,
+    pub(crate) due_at: Timestamp,
+}
+
+/// The write that lists an account whose deletion is due.
+pub(crate) fn listed(account: AccountId, leaving: &Leaving) -> Write {
+    Write::put(Listed { account, due_at: leaving.due_at }.key(), std::iter::empty::<(&str, Value)>())
+}
+
+/// The write that takes an account from the list.
+pub(crate) fn called_off(account: AccountId, leaving: &Leaving) -> Write {
+    Write::delete(Listed { account, due_at: leaving.due_at }.key())
+}
+
+impl Listed {
+    pub(crate) fn key(&self) -> Key {
+        // The last digit of an id is random, whoever made it.
+        let list = u32::try_from(self.account.uuid().as_u128() % u128::from(LISTS)).unwrap_or_default();
+        Key::new(Table::Accounts, "deletion", partition(list), format!("{}#{}", sortable(self.due_at), self.account))
+    }
+
+    fn read(item: &Item) -> Result<Self, Fault> {
+        let (due_at, account) = item.text("sk")?.split_once('#').ok_or(item.unreadable("sk"))?;
+        let (due_at, account) = (due_at.parse().ok(), account.parse().ok());
+        let (due_at, account) = due_at.zip(account).ok_or(item.unreadable("sk"))?;
+        Ok(Self { account, due_at })
+    }
+}
+
+fn partition(list: u32) -> String {
+    format!("{PARTITION}{:x}", list % LISTS)
+}
+
+/// An instant as text that sorts by time (RFC 3339, in milliseconds).
+fn sortable(instant: Timestamp) -> String {
+    instant.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+}
+
+impl Store {
+    /// The accounts of one list that are due at `now`, the longest due first, and the number of items that cannot be read.
+    pub async fn due_deletions(&self, list: u32, now: Timestamp) -> Result<(Vec<Listed>, usize), Fault> {
+        let end = sortable(after(now, Duration::from_millis(1)));
+        let items = self.read_below(Table::Accounts, "deletion", &partition(list), &end).await?;
+        let due: Vec<Listed> = items.iter().filter_map(|item| Listed::read(item).ok()).collect();
+        let unreadable = items.len() - due.len();
+        Ok((due, unreadable))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_the_list_sort_by_time_and_every_account_has_one_list() {
+        let instants = ["2026-01-31T23:59:59.999Z", "2026-02-01T00:00:00Z", "2026-11-01T00:00:00.001Z", "2027-01-01T00:00:00Z"];
+        let sorted = instants.map(|instant| sortable(instant.parse().unwrap()));
+        assert!(sorted.is_sorted() && sorted.iter().all(|text| text.len() == sorted[0].len()), "{sorted:?}");
+        let lists: std::collections::BTreeSet<String> = (0..64).map(partition).collect();
+        assert_eq!(lists.len(), 16);
+    }
+}

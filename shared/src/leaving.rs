@@ -1,0 +1,142 @@
+//! Leaving: an account that its own password asks to be deleted. It is out of use at once, and is deleted when the days of grace are over. Until then its
+//! owner can take it back with the link of a notice, so that somebody who learned the password cannot destroy it for good.
+//!
+//! The transaction that puts the account out of use also lists it (`deletion`), and what calls a deletion off takes it from the list. The account decides,
+//! the list only says where to look.
+
+use std::time::Duration;
+
+use crate::{
+    account::{self, Account, AccountId, Leaving},
+    caller::Caller,
+    clock::{Timestamp, after},
+    config::{Settings, span},
+    deletion::{self, Listed},
+    disavow,
+    event::EventKind,
+    fault::Fault,
+    lifecycle::Deleted,
+    outbox::{self, ChangeKind, Notice},
+    reset,
+    store::{Store, Transacted, Write, Written},
+    token::{Digest, Disavow},
+};
+
+/// How long an account that was asked to be deleted can be taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeletionGrace(Duration);
+
+impl DeletionGrace {
+    /// `DELETION_GRACE`: 0, or 1h to 30d, default 3d. In less than an hour an owner may not even have the mail.
+    pub fn configured(settings: &mut Settings) -> Self {
+        Self(settings.parsed("DELETION_GRACE", span::days(3), |text| {
+            let grace = humantime::parse_duration(text).ok();
+            let is_allowed = |grace: &Duration| grace.is_zero() || (span::hours(1)..=span::days(30)).contains(grace);
+            grace.filter(is_allowed).ok_or_else(|| "must be 0, or 1h to 30d".to_owned())
+        }))
+    }
+
+    /// Whether accounts are deleted at once, and cannot be taken back.
+    #[must_use]
+    pub fn is_none(self) -> bool {
+        self.0.is_zero()
+    }
+
+    fn from(self, asked_at: Timestamp) -> Leaving {
+        Leaving { asked_at, due_at: after(asked_at, self.0), has_begun: false }
+    }
+}
+
+/// The outcome of asking for a deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// The account is out of use, and will be deleted.
+    Now,
+    /// The account's sessions were ended since it was read, for example by a change of the password. Nothing was written.
+    Overtaken,
+}
+
+/// The outcome of carrying out a deletion that is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Swept {
+    /// The account and all its data are deleted.
+    Deleted,
+    /// It was called off, or the account was deleted otherwise. It is listed no longer.
+    Dropped,
+    /// The account changed meanwhile. It is still listed.
+    Later,
+}
+
+impl Store {
+    /// Puts an account out of use and lists it, all or nothing: ends every session and the reset link, and leaves a notice, whose link calls the deletion
+    /// off. Without days of grace there is no notice, because its link would open nothing.
+    pub async fn leave(&self, account: &Account, grace: DeletionGrace, caller: Caller, now: Timestamp) -> Result<Left, Fault> {
+        let leaving = grace.from(now);
+        let notice = (!grace.is_none()).then(|| {
+            let caller = caller.in_language(account.language());
+            let (id, email) = (self.entropy().uuid(now), account.email.clone());
+            outbox::notice(&Notice { id, account: account.id, email, kind: ChangeKind::Deletion, changed_at: now, caller })
+        });
+        // Whatever else is under way for the account, and would still work after it came back, ends here.
+        let ends = [reset::forgotten(account.id)];
+        let writes = [account::left(account, &leaving), deletion::listed(account.id, &leaving)].into_iter().chain(ends).chain(notice);
+        let writes = writes.chain(self.event(EventKind::AccountDeactivated, account.id, now)).collect();
+        Ok(self.transact("leave", writes).await?.or(Left::Now, Left::Overtaken))
+    }
+
+    /// Stores the link of a notice of this deletion, which works as long as other such links, and until the account is deleted. `false` if the account is
+    /// gone.
+    pub async fn store_deletion_link(
+        &self,
+        account: AccountId,
+        leaving: &Leaving,
+        link: &Digest<Disavow>,
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
+        let until = leaving.due_at.max(after(now, disavow::DISAVOWAL_LIFETIME));
+        let writes = vec![account::existing(account), disavow::link_until(account, link, now, until)];
+        Ok(self.transact("store deletion link", writes).await? == Transacted::Done)
+    }
+
+    /// Carries out a deletion that is due. Of this and of what calls it off, one happens: the first write marks that it has begun, on condition that it was
+    /// not called off. Cut off anywhere, it goes on where it was when it is called again: the item of the list is deleted last.
+    pub async fn sweep(&self, listed: &Listed, now: Timestamp) -> Result<Swept, Fault> {
+        let (id, due_at) = (listed.account, listed.due_at);
+        let begun = matches!(self.write(account::deletion_begun(id, due_at, now)).await?, Written::Done(_));
+        let swept = match self.account(id).await? {
+            Some(account) if begun => match self.delete_inactive(&account, now).await? {
+                Deleted::Now => Swept::Deleted,
+                Deleted::Overtaken => return Ok(Swept::Later),
+            },
+            Some(_) => Swept::Dropped,
+            // Cut off after the account was deleted, it may not have looked once more for what came late.
+            None => {
+                self.clear_under(id).await?;
+                Swept::Dropped
+            }
+        };
+        self.write(Write::delete(listed.key())).await.map(|_| swept)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grace(text: &str) -> Result<DeletionGrace, String> {
+        let mut settings = Settings::from_pairs([("DELETION_GRACE".to_owned(), text.to_owned())]);
+        let grace = DeletionGrace::configured(&mut settings);
+        settings.finish().map(|()| grace).map_err(|complaint| complaint.to_string())
+    }
+
+    #[test]
+    fn the_days_of_grace_are_none_or_an_hour_to_thirty_days() {
+        assert_eq!(grace(""), Ok(DeletionGrace(span::days(3))));
+        for (text, is_none) in [("0", true), ("0d", true), ("1h", false), ("30d", false)] {
+            assert_eq!(grace(text).map(DeletionGrace::is_none), Ok(is_none), "{text}");
+        }
+        for wrong in ["59m", "31d", "-1d", "3", "soon"] {
+            assert_eq!(grace(wrong).unwrap_err(), "DELETION_GRACE: must be 0, or 1h to 30d", "{wrong}");
+        }
+    }
+}
