@@ -83,14 +83,8 @@ impl Metric {
     pub const HASHES_REFUSED: Self = Self("HashesRefused");
 
     /// The metrics that alarms use, which are counted whatever is configured. CloudWatch is paid for each metric that has data.
-    const OF_ALARMS: [Self; 6] = [
-        Self::LOGINS_REFUSED,
-        Self::LOGINS_LIMITED,
-        Self::MAILS_FAILED,
-        Self::EVENTS_FAILED,
-        Self::WEBHOOK_GONE,
-        Self::DELETIONS_FAILED,
-    ];
+    const OF_ALARMS: [Self; 6] =
+        [Self::LOGINS_REFUSED, Self::LOGINS_LIMITED, Self::MAILS_FAILED, Self::EVENTS_FAILED, Self::WEBHOOK_GONE, Self::DELETIONS_FAILED];
 
     /// Counts one.
     pub fn count(self) {

@@ -161,7 +161,9 @@ async fn everything(app: &App, observer: &Observer, seen: &mut Seen) {
     seen.look(app).await;
     app.advance(3 * 24 * 3600);
     observer.store.forget();
-    observer.store.fail(|call| (call.operation == "TransactWriteItems").then(|| (When::Before, Failure::code(400, "AccessDeniedException"))));
+    observer
+        .store
+        .fail(|call| (call.operation == "TransactWriteItems").then(|| (When::Before, Failure::code(400, "AccessDeniedException"))));
     app.sweep().await;
     observer.store.forget();
     seen.look(app).await;

@@ -19,8 +19,8 @@ use doorward_kit::{
     App,
     person::Person,
     requests::{
-        NEW_PASSWORD, PASSWORD, Request, address_of, change_password, confirm_reset, delete_me, disavow, end_sessions, login, logout, logout_all,
-        post, register, request, reset_request, validate,
+        NEW_PASSWORD, PASSWORD, Request, address_of, change_password, confirm_reset, delete_me, disavow, end_sessions, login, logout,
+        logout_all, post, register, request, reset_request, validate,
     },
 };
 use serde_json::{Value, json};

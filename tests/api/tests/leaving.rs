@@ -12,6 +12,7 @@ use doorward::{
     config::Settings,
     leaving::{DeletionGrace, Left},
     lifecycle::{Deleted, Switched},
+    token::{Session, Token},
 };
 use doorward_kit::{
     App,
@@ -19,7 +20,9 @@ use doorward_kit::{
     leak::{Secret, found},
     person::Person,
     proxy::{Call, Failure, When},
-    requests::{NEW_PASSWORD, PASSWORD, Request, address_of, confirm_reset, delete_me, disavow, login, me, open, post, reset_request, submit},
+    requests::{
+        NEW_PASSWORD, PASSWORD, Request, address_of, confirm_reset, delete_me, disavow, login, me, open, post, reset_request, submit,
+    },
     store::lines,
 };
 use serde_json::json;
@@ -39,8 +42,14 @@ async fn account(app: &App, name: &str) -> Account {
 
 /// Asks for the deletion of this person's account.
 async fn leaves(person: &Person, text: &str) {
+    leaves_with(person, &person.login().await, text).await;
+}
+
+/// Asks for it with this session.
+async fn leaves_with(person: &Person, session: &str, text: &str) {
     let (app, account) = (&person.app, account(&person.app, &person.username).await);
-    let left = app.store.leave(&account, grace(text), Caller::default(), app.clock.now()).await.unwrap();
+    let session = Token::<Session>::parse(session).unwrap().digest();
+    let left = app.store.leave(&account, &session, grace(text), Caller::default(), app.clock.now()).await.unwrap();
     assert_eq!(left, Left::Now);
 }
 
@@ -218,7 +227,7 @@ async fn a_thief_who_changes_the_password_and_then_has_the_account_deleted_is_un
     assert_eq!(ann.change_password(&session, PASSWORD, "Thiefs-Own-46").await.status, 200);
     let first = link(&ann).await;
     app.advance(DAY);
-    leaves(&ann, "3d").await;
+    leaves_with(&ann, &session, "3d").await;
     let second = link(&ann).await;
     assert_ne!(first, second);
     app.advance(DAY);
@@ -325,7 +334,8 @@ async fn what_cannot_be_deleted_is_counted_and_does_not_stop_the_others() {
     let junk = app.operator.client.put_item().table_name(&app.tables.accounts).item("pk", text("sweep#0"));
     junk.item("sk", text("2026-01-01T00:00:00.000Z")).send().await.unwrap();
     let partition = app.operator.partition("ann2").await;
-    let break_it = app.operator.client.update_item().table_name(&app.tables.accounts).key("pk", text(&partition)).key("sk", text("account"));
+    let break_it =
+        app.operator.client.update_item().table_name(&app.tables.accounts).key("pk", text(&partition)).key("sk", text("account"));
     break_it.update_expression("REMOVE created_at").send().await.unwrap();
     app.advance(3600);
     app.sweep().await;

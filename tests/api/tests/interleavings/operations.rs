@@ -8,8 +8,8 @@ use std::{
 use doorward_admin::{Arguments, Failure, Terminal};
 use doorward_functions::{Handler as _, mailer::Records};
 use doorward_kit::requests::{
-    PASSWORD, VALIDATE, change_password, confirm_reset, delete_me, disavow, end_sessions, login, logout, logout_all, me, register, reset_request,
-    sessions, validate,
+    PASSWORD, VALIDATE, change_password, confirm_reset, delete_me, disavow, end_sessions, login, logout, logout_all, me, register,
+    reset_request, sessions, validate,
 };
 use serde_json::json;
 
@@ -119,8 +119,8 @@ pub enum Operation {
 }
 use Operation::{
     Ask, Authorize, Bounce, Change, Confirm, Count, Create, Delete, Deliver, DeliverLater, Disavow, EndOther, EndSessions, Export, Import,
-    Invite, Leave, List, ListEvents, ListFailed, Login, Logout, LogoutAll, Notify, Off, On, Publish, Register, Reset, Retry, RetryEvent, Revoke,
-    SeeMe, SeeSessions, SetEmail, SetUsername, Show, Sweep, Unlock, Validate,
+    Invite, Leave, List, ListEvents, ListFailed, Login, Logout, LogoutAll, Notify, Off, On, Publish, Register, Reset, Retry, RetryEvent,
+    Revoke, SeeMe, SeeSessions, SetEmail, SetUsername, Show, Sweep, Unlock, Validate,
 };
 
 /// The one list, with the route, function or command that each operation is of.

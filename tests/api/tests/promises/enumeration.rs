@@ -257,7 +257,7 @@ async fn every_operation_keeps_within_its_budget() {
     end a session: 6 written, 3 read: BatchGetItem, UpdateItem, UpdateItem, Query, TransactWriteItems
     /api/logout/: 1 written, 2 read: BatchGetItem, DeleteItem
     /api/logout_all/: 1 written, 2 read: BatchGetItem, UpdateItem
-    delete own account: 12 written, 2 read: BatchGetItem, UpdateItem, UpdateItem, TransactWriteItems
+    delete own account: 14 written, 2 read: BatchGetItem, UpdateItem, UpdateItem, TransactWriteItems
     ");
 }
 
