@@ -61,16 +61,9 @@ static CASES: [Case; 17] = [
     },
     Case { name: "logout", ask: |world| logout(&world.session), done: 200, again: 401, changes: "-session", events: "account" },
     Case { name: "logout told", ask: |world| logout(&world.session), done: 200, again: 401, changes: "+event,-session", events: "all" },
+    Case { name: "all out", ask: |world| logout_all(&world.session), done: 200, again: 401, changes: "~account epoch", events: "account" },
     Case {
-        name: "logout_all",
-        ask: |world| logout_all(&world.session),
-        done: 200,
-        again: 401,
-        changes: "~account epoch",
-        events: "account",
-    },
-    Case {
-        name: "logout_all told",
+        name: "out told",
         ask: |world| logout_all(&world.session),
         done: 200,
         again: 401,
