@@ -21,6 +21,9 @@ use crate::{
 /// The refusal of a command whose account was changed by somebody else while it ran.
 const OVERTAKEN: &str = "the account changed meanwhile; look at it again";
 
+/// The refusal of what would call a deletion off that has begun.
+const BEING_DELETED: &str = "it asked to be deleted, and that has begun; nothing calls it off";
+
 impl Admin {
     /// Creates an account with a password that nobody knows, and the request for a mail that lets its owner choose one, in one transaction.
     pub(crate) async fn create(&self, username: &str, email: &str, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
@@ -38,14 +41,15 @@ impl Admin {
         match self.store.activate(account.id, self.clock.now()).await? {
             Switched::Now => done(terminal, account.id, "activated", &format!("{} is switched on.", account.id)),
             Switched::Missing => Err(Failure::NoAccount),
-            Switched::BeingDeleted => Err(Failure::Refused("it asked to be deleted, and that has begun; nothing calls it off".to_owned())),
+            Switched::BeingDeleted => Err(Failure::Refused(BEING_DELETED.to_owned())),
         }
     }
 
     pub(crate) async fn deactivate(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         match self.store.deactivate(account.id, self.clock.now()).await? {
             Switched::Now => done(terminal, account.id, "deactivated", &format!("{} is switched off; its sessions are over.", account.id)),
-            Switched::Missing | Switched::BeingDeleted => Err(Failure::NoAccount),
+            Switched::Missing => Err(Failure::NoAccount),
+            Switched::BeingDeleted => Err(Failure::Refused(BEING_DELETED.to_owned())),
         }
     }
 

@@ -85,12 +85,12 @@ impl Me {
     }
 
     /// Puts the account out of use, with its password, and leaves its deletion to the sweeper.
-    async fn delete(&self, request: &Request, account: &Account, now: Timestamp) -> Result<Answer, Refusal> {
+    async fn delete(&self, request: &Request, SignedIn { account, token }: &SignedIn, now: Timestamp) -> Result<Answer, Refusal> {
         let mut fields = Fields::of(request.form()?);
         let password = fields.take_checked("current_password", Field::Verbatim, None);
         let password = TypedPassword::from(fields.finish(password)?);
         self.step_up.admit(&self.store, account, request.client, password, Refusal::CurrentPassword, now).await?;
-        match self.store.leave(account, self.grace, request.caller(), now).await? {
+        match self.store.leave(account, &token.digest(), self.grace, request.caller(), now).await? {
             Left::Now => {
                 tracing::info!("deletion asked for");
                 Ok(http::no_content())
@@ -132,10 +132,10 @@ impl Endpoint for Me {
 
     async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
         let now = self.clock.now();
-        let SignedIn { account, .. } = self.sessions.authenticate(&self.store, &request, now).await?;
+        let signed_in = self.sessions.authenticate(&self.store, &request, now).await?;
         match request.method {
-            Method::DELETE => self.delete(&request, &account, now).await,
-            _ => Ok(self.see(&account)),
+            Method::DELETE => self.delete(&request, &signed_in, now).await,
+            _ => Ok(self.see(&signed_in.account)),
         }
     }
 }

@@ -17,9 +17,9 @@ use crate::{
     fault::Fault,
     lifecycle::Deleted,
     outbox::{self, ChangeKind, Notice},
-    reset,
+    reset, session,
     store::{Store, Transacted, Write, Written},
-    token::{Digest, Disavow},
+    token::{Digest, Disavow, Session},
 };
 
 /// How long an account that was asked to be deleted can be taken back.
@@ -52,7 +52,7 @@ impl DeletionGrace {
 pub enum Left {
     /// The account is out of use, and will be deleted.
     Now,
-    /// The account's sessions were ended since it was read, for example by a change of the password. Nothing was written.
+    /// The session that asks has ended since the account was read, or all have, for example by a change of the password. Nothing was written.
     Overtaken,
 }
 
@@ -70,7 +70,14 @@ pub enum Swept {
 impl Store {
     /// Puts an account out of use and lists it, all or nothing: ends every session and the reset link, and leaves a notice, whose link calls the deletion
     /// off. Without days of grace there is no notice, because its link would open nothing.
-    pub async fn leave(&self, account: &Account, grace: DeletionGrace, caller: Caller, now: Timestamp) -> Result<Left, Fault> {
+    pub async fn leave(
+        &self,
+        account: &Account,
+        session: &Digest<Session>,
+        grace: DeletionGrace,
+        caller: Caller,
+        now: Timestamp,
+    ) -> Result<Left, Fault> {
         let leaving = grace.from(now);
         let notice = (!grace.is_none()).then(|| {
             let caller = caller.in_language(account.language());
@@ -78,7 +85,7 @@ impl Store {
             outbox::notice(&Notice { id, account: account.id, email, kind: ChangeKind::Deletion, changed_at: now, caller })
         });
         // Whatever else is under way for the account, and would still work after it came back, ends here.
-        let ends = [reset::forgotten(account.id)];
+        let ends = [session::ended(account.id, session), reset::forgotten(account.id)];
         let writes = [account::left(account, &leaving), deletion::listed(account.id, &leaving)].into_iter().chain(ends).chain(notice);
         let writes = writes.chain(self.event(EventKind::AccountDeactivated, account.id, now)).collect();
         Ok(self.transact("leave", writes).await?.or(Left::Now, Left::Overtaken))

@@ -106,19 +106,22 @@ impl Store {
         Err(Fault::OutOfTime)
     }
 
-    /// Makes an account inactive and ends its sessions and links, so that none of them works when it is activated again, and calls off its own deletion,
-    /// unless that has begun. It is an event only if it was active before.
+    /// Makes an account inactive and ends its sessions and links, so that none of them works when it is activated again, and calls off its own deletion. It
+    /// is an event only if it was active before.
     pub async fn deactivate(&self, account: AccountId, now: Timestamp) -> Result<Switched, Fault> {
         let (mut now, mut was_active, mut deletion) = (now, true, None);
         for _ in 0..MAX_TRIES {
             let event = self.event(EventKind::AccountDeactivated, account, now).filter(|_| was_active);
             let off = account::deactivated(account, was_active, deletion.as_ref(), now);
-            let called_off = deletion.iter().filter(|deletion| !deletion.has_begun).map(|leaving| deletion::called_off(account, leaving));
+            let called_off = deletion.iter().map(|leaving| deletion::called_off(account, leaving));
             let writes = [off, reset::forgotten(account)].into_iter().chain(called_off).chain(event).collect();
             if !self.transact("deactivate account", writes).await?.refused_at(0) {
                 return Ok(Switched::Now);
             }
             let Some(current) = self.account(account).await? else { return Ok(Switched::Missing) };
+            if current.leaving.is_some_and(|leaving| leaving.has_begun) {
+                return Ok(Switched::BeingDeleted);
+            }
             (was_active, deletion) = (current.active, current.leaving);
             now = now.max(current.disavowals_before.unwrap_or(now));
         }

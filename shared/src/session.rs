@@ -222,6 +222,11 @@ impl Store {
     }
 }
 
+/// The write that ends a session, on condition that it has not ended yet.
+pub(crate) fn ended(account: AccountId, digest: &Digest<Session>) -> Write {
+    Write::delete(key(account, digest)).when("attribute_exists(pk)")
+}
+
 /// The write that moves a session to the account's next epoch, which ends all the others.
 pub(crate) fn carried_over(account: &Account, digest: &Digest<Session>) -> Write {
     Write::update(key(account.id, digest), "SET epoch = :next")

@@ -227,18 +227,15 @@ pub(crate) fn activated(id: AccountId, leaving: Option<&Leaving>) -> Write {
 
 /// Makes an account inactive, if it exists and was active or not as told, and ends its sessions and the links of its notices. A link that has ended stays
 /// ended: the write is refused if the account was disavowed after `now`, by a clock that is ahead or while this call was under way.
-///
-/// It calls off this deletion, unless that has begun: then nothing may make it look as if it had not.
+/// It calls off this deletion, if that has not begun.
 pub(crate) fn deactivated(id: AccountId, was_active: bool, leaving: Option<&Leaving>, now: Timestamp) -> Write {
-    let has_begun = leaving.is_some_and(|leaving| leaving.has_begun);
-    let removed = if has_begun { "" } else { "REMOVE deleted_at, delete_after " };
-    let write = Write::update(key(id), format!("SET active = :active, disavowals_before = :now {removed}ADD epoch :one"))
+    let write = Write::update(key(id), "SET active = :active, disavowals_before = :now REMOVE deleted_at, delete_after ADD epoch :one")
         .when("active = :was AND (attribute_not_exists(disavowals_before) OR disavowals_before <= :now)")
         .with(":was", truth(was_active))
         .with(":active", truth(false))
         .with(":now", millis(now))
         .with(":one", number(1));
-    if has_begun { write.when("attribute_exists(deleting)") } else { when_leaving(write, leaving) }
+    when_leaving(write, leaving)
 }
 
 /// The write, on condition that this is the account's deletion and has not begun, or that there is none.

@@ -36,6 +36,7 @@ mod races;
 mod registry;
 mod reset_token;
 mod security_md;
+mod sweeping;
 mod vectors;
 mod webhook;
 mod wire;

@@ -56,7 +56,7 @@ fn listed() -> BTreeMap<Kind, Kept> {
             let unit = if rest.starts_with("day") { 24 } else { i64::from(rest.starts_with("hour")) };
             Some(number.parse::<i64>().ok()? * unit)
         });
-        let attributes = attributes.split(", ").map(|name| name.trim_matches('`').to_owned()).collect();
+        let attributes = attributes.split(", ").filter(|name| *name != "none").map(|name| name.trim_matches('`').to_owned()).collect();
         (item.replace('`', ""), Kept { attributes, hours })
     });
     listed.collect()

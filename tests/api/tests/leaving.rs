@@ -2,9 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
-use std::time::Duration;
-
-use aws_sdk_dynamodb::types::AttributeValue;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use doorward::{
     account::Account,
@@ -12,6 +9,7 @@ use doorward::{
     config::Settings,
     leaving::{DeletionGrace, Left},
     lifecycle::{Deleted, Switched},
+    token::{Session, Token},
 };
 use doorward_kit::{
     App,
@@ -40,20 +38,26 @@ async fn account(app: &App, name: &str) -> Account {
 }
 
 /// Asks for the deletion of this person's account.
-async fn leaves(person: &Person, text: &str) {
+pub async fn leaves(person: &Person, text: &str) {
+    leaves_with(person, &person.login().await, text).await;
+}
+
+/// Asks for it with this session.
+async fn leaves_with(person: &Person, session: &str, text: &str) {
     let (app, account) = (&person.app, account(&person.app, &person.username).await);
-    let left = app.store.leave(&account, grace(text), Caller::default(), app.clock.now()).await.unwrap();
+    let session = Token::<Session>::parse(session).unwrap().digest();
+    let left = app.store.leave(&account, &session, grace(text), Caller::default(), app.clock.now()).await.unwrap();
     assert_eq!(left, Left::Now);
 }
 
 /// The token in the link of the newest notice to this person.
-async fn link(person: &Person) -> String {
+pub async fn link(person: &Person) -> String {
     person.app.deliver().await;
     person.app.mailbox.to(&person.email).iter().rev().find_map(doorward_kit::mailbox::Mail::disavowal_token).expect("a notice")
 }
 
 /// Whether there is an account of this name.
-async fn exists(app: &App, name: &str) -> bool {
+pub async fn exists(app: &App, name: &str) -> bool {
     app.store.account_by_login_name(name).await.unwrap().is_some()
 }
 
@@ -142,11 +146,14 @@ async fn nothing_of_a_deleted_account_is_in_any_table() {
 #[tokio::test]
 async fn a_deletion_that_is_killed_before_or_after_any_call_is_finished_by_the_next_hour() {
     let mut killed = 0;
+    let (app, observer): (App, Observer) = App::observed(&[]).await;
+    let (ann, secrets) = with_everything(&app).await;
+    app.advance(3 * DAY);
+    let (start, starts_at) = (app.items().await, app.clock.now());
     for when in [When::Before, When::After] {
         for number in 0.. {
-            let (app, observer): (App, Observer) = App::observed(&[]).await;
-            let (ann, secrets) = with_everything(&app).await;
-            app.advance(3 * DAY);
+            app.replace(&app.items().await, &start).await;
+            app.clock.set(starts_at);
             observer.store.forget();
             // Nothing is written after this call, as if the function had been stopped.
             observer.store.fail(move |call: &Call| {
@@ -217,7 +224,7 @@ async fn a_thief_who_changes_the_password_and_then_has_the_account_deleted_is_un
     assert_eq!(ann.change_password(&session, PASSWORD, "Thiefs-Own-46").await.status, 200);
     let first = link(&ann).await;
     app.advance(DAY);
-    leaves(&ann, "3d").await;
+    leaves_with(&ann, &session, "3d").await;
     let second = link(&ann).await;
     assert_ne!(first, second);
     app.advance(DAY);
@@ -285,67 +292,6 @@ async fn an_operator_deletes_an_account_that_waits_for_its_deletion() {
     assert_eq!(app.store.delete_account(&account, app.clock.now()).await.unwrap(), Deleted::Now);
     assert_eq!(left_of(&app, &secrets).await, [""; 0]);
     app.assert_sound().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn of_a_deletion_that_is_due_and_the_link_that_calls_it_off_one_happens() {
-    let app = App::patient(&[]).await;
-    let (mut kept, mut gone) = (0, 0);
-    for round in 0..24 {
-        let ann = app.sign_up(&format!("ann{round}")).await;
-        leaves(&ann, "1h").await;
-        let token = link(&ann).await;
-        app.advance(3600);
-        let sweeping = {
-            let app = app.clone();
-            tokio::spawn(async move { app.sweep().await })
-        };
-        tokio::time::sleep(Duration::from_micros(300 * (round % 12))).await;
-        let undone = app.send_within(disavow(&token), Duration::from_secs(600)).await;
-        sweeping.await.unwrap();
-        app.sweep().await;
-        assert_eq!(exists(&app, &ann.username).await, undone.status == 200, "round {round}: {undone:?}");
-        if undone.status == 200 { kept += 1 } else { gone += 1 }
-    }
-    assert!(kept + gone == 24, "{kept} {gone}");
-    app.assert_sound().await;
-}
-
-#[tokio::test]
-async fn what_cannot_be_deleted_is_counted_and_does_not_stop_the_others() {
-    let app = App::start().await;
-    let mut people = Vec::new();
-    for number in 0..6 {
-        people.push(app.sign_up(&format!("ann{number}")).await);
-        leaves(&people[number], "1h").await;
-    }
-    let text = |text: &str| AttributeValue::S(text.to_owned());
-    // An item of the list that nobody can read, and an account that nobody can.
-    let junk = app.operator.client.put_item().table_name(&app.tables.accounts).item("pk", text("sweep#0"));
-    junk.item("sk", text("2026-01-01T00:00:00.000Z")).send().await.unwrap();
-    let partition = app.operator.partition("ann2").await;
-    let break_it =
-        app.operator.client.update_item().table_name(&app.tables.accounts).key("pk", text(&partition)).key("sk", text("account"));
-    break_it.update_expression("REMOVE created_at").send().await.unwrap();
-    app.advance(3600);
-    app.sweep().await;
-    for person in &people {
-        let left = app.operator.client.get_item().table_name(&app.tables.accounts);
-        let claim = left.key("pk", text(&format!("username#{}", person.username))).key("sk", text("claim")).send().await.unwrap();
-        assert_eq!(claim.item.is_some(), person.username == "ann2", "{}", person.username);
-    }
-}
-
-#[tokio::test]
-async fn a_list_that_has_no_time_left_comes_first_some_other_hour() {
-    let app = App::start().await;
-    let ann = app.sign_up("ann").await;
-    leaves(&ann, "1h").await;
-    app.advance(3600);
-    app.sweep_within(Duration::ZERO).await;
-    assert!(exists(&app, "ann").await);
-    app.sweep().await;
-    assert!(!exists(&app, "ann").await);
 }
 
 /// A request for another password, which an account that waits for its deletion must not answer.

@@ -7,7 +7,7 @@ use doorward_kit::{
     leak::{Secret, found},
     mailbox::Refuse,
     proxy::{Failure, When},
-    requests::{NEW_PASSWORD, PASSWORD, address_of, login, reset_request},
+    requests::{NEW_PASSWORD, PASSWORD, address_of, delete_me, login, reset_request},
     store::lines,
 };
 
@@ -189,4 +189,31 @@ async fn a_deletion_that_is_cut_off_is_an_account_switched_off_and_is_deleted_ag
         done(&app, &["delete", "--yes", "ann"]).await;
         assert!(app.everything_but_limits().await.is_empty(), "{number}");
     }
+}
+
+#[tokio::test]
+async fn an_operator_sees_when_an_account_is_deleted_and_calls_it_off() {
+    let app = App::start().await;
+    app.sign_up("ben").await;
+    let session = app.sign_up("ann").await.login().await;
+    assert_eq!(app.send(delete_me(&session, PASSWORD)).await.status, 204);
+    let shown = done(&app, &["show", "ann"]).await;
+    assert_eq!(line(&shown, "state"), "to be deleted");
+    let told = "asked for at 2026-01-01T12:00:02Z, carried out after 2026-01-04T12:00:02Z; activate ID or disavow ID calls it off";
+    assert_eq!(line(&shown, "deletion"), told);
+    let listed = done(&app, &["list", "--state", "leaving"]).await;
+    assert!(listed.contains("to be deleted after 2026-01-04T12:00:02Z") && !listed.contains("ben"), "{listed}");
+    assert!(refused(&app, &["reset", "ann"]).await.1.contains("an account that is to be deleted"));
+    done(&app, &["activate", "ann"]).await;
+    assert_eq!(line(&done(&app, &["show", "ann"]).await, "state"), "active");
+    // As the link of the notice does, a disavowal by an operator also takes the password out of use.
+    let session = app.login("ann", PASSWORD).await;
+    assert_eq!(app.send(delete_me(&session, PASSWORD)).await.status, 204);
+    done(&app, &["disavow", "--yes", "ann"]).await;
+    assert_eq!(line(&done(&app, &["show", "ann"]).await, "state"), "disavowed, until a reset");
+    app.advance(3 * 24 * 60 * 60);
+    app.sweep().await;
+    app.assert_sound().await;
+    assert_eq!(app.send(login("ann", PASSWORD)).await.status, 401);
+    assert_eq!(line(&done(&app, &["show", "ann"]).await, "username"), "ann");
 }

@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _};
 use doorward_kit::{
     App,
     proxy::{Failure, When},
-    requests::{NEW_PASSWORD, PASSWORD, address_of, disavow, login, post},
+    requests::{NEW_PASSWORD, PASSWORD, address_of, delete_me, disavow, login, post},
 };
 use serde_json::{Value, json};
 
@@ -347,4 +347,27 @@ async fn accounts_go_to_other_services_in_their_forms_and_who_goes_without_a_pas
     let table = fs::read_to_string(file.path()).unwrap();
     assert!(table.starts_with("id,external_id,username,email,is_active,date_joined,language\n"), "{table}");
     assert!(table.contains(",6,'+1+1,11@example.com,true,2019-03-04T05:06:07.890Z,\n"), "no spreadsheet computes a name: {table}");
+}
+
+#[tokio::test]
+async fn an_account_that_waits_for_its_deletion_is_moved_with_it_and_deleted_there() {
+    let app = App::start().await;
+    let session = app.sign_up("ann").await.login().await;
+    assert_eq!(app.send(delete_me(&session, PASSWORD)).await.status, 204);
+    let first = exported(&app, &["--with-hashes"]).await;
+    assert!(first.contains(r#""deletion":{"asked_at":"2026-01-01T12:00:01Z","due_at":"2026-01-04T12:00:01Z"}"#), "{first}");
+    let other = App::start().await;
+    other.advance(24 * 60 * 60);
+    done(&other, &["import", Temporary::of(&[first.trim().to_owned()]).path()]).await;
+    assert_eq!(exported(&other, &["--with-hashes"]).await, first);
+    other.assert_sound().await;
+    other.advance(2 * 24 * 60 * 60 + 1);
+    other.sweep().await;
+    assert_eq!(exported(&other, &["--with-hashes"]).await, "");
+    let wrong = first.replace("2026-01-04T12:00:01Z", "some day");
+    assert!(
+        done(&other, &["import", Temporary::of(&[wrong.trim().to_owned()]).path()])
+            .await
+            .contains("deletion: it is not as an export has it")
+    );
 }

@@ -6,6 +6,11 @@ use super::operations::Operation;
 
 const SWITCHED_OFF: &str = "no link is mailed to an account that is switched off";
 const NO_PASSWORD: &str = "no password can be taken out of use in an account that is switched off";
+/// While a deletion that was asked for is carried out, what would call it off is refused like this.
+const HAS_BEGUN: [&str; 2] = [
+    "it asked to be deleted, and that has begun; nothing calls it off",
+    "no password can be taken out of use in an account that is to be deleted",
+];
 const NO_ACCOUNT: &str = "no account has this username, e-mail address or id";
 /// Ends the line of a mail whose link works.
 pub const WORKS: &str = "its link works";
@@ -62,6 +67,11 @@ impl Outcome {
                 .iter_mut()
                 .for_each(|answer| *answer = off.iter().fold(answer.clone(), |answer, off| answer.replace(off, NO_ACCOUNT)));
             this.answers.retain(|answer| !answer.starts_with("List: ") && !answer.starts_with("Count: "));
+        }
+        if operations[0] == Operation::Sweep {
+            this.answers
+                .iter_mut()
+                .for_each(|answer| *answer = HAS_BEGUN.iter().fold(answer.clone(), |answer, begun| answer.replace(begun, NO_ACCOUNT)));
         }
         if [[Operation::Import, Operation::SetEmail], [Operation::Import, Operation::SetUsername]].contains(&operations) {
             // It reads claims and account one after the other, so the reason of its refusal may name a name that was free by then.
