@@ -1,6 +1,6 @@
 //! How hard an import presses the store: how many accounts are written at the same time, and how long it waits where the store cannot keep up.
 //!
-//! A new table of DynamoDB takes 4,000 write units a second, an account costs six to seven, and a table grows with its use over minutes (developer guide,
+//! A new table of DynamoDB takes 4,000 write units a second, an account costs six, and a table grows with its use over minutes (developer guide,
 //! On-demand capacity mode). An import that stopped at the first refusal would stop there. A call that was refused or had no answer is made again after a
 //! pause, and by one fewer at the same time. Each time that many accounts were written in turn, there may be one more again.
 
