@@ -105,7 +105,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_refused_is_asked_again_by_fewer_at_once_until_it_goes_well() {
-        let load = load(Duration::from_secs(300));
+        let load = load(Duration::from_mins(5));
         let tries = Cell::new(0);
         let ask = async |again: bool| {
             tries.set(tries.get() + 1);
@@ -134,7 +134,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_never_passes_is_not_asked_again() {
-        let load = load(Duration::from_secs(60));
+        let load = load(Duration::from_mins(1));
         let tries = Cell::new(0);
         let ask = async |_| {
             tries.set(tries.get() + 1);
