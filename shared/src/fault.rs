@@ -36,3 +36,27 @@ pub enum Fault {
         attribute: &'static str,
     },
 }
+
+impl Fault {
+    /// Whether the same call may succeed later: there was no answer, or the service was too busy or broken for a moment. Such a call may have taken effect.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Refused { code, .. } => PASSING.contains(&code.as_str()),
+            Self::Unreachable { .. } => true,
+            Self::OutOfTime | Self::Internal(_) | Self::Unreadable { .. } => false,
+        }
+    }
+}
+
+/// The codes of errors that DynamoDB recommends to retry (developer guide, Error handling), of which a client of ours can get these.
+const PASSING: [&str; 8] = [
+    "InternalServerError",
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ServiceUnavailable",
+    "ThrottlingException",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+];

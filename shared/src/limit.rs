@@ -98,15 +98,19 @@ impl ClientLimit {
 
     /// Counts an attempt of `client` while `look_up` is under way, and returns what that found. Over the limit the attempt is refused, whatever was found:
     /// what it costs then is a read that nobody learns of. It is for reads alone; a hash or a write comes after this. One wait.
-    pub async fn admit_while<T>(
+    pub fn admit_while<T>(
         &self,
         store: &Store,
         client: Client,
         now: Timestamp,
         look_up: impl Future<Output = T>,
-    ) -> Result<T, Refusal> {
-        let (admitted, found) = join(self.admit(store, client, now), look_up).await;
-        admitted.map(|()| found)
+    ) -> impl Future<Output = Result<T, Refusal>> {
+        // Boxed, because two calls of the SDK need much memory.
+        let both = Box::pin(join(self.admit(store, client, now), look_up));
+        async {
+            let (admitted, found) = both.await;
+            admitted.map(|()| found)
+        }
     }
 
     /// Counts an attempt of `client`, or refuses it over the limit. One write.

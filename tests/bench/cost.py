@@ -72,7 +72,8 @@ def month(active: int, results: dict[str, Any], *, without: tuple[str, ...] = ()
 
 
 def event(*, webhook: bool = False) -> float:
-    """US dollars for a million events, estimated: two units for the write in a transaction, and the function that publishes, which waits for three calls.
+    """US dollars for a million events. Two units for the write in a transaction, one for the deletion and one to be read are what event_data.rs counts. The
+    function that publishes is estimated: it waits for three calls.
 
     With a webhook, what a delivery adds: three calls of the queue and a function that waits for the receiver as long as for a mail.
     """

@@ -303,7 +303,7 @@ def _cost(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str
         + f"\nA month, where an active account does this much in it: {usage}. Cognito's tokens are checked by their signature, at no price, until they expire; "
         "Doorward's are looked up, so that they end at once. Both sides pay for the same mails. "
         f"Each of the {counted} metrics that count while nothing fails is taken to count something in every hour; the {alarms} alarms, which need a topic, would be {alarms * cost.price('alarm_month'):.2f} more.\n\n"
-        f"Estimated and not measured: a million events cost {cost.event():.2f} more than the operations that cause them (`Events`), and their delivery by a webhook {cost.event(webhook=True):.2f}.\n\n"
+        f"With units as counted and times as estimated, a million events cost {cost.event():.2f} more than the operations that cause them (`Events`), and their delivery by a webhook {cost.event(webhook=True):.2f}.\n\n"
         + _table(["accounts active in the month", *(f"{count:,}" for count in active)], months)
         + "\n![Dollars a month](cost.svg)\n\n" + _table(["price", "USD", "per", "source"], prices, texts=(2, 3))
         + f"\nCognito: {cost.PRICES['cognito']['source']}.\n\n" + _table(["assumption", ""], assumed)

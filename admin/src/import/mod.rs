@@ -5,6 +5,7 @@
 
 mod candidate;
 mod container;
+mod load;
 pub(crate) mod own;
 mod records;
 mod refused;
@@ -23,6 +24,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use self::{
     candidate::{Candidate, Reader},
+    load::Load,
     records::{Reading, Records},
     refused::RefusedFile,
     report::{Reason, Report},
@@ -62,6 +64,9 @@ pub struct Import {
     /// Number of accounts that are written at the same time
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
     at_once: u16,
+    /// How long to go on while the store does not answer or is too busy, before the rest is left for another run
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
+    patience: Duration,
 }
 
 /// An entry that is being imported.
@@ -96,16 +101,19 @@ impl Admin {
         let mut reader = Reader::new(records.entry_word(), converter, import.without_password, import.weak_hashes);
         let pace = import.invite.map(Pace::new);
         let mut broken = None;
-        // After a fault nothing new is begun. The writes under way are completed, and the rest is counted.
-        let goes_on = Cell::new(true);
+        // After a fault that does not pass nothing new is begun. The writes under way are completed, and the rest is counted.
+        let load = Load::new(import.at_once.into(), import.patience);
         let one = |entry: Entry| {
-            let (goes_on, pace) = (&goes_on, pace.as_ref());
+            let (load, pace) = (&load, pace.as_ref());
             async move {
                 let fate = match &entry.account {
-                    Ok(candidate) if goes_on.get() => Some(self.bring(candidate, pace, import.dry_run).await),
-                    _ => None,
+                    Ok(candidate) => {
+                        // One id for all tries, by which an account is recognised that was written by one whose answer was lost.
+                        let new = AccountId::from(self.entropy.uuid(self.clock.now()));
+                        load.carry(async |again| self.bring(candidate, new, again, pace, import.dry_run).await).await.transpose()
+                    }
+                    Err(_) => None,
                 };
-                goes_on.set(goes_on.get() && !matches!(fate, Some(Err(_))));
                 (entry, fate)
             }
         };
@@ -141,13 +149,14 @@ impl Admin {
         }
         bar.finish_and_clear();
         let kept = refused.map(RefusedFile::finish).transpose()?.flatten();
+        report.busy = load.refused();
         report.tell(&reader, kept.as_deref(), broken, terminal)
     }
 
-    /// Writes an account, or returns why not.
-    async fn bring(&self, candidate: &Candidate, pace: Option<&Pace>, dry_run: bool) -> Result<Fate, Fault> {
+    /// Writes an account, or returns why not. `again` if an earlier try had no answer, and may have written it.
+    async fn bring(&self, candidate: &Candidate, new: AccountId, again: bool, pace: Option<&Pace>, dry_run: bool) -> Result<Fate, Fault> {
         if !dry_run {
-            match self.write(candidate, pace).await? {
+            match self.write(candidate, new, pace).await? {
                 BroughtIn::Now => return Ok(Fate::Imported),
                 BroughtIn::IdTaken => return Ok(Fate::IdTaken),
                 BroughtIn::Taken(_) => {}
@@ -163,6 +172,9 @@ impl Admin {
         if same.is_none() && holders.username.is_some() && holders.username == holders.email {
             return Ok(Fate::Taken(None));
         }
+        if again && same.as_ref().is_some_and(|account| account.id == candidate.id().unwrap_or(new)) {
+            return Ok(Fate::Imported);
+        }
         // The hash may have changed, because the first login replaces it.
         let is_same = same.is_some_and(|account| {
             account.username.as_str() == candidate.username.as_str()
@@ -173,8 +185,7 @@ impl Admin {
     }
 
     /// Writes an account. An invitation is written with it, so that a second run invites nobody twice.
-    async fn write(&self, candidate: &Candidate, pace: Option<&Pace>) -> Result<BroughtIn, Fault> {
-        let new = AccountId::from(self.entropy.uuid(self.clock.now()));
+    async fn write(&self, candidate: &Candidate, new: AccountId, pace: Option<&Pace>) -> Result<BroughtIn, Fault> {
         match pace.filter(|_| candidate.account(new, self.clock.now()).active && !candidate.password.is_usable()) {
             None => self.store.bring_in(&candidate.account(new, self.clock.now()), None).await,
             Some(pace) => {

@@ -59,6 +59,8 @@ pub(super) struct Report {
     groups: Vec<Group>,
     could_go_without: bool,
     left: usize,
+    /// How often the store could not keep up.
+    pub(super) busy: usize,
     /// The first fault. Entries after it were not tried.
     fault: Option<Fault>,
 }
@@ -68,7 +70,19 @@ impl Report {
         let (imported, lost_their_password, already_there, refused, left) = (0, 0, 0, 0, 0);
         let groups = Vec::new();
         let fault = None;
-        Self { entry_word, dry_run, imported, lost_their_password, already_there, refused, groups, could_go_without: false, left, fault }
+        Self {
+            entry_word,
+            dry_run,
+            imported,
+            lost_their_password,
+            already_there,
+            refused,
+            groups,
+            could_go_without: false,
+            left,
+            busy: 0,
+            fault,
+        }
     }
 
     /// Counts the outcome of an account; returns the reason if it was refused.
@@ -148,7 +162,7 @@ impl Report {
         let groups = self.groups.iter().map(|group| json!({ "reason": group.text, "count": group.count, "entries": group.listed }));
         json!({
             "dry_run": self.dry_run, "imported": self.imported, "without_password": self.lost_their_password, "already_there": self.already_there,
-            "refused": self.refused, "left": self.left, "reasons": groups.collect::<Vec<_>>(),
+            "refused": self.refused, "left": self.left, "busy": self.busy, "reasons": groups.collect::<Vec<_>>(),
             "dropped": reader.dropped.iter().map(|name| shown(name)).collect::<Vec<_>>(),
         })
     }
@@ -170,6 +184,9 @@ impl Report {
             )?;
         }
         Self::tell_dropped(reader, terminal)?;
+        if self.busy > 0 {
+            writeln!(terminal.out, "The store could not keep up {} times; what it refused was tried again later.", self.busy)?;
+        }
         let (imported, there, refused) = (self.imported, self.already_there, self.refused);
         let verb = if self.dry_run { "would be imported" } else { "imported" };
         let without = match self.lost_their_password {

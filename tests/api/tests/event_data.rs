@@ -108,6 +108,32 @@ async fn a_thin_event_tells_the_id_alone_and_its_publisher_reads_no_account() {
 }
 
 #[tokio::test]
+async fn an_event_costs_two_units_in_a_transaction_and_one_in_a_batch_and_a_unit_of_each_kind_to_be_published() {
+    let mut costs = Vec::new();
+    for (events, data) in [("none", "thin"), ("all", "thin"), ("all", "full")] {
+        let (app, observer) = App::observed(&[("EVENTS", events), ("EVENT_DATA", data)]).await;
+        let session = app.sign_up("ann").await.login().await;
+        app.publish().await;
+        let mut spent = [(0.0, 0.0); 3];
+        observer.store.forget();
+        assert_eq!(app.send(login("ann", PASSWORD)).await.status, 200);
+        spent[0] = observer.store.units();
+        observer.store.forget();
+        assert_eq!(app.send(change_password(&session, PASSWORD, NEW_PASSWORD)).await.status, 200);
+        spent[1] = observer.store.units();
+        observer.store.forget();
+        app.publish().await;
+        spent[2] = observer.store.units();
+        costs.push(spent);
+    }
+    let [none, thin, full] = costs[..] else { unreachable!() };
+    let more = |one: usize| (thin[one].0 - none[one].0, thin[one].1 - none[one].1);
+    assert_eq!([more(0), more(1)], [(1.0, 0.0), (2.0, 0.0)], "a login and a change");
+    assert_eq!([none[2], thin[2], full[2]], [(0.0, 0.0), (2.0, 2.0), (2.0, 4.0)], "both events are published");
+    assert_eq!(full[..2], thin[..2], "what events say costs nothing where they are written");
+}
+
+#[tokio::test]
 async fn a_full_event_whose_account_is_not_read_waits_and_is_told_later_under_its_id() {
     let (app, observer) = App::observed(&[("EVENTS", "account"), ("EVENT_DATA", "full")]).await;
     app.sign_up("ann").await;

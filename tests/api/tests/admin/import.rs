@@ -64,7 +64,7 @@ async fn a_thousand_accounts_are_imported_once_however_often_it_is_cut_off_and_r
     // The store goes away in the middle; with the answers that are lost, some accounts are there that nobody was told of.
     observer.store.forget();
     observer.store.fail(|call| (call.number >= 500).then_some((When::After, Failure::Drops)));
-    let (written, told) = refused(&app, &["import", file.path()]).await;
+    let (written, told) = refused(&app, &["import", "--patience", "0s", file.path()]).await;
     assert!(told.contains("accounts were left. Run it again to go on"), "{told}");
     let imported: usize = written.split(": ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
     assert!((400..=500).contains(&imported), "{written}");
@@ -85,6 +85,25 @@ async fn a_thousand_accounts_are_imported_once_however_often_it_is_cut_off_and_r
     let account = app.operator.account("user7").await;
     assert_eq!(account["created_at"].as_n().unwrap(), "1551675967890");
     assert_eq!(account["password"].as_s().unwrap(), DJANGO);
+}
+
+#[tokio::test]
+async fn an_import_that_the_store_cannot_keep_up_with_goes_on_and_counts_what_was_written_without_an_answer() {
+    let (app, observer) = App::observed(&[]).await;
+    let lines: Vec<String> = (0..200).map(|number| user(&format!("user{number}"), &format!("User{number}@example.com"), DJANGO)).collect();
+    let file = Temporary::of(&lines);
+    // Of the calls some are throttled, and some take effect and their answer is lost. The SDK tries each three times before it is the import's turn.
+    observer.store.fail(|call| match call.number % 10 {
+        3 => Some((When::Before, Failure::code(400, "ThrottlingException"))),
+        7 => Some((When::After, Failure::Drops)),
+        _ => None,
+    });
+    let written = done(&app, &["import", file.path()]).await;
+    let busy: usize = written.split("could not keep up ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+    assert!(busy >= 30, "{written}");
+    assert!(written.ends_with("200 accounts: 200 imported, 0 already there, 0 refused.\n"), "{written}");
+    observer.store.forget();
+    assert_eq!(app.everything().await.len(), 600, "each once");
 }
 
 #[tokio::test]

@@ -1,0 +1,146 @@
+//! How hard an import presses the store: how many accounts are written at the same time, and how long it waits where the store cannot keep up.
+//!
+//! A new table of DynamoDB takes 4,000 write units a second, an account costs six, and a table grows with its use over minutes (developer guide,
+//! On-demand capacity mode). An import that stopped at the first refusal would stop there. A call that was refused or had no answer is made again after a
+//! pause, and by one fewer at the same time. Each time that many accounts were written in turn, there may be one more again.
+
+use std::{cell::Cell, time::Duration};
+
+use doorward::fault::Fault;
+use tokio::{sync::Semaphore, time::Instant};
+
+/// The first pause of an account that was not written. Each further one is twice as long, up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// After so many accounts without a failure one more may be written at the same time.
+const GROWS_AFTER: usize = 32;
+
+pub(super) struct Load {
+    turns: Semaphore,
+    most: usize,
+    /// How many may be written at the same time at present.
+    at_once: Cell<usize>,
+    /// How many were written since that changed.
+    went_well: Cell<usize>,
+    /// Since when nothing was written.
+    failing_since: Cell<Option<Instant>>,
+    patience: Duration,
+    first_pause: Duration,
+    refused: Cell<usize>,
+}
+
+impl Load {
+    /// At most so many at the same time. It gives up when for so long nothing was written at all.
+    pub(super) fn new(most: usize, patience: Duration) -> Self {
+        let (went_well, failing_since, refused) = (Cell::new(0), Cell::new(None), Cell::new(0));
+        let (turns, at_once, first_pause) = (Semaphore::new(most), Cell::new(most), FIRST_PAUSE);
+        Self { turns, most, at_once, went_well, failing_since, patience, first_pause, refused }
+    }
+
+    /// Asks until there is an answer; after the first time with `true`, because what was asked before may have happened. `None` if the import was given up
+    /// before it was this one's turn. A fault that does not pass gives it up, and what is under way is completed.
+    pub(super) async fn carry<T>(&self, ask: impl AsyncFn(bool) -> Result<T, Fault>) -> Result<Option<T>, Fault> {
+        let mut pause = self.first_pause;
+        let mut again = false;
+        loop {
+            let Ok(turn) = self.turns.acquire().await else { return Ok(None) };
+            match ask(again).await {
+                Ok(answer) => {
+                    self.note_success();
+                    return Ok(Some(answer));
+                }
+                Err(fault) if fault.may_pass() && self.is_patient() => {
+                    self.refused.set(self.refused.get() + 1);
+                    self.went_well.set(0);
+                    if self.at_once.get() > 1 {
+                        self.at_once.set(self.at_once.get() - 1);
+                        turn.forget();
+                    } else {
+                        drop(turn);
+                    }
+                }
+                Err(fault) => {
+                    self.turns.close();
+                    return Err(fault);
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause = (2 * pause).min(LONGEST_PAUSE);
+            again = true;
+        }
+    }
+
+    /// How often the store could not keep up.
+    pub(super) fn refused(&self) -> usize {
+        self.refused.get()
+    }
+
+    fn is_patient(&self) -> bool {
+        let since = self.failing_since.get().unwrap_or_else(Instant::now);
+        self.failing_since.set(Some(since));
+        since.elapsed() < self.patience
+    }
+
+    fn note_success(&self) {
+        self.failing_since.set(None);
+        self.went_well.set(self.went_well.get() + 1);
+        if self.went_well.get() >= GROWS_AFTER && self.at_once.get() < self.most {
+            self.went_well.set(0);
+            self.at_once.set(self.at_once.get() + 1);
+            self.turns.add_permits(1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BUSY: Fault = Fault::Unreachable { operation: "TransactWriteItems", kind: "timed out" };
+    const BROKEN: Fault = Fault::Internal("building a request");
+
+    fn load(patience: Duration) -> Load {
+        Load { first_pause: Duration::ZERO, ..Load::new(4, patience) }
+    }
+
+    #[tokio::test]
+    async fn what_is_refused_is_asked_again_by_fewer_at_once_until_it_goes_well() {
+        let load = load(Duration::from_mins(5));
+        let tries = Cell::new(0);
+        let ask = async |again: bool| {
+            tries.set(tries.get() + 1);
+            assert_eq!(again, tries.get() > 1);
+            if tries.get() < 6 { Err(BUSY) } else { Ok(7) }
+        };
+        assert!(matches!(load.carry(ask).await, Ok(Some(7))));
+        assert_eq!((tries.get(), load.refused(), load.at_once.get(), load.turns.available_permits()), (6, 5, 1, 1));
+        for _ in 0..10 * GROWS_AFTER {
+            load.carry(async |_| Ok(())).await.unwrap();
+        }
+        assert_eq!((load.at_once.get(), load.turns.available_permits()), (4, 4), "no more than it began with");
+    }
+
+    #[tokio::test]
+    async fn it_gives_up_when_nothing_was_written_for_as_long_as_it_is_patient() {
+        let impatient = Duration::from_millis(50);
+        let (load, began) = (load(impatient), Instant::now());
+        assert!(load.carry(async |_| Err::<(), _>(BUSY)).await.is_err());
+        assert!(began.elapsed() >= impatient && load.refused() > 0);
+        assert!(matches!(load.carry(async |_| Ok(())).await, Ok(None)), "nothing new is begun");
+        let load = Load::new(4, Duration::ZERO);
+        assert!(load.carry(async |_| Err::<(), _>(BUSY)).await.is_err());
+        assert_eq!(load.refused(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_never_passes_is_not_asked_again() {
+        let load = load(Duration::from_mins(1));
+        let tries = Cell::new(0);
+        let ask = async |_| {
+            tries.set(tries.get() + 1);
+            Err::<(), _>(BROKEN)
+        };
+        assert!(load.carry(ask).await.is_err());
+        assert_eq!(tries.get(), 1);
+    }
+}
