@@ -64,7 +64,11 @@ const FORMS: [Form; 13] = [
     },
     Form { kind: "held", attributes: "expires_at:N" },
     // An event is about an account that may be gone by the time it is published.
-    Form { kind: "event", attributes: "type:S at:N stored_at:N expires_at:N [all:BOOL] [id:S] [given_up_at:N reason:S]" },
+    Form {
+        kind: "event",
+        attributes: "type:S at:N stored_at:N expires_at:N [all:BOOL] [network:S] [count:N format:S with_hashes:BOOL] [caller:S] [id:S] \
+                     [given_up_at:N reason:S]",
+    },
     Form { kind: "mail", attributes: "entries:S version:N expires_at:N" },
     Form { kind: "former", attributes: "email:S email_folded:S expires_at:N" },
     Form { kind: "window", attributes: "hits:N attempt:S expires_at:N" },
@@ -78,17 +82,14 @@ fn kind(partition: &str, sort: &str) -> Option<&'static str> {
     }
     let (start, rest) = partition.split_once('#')?;
     match (start, sort.split_once('#')) {
-        ("account", None) if is_id(rest) && sort == "account" => Some("account"),
-        ("account", None) if is_id(rest) && sort == "reset" => Some("reset"),
-        ("account", None) if is_id(rest) && sort == "mail-rate" => Some("mail-rate"),
-        ("account", None) if is_id(rest) && sort == "mail" => Some("mail"),
+        ("account", None) if is_id(rest) => ["account", "reset", "mail-rate", "mail"].into_iter().find(|own| *own == sort),
         ("account", Some(("former", _))) if is_id(rest) => Some("former"),
         ("account", Some(("session", _))) if is_id(rest) => Some("session"),
         ("account", Some(("disavow", _))) if is_id(rest) => Some("disavow"),
         ("username" | "email", None) if sort == "claim" => Some("claim"),
         ("reset", _) => Some("request"),
         ("notice", None) if is_id(rest) && is_id(sort) => Some("notice"),
-        ("event", None) if is_id(rest) && is_id(sort) => Some("event"),
+        ("event", None) if (is_id(rest) || rest == "accounts") && is_id(sort) => Some("event"),
         (_, None) if sort.parse::<i64>().is_ok() => Some("window"),
         _ => None,
     }
