@@ -47,7 +47,11 @@ pub(crate) const FORMS: [Form; 14] = [
     },
     Form { kind: "held", attributes: "expires_at:N" },
     // An event is about an account that may be gone by the time it is published.
-    Form { kind: "event", attributes: "type:S at:N stored_at:N expires_at:N [all:BOOL] [id:S] [given_up_at:N reason:S]" },
+    Form {
+        kind: "event",
+        attributes: "type:S at:N stored_at:N expires_at:N [all:BOOL] [network:S] [count:N format:S with_hashes:BOOL] [caller:S] [id:S] \
+                     [given_up_at:N reason:S]",
+    },
     Form { kind: "mail", attributes: "entries:S version:N expires_at:N" },
     Form { kind: "former", attributes: "email:S email_folded:S expires_at:N" },
     Form { kind: "window", attributes: "hits:N attempt:S expires_at:N" },
@@ -72,7 +76,7 @@ pub(crate) fn kind(partition: &str, sort: &str) -> Option<&'static str> {
         ("sweep", Some((_, id))) if rest.len() == 1 && is_id(id) && id.ends_with(rest) => Some("sweep"),
         ("reset", _) => Some("request"),
         ("notice", None) if is_id(rest) && is_id(sort) => Some("notice"),
-        ("event", None) if is_id(rest) && is_id(sort) => Some("event"),
+        ("event", None) if (is_id(rest) || rest == "accounts") && is_id(sort) => Some("event"),
         (_, None) if sort.parse::<i64>().is_ok() => Some("window"),
         _ => None,
     }
