@@ -163,6 +163,12 @@ impl Admin {
         if same.is_none() && holders.username.is_some() && holders.username == holders.email {
             return Ok(Fate::Taken(None));
         }
+        // The account may have been given another name since its claims were read.
+        let mut holders = holders;
+        if let Some(account) = &same {
+            holders.username = holders.username.filter(|_| account.username.folded() == candidate.username.folded());
+            holders.email = holders.email.filter(|_| account.email.folded() == candidate.email.folded());
+        }
         // The hash may have changed, because the first login replaces it.
         let is_same = same.is_some_and(|account| {
             account.username.as_str() == candidate.username.as_str()

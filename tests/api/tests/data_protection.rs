@@ -160,6 +160,8 @@ async fn everything(app: &App, observer: &Observer, seen: &mut Seen) {
     app.advance(86_400 - u64::try_from(app.clock.now().as_second()).unwrap() % 86_400);
     app.send(set_username(&eve, "eva", PASSWORD)).await;
     seen.look(app).await;
+    let eva = app.store.account_by_login_name("eva").await.unwrap().unwrap();
+    app.store.delete_account(&eva, app.clock.now()).await.unwrap();
     // An account that was imported with an id from elsewhere.
     let email = EmailAddress::parse("imported@example.com").unwrap();
     let imported = Account { external_id: Some("7".to_owned()), email, ..with_username(&account, "imported") };
