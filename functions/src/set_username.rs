@@ -68,7 +68,7 @@ impl SetUsername {
             }
             // The same request was sent twice, and the other one was first.
             if is_named(&account, username) {
-                return Ok(http::no_content());
+                return Err(Refusal::Fields(FieldErrors::one("new_username", USERNAME_TAKEN)));
             }
         }
         Err(Refusal::Fault(Fault::OutOfTime))

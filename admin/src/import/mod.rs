@@ -175,6 +175,12 @@ impl Admin {
         if again && same.as_ref().is_some_and(|account| account.id == candidate.id().unwrap_or(new)) {
             return Ok(Fate::Imported);
         }
+        // The account may have been given another name since its claims were read.
+        let mut holders = holders;
+        if let Some(account) = &same {
+            holders.username = holders.username.filter(|_| account.username.folded() == candidate.username.folded());
+            holders.email = holders.email.filter(|_| account.email.folded() == candidate.email.folded());
+        }
         // The hash may have changed, because the first login replaces it.
         let is_same = same.is_some_and(|account| {
             account.username.as_str() == candidate.username.as_str()

@@ -161,6 +161,8 @@ async fn everything(app: &App, observer: &Observer, seen: &mut Seen) {
     app.advance(86_400 - u64::try_from(app.clock.now().as_second()).unwrap() % 86_400);
     app.send(set_username(&eve, "eva", PASSWORD)).await;
     seen.look(app).await;
+    let eva = app.store.account_by_login_name("eva").await.unwrap().unwrap();
+    app.store.delete_account(&eva, app.clock.now()).await.unwrap();
     // An account that asks to be deleted, and is being deleted while the store fails.
     let leaving = app.sign_up("leo").await;
     app.send(delete_me(&leaving.login().await, PASSWORD)).await;
