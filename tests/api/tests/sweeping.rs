@@ -1,7 +1,5 @@
 //! The hourly look for accounts whose deletion is due: against what calls one off, with what it cannot delete, and without time.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail")]
-
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
