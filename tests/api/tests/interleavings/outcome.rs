@@ -82,7 +82,7 @@ impl Outcome {
             this.items.retain(|item| !item.contains("session#the session of a login"));
             this.unsound.retain(|unsound| !(unsound.starts_with("session ") && unsound.ends_with("its account is gone")));
         }
-        if operations.contains(&Operation::Delete) {
+        if operations.contains(&Operation::Delete) || operations.contains(&Operation::Sweep) {
             // What a deletion has done before another operation could is told of by the deletion's event: sessions that are over, and an account that
             // is activated while it is being deleted.
             let ends =
@@ -93,6 +93,11 @@ impl Outcome {
                     || switches && (item.contains("type=account.activated") || item.contains("type=account.deactivated"))
             };
             this.items.retain(|item| !is_other(item));
+        }
+        if [Operation::Logout, Operation::LogoutAll].contains(&operations[0]) && operations[1] == Operation::Leave {
+            // It was authenticated before the deletion ended its session. What ends twice has ended.
+            this.answers.retain(|answer| !answer.starts_with("Logout"));
+            this.items.retain(|item| !item.starts_with("account#mara/account: ") && !item.contains("type=session.ended"));
         }
         if operations.iter().all(|operation| [Operation::Logout, Operation::LogoutAll].contains(operation)) {
             // A request is carried out that was authenticated before its session ended. What ends twice has ended.
