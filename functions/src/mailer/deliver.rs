@@ -323,7 +323,7 @@ impl Mailer {
             return Ok(Handled::Nothing("gone"));
         }
         let language = notice.caller.language.unwrap_or(self.default_language);
-        let by = ByOwner { caller: notice.caller.clone(), link: self.links.disavow(&token), lifetime: DISAVOWAL_LIFETIME };
+        let by = ByOwner { caller: notice.caller, link: self.links.disavow(&token), lifetime: DISAVOWAL_LIFETIME };
         let mail = RenamedMail { product: self.product.clone(), language, is_email: false, changed_at: notice.changed_at, by: Some(by) };
         Ok(Handled::About(account.id, self.send(&account.email, mail.render().ok()).await?))
     }

@@ -54,7 +54,7 @@ impl RenamedMail {
             by_operator: by.is_none(),
             link: by.map(|by| by.link.as_str()).unwrap_or_default(),
             days: self.language.count("days", days)?,
-            caller: CallerInWords::new(&by.map(|by| by.caller.clone()).unwrap_or_default(), self.changed_at, self.language)?,
+            caller: CallerInWords::new(&by.map(|by| by.caller).unwrap_or_default(), self.changed_at, self.language)?,
         };
         Rendered::of("account_renamed", self.language, &self.product, &data)
     }
