@@ -68,6 +68,10 @@ fn without_declared(line: &str) -> Option<String> {
     for step in scenario["steps"].as_array_mut().into_iter().flatten() {
         if let Some(fields) = step["expect"]["json"].as_object_mut() {
             fields.retain(|name, _| !["first_name", "company", "birthday", "age", "tier", "newsletter", "credit"].contains(&name.as_str()));
+            // A recording has the token of its day in one place.
+            if let Some(token) = fields.get_mut("token") {
+                *token = "<token>".into();
+            }
         }
     }
     is_played(&name).then(|| scenario.to_string())
