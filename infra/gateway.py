@@ -13,7 +13,12 @@ def complete(gateway: Any, api: str, stage: str, definition: dict[str, Any], fun
     resources = {item["path"]: item["id"] for page in gateway.get_paginator("get_resources").paginate(restApiId=api) for item in page["items"]}
     for path, methods in definition["paths"].items():
         if ANY in methods:
-            _route(gateway, api, resources[path.rstrip("/")], _function(methods[ANY], functions))
+            function = functions.get(_function(methods[ANY]))
+            # A function that no parameter asks for is not there, and its route answers as an unknown one does.
+            if function:
+                _route(gateway, api, resources[path.rstrip("/")], function)
+            elif path.rstrip("/") in resources:
+                _no_route(gateway, api, resources[path.rstrip("/")])
     for kind, answer in definition["x-amazon-apigateway-gateway-responses"].items():
         gateway.put_gateway_response(
             restApiId=api,
@@ -35,8 +40,16 @@ def _route(gateway: Any, api: str, resource: str, function: str) -> None:
     gateway.put_integration(restApiId=api, resourceId=resource, httpMethod="ANY", type="AWS_PROXY", integrationHttpMethod="POST", uri=uri)
 
 
-def _function(method: dict[str, Any], functions: dict[str, str]) -> str:
-    """The ARN of the function behind a method, whose definition says `…/${Login.Arn}/…`."""
-    name = re.search(r"\$\{(\w+)\.Arn\}", str(method["x-amazon-apigateway-integration"]["uri"]))
+def _no_route(gateway: Any, api: str, resource: str) -> None:
+    try:
+        gateway.delete_method(restApiId=api, resourceId=resource, httpMethod="ANY")
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NotFoundException":  # it was not there before either
+            raise
+
+
+def _function(method: dict[str, Any]) -> str:
+    """The logical name of the function behind a method, whose definition says `…/${Login.Arn}/…`, under a condition or not."""
+    name = re.search(r"\$\{(\w+)\.Arn\}", str(method))
     assert name, method
-    return functions[name[1]]
+    return name[1]

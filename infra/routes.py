@@ -5,6 +5,7 @@ LOGIN = "/api/login/"
 LOGOUT = "/api/logout/"
 LOGOUT_ALL = "/api/logout_all/"
 SESSIONS = "/api/sessions/"
+ME = "/api/users/me/"
 CHANGE = "/api/change_password/"
 RESET = "/api/password_reset/"
 VALIDATE = "/api/password_reset/validate_token/"
@@ -17,6 +18,7 @@ ROUTES = {
     LOGOUT: "logout",
     LOGOUT_ALL: "logout",
     SESSIONS: "sessions",
+    ME: "me",
     CHANGE: "change-password",
     RESET: "password-reset",
     VALIDATE: "validate-token",

@@ -13,16 +13,17 @@ use lambda_runtime::{Error, LambdaEvent};
 use serde_json::value::RawValue;
 
 use crate::{
-    Authorizer, ChangePassword, ConfirmReset, Disavow, Edge, Endpoint, Events, Function, Login, Logout, MailFeedback, Mailer, PageRole,
+    Authorizer, ChangePassword, ConfirmReset, Disavow, Edge, Endpoint, Events, Function, Login, Logout, MailFeedback, Mailer, Me, PageRole,
     PasswordReset, Register, Sessions, ValidateToken, Webhook, Wiring,
 };
 
 /// Every function. A new one is added here and gets a binary. Tests compare the list with `bin/`, the template, `events/` and `docs/openapi.json`.
-pub static FUNCTIONS: [Listed; 14] = [
+pub static FUNCTIONS: [Listed; 15] = [
     endpoint::<Register>(),
     endpoint::<Login>(),
     endpoint::<Logout>(),
     endpoint::<Sessions>(),
+    endpoint::<Me>(),
     endpoint::<ChangePassword>(),
     endpoint::<PasswordReset>(),
     endpoint::<ValidateToken>(),

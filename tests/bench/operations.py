@@ -117,6 +117,7 @@ OPERATIONS = [
     Operation("logout", "logout", _with_session("logout"), _status(200)),
     Operation("logout everywhere", "logout", _with_session("logout.all"), _status(200), spoils=True),
     Operation("see sessions", "sessions", _with_session("sessions"), _status(200)),
+    Operation("see own account", "me", _with_session("me"), _status(200)),
     Operation("change password", "change-password", _change, _status(200), spoils=True),
     Operation("reset request", "password-reset", _reset, _status(200)),
     Operation("send a mail", "mailer", _reset_requests, lambda answer: answer == {"batchItemFailures": []}, gateway=False, spoils=True),

@@ -22,7 +22,7 @@ import infra_path
 import yaml
 from test_life import PASSWORD, client, post, without_timer
 
-from routes import CHANGE, CONFIRM, DISAVOW, LOGIN, LOGOUT, LOGOUT_ALL, REGISTER, RESET, ROUTES, SESSIONS, VALIDATE
+from routes import CHANGE, CONFIRM, DISAVOW, LOGIN, LOGOUT, LOGOUT_ALL, ME, REGISTER, RESET, ROUTES, SESSIONS, VALIDATE
 
 ROOT = infra_path.ROOT
 sys.path.insert(0, str(ROOT / "infra" / "checks"))
@@ -172,6 +172,7 @@ class Keys(unittest.TestCase):
         other = self.do(LOGIN, username=name, password=PASSWORD)["token"]
         seen = self.do(SESSIONS, other, method="GET")
         mine = [one["id"] for one in seen if one["is_current"]]
+        self.do(ME, other, method="GET")
         self.do(SESSIONS, session, method="DELETE", sessions=mine, current_password=PASSWORD)
         self.do(CHANGE, session, old_password=PASSWORD, new_password="Battery-Staple-77")
         self.do(RESET, email=email)

@@ -4,7 +4,7 @@ use doorward::{clock::Clock, config::Settings, entropy::Entropy, mail::Sender, s
 use doorward_functions::{FUNCTIONS, Mailer, Wiring, complaints};
 
 /// Every variable that a function reads, each with a wrong value. Each value contains a marker, which no complaint may repeat.
-const WRONG: [(&str, &str); 33] = [
+const WRONG: [(&str, &str); 34] = [
     ("LOG_LEVEL", "wrong"),
     ("ALLOWED_ORIGINS", "https://wrong.example/path"),
     ("PUBLIC_URL", "wrong"),
@@ -16,6 +16,7 @@ const WRONG: [(&str, &str); 33] = [
     ("PASSWORD_MIN_LENGTH", "4"),
     ("PASSWORD_MAX_LENGTH", "9999"),
     ("REGISTRATION", "wrong"),
+    ("OWN_ACCOUNT", "wrong"),
     ("EVENTS", "wrong"),
     ("WEBHOOK_URL", "http://wrong.example"),
     ("WEBHOOK_SECRET", "whsec_wrong"),
@@ -113,6 +114,7 @@ async fn nothing_but_the_tables_the_sender_and_the_base_of_links_must_be_set() {
     login: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set; OUTBOX_TABLE is not set
     logout: ACCOUNTS_TABLE is not set; OUTBOX_TABLE is not set
     sessions: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set; OUTBOX_TABLE is not set
+    me: ACCOUNTS_TABLE is not set
     change-password: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set; OUTBOX_TABLE is not set
     password-reset: LIMITS_TABLE is not set; OUTBOX_TABLE is not set
     validate-token: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set
@@ -139,6 +141,7 @@ async fn an_emergency_switch_that_lies_in_the_future_is_refused_by_every_functio
     login: SESSIONS_NOT_BEFORE: must not lie in the future
     logout: SESSIONS_NOT_BEFORE: must not lie in the future
     sessions: SESSIONS_NOT_BEFORE: must not lie in the future
+    me: SESSIONS_NOT_BEFORE: must not lie in the future
     change-password: SESSIONS_NOT_BEFORE: must not lie in the future
     validate-token: SESSIONS_NOT_BEFORE: must not lie in the future
     confirm-reset: SESSIONS_NOT_BEFORE: must not lie in the future

@@ -12,7 +12,7 @@ use doorward_kit::{
     person::Person,
     proxy::{Call, Failure, Injected, When},
     requests::{
-        NEW_PASSWORD, PASSWORD, Request, change_password, confirm_reset, end_sessions, login, logout, logout_all, register, request,
+        NEW_PASSWORD, PASSWORD, Request, change_password, confirm_reset, end_sessions, login, logout, logout_all, me, register, request,
         reset_request, sessions, validate,
     },
     store::Facts,
@@ -34,7 +34,7 @@ struct Case {
     events: &'static str,
 }
 
-static CASES: [Case; 15] = [
+static CASES: [Case; 16] = [
     Case {
         name: "register",
         ask: |world| register(&format!("new{}", world.person.username), &format!("new{}", world.person.email)),
@@ -110,6 +110,7 @@ static CASES: [Case; 15] = [
         changes: "+event,+notice,-reset,~account epoch networks password password_changed_at",
         events: "account",
     },
+    Case { name: "see own account", ask: |world| me(&world.session), done: 200, again: 200, changes: "", events: "account" },
     Case { name: "see sessions", ask: |world| sessions(&world.session), done: 200, again: 200, changes: "", events: "account" },
     Case {
         name: "end a session",

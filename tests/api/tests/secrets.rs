@@ -13,7 +13,7 @@ use doorward_kit::{
     leak::{Secret, found},
     mailbox::Refuse,
     proxy::{Failure, When},
-    requests::{Request, address_of, end_sessions, login, post, request, reset_request, sessions, validate},
+    requests::{Request, address_of, end_sessions, login, me, post, request, reset_request, sessions, validate},
     store::lines,
 };
 use serde_json::json;
@@ -175,6 +175,7 @@ impl Run {
         }
         let session = self.sign_in(SECOND).await;
         self.send(sessions(&session)).await;
+        self.send(me(&session)).await;
         self.send(reset_request(STRANGER)).await;
         let link = self.reset_token().await;
         let page = format!("/api/password_reset/confirm/?token={link}");

@@ -190,3 +190,8 @@ pub fn end_sessions(session: &str, ids: &[&str], password: &str) -> Request {
     let body = json!({ "sessions": ids, "current_password": password });
     request("DELETE", "/api/sessions/").token(session).header("Content-Type", "application/json").body(body.to_string())
 }
+
+/// Asks for this session's account.
+pub fn me(session: &str) -> Request {
+    request("GET", "/api/users/me/").token(session)
+}

@@ -8,7 +8,7 @@ use std::{
 use doorward_admin::{Arguments, Failure, Terminal};
 use doorward_functions::{Handler as _, mailer::Records};
 use doorward_kit::requests::{
-    PASSWORD, VALIDATE, change_password, confirm_reset, disavow, end_sessions, login, logout, logout_all, register, reset_request,
+    PASSWORD, VALIDATE, change_password, confirm_reset, disavow, end_sessions, login, logout, logout_all, me, register, reset_request,
     sessions, validate,
 };
 use serde_json::json;
@@ -48,6 +48,8 @@ pub enum Operation {
     SeeSessions,
     /// The session ends another one.
     EndOther,
+    /// The session looks at its account.
+    SeeMe,
     /// The session changes the password.
     Change,
     /// Somebody requests a link.
@@ -114,17 +116,18 @@ pub enum Operation {
 use Operation::{
     Ask, Authorize, Bounce, Change, Confirm, Count, Create, Delete, Deliver, DeliverLater, Disavow, EndOther, EndSessions, Export, Import,
     Invite, List, ListEvents, ListFailed, Login, Logout, LogoutAll, Notify, Off, On, Publish, Register, Reset, Retry, RetryEvent, Revoke,
-    SeeSessions, SetEmail, SetUsername, Show, Unlock, Validate,
+    SeeMe, SeeSessions, SetEmail, SetUsername, Show, Unlock, Validate,
 };
 
 /// The one list, with the route, function or command that each operation is of.
-pub const OPERATIONS: [(Operation, Actor, &str); 37] = [
+pub const OPERATIONS: [(Operation, Actor, &str); 38] = [
     (Register, Actor::Client, "/api/register/"),
     (Login, Actor::Client, "/api/login/"),
     (Logout, Actor::Client, "/api/logout/"),
     (LogoutAll, Actor::Client, "/api/logout_all/"),
     (SeeSessions, Actor::Client, "/api/sessions/"),
     (EndOther, Actor::Client, "/api/sessions/"),
+    (SeeMe, Actor::Client, "/api/users/me/"),
     (Change, Actor::Client, "/api/change_password/"),
     (Ask, Actor::Client, "/api/password_reset/"),
     (Validate, Actor::Client, VALIDATE),
@@ -192,6 +195,7 @@ impl Operation {
             LogoutAll => world.ask(logout_all(&held.session)).await,
             SeeSessions => world.ask(sessions(&held.session)).await,
             EndOther => world.ask(end_sessions(&held.session, &[&held.other], PASSWORD)).await,
+            SeeMe => world.ask(me(&held.session)).await,
             Change => world.ask(change_password(&held.session, PASSWORD, CHANGED)).await,
             Ask => world.ask(reset_request("mara@example.com")).await,
             Validate => world.ask(validate(&held.link)).await,

@@ -46,6 +46,8 @@ async fn every_answer_forbids_keeping_sniffing_framing_and_referring() {
         (200, request("GET", "/api/sessions/").token(&session)),
         (200, request("HEAD", "/api/sessions/").token(&session)),
         (400, request("DELETE", "/api/sessions/").token(&session)),
+        (200, request("GET", "/api/users/me/").token(&session)),
+        (200, request("HEAD", "/api/users/me/").token(&session)),
         (403, request("DELETE", "/api/sessions/").token(&session).header("Origin", "https://evil.example")),
         (200, reset_request("ann@example.com")),
         (404, validate()),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use doorward_kit::{
     App,
-    requests::{NEW_PASSWORD, PASSWORD, VALIDATE, address_of, login, post, request, reset_request},
+    requests::{NEW_PASSWORD, PASSWORD, VALIDATE, address_of, login, me, post, request, reset_request},
     store::{lines, token_bytes},
 };
 use serde_json::json;
@@ -80,18 +80,36 @@ async fn whoever_stole_a_session_cannot_keep_it_past_a_change_a_reset_a_logout_e
 }
 
 #[tokio::test]
-async fn whoever_stole_a_session_cannot_make_another_one_or_a_link_or_learn_the_address() {
-    let app = App::start().await;
+async fn whoever_stole_a_session_learns_the_address_unless_it_is_masked() {
+    for (shown, email) in [("on", "ann@example.com"), ("masked", "a•••@example.com")] {
+        let app = App::configured(&[("OWN_ACCOUNT", shown)]).await;
+        let stolen = app.sign_up("ann").await.login().await;
+        assert_eq!(app.send(me(&stolen).from(THIEF)).await.json()["email"], email);
+    }
+}
+
+#[tokio::test]
+async fn whoever_stole_a_session_cannot_make_another_one_or_a_link_or_learn_a_masked_address() {
+    let app = App::configured(&[("OWN_ACCOUNT", "masked")]).await;
     let stolen = app.sign_up("ann").await.login().await;
     let before = app.everything_but_limits().await;
-    let paths =
-        ["/api/register/", "/api/login/", "/api/change_password/", "/api/password_reset/", VALIDATE, "/api/password_reset/confirm/"];
+    let paths = [
+        "/api/register/",
+        "/api/login/",
+        "/api/users/me/",
+        "/api/change_password/",
+        "/api/password_reset/",
+        VALIDATE,
+        "/api/password_reset/confirm/",
+    ];
     for path in paths {
         for method in ["GET", "POST", "PUT", "DELETE"] {
             let body = json!({ "username": "ann", "token": stolen, "password": NEW_PASSWORD });
             let asked = request(method, path).token(&stolen).header("Content-Type", "application/json").body(body.to_string()).from(THIEF);
             let answer = app.send(asked).await;
-            assert!(answer.status >= 400 && !answer.body.contains("example.com"), "{method} {path} {answer:?}");
+            let shows = (method, path) == ("GET", "/api/users/me/");
+            assert!(answer.status >= 400 || shows, "{method} {path} {answer:?}");
+            assert!(!answer.body.contains("ann@example.com"), "{method} {path} {answer:?}");
         }
     }
     assert_eq!(app.everything_but_limits().await, before);

@@ -228,6 +228,8 @@ async fn every_operation_keeps_within_its_budget() {
     spent("change", &seen(&app, &observer, change).await);
     let listed = seen(&app, &observer, doorward_kit::requests::sessions(&session)).await;
     assert_eq!(spent("see sessions", &listed), (2, 0.0));
+    let own = seen(&app, &observer, doorward_kit::requests::me(&session)).await;
+    assert_eq!(spent("see own account", &own), (1, 0.0));
     let other = app.login("ann", PASSWORD).await;
     let id = app.session_id(&other).await;
     let end = doorward_kit::requests::end_sessions(&session, &[&id], PASSWORD);
@@ -248,6 +250,7 @@ async fn every_operation_keeps_within_its_budget() {
     confirm: 11 written, 2 read: UpdateItem, BatchGetItem, TransactWriteItems
     change: 14 written, 2 read: BatchGetItem, UpdateItem, UpdateItem, TransactWriteItems
     see sessions: 0 written, 3 read: BatchGetItem, Query
+    see own account: 0 written, 2 read: BatchGetItem
     end a session: 6 written, 3 read: BatchGetItem, UpdateItem, UpdateItem, Query, TransactWriteItems
     /api/logout/: 1 written, 2 read: BatchGetItem, DeleteItem
     /api/logout_all/: 1 written, 2 read: BatchGetItem, UpdateItem

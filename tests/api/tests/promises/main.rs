@@ -8,6 +8,7 @@ mod link;
 mod mail;
 mod names;
 mod new_place;
+mod own_account;
 mod passwords;
 mod session_list;
 mod sessions;

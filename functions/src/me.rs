@@ -1,0 +1,109 @@
+//! GET `/api/users/me/`: an account, as its owner sees it. The route and its words are djoser's.
+//!
+//! Whoever holds a session may ask, so with `OwnAccount=masked` the address is shown only in part. The methods that change an account are arms of
+//! `handle`, and ask for the password where they decide who may use it.
+
+use doorward::{
+    account::Account,
+    clock::Clock,
+    config::Settings,
+    http::{self, Answer, Method, Refusal, Request},
+    session::{Sessions, SignedIn},
+    store::{Store, Table},
+};
+use serde::Serialize;
+
+use crate::{Endpoint, Function, Wiring};
+
+pub struct Me {
+    store: Store,
+    sessions: Sessions,
+    shows: OwnAccount,
+    clock: Clock,
+}
+
+/// How much of an account its session sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OwnAccount {
+    On,
+    Masked,
+}
+
+/// An account, as its owner sees it, with djoser's keys.
+#[derive(Serialize)]
+struct Seen {
+    email: String,
+    id: String,
+    username: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_id: Option<String>,
+}
+
+impl OwnAccount {
+    /// `OWN_ACCOUNT`: `on` (default) or `masked`. A deployment with `off` does not have this function; one that is left of before shows no more than it
+    /// must.
+    fn configured(settings: &mut Settings) -> Self {
+        settings.parsed("OWN_ACCOUNT", Self::On, |text| match text {
+            "on" => Ok(Self::On),
+            "masked" | "off" => Ok(Self::Masked),
+            _ => Err("must be on, masked or off".to_owned()),
+        })
+    }
+
+    /// An address, or a username that is one, as the session sees it.
+    fn shown(self, name: &str) -> String {
+        match (self, name.rsplit_once('@')) {
+            (Self::Masked, Some((local, domain))) => masked(local, domain),
+            _ => name.to_owned(),
+        }
+    }
+}
+
+/// The first letter, unless it is all there is, and the domain. The dots do not tell how many letters they stand for.
+fn masked(local: &str, domain: &str) -> String {
+    let mut letters = local.chars();
+    let first = letters.next().filter(|_| letters.next().is_some());
+    format!("{}•••@{domain}", first.map(String::from).unwrap_or_default())
+}
+
+impl Me {
+    fn see(&self, account: &Account) -> Answer {
+        let is_address = account.username.folded() == account.email.folded();
+        http::ok(&Seen {
+            email: self.shows.shown(account.email.as_str()),
+            id: account.id.to_string(),
+            username: if is_address { self.shows.shown(account.username.as_str()) } else { account.username.as_str().to_owned() },
+            external_id: account.external_id.clone(),
+        })
+    }
+}
+
+impl Function for Me {
+    const NAME: &str = "me";
+    const TABLES: &[Table] = &[Table::Accounts];
+
+    fn new(wiring: &mut Wiring) -> Self {
+        Self {
+            shows: OwnAccount::configured(&mut wiring.settings),
+            sessions: wiring.sessions(),
+            store: wiring.store.clone(),
+            clock: wiring.clock.clone(),
+        }
+    }
+}
+
+impl Endpoint for Me {
+    const ROUTES: &[&str] = &["/api/users/me/"];
+    const METHODS: &[Method] = &[Method::GET, Method::HEAD];
+    const PROTECTED: bool = true;
+
+    async fn authenticate(&self, request: &Request) -> Result<(), Refusal> {
+        self.sessions.authenticate(&self.store, request, self.clock.now()).await.map(drop)
+    }
+
+    async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
+        let now = self.clock.now();
+        let SignedIn { account, .. } = self.sessions.authenticate(&self.store, &request, now).await?;
+        Ok(self.see(&account))
+    }
+}
