@@ -12,8 +12,9 @@ def complete(gateway: Any, api: str, stage: str, definition: dict[str, Any], fun
     """Hands it over, and deploys the stage anew. `functions` are the ARNs by logical name."""
     resources = {item["path"]: item["id"] for page in gateway.get_paginator("get_resources").paginate(restApiId=api) for item in page["items"]}
     for path, methods in definition["paths"].items():
-        if ANY in methods:
-            function = functions.get(_function(methods[ANY]))
+        # SAM puts a route whose function has a condition under that condition as a whole: {"Fn::If": [condition, {method: …}, …]}.
+        if ANY in str(methods):
+            function = functions.get(_function(methods))
             # A function that no parameter asks for is not there, and its route answers as an unknown one does.
             if function:
                 _route(gateway, api, resources[path.rstrip("/")], function)
@@ -48,8 +49,8 @@ def _no_route(gateway: Any, api: str, resource: str) -> None:
             raise
 
 
-def _function(method: dict[str, Any]) -> str:
-    """The logical name of the function behind a method, whose definition says `…/${Login.Arn}/…`, under a condition or not."""
-    name = re.search(r"\$\{(\w+)\.Arn\}", str(method))
-    assert name, method
+def _function(methods: dict[str, Any]) -> str:
+    """The logical name of the function behind a route, whose definition says `…/${Login.Arn}/…`, under a condition or not."""
+    name = re.search(r"\$\{(\w+)\.Arn\}", str(methods))
+    assert name, methods
     return name[1]

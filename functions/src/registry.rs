@@ -14,11 +14,11 @@ use serde_json::value::RawValue;
 
 use crate::{
     Authorizer, ChangePassword, ConfirmReset, Disavow, Edge, Endpoint, Events, Function, Login, Logout, MailFeedback, Mailer, Me, PageRole,
-    PasswordReset, Register, Sessions, ValidateToken, Webhook, Wiring,
+    PasswordReset, Register, ResendVerification, Sessions, ValidateToken, VerifyAddress, Webhook, Wiring,
 };
 
 /// Every function. A new one is added here and gets a binary. Tests compare the list with `bin/`, the template, `events/` and `docs/openapi.json`.
-pub static FUNCTIONS: [Listed; 15] = [
+pub static FUNCTIONS: [Listed; 17] = [
     endpoint::<Register>(),
     endpoint::<Login>(),
     endpoint::<Logout>(),
@@ -29,6 +29,8 @@ pub static FUNCTIONS: [Listed; 15] = [
     endpoint::<ValidateToken>(),
     endpoint::<ConfirmReset>(),
     endpoint::<Disavow>(),
+    endpoint::<VerifyAddress>(),
+    endpoint::<ResendVerification>(),
     handler::<Authorizer>(),
     handler::<Mailer>(),
     handler::<MailFeedback>(),

@@ -35,7 +35,7 @@ def post(path: str, session: str | None = None, *, method: str = "POST", **body:
     request = urllib.request.Request(os.environ["API_URL"] + path, json.dumps(body).encode(), headers, method=method)
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
-            return answer.status, json.load(answer)
+            return answer.status, json.loads(answer.read() or "null")
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)
 

@@ -19,8 +19,8 @@ from permissions import RETURNING, TEMPLATE, WRITES, Loader, complaints, listed 
 
 # AWS refuses a stack with more than 500 resources, and each resource costs time and attention. A function with a route is six of them: itself, its
 # role, the permission of the API to call it, its log group and two alarms. Events brought nine: the bus, its publisher with role, log group and
-# stream, and four alarms. An account of one's own brought six.
-RESOURCES_AT_MOST = 121
+# stream, and four alarms. An account of one's own brought six, and the verification of addresses two functions with a route.
+RESOURCES_AT_MOST = 133
 
 
 @cache

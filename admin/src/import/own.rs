@@ -13,7 +13,8 @@ use super::{candidate::instant, report::Reason};
 pub(crate) const VERSION: u64 = 1;
 
 /// The fields that only such lines have.
-pub(super) const FIELDS: [&str; 7] = ["doorward", "id", "password_changed_at", "disavowed", "language", "networks", "undeliverable"];
+pub(super) const FIELDS: [&str; 8] =
+    ["doorward", "id", "password_changed_at", "disavowed", "language", "networks", "undeliverable", "verified_at"];
 
 /// Maximum length of a language's tag (RFC 5646, 4.4.1).
 const LONGEST_LANGUAGE: usize = 35;
@@ -26,6 +27,7 @@ pub(super) struct Own {
     language: Option<String>,
     networks: Vec<KnownNetwork>,
     undeliverable: Option<(Undeliverable, Timestamp)>,
+    verified_at: Option<Timestamp>,
 }
 
 /// Whether these are the fields of an account that was exported.
@@ -60,7 +62,9 @@ impl Own {
             Some((of("why").and_then(Undeliverable::stored)?, of("sent_at").and_then(instant)?))
         });
         let undeliverable = undeliverable.map(|read| read.ok_or_else(|| wrong("undeliverable"))).transpose()?;
-        Ok(Self { id, password_changed_at, disavowed, language: language.map(str::to_owned), networks, undeliverable })
+        let verified_at = text("verified_at")?.map(|text| instant(text).ok_or_else(|| wrong("verified_at"))).transpose()?;
+        let language = language.map(str::to_owned);
+        Ok(Self { id, password_changed_at, disavowed, language, networks, undeliverable, verified_at })
     }
 
     /// The account as it was.
@@ -75,5 +79,6 @@ impl Own {
         account.language.clone_from(&self.language);
         account.networks.clone_from(&self.networks);
         account.undeliverable = self.undeliverable;
+        account.verified_at = self.verified_at;
     }
 }

@@ -19,7 +19,7 @@ pub(crate) use self::{
     former::former,
     item::{
         NewPassword, SORT, activated, deactivated, end_sessions, existing, first_password, key, partition, password_changed,
-        password_disavowed, password_reset, read, removed, resettable, unchanged, with_email, with_username,
+        password_disavowed, password_reset, read, removed, resettable, unchanged, unverified, verified, with_email, with_username,
     },
 };
 pub use crate::id::AccountId;
@@ -61,6 +61,10 @@ pub struct Account {
     pub external_id: Option<String>,
     /// Why mail did not reach the address, and when that mail had been sent.
     pub undeliverable: Option<(Undeliverable, Timestamp)>,
+    /// When it was shown that the address is the account's: by a link that was mailed there, or by an import. Nobody knows it of older accounts.
+    pub verified_at: Option<Timestamp>,
+    /// The digest of the link that showed it, if it was one of a verification mail.
+    pub verified_by: Option<String>,
 }
 
 impl Account {
@@ -82,6 +86,8 @@ impl Account {
             networks: Vec::new(),
             external_id: None,
             undeliverable: None,
+            verified_at: None,
+            verified_by: None,
         }
     }
 

@@ -33,6 +33,8 @@ const TRIED_FOR: Duration = span::hours(23);
 pub enum EventKind {
     /// An account was created, by its owner or by an operator.
     AccountCreated,
+    /// Its owner has shown that the e-mail address of an account is theirs, by the link of a mail to it.
+    AccountVerified,
     /// An operator made an account active again.
     AccountActivated,
     /// An account was made inactive.
@@ -61,8 +63,9 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::AccountCreated,
+        Self::AccountVerified,
         Self::AccountActivated,
         Self::AccountDeactivated,
         Self::AccountDeleted,
@@ -82,6 +85,7 @@ impl EventKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::AccountCreated => "account.created",
+            Self::AccountVerified => "account.verified",
             Self::AccountActivated => "account.activated",
             Self::AccountDeactivated => "account.deactivated",
             Self::AccountDeleted => "account.deleted",

@@ -51,6 +51,12 @@ pub fn with_status(status: StatusCode, body: &impl Serialize) -> Answer {
     Answer { status, headers, body: serde_json::to_vec(body).unwrap_or_default(), outcome: "ok" }
 }
 
+/// 204: done, and there is nothing to say about it.
+#[must_use]
+pub fn no_content() -> Answer {
+    Answer { status: StatusCode::NO_CONTENT, headers: HeaderMap::new(), body: Vec::new(), outcome: "ok" }
+}
+
 /// The referrer policy of pages: only the origin, never the address, which contains a token. Browsers compute the `Origin` of a form with the same policy:
 /// with `no-referrer` they would send `null`, and those without Fetch Metadata could not use our pages (Fetch, "append a request Origin header").
 const PAGES_REFER: HeaderValue = HeaderValue::from_static("strict-origin");

@@ -9,6 +9,7 @@ mod reset;
 mod sample;
 mod send;
 mod sign_in;
+mod verify;
 
 pub use self::{
     changed::ChangedMail,
@@ -18,4 +19,5 @@ pub use self::{
     reset::ResetMail,
     send::{SendError, Sender},
     sign_in::SignInMail,
+    verify::VerifyMail,
 };

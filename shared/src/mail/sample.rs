@@ -1,6 +1,6 @@
 //! Mails with sample data, for previews and snapshots.
 
-use super::{ChangedMail, RenamedMail, ResetMail, SignInMail};
+use super::{ChangedMail, RenamedMail, ResetMail, SignInMail, VerifyMail};
 use crate::{
     brand::Product,
     caller::Caller,
@@ -115,5 +115,26 @@ impl SignInMail {
             ..one.clone()
         };
         vec![("one", one), ("several", several), ("difficult", difficult)]
+    }
+}
+
+impl VerifyMail {
+    /// Samples: the usual mail, and one with difficult names.
+    #[must_use]
+    pub fn samples(language: Language) -> Vec<(&'static str, Self)> {
+        let usual = Self {
+            product: Product::default(),
+            language,
+            link: "https://accounts.example.com/api/users/activation/?token=dwv_AZsW0t9gcbuyT3Z1bZ5c3nJ1Q0d1vK2xq7f8sVt0n4uYx3JmL9wPzA6hRkDe5GiB".to_owned(),
+            lifetime: span::days(7),
+            caller: sample_caller("203.0.113.7", "Firefox on Android", Some(language)),
+            requested_at: sample_instant(),
+        };
+        let difficult = Self {
+            product: Product { name: "Tom's <Bits+Bobs>".to_owned(), ..Product::default() },
+            caller: sample_caller("2001:db8:85a3::8a2e:370:7334", "", None),
+            ..usual.clone()
+        };
+        vec![("usual", usual), ("difficult", difficult)]
     }
 }

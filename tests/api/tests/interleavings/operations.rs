@@ -8,8 +8,8 @@ use std::{
 use doorward_admin::{Arguments, Failure, Terminal};
 use doorward_functions::{Handler as _, mailer::Records};
 use doorward_kit::requests::{
-    PASSWORD, VALIDATE, change_password, confirm_reset, disavow, end_sessions, login, logout, logout_all, me, register, reset_request,
-    sessions, validate,
+    ACTIVATION, PASSWORD, VALIDATE, change_password, confirm_reset, disavow, end_sessions, login, logout, logout_all, me, register,
+    reset_request, sessions, validate, verification_request, verify,
 };
 use serde_json::json;
 
@@ -60,6 +60,10 @@ pub enum Operation {
     Confirm,
     /// The link of the first notice says "this wasn't me".
     Disavow,
+    /// The link of the first verification mail is opened.
+    Verify,
+    /// Somebody requests another one.
+    AskToVerify,
     /// The authorizer is asked about the session.
     Authorize,
     /// The mailer answers the older request.
@@ -68,6 +72,8 @@ pub enum Operation {
     DeliverLater,
     /// The mailer sends the notice of the second change.
     Notify,
+    /// The mailer answers a request for another verification link.
+    DeliverVerification,
     /// The mail service says that a mail bounced.
     Bounce,
     /// The events that wait are published.
@@ -114,13 +120,13 @@ pub enum Operation {
     Import,
 }
 use Operation::{
-    Ask, Authorize, Bounce, Change, Confirm, Count, Create, Delete, Deliver, DeliverLater, Disavow, EndOther, EndSessions, Export, Import,
-    Invite, List, ListEvents, ListFailed, Login, Logout, LogoutAll, Notify, Off, On, Publish, Register, Reset, Retry, RetryEvent, Revoke,
-    SeeMe, SeeSessions, SetEmail, SetUsername, Show, Unlock, Validate,
+    Ask, AskToVerify, Authorize, Bounce, Change, Confirm, Count, Create, Delete, Deliver, DeliverLater, DeliverVerification, Disavow,
+    EndOther, EndSessions, Export, Import, Invite, List, ListEvents, ListFailed, Login, Logout, LogoutAll, Notify, Off, On, Publish,
+    Register, Reset, Retry, RetryEvent, Revoke, SeeMe, SeeSessions, SetEmail, SetUsername, Show, Unlock, Validate, Verify,
 };
 
 /// The one list, with the route, function or command that each operation is of.
-pub const OPERATIONS: [(Operation, Actor, &str); 38] = [
+pub const OPERATIONS: [(Operation, Actor, &str); 41] = [
     (Register, Actor::Client, "/api/register/"),
     (Login, Actor::Client, "/api/login/"),
     (Logout, Actor::Client, "/api/logout/"),
@@ -133,10 +139,13 @@ pub const OPERATIONS: [(Operation, Actor, &str); 38] = [
     (Validate, Actor::Client, VALIDATE),
     (Confirm, Actor::Client, "/api/password_reset/confirm/"),
     (Disavow, Actor::Client, "/api/password_reset/disavow/"),
+    (Verify, Actor::Client, ACTIVATION),
+    (AskToVerify, Actor::Client, "/api/users/resend_activation/"),
     (Authorize, Actor::Client, "authorizer"),
     (Deliver, Actor::Mail, "mailer"),
     (DeliverLater, Actor::Mail, "mailer"),
     (Notify, Actor::Mail, "mailer"),
+    (DeliverVerification, Actor::Mail, "mailer"),
     (Bounce, Actor::Mail, "mail-feedback"),
     (Publish, Actor::Mail, "events"),
     (Show, Actor::Operator, "show"),
@@ -181,7 +190,7 @@ impl Answer {
 impl Operation {
     /// Whether it sends mail.
     pub fn sends(self) -> bool {
-        [Deliver, DeliverLater, Notify].contains(&self)
+        [Deliver, DeliverLater, Notify, DeliverVerification].contains(&self)
     }
 
     /// Does it.
@@ -201,10 +210,13 @@ impl Operation {
             Validate => world.ask(validate(&held.link)).await,
             Confirm => world.ask(confirm_reset(&held.link, RESET)).await,
             Disavow => world.ask(disavow(&held.disavowal)).await,
+            Verify => world.ask(verify(&held.verification)).await,
+            AskToVerify => world.ask(verification_request("mara@example.com")).await,
             Authorize => Answer::saying(if app.lets_pass(&held.session).await { "passes" } else { "does not pass" }),
             Deliver => world.deliver(&held.requests[0]).await,
             DeliverLater => world.deliver(&held.requests[1]).await,
             Notify => world.deliver(&held.notice).await,
+            DeliverVerification => world.deliver(&held.verification_request).await,
             Bounce => {
                 let bounce = json!({ "bounceType": "Permanent", "bouncedRecipients": [{ "emailAddress": "mara@example.com" }] });
                 let mail = json!({ "timestamp": world.before().to_string() });
@@ -242,10 +254,11 @@ impl Operation {
 impl World {
     async fn ask(&self, request: doorward_kit::requests::Request) -> Answer {
         let answer = Box::pin(self.app.send(request)).await;
-        assert!([200, 201, 400, 401, 404].contains(&answer.status), "{answer:?}");
+        assert!([200, 201, 204, 400, 401, 404].contains(&answer.status), "{answer:?}");
         let done = answer.status < 300;
         let says = if done { answer.status.to_string() } else { format!("{} {}", answer.status, answer.body) };
-        let session = answer.json()["token"].as_str().filter(|_| done).map(str::to_owned);
+        let session =
+            Some(&answer.body).filter(|body| done && !body.is_empty()).and_then(|_| answer.json()["token"].as_str().map(str::to_owned));
         Answer { says, again: false, session }
     }
 
