@@ -12,6 +12,8 @@ RESET = "/api/password_reset/"
 VALIDATE = "/api/password_reset/validate_token/"
 CONFIRM = "/api/password_reset/confirm/"
 DISAVOW = "/api/password_reset/disavow/"
+ACTIVATION = "/api/users/activation/"
+RESEND = "/api/users/resend_activation/"
 
 ROUTES = {
     REGISTER: "register",
@@ -26,4 +28,6 @@ ROUTES = {
     VALIDATE: "validate-token",
     CONFIRM: "confirm-reset",
     DISAVOW: "disavow",
+    ACTIVATION: "verify-address",
+    RESEND: "resend-verification",
 }

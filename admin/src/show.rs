@@ -98,6 +98,7 @@ fn facts(account: &Account, known: &Known, allowed: u32) -> Value {
         "external_id": account.external_id,
         "username": account.username.as_str(),
         "email": account.email.as_str(),
+        "verified_at": account.verified_at.map(rfc3339),
         "state": State::of(account),
         "created_at": rfc3339(account.created_at),
         "password_set_at": rfc3339(account.password_changed_at),
@@ -158,6 +159,7 @@ fn text(account: &Account, known: &Known, allowed: u32) -> String {
         ("id", account.id.to_string()),
         ("username", account.username.as_str().to_owned()),
         ("email", account.email.as_str().to_owned()),
+        ("verified", account.verified_at.map_or_else(|| "no, as far as known".to_owned(), rfc3339)),
         ("state", State::of(account).words().to_owned()),
         ("created", rfc3339(account.created_at)),
         ("password set", rfc3339(account.password_changed_at)),
@@ -217,6 +219,7 @@ fn because(why: Suppressed) -> &'static str {
         Suppressed::NewerRequest => "a newer request gets the link",
         Suppressed::Overtaken => "the password was set after the request",
         Suppressed::NoPassword => "the account is switched off or has no password",
+        Suppressed::Verified => "the address is verified already",
     }
 }
 
@@ -237,6 +240,7 @@ pub(crate) fn words(kind: Option<Kind>) -> &'static str {
     match kind {
         Some(Kind::Reset) => "reset link",
         Some(Kind::Notice) => "notice of a change",
+        Some(Kind::Verify) => "verification link",
         None => "unknown mail",
     }
 }

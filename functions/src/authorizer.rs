@@ -1,7 +1,7 @@
 //! A Lambda authorizer for the user's own APIs: REST (token and request) and HTTP (format 2.0, simple answers).
 //!
-//! A request with a valid session passes, and the API behind gets `account_id` and `username` as context, the `external_id` of an account that was
-//! imported with one, and what `AUTHORIZER_CONTEXT` names. One consistent read a call: with the authorizer's result cache off
+//! A request with a valid session passes, and the API behind gets `account_id` and `username` as context, `verified` (whether it was shown that the
+//! address is the account's), the `external_id` of an account that was imported with one, and what `AUTHORIZER_CONTEXT` names. One consistent read a call: with the authorizer's result cache off
 //! (`AuthorizerResultTtlInSeconds: 0`) a session ends here the moment it ends anywhere.
 
 use std::{collections::HashMap, time::Duration};
@@ -96,7 +96,9 @@ impl Authorizer {
     }
 
     fn context(&self, account: &Account) -> Value {
-        let mut context = json!({ "account_id": account.id.to_string(), "username": account.username.as_str() });
+        let mut context = json!({
+            "account_id": account.id.to_string(), "username": account.username.as_str(), "verified": account.verified_at.is_some(),
+        });
         // A key is there only if the account has an id elsewhere: no gateway takes null in a context.
         if let Some(external_id) = &account.external_id {
             context["external_id"] = external_id.as_str().into();

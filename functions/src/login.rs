@@ -16,6 +16,7 @@ use doorward::{
     sign_in::is_from_new_place,
     store::{Store, Table},
     telemetry,
+    verification::AddressVerification,
 };
 use serde::Serialize;
 
@@ -25,6 +26,7 @@ pub struct Login {
     store: Store,
     hasher: Arc<Hasher>,
     sessions: Sessions,
+    verification: AddressVerification,
     client_limit: ClientLimit,
     account_limit: Limit,
     clock: Clock,
@@ -65,6 +67,7 @@ impl Function for Login {
         Self {
             hasher: wiring.hasher(),
             sessions: wiring.sessions(),
+            verification: AddressVerification::configured(&mut wiring.settings),
             client_limit: ClientLimit::configured(
                 &mut wiring.settings,
                 "login-client",
@@ -112,6 +115,12 @@ impl Endpoint for Login {
                 return Err(Refusal::Credentials);
             }
         };
+
+        // Only who knows the password is told, and until here every login has cost the same.
+        if self.verification.keeps_out(&account) {
+            Metric::LOGINS_REFUSED.count();
+            return Err(Refusal::Unverified);
+        }
 
         if is_from_new_place(&account, request.client, now) {
             self.store.tell_sign_in(&account, request.caller(), now).await?;

@@ -10,10 +10,12 @@ use doorward::{
     http::{self, Answer, Complaint, Field, FieldErrors, Fields, Form, Refusal, Request, StatusCode},
     limit::{ClientLimit, Limit},
     metric::Metric,
+    outbox::VerificationRequest,
     password::{AcceptedPassword, Hasher, Policy, TypedPassword},
     store::{Store, Table},
     telemetry,
     text::LONGEST_NORMALIZED,
+    verification::AddressVerification,
 };
 use serde::Serialize;
 
@@ -31,6 +33,7 @@ pub struct Register {
     hasher: Arc<Hasher>,
     policy: Policy,
     registration: Registration,
+    verification: AddressVerification,
     client_limit: ClientLimit,
     clock: Clock,
     entropy: Entropy,
@@ -75,6 +78,7 @@ impl Function for Register {
             hasher: wiring.hasher(),
             policy: Policy::configured(&mut wiring.settings),
             registration: Registration::configured(&mut wiring.settings),
+            verification: AddressVerification::configured(&mut wiring.settings),
             client_limit: ClientLimit::configured(
                 &mut wiring.settings,
                 "register-client",
@@ -105,7 +109,14 @@ impl Endpoint for Register {
         let language = request.language().map(|language| language.tag().to_owned());
         let networks = vec![KnownNetwork::of(request.client, now)];
         let account = Account { language, networks, ..Account::new(id, body.username, body.email, password, now) };
-        match self.store.register(&account).await? {
+        let registered = if self.verification.asks() {
+            let email = account.email.clone();
+            let asks = VerificationRequest { email, requested_at: now, caller: request.caller().in_language(account.language()) };
+            self.store.register_and_verify(&account, &asks).await?
+        } else {
+            self.store.register(&account).await?
+        };
+        match registered {
             Registered::Now => {
                 Metric::REGISTRATIONS.count();
                 telemetry::note_account(account.id);

@@ -14,11 +14,11 @@ use serde_json::value::RawValue;
 
 use crate::{
     Authorizer, ChangePassword, ConfirmReset, Disavow, Edge, Endpoint, Events, Function, Login, Logout, MailFeedback, Mailer, Me, PageRole,
-    PasswordReset, Register, Sessions, SetUsername, Sweeper, ValidateToken, Webhook, Wiring,
+    PasswordReset, Register, ResendVerification, Sessions, SetUsername, Sweeper, ValidateToken, VerifyAddress, Webhook, Wiring,
 };
 
 /// Every function. A new one is added here and gets a binary. Tests compare the list with `bin/`, the template, `events/` and `docs/openapi.json`.
-pub static FUNCTIONS: [Listed; 17] = [
+pub static FUNCTIONS: [Listed; 19] = [
     endpoint::<Register>(),
     endpoint::<Login>(),
     endpoint::<Logout>(),
@@ -30,6 +30,8 @@ pub static FUNCTIONS: [Listed; 17] = [
     endpoint::<ValidateToken>(),
     endpoint::<ConfirmReset>(),
     endpoint::<Disavow>(),
+    endpoint::<VerifyAddress>(),
+    endpoint::<ResendVerification>(),
     handler::<Authorizer>(),
     handler::<Mailer>(),
     handler::<MailFeedback>(),

@@ -84,9 +84,13 @@ class Person:
         self.post("/api/change_password/", self.session, old_password=self._password, new_password=uuid.uuid4().hex)
         return self._mailed("dwn_")
 
+    @cached_property
+    def verification(self) -> str:
+        return self._mailed("dwv_")
+
     def token(self, example: re.Match[str]) -> str:
         """Replaces an example by the real value."""
-        kinds = {"dws_": "session", "dwr_": "reset_link", "dwn_": "disavowal"}
+        kinds = {"dws_": "session", "dwr_": "reset_link", "dwn_": "disavowal", "dwv_": "verification"}
         return str(getattr(self, kinds[example[1]])) if example[1] in kinds else example[0]
 
     def _mailed(self, prefix: str) -> str:

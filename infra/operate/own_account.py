@@ -102,6 +102,10 @@ class OwnAccount:
         """The item of the reset link, with `sent_at` once the mail service has accepted its mail."""
         return self._item("AccountsTable", f"account#{self.id}", "reset")
 
+    def verification_link(self) -> Item:
+        """The same of the link that confirms its address."""
+        return self._item("AccountsTable", f"account#{self.id}", "verify")
+
     def disavowals(self) -> list[Item]:
         """The items of the "this wasn't me" links in its notices, newest first."""
         found = [item for item in self._items("AccountsTable", f"account#{self.id}") if item["sk"]["S"].startswith("disavow#")]
@@ -126,9 +130,9 @@ class OwnAccount:
             raise Failure(f"no mail to {self.email} holds the link that is stored: look into {self._mailbox}.")
         return found[-1]
 
-    def replace_reset_link(self, stored: Item) -> str:
+    def replace_link(self, prefix: str, stored: Item) -> str:
         """Puts a token of ours in the place of the mailed one, whose text nobody but its recipient has, and returns it."""
-        ours = token("dwr_", self.id)
+        ours = token(prefix, self.id)
         self._database.update_item(
             TableName=self._env.outputs["AccountsTable"],
             Key={"pk": stored["pk"], "sk": stored["sk"]},
@@ -178,7 +182,7 @@ class OwnAccount:
                 self._delete("OutboxTable", "held", item["sk"]["S"])
 
     def _outbox(self, id: str, email: str) -> list[str]:
-        return [f"notice#{id}", f"reset#{digest(email)}"]
+        return [f"notice#{id}", f"reset#{digest(email)}", f"verify#{digest(email)}"]
 
     def _is_abandoned(self, id: str, note: "Note") -> bool:
         """Whether no run uses this account any more: it was made on this machine, where none of its runs is left, or long ago."""

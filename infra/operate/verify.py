@@ -18,7 +18,7 @@ import cargo
 from api import Answer, Api, Later
 from own_account import DENIED, Item, OwnAccount
 from processes import deferred
-from routes import CHANGE, CONFIRM, DISAVOW, LOGIN, LOGOUT, LOGOUT_ALL, REGISTER, RESET, VALIDATE
+from routes import ACTIVATION, CHANGE, CONFIRM, DISAVOW, LOGIN, LOGOUT, LOGOUT_ALL, REGISTER, RESET, VALIDATE
 from stack import Environment, reason, start_complaints
 from typed import Failure
 
@@ -96,6 +96,11 @@ class Life:
                 return
         else:
             self._step("an account is registered", self.register)
+            confirms = sends_mail and self.env.parameters.get("AddressVerification", "none") != "none"
+            confirmed = confirms and self._step("its address is confirmed by a link, whose mail is accepted by SES", self.confirm_address)
+            if not confirmed and self.env.parameters.get("AddressVerification") == "mandatory":
+                print("note            AddressVerification=mandatory lets nobody log in without that, so the other steps are left out", flush=True)
+                return
         self._step("it logs in, twice", self.log_in)
         self._step("the authorizer lets its session pass and no other", self.ask_authorizer)
         self._step("a change of the password ends the other session and the old password", self.change)
@@ -187,6 +192,13 @@ class Life:
         if not self.own.is_registered():
             raise Failure(f"{self.own.username} is registered, and not in {self.env.outputs['AccountsTable']}: {self.api.url} leads to another stack; delete the account there.")
 
+    def confirm_address(self) -> None:
+        self._wait(lambda: "sent_at" in self.own.verification_link())
+        stored = self.own.verification_link()
+        with _skipped_if_denied("the link is only in the mail, and these credentials may not put one of their own in its place"):
+            token = self.own.mailed_token("dwv_", {stored["digest"]["S"]}) or self.own.replace_link("dwv_", stored)
+        self.api.expect(self.api.post(ACTIVATION, token=token), 204, ACTIVATION, "the token of a verification link")
+
     def create(self) -> None:
         path = REGISTER
         answer = self.api.post(path, username=self.own.username, email=self.own.email, password=self.password)
@@ -242,7 +254,7 @@ class Life:
     def use_link(self) -> None:
         stored = self.own.reset_link()
         with _skipped_if_denied("the link is only in the mail, and these credentials may not put one of their own in its place"):
-            token = self.own.mailed_token("dwr_", {stored["digest"]["S"]}) or self.own.replace_reset_link(stored)
+            token = self.own.mailed_token("dwr_", {stored["digest"]["S"]}) or self.own.replace_link("dwr_", stored)
         old, self.password = self.password, self.passwords[2]
         path = VALIDATE
         self.api.expect(self.api.post(path, token=token), 200, path, "the token of a reset link")

@@ -48,10 +48,12 @@ pub enum Suppressed {
     Overtaken,
     /// The account is inactive or has no usable password.
     NoPassword,
+    /// The address is verified already.
+    Verified,
 }
 
 impl Suppressed {
-    const ALL: [Self; 4] = [Self::CoolingDown, Self::NewerRequest, Self::Overtaken, Self::NoPassword];
+    const ALL: [Self; 5] = [Self::CoolingDown, Self::NewerRequest, Self::Overtaken, Self::NoPassword, Self::Verified];
 
     /// The word for it in records and log lines.
     #[must_use]
@@ -61,6 +63,7 @@ impl Suppressed {
             Self::NewerRequest => "newer request",
             Self::Overtaken => "overtaken",
             Self::NoPassword => "no usable password",
+            Self::Verified => "verified already",
         }
     }
 }

@@ -46,5 +46,6 @@ mod template;
 pub mod text;
 pub mod token;
 mod url;
+pub mod verification;
 pub mod webhook;
 mod wording;

@@ -8,10 +8,11 @@ use crate::{
     event::EventKind,
     fault::Fault,
     limit,
-    outbox::{self, ChangeKind, Notice, ResetRequest},
+    outbox::{self, ChangeKind, Notice, ResetRequest, VerificationRequest},
     password::StoredPassword,
     reset,
     store::{Store, Table, Transacted, Write},
+    verification,
 };
 
 /// Maximum number of tries while others change the account.
@@ -58,6 +59,11 @@ pub enum Requested {
 }
 
 impl Store {
+    /// Registers an account and leaves the request for the link that shows that its address is its own, or does nothing.
+    pub async fn register_and_verify(&self, account: &Account, request: &VerificationRequest) -> Result<Registered, Fault> {
+        self.register_with(account, Some(outbox::verification_request(request, &account.id.to_string()))).await
+    }
+
     /// Registers an account and leaves the request for the reset link that lets its owner choose a password, or does nothing.
     pub async fn invite(&self, account: &Account, request: &ResetRequest) -> Result<Registered, Fault> {
         self.register_with(account, Some(outbox::reset_request(request, &account.id.to_string()))).await
@@ -114,7 +120,8 @@ impl Store {
             let event = self.event(EventKind::AccountDeactivated, account, now).filter(|_| was_active);
             let off = account::deactivated(account, was_active, deletion.as_ref(), now);
             let called_off = deletion.iter().map(|leaving| deletion::called_off(account, leaving));
-            let writes = [off, reset::forgotten(account)].into_iter().chain(called_off).chain(event).collect();
+            let writes =
+                [off, reset::forgotten(account), verification::forgotten(account)].into_iter().chain(called_off).chain(event).collect();
             if !self.transact("deactivate account", writes).await?.refused_at(0) {
                 return Ok(Switched::Now);
             }
@@ -132,7 +139,11 @@ impl Store {
     pub async fn set_email(&self, account: &Account, email: &EmailAddress, now: Timestamp) -> Result<Renamed, Fault> {
         let mut writes = account::with_email(account, email, now);
         let moves = writes.len() > 1;
-        writes.extend([reset::forgotten(account.id), account::former(account.id, &account.email, now)]);
+        writes.extend([
+            reset::forgotten(account.id),
+            verification::forgotten(account.id),
+            account::former(account.id, &account.email, now),
+        ]);
         writes.push(outbox::notice(&self.notice_of_name(account, ChangeKind::Email, now)));
         writes.extend(self.event(EventKind::AddressChanged, account.id, now));
         self.rename("set email", writes, moves).await
@@ -198,7 +209,7 @@ impl Store {
         loop {
             let Some(current) = self.account(account.id).await? else { return Ok(Deleted::Overtaken) };
             self.clear_rest_of(account).await?;
-            self.clear_partition(Table::Outbox, &outbox::request_partition(&current.email), |_| true).await?;
+            self.clear_requests_for(&current.email).await?;
             let event = self.event(EventKind::AccountDeleted, account.id, now);
             let writes = account::removed(&current).into_iter().chain(event).collect();
             if self.transact("delete account", writes).await? == Transacted::Done {
@@ -215,6 +226,14 @@ impl Store {
         Ok(Deleted::Now)
     }
 
+    /// Deletes the requests for links to an address.
+    async fn clear_requests_for(&self, email: &EmailAddress) -> Result<(), Fault> {
+        for partition in [outbox::request_partition(email), outbox::verification_partition(email)] {
+            self.clear_partition(Table::Outbox, &partition, |_| true).await?;
+        }
+        Ok(())
+    }
+
     /// Deletes everything that is stored under an account's id, except the account itself.
     async fn clear_rest_of(&self, account: &Account) -> Result<(), Fault> {
         if let Some(listed) = self.account_and_mail_rate(account.id).await?.1.listed(account.id) {
@@ -222,7 +241,7 @@ impl Store {
         }
         // Requests for an address that it had lie in the Outbox too, and the item that says so is deleted after them.
         for former in self.former_addresses(account.id).await? {
-            self.clear_partition(Table::Outbox, &outbox::request_partition(&former), |_| true).await?;
+            self.clear_requests_for(&former).await?;
         }
         self.clear_under(account.id).await?;
         self.unlock(account).await

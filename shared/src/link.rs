@@ -1,13 +1,13 @@
 //! Links in mails. A link contains a token, and the store has its digest until the link is used or expires. All kinds of links work alike; what is
 //! particular to one (what using it does, how often it is sent) is in its own module.
 
-use std::marker::PhantomData;
+use std::{marker::PhantomData, time::Duration};
 
 use crate::{
     account::{self, Account, AccountId},
-    clock::Timestamp,
+    clock::{Timestamp, after},
     fault::Fault,
-    store::{Item, Key, Store, Table, Value, Write, millis, seconds, text},
+    store::{Item, Key, Store, Table, Value, Write, millis, number, seconds, text},
     token::{Digest, Purpose, Token},
 };
 
@@ -44,6 +44,65 @@ pub struct LiveLink<P> {
     pub(crate) made_at: Option<Timestamp>,
     /// When it expires.
     pub(crate) valid_until: Timestamp,
+}
+
+/// A stored link of an account of which the newest works.
+#[derive(Clone, Debug)]
+pub struct KeptLink<P> {
+    /// The digest of its token.
+    pub digest: Digest<P>,
+    /// The newest request for which a link was stored. Older requests get none.
+    pub requested_at: Timestamp,
+    /// When it was made.
+    pub issued_at: Timestamp,
+    /// When it expires.
+    pub valid_until: Timestamp,
+    /// How many mails the mail service has accepted since the account last had no working link. The cool-down grows with it.
+    pub sent: u32,
+    /// When the last of them was accepted.
+    pub sent_at: Option<Timestamp>,
+    /// Whether a newer link is stored beside it, whose mail was not accepted yet.
+    pub has_pending: bool,
+}
+
+impl<P> KeptLink<P> {
+    /// Whether the link was mailed and has not expired at `now`, so that the owner may hold it.
+    #[must_use]
+    pub fn is_in_use(&self, now: Timestamp) -> bool {
+        now < self.valid_until && self.sent_at.is_some()
+    }
+
+    /// Whether another mail would be too early, because a link that still works was sent less than its cool-down ago.
+    #[must_use]
+    pub fn cools_down(&self, cool_down: &[Duration], now: Timestamp) -> bool {
+        let step = usize::try_from(self.sent).unwrap_or(usize::MAX).saturating_sub(1);
+        let Some(wait) = cool_down.get(step).or(cool_down.last()) else { return false };
+        now < self.valid_until && self.sent_at.is_some_and(|sent_at| now < after(sent_at, *wait))
+    }
+}
+
+/// A link that is about to be mailed.
+#[derive(Clone, Debug)]
+pub struct NewLink<P> {
+    /// The digest of its token.
+    pub digest: Digest<P>,
+    /// The request that it answers.
+    pub requested_at: Timestamp,
+    /// When it was made.
+    pub issued_at: Timestamp,
+    /// When it expires.
+    pub valid_until: Timestamp,
+}
+
+/// The outcome of storing a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoredLink {
+    /// It is stored and works from now on.
+    Now,
+    /// The account's link is no longer the one that was read. Nothing was written, and the caller may try again.
+    Changed,
+    /// The password is newer than the request, or the account cannot be opened. Nothing was written.
+    Overtaken,
 }
 
 /// The links of one purpose.
@@ -108,5 +167,72 @@ impl<P: Mailed> Links<P> {
                 .with(":digest", text(digest.as_str())),
             Kept::Each(_) => spend.when("valid_until > :now"),
         }
+    }
+
+    /// The key of the link of which an account has one.
+    pub(crate) fn newest_key(account: AccountId) -> Key {
+        let (Kept::Newest(sort) | Kept::Each(sort)) = P::KEPT;
+        Key::new(Table::Accounts, P::KIND, account::partition(account), sort)
+    }
+
+    /// The write that stores a link whose mail is about to be sent: beside `in_use`, the link that the owner may hold, or instead of one that cannot be
+    /// used. `current` is the account's link as it was read; the write is refused if it is another by now.
+    pub(crate) fn stored(account: AccountId, link: &NewLink<P>, current: Option<&KeptLink<P>>, in_use: Option<&KeptLink<P>>) -> Write {
+        let store = match in_use {
+            None => Self::put(
+                account,
+                &link.digest,
+                link.issued_at,
+                link.valid_until,
+                [("requested_at", millis(link.requested_at)), ("sent", number(0))],
+            ),
+            Some(_) => Write::update(
+                Self::newest_key(account),
+                "SET pending_digest = :new, pending_issued_at = :issued, pending_valid_until = :until, requested_at = :requested, \
+                 expires_at = :expires",
+            )
+            .with(":new", text(link.digest.as_str()))
+            .with(":issued", millis(link.issued_at))
+            .with(":until", millis(link.valid_until))
+            .with(":requested", millis(link.requested_at))
+            .with(":expires", seconds(link.valid_until)),
+        };
+        match current {
+            None => store.when("attribute_not_exists(pk)"),
+            Some(current) => store
+                .when("digest = :seen AND requested_at = :seen_request")
+                .with(":seen", text(current.digest.as_str()))
+                .with(":seen_request", millis(current.requested_at)),
+        }
+    }
+
+    /// The write that says that the mail service has accepted the mail of a stored link, which is the account's only link from now on. `in_use` is the link
+    /// that it replaces.
+    pub(crate) fn sent(account: AccountId, link: &NewLink<P>, in_use: Option<&KeptLink<P>>, now: Timestamp) -> Write {
+        let key = Self::newest_key(account);
+        let mark = match in_use {
+            None => Write::update(key, "SET sent_at = :now, sent = :sent").when("digest = :digest"),
+            Some(_) => Write::update(
+                key,
+                "SET sent_at = :now, sent = :sent, digest = pending_digest, issued_at = pending_issued_at, valid_until = pending_valid_until \
+                 REMOVE pending_digest, pending_issued_at, pending_valid_until",
+            )
+            .when("pending_digest = :digest"),
+        };
+        let sent = in_use.map_or(0, |link| link.sent).saturating_add(1);
+        mark.with(":now", millis(now)).with(":sent", number(sent)).with(":digest", text(link.digest.as_str()))
+    }
+
+    /// The link that an item is, of which an account has one.
+    pub(crate) fn read(item: &Item) -> Result<KeptLink<P>, Fault> {
+        Ok(KeptLink {
+            digest: Digest::stored(item.text("digest")?.to_owned()),
+            requested_at: item.instant("requested_at")?,
+            issued_at: item.instant("issued_at")?,
+            valid_until: item.instant("valid_until")?,
+            sent: item.number("sent")?,
+            sent_at: item.optional_instant("sent_at"),
+            has_pending: item.has("pending_digest"),
+        })
     }
 }

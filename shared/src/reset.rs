@@ -2,76 +2,32 @@
 
 use std::time::Duration;
 
+pub use crate::link::StoredLink;
 use crate::{
     account::{self, Account, AccountId, KnownNetwork, NewPassword},
     client::Client,
-    clock::{Timestamp, after},
+    clock::Timestamp,
     config::{Settings, span},
     event::EventKind,
     fault::Fault,
-    link::{Kept, Links, LiveLink, Mailed},
+    link::{self, Kept, KeptLink, Links, LiveLink, Mailed},
     outbox::{self, Notice},
     password::StoredPassword,
     session::Sessions,
-    store::{Item, Key, Store, Table, Write, millis, number, seconds, text},
+    store::{Item, Key, Store, Table, Write},
     token::{Digest, Reset, Token},
 };
 
-/// The sort key of a reset link.
-const SORT: &str = "reset";
-
 impl Mailed for Reset {
     const KIND: &'static str = "reset link";
-    const KEPT: Kept = Kept::Newest(SORT);
+    const KEPT: Kept = Kept::Newest("reset");
 }
 
 /// A stored reset link.
-#[derive(Clone, Debug)]
-pub struct ResetLink {
-    /// The digest of its token.
-    pub digest: Digest<Reset>,
-    /// The newest request for which a link was stored. Older requests get none.
-    pub requested_at: Timestamp,
-    /// When it was made.
-    pub issued_at: Timestamp,
-    /// When it expires.
-    pub valid_until: Timestamp,
-    /// How many mails the mail service has accepted since the account last had no working link. The cool-down grows with it.
-    pub sent: u32,
-    /// When the last of them was accepted.
-    pub sent_at: Option<Timestamp>,
-    /// Whether a newer link is stored beside it, whose mail was not accepted yet.
-    pub has_pending: bool,
-}
-
-impl ResetLink {
-    /// Whether the link was mailed and has not expired at `now`, so that the owner may hold it.
-    #[must_use]
-    pub fn is_in_use(&self, now: Timestamp) -> bool {
-        now < self.valid_until && self.sent_at.is_some()
-    }
-
-    /// Whether another mail would be too early, because a link that still works was sent less than its cool-down ago.
-    #[must_use]
-    pub fn cools_down(&self, cool_down: &[Duration], now: Timestamp) -> bool {
-        let step = usize::try_from(self.sent).unwrap_or(usize::MAX).saturating_sub(1);
-        let Some(wait) = cool_down.get(step).or(cool_down.last()) else { return false };
-        now < self.valid_until && self.sent_at.is_some_and(|sent_at| now < after(sent_at, *wait))
-    }
-}
+pub type ResetLink = KeptLink<Reset>;
 
 /// A reset link that is about to be mailed.
-#[derive(Clone, Debug)]
-pub struct NewLink {
-    /// The digest of its token.
-    pub digest: Digest<Reset>,
-    /// The request that it answers.
-    pub requested_at: Timestamp,
-    /// When it was made.
-    pub issued_at: Timestamp,
-    /// When it expires.
-    pub valid_until: Timestamp,
-}
+pub type NewLink = link::NewLink<Reset>;
 
 /// The outcome of spending a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,17 +36,6 @@ pub enum Spent {
     Now,
     /// There is no such link: unknown, expired, used, or its account cannot be opened.
     NotValid,
-}
-
-/// The outcome of storing a link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StoredLink {
-    /// It is stored and works from now on.
-    Now,
-    /// The account's link is no longer the one that was read. Nothing was written, and the caller may try again.
-    Changed,
-    /// The password is newer than the request, or the account cannot be opened. Nothing was written.
-    Overtaken,
 }
 
 /// The rules of reset links.
@@ -157,32 +102,7 @@ impl Store {
         current: Option<&ResetLink>,
         in_use: Option<&ResetLink>,
     ) -> Result<StoredLink, Fault> {
-        let store = match in_use {
-            None => Links::put(
-                account.id,
-                &link.digest,
-                link.issued_at,
-                link.valid_until,
-                [("requested_at", millis(link.requested_at)), ("sent", number(0))],
-            ),
-            Some(_) => Write::update(
-                key(account.id),
-                "SET pending_digest = :new, pending_issued_at = :issued, pending_valid_until = :until, requested_at = :requested, \
-                 expires_at = :expires",
-            )
-            .with(":new", text(link.digest.as_str()))
-            .with(":issued", millis(link.issued_at))
-            .with(":until", millis(link.valid_until))
-            .with(":requested", millis(link.requested_at))
-            .with(":expires", seconds(link.valid_until)),
-        };
-        let store = match current {
-            None => store.when("attribute_not_exists(pk)"),
-            Some(current) => store
-                .when("digest = :seen AND requested_at = :seen_request")
-                .with(":seen", text(current.digest.as_str()))
-                .with(":seen_request", millis(current.requested_at)),
-        };
+        let store = Links::stored(account.id, link, current, in_use);
         let mut writes = vec![account::resettable(account.id, &account.email, link.requested_at), store];
         // A try that follows one that made a link for the same request is no other event.
         if current.is_none_or(|current| current.requested_at != link.requested_at) {
@@ -201,18 +121,7 @@ impl Store {
         in_use: Option<&ResetLink>,
         now: Timestamp,
     ) -> Result<(), Fault> {
-        let mark = match in_use {
-            None => Write::update(key(account), "SET sent_at = :now, sent = :sent").when("digest = :digest"),
-            Some(_) => Write::update(
-                key(account),
-                "SET sent_at = :now, sent = :sent, digest = pending_digest, issued_at = pending_issued_at, valid_until = pending_valid_until \
-                 REMOVE pending_digest, pending_issued_at, pending_valid_until",
-            )
-            .when("pending_digest = :digest"),
-        };
-        let sent = in_use.map_or(0, |link| link.sent).saturating_add(1);
-        let mark = mark.with(":now", millis(now)).with(":sent", number(sent)).with(":digest", text(link.digest.as_str()));
-        self.write(mark).await.map(drop)
+        self.write(Links::sent(account, link, in_use, now)).await.map(drop)
     }
 
     /// Spends a reset link: sets the new password, ends every session and leaves a notice to send, all or nothing, once. Another link can be requested at
@@ -245,18 +154,10 @@ pub(crate) fn forgotten(account: AccountId) -> Write {
 
 /// The key of an account's reset link.
 pub(crate) fn key(account: AccountId) -> Key {
-    Key::new(Table::Accounts, Reset::KIND, account::partition(account), SORT)
+    Links::<Reset>::newest_key(account)
 }
 
 /// The link that an item is.
 pub(crate) fn read(item: &Item) -> Result<ResetLink, Fault> {
-    Ok(ResetLink {
-        digest: Digest::stored(item.text("digest")?.to_owned()),
-        requested_at: item.instant("requested_at")?,
-        issued_at: item.instant("issued_at")?,
-        valid_until: item.instant("valid_until")?,
-        sent: item.number("sent")?,
-        sent_at: item.optional_instant("sent_at"),
-        has_pending: item.has("pending_digest"),
-    })
+    Links::read(item)
 }

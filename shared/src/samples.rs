@@ -4,7 +4,7 @@ use crate::{
     brand::{Links, Logo, Product},
     http::Reader,
     language::Language,
-    mail::{ChangedMail, DeletionMail, RenamedMail, Rendered, ResetMail, SignInMail},
+    mail::{ChangedMail, DeletionMail, RenamedMail, Rendered, ResetMail, SignInMail, VerifyMail},
     page::{Page, Pages},
     template::TemplateError,
 };
@@ -28,6 +28,9 @@ pub fn mails(language: Language, product: &Product) -> Vec<(String, Result<Rende
     }
     for (name, mail) in DeletionMail::samples(language) {
         mails.push((format!("deletion-{name}"), DeletionMail { product: of(mail.product.clone()), ..mail }.render()));
+    }
+    for (name, mail) in VerifyMail::samples(language) {
+        mails.push((format!("verify-{name}"), VerifyMail { product: of(mail.product.clone()), ..mail }.render()));
     }
     mails
 }

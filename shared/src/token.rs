@@ -31,11 +31,14 @@ pub trait Purpose {
 #[derive(Clone, Copy)]
 pub enum Session {}
 /// Allows a forgotten password to be replaced once.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub enum Reset {}
 /// Allows an owner to disavow a change of the password once.
 #[derive(Clone, Copy)]
 pub enum Disavow {}
+/// Shows once that an address is its account's.
+#[derive(Clone, Copy, Debug)]
+pub enum Verify {}
 
 impl Purpose for Session {
     const PREFIX: &'static str = "dws_";
@@ -45,6 +48,9 @@ impl Purpose for Reset {
 }
 impl Purpose for Disavow {
     const PREFIX: &'static str = "dwn_";
+}
+impl Purpose for Verify {
+    const PREFIX: &'static str = "dwv_";
 }
 
 /// A token in plain text. Its `Debug` output does not contain it.

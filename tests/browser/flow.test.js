@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { PHONE, assertFits, choose, disavow, press, titled, visit } from './browser.js';
-import { ASK, CONFIRM, FIRST, SECOND, isSignedIn, login, mailWith, noticeLink, register, resetLink, words } from './stack.js';
+import { ACTIVATION, ASK, CONFIRM, FIRST, SECOND, isSignedIn, login, mailWith, noticeLink, register, resetLink, words } from './stack.js';
 
 const VISITORS = {
   'by clicking': {},
@@ -51,6 +51,39 @@ for (const [how, visitor] of Object.entries(VISITORS)) {
     assert.equal((await login(account, SECOND)).status, 200);
     assert.equal((await login(account, FIRST)).status, 401);
     assert.equal(await isSignedIn(token), false);
+  });
+}
+
+for (const [how, visitor] of Object.entries(VISITORS)) {
+  test(`whoever registered confirms the address ${how}`, async (t) => {
+    const say = words(visitor.language ?? 'en');
+    const account = await register(visitor.language);
+    const mail = await mailWith('activation', account);
+    assert.equal(mail.subject, say('mail.verify.subject', { product: 'Doorward' }).replace(/[\u2068\u2069]/g, ''));
+    const page = await visit(t, visitor);
+    await press(page, mail, say('mail.verify.button'));
+    await titled(page, say('page.verify.title'));
+    await page.getByText(account.username).waitFor();
+    await assertFits(page);
+    await page.getByRole('button', { name: say('page.verify.submit') }).click();
+    await titled(page, say('page.verified.title'));
+    assert.ok(!page.url().includes('dwv_'), 'the token is no longer in the address');
+    await assertFits(page);
+    await page.reload();
+    await titled(page, say('page.verified.title')); // loading it again is no error
+    await page.goto(mail.link);
+    await titled(page, say('page.verified.title')); // nor is the link
+
+    await page.goto(`${ACTIVATION}?token=dwv_${'x'.repeat(64)}`);
+    await titled(page, say('page.dead.title'));
+    await assertFits(page);
+    await page.getByRole('link', { name: say('page.ask.again') }).click();
+    await titled(page, say('page.verify.title'));
+    await assertFits(page);
+    await page.getByLabel(say('page.ask.email')).fill(account.email);
+    await page.getByRole('button', { name: say('page.ask.submit') }).click();
+    await titled(page, say('page.asked.title'));
+    await assertFits(page);
   });
 }
 

@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { test } from 'node:test';
 
 import { PHONE, WCAG, assertAccessible, assertFits, choose, disavow, titled, visit } from './browser.js';
-import { ASK, CONFIRM, DISAVOW, SECOND, mailWith, noticeLink, register, resetLink, words } from './stack.js';
+import { ACTIVATION, ASK, CONFIRM, DISAVOW, SECOND, mailWith, noticeLink, register, resetLink, words } from './stack.js';
 
 // As long as PRODUCT_NAME may be, in one word.
 const LONG_NAME = 'Staatsbürgerschaftsangelegenheitenportal';
@@ -62,6 +62,13 @@ async function everyState(t, language, look) {
   await see('secured', 'page.disavowed.title');
   await page.goto(notice.link);
   await see('dead end of a notice', 'page.dead.title');
+
+  await page.goto((await mailWith('activation', account)).link);
+  await see('confirm the address', 'page.verify.title');
+  await page.getByRole('button', { name: say('page.verify.submit') }).click();
+  await see('confirmed', 'page.verified.title');
+  await page.goto(`${ACTIVATION}?token=dwv_x`);
+  await see('dead end of a verification', 'page.dead.title');
 }
 
 for (const language of ['en', 'ar']) {
@@ -88,7 +95,7 @@ for (const language of ['en', 'ar']) {
     const account = await register(language);
     const mails = [await noticeLink(account)];
     await resetLink(account);
-    mails.push(await mailWith('confirm', account));
+    mails.push(await mailWith('confirm', account), await mailWith('activation', account));
     const page = await visit(t, { language, width: PHONE });
     for (const { html, subject } of mails) {
       await page.setContent(html.replaceAll('Doorward', LONG_NAME));
@@ -102,7 +109,9 @@ test('every page forbids what it does not need', async () => {
   const account = await register();
   const open = [ASK, await resetLink(account), (await noticeLink(await register())).link];
   const dead = [`${CONFIRM}?token=dwr_x`, `${DISAVOW}?token=dwn_x`];
-  for (const [address, status] of [...open.map((url) => [url, 200]), ...dead.map((url) => [url, 404])]) {
+  open.push((await mailWith('activation', account)).link);
+  const all = [...open.map((url) => [url, 200]), ...dead.map((url) => [url, 404]), [`${ACTIVATION}?token=dwv_x`, 400]];
+  for (const [address, status] of all) {
     for (const method of ['GET', 'HEAD']) {
       const answer = await fetch(address, { method, headers: { Accept: 'text/html,application/xhtml+xml' } });
       assert.equal(answer.status, status, `${method} ${address}`);

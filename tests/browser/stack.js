@@ -17,6 +17,7 @@ export const API = variable('API_URL');
 export const ASK = `${API}/api/password_reset/`;
 export const CONFIRM = `${API}/api/password_reset/confirm/`;
 export const DISAVOW = `${API}/api/password_reset/disavow/`;
+export const ACTIVATION = `${API}/api/users/activation/`;
 
 export const FIRST = 'Correct-Horse-42';
 export const SECOND = 'seven quiet lighthouses';
@@ -69,9 +70,9 @@ async function mailsTo(account) {
   return sent.sort((one, other) => one.Timestamp - other.Timestamp);
 }
 
-// Waits for the account's only mail with a link of this kind (`confirm` or `disavow`).
+// Waits for the account's only mail with a link of this kind (`confirm`, `disavow` or `activation`).
 export async function mailWith(kind, account) {
-  const address = new RegExp(`\\S+/api/password_reset/${kind}/\\?\\S+`);
+  const address = new RegExp(`\\S+/api/(?:password_reset|users)/${kind}/\\?\\S+`);
   for (const began = Date.now(); Date.now() - began < PATIENCE_MS; await sleep(100)) {
     const mails = (await mailsTo(account)).filter((mail) => address.test(mail.BodyText));
     assert.ok(mails.length <= 1, 'one mail was expected');

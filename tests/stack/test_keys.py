@@ -22,7 +22,7 @@ import infra_path
 import yaml
 from test_life import PASSWORD, client, post, without_timer
 
-from routes import CHANGE, CONFIRM, DISAVOW, LOGIN, LOGOUT, LOGOUT_ALL, ME, REGISTER, RESET, ROUTES, SESSIONS, SET_USERNAME, VALIDATE
+from routes import ACTIVATION, CHANGE, CONFIRM, DISAVOW, LOGIN, LOGOUT, LOGOUT_ALL, ME, REGISTER, RESEND, RESET, ROUTES, SESSIONS, SET_USERNAME, VALIDATE
 
 ROOT = infra_path.ROOT
 sys.path.insert(0, str(ROOT / "infra" / "checks"))
@@ -184,6 +184,13 @@ class Keys(unittest.TestCase):
         email = f"{name}@example.com"
         self.do(REGISTER, username=name, email=email, password=PASSWORD)
         self.assertTrue(self.asked, "nothing was recorded: CLOUDTRAIL_RECORDING=1 is for the emulator's environment")
+        for address in (email, f"unknown-{email}"):
+            self.do(RESEND, email=address)
+        link = self.token(email, "dwv")
+        with urllib.request.urlopen(f"{os.environ['API_URL']}{ACTIVATION}?token={link}", timeout=20):
+            self.attribute("VerifyAddress")
+        for _ in ("a click", "another"):
+            self.do(ACTIVATION, token=link)
         self.do(LOGIN, username=f"{name}-unknown", password=PASSWORD)
         session = self.do(LOGIN, username=name, password=PASSWORD)["token"]
         client("lambda").invoke(FunctionName="doorward-authorizer", Payload=json.dumps({"type": "REQUEST", "headers": {"authorization": f"Token {session}"}}))

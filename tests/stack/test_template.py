@@ -21,8 +21,9 @@ from permissions import RETURNING, TEMPLATE, WRITES, Loader, complaints, listed 
 # AWS refuses a stack with more than 500 resources, and each resource costs time and attention. A function with a route is six of them: itself, its
 # role, the permission of the API to call it, its log group and two alarms. Events brought nine: the bus, its publisher with role, log group and
 # stream, and four alarms. An account of one's own brought twelve, and its deletion eight: a
-# function with its role, log group, timer, permission of the timer and two alarms, and the alarm of deletions that fail.
-RESOURCES_AT_MOST = 135
+# function with its role, log group, timer, permission of the timer and two alarms, and the alarm of deletions that fail. The verification of addresses
+# brought two functions with a route.
+RESOURCES_AT_MOST = 147
 
 
 @cache

@@ -25,7 +25,7 @@ from infra_path import OPERATE, ROOT, environment, make
 from test_doctor import MAILER, client, variables
 from test_life import update
 
-from routes import CHANGE, CONFIRM, DISAVOW, LOGIN, LOGOUT, REGISTER, RESET, ROUTES, VALIDATE
+from routes import ACTIVATION, CHANGE, CONFIRM, DISAVOW, LOGIN, LOGOUT, REGISTER, RESET, ROUTES, VALIDATE
 from stack import Environment  # type: ignore[attr-defined]
 from typed import Failure
 
@@ -35,7 +35,7 @@ from verify import Life  # noqa: E402
 from verify import verify as run  # noqa: E402
 
 STEPS = [
-    "the API answers", "an account is registered", "it logs in, twice", "the authorizer lets its session pass and no other",
+    "the API answers", "an account is registered", "its address is confirmed by a link, whose mail is accepted by SES", "it logs in, twice", "the authorizer lets its session pass and no other",
     "a change of the password ends the other session and the old password", "the notice of that is accepted by SES", "a reset link is asked for, and accepted by SES",
     "the link sets a new password, once, and ends every session", "it logs in by its address, and out, here and everywhere", "the notice of the reset is sent, or waits for its turn",
     "\"this wasn't me\" ends sessions and the password, and mails a link", "mail with that link is accepted by SES",
@@ -163,7 +163,7 @@ class Verify(unittest.TestCase):
         result = make("verify")
         self.works(result)
         self.assertRegex(result.stdout, r"^doorward in the emulator\n")
-        self.assertEqual(mails() - before, 3, "as OPERATIONS.md says; the notice of the reset waits, and its account is gone by then")
+        self.assertEqual(mails() - before, 4, "as OPERATIONS.md says; the notice of the reset waits, and its account is gone by then")
 
     def test_in_aws_where_nobody_reads_the_mail_an_operator_puts_a_link_in_its_place(self) -> None:
         self.works(verify("doorward"))
@@ -179,6 +179,7 @@ class Verify(unittest.TestCase):
             (variables("doorward-register", REGISTRATION="closed"), rf"{REGISTER} answers 403 to a registration, and not 201: .*{log}register"),
             (without("dynamodb:BatchWriteItem", "login"), rf"{LOGIN} answers 503 to the right password, and not 200: .*{log}login says which \(a table, a permission\)"),
             (variables("doorward-authorizer", SESSIONS_NOT_BEFORE="ever"), r"the authorizer fails: its log /aws/lambda/doorward-authorizer says why"),
+            (variables("doorward-verify-address", ACCOUNTS_TABLE="none"), rf"{ACTIVATION} answers 503 to the token of a verification link, and not 204: .*{log}verify-address"),
             (variables("doorward-change-password", OUTBOX_TABLE="none"), rf"{CHANGE} answers 503 to a change of the password, and not 200: .*{log}change-password"),
             (variables("doorward-password-reset", OUTBOX_TABLE="none"), rf"{RESET} answers 503 to a request for a reset link, and not 200: .*{log}password-reset"),
             (no_stream(), r"mail is not sent, because nothing reads the Outbox's stream"),
@@ -207,7 +208,7 @@ class Verify(unittest.TestCase):
         update(Registration="closed")
         first = ["the API answers", "registration is closed, and an operator creates an account", "mail to it is accepted by SES", "the link sets a password, once"]
         for stack in ("", "doorward"):
-            self.works(verify(stack), first + STEPS[2:])
+            self.works(verify(stack), first + STEPS[3:])
         with mock.patch("cargo.built", side_effect=Failure("doorward-admin is not in this release.")):
             self.fails(verify(), "registration is closed, and doorward-admin is not in this release")
 
@@ -215,17 +216,17 @@ class Verify(unittest.TestCase):
         self.addCleanup(update, MailerConcurrency="")
         update(MailerConcurrency="0")
         result = verify()
-        self.works(result, [*STEPS[:5], STEPS[8]])
+        self.works(result, [*STEPS[:2], *STEPS[3:6], STEPS[9]])
         self.assertIn("MailerConcurrency=0 stops all mail, so every step with mail is left out", result.stdout)
 
     def test_what_the_operator_may_not_do_is_left_out_and_said(self) -> None:
         with operator("lambda:InvokeFunction", "dynamodb:UpdateItem", "dynamodb:PutItem") as credentials:
             result = done(STACK="doorward", **credentials)
-        self.works(result, [step for step in STEPS if step not in (STEPS[3], STEPS[7], STEPS[9], *STEPS[10:])])
+        self.works(result, [step for step in STEPS if step not in (STEPS[2], STEPS[4], STEPS[8], STEPS[10], *STEPS[11:])])
         skipped = steps(result.stdout, "skip")
-        self.assertEqual([line.partition(": ")[0] for line in skipped], [STEPS[3], STEPS[7], STEPS[10]])
-        self.assertIn("these credentials may not call a function", skipped[0])
-        self.assertIn("may not put one of their own in its place", skipped[1])
+        self.assertEqual([line.partition(": ")[0] for line in skipped], [STEPS[2], STEPS[4], STEPS[8], STEPS[11]])
+        self.assertIn("these credentials may not call a function", skipped[1])
+        self.assertIn("may not put one of their own in its place", skipped[2])
 
     def test_who_may_not_delete_makes_nothing(self) -> None:
         with operator("dynamodb:DeleteItem") as credentials:
@@ -250,7 +251,7 @@ class Verify(unittest.TestCase):
         self.fail(f"it did not come to {step}: {process.communicate()[1]}")
 
     def test_stopped_at_any_step_it_deletes_all_the_same(self) -> None:
-        for end, step in ((signal.SIGINT, STEPS[0]), (signal.SIGTERM, STEPS[1]), (signal.SIGHUP, STEPS[4]), (signal.SIGTERM, STEPS[6])):
+        for end, step in ((signal.SIGINT, STEPS[0]), (signal.SIGTERM, STEPS[1]), (signal.SIGHUP, STEPS[5]), (signal.SIGTERM, STEPS[7])):
             with self.subTest(end=end, step=step):
                 process = started()
                 self.until(process, step)

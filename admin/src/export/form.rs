@@ -123,6 +123,8 @@ struct Own<'a> {
     undeliverable: Option<Undeliverable>,
     #[serde(skip_serializing_if = "Option::is_none")]
     deletion: Option<Deletion>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verified_at: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -153,6 +155,7 @@ fn own_line<'a>(account: &'a Account, password: Option<&'a str>) -> Own<'a> {
         networks: account.networks.iter().map(|known| (known.network.as_str(), instant(known.seen_at))).collect(),
         undeliverable: account.undeliverable.map(|(why, sent_at)| Undeliverable { why: why.as_str(), sent_at: instant(sent_at) }),
         deletion: account.leaving.map(|leaving| Deletion { asked_at: instant(leaving.asked_at), due_at: instant(leaving.due_at) }),
+        verified_at: account.verified_at.map(instant),
     }
 }
 
@@ -186,7 +189,7 @@ fn django(account: &Account, password: Option<&str>, model: &str) -> Value {
 /// A user for Auth0's bulk import (its schema of users).
 fn auth0(account: &Account) -> Value {
     let mut user = json!({
-        "email": account.email.as_str(), "blocked": !account.active,
+        "email": account.email.as_str(), "email_verified": account.verified_at.is_some(), "blocked": !account.active,
         "app_metadata": { "doorward_id": account.id.to_string(), "external_id": account.external_id, "date_joined": instant(account.created_at) },
     });
     // Where a username is the address, the connection has no usernames.
@@ -204,7 +207,7 @@ fn keycloak(account: &Account) -> Value {
             .filter_map(|(name, value)| Some((name, [value?])))
             .collect();
     json!({
-        "username": account.username.as_str(), "email": account.email.as_str(), "enabled": account.active,
+        "username": account.username.as_str(), "email": account.email.as_str(), "emailVerified": account.verified_at.is_some(), "enabled": account.active,
         "createdTimestamp": account.created_at.as_millisecond(), "attributes": attributes,
     })
 }

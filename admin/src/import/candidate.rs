@@ -23,7 +23,7 @@ use super::{
 use crate::names::parse_names;
 
 /// The fields that are read.
-const FIELDS: [&str; 6] = ["username", "email", "password", "is_active", "date_joined", "external_id"];
+const FIELDS: [&str; 7] = ["username", "email", "password", "is_active", "date_joined", "external_id", "verified"];
 
 /// The other names of an id elsewhere: Django's in a fixture, and that of most tables.
 const IDS: [&str; 2] = ["pk", "id"];
@@ -40,6 +40,8 @@ pub(super) struct Candidate {
     pub(super) email: EmailAddress,
     pub(super) password: StoredPassword,
     active: bool,
+    /// Whether the address was shown to be the account's, where it comes from.
+    verified: bool,
     created_at: Option<Timestamp>,
     external_id: Option<String>,
     /// What else an export of Doorward says.
@@ -60,6 +62,7 @@ impl Candidate {
         account.active = self.active;
         account.created_at = self.created_at.unwrap_or(now).min(now);
         account.external_id.clone_from(&self.external_id);
+        account.verified_at = self.verified.then_some(now);
         if let Some(own) = &self.own {
             own.apply(&mut account, now);
         }
@@ -150,7 +153,8 @@ impl Reader {
         };
         let own = if own::is_own(fields) { Some(Own::read(fields)?) } else { None };
         let external_id = external_id(fields)?;
-        Ok(Candidate { username, email, password, active: is_active(fields)?, created_at, external_id, own, lost_its_password })
+        let (active, verified) = (truth(fields, "is_active")?, truth(fields, "verified")?);
+        Ok(Candidate { username, email, password, active, verified, created_at, external_id, own, lost_its_password })
     }
 
     /// The stored password, and whether it is missing because the hash cannot be verified.
@@ -218,9 +222,9 @@ fn text<'a>(fields: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str
     }
 }
 
-/// Whether the account is active, in the forms of Django, databases and spreadsheets.
-fn is_active(fields: &Map<String, Value>) -> Result<bool, Reason> {
-    let Some(value) = fields.get("is_active") else { return Ok(true) };
+/// A field that is true unless the file says otherwise, in the forms of Django, databases and spreadsheets.
+fn truth(fields: &Map<String, Value>, name: &str) -> Result<bool, Reason> {
+    let Some(value) = fields.get(name) else { return Ok(true) };
     let written = match value {
         Value::String(text) => text.trim().to_ascii_lowercase(),
         Value::Bool(_) | Value::Number(_) => value.to_string(),
@@ -229,7 +233,7 @@ fn is_active(fields: &Map<String, Value>) -> Result<bool, Reason> {
     match written.as_str() {
         "true" | "t" | "1" => Ok(true),
         "false" | "f" | "0" => Ok(false),
-        _ => Err(Reason::new("is_active: must be true or false, or 1 or 0")),
+        _ => Err(Reason::new(format!("{name}: must be true or false, or 1 or 0"))),
     }
 }
 

@@ -13,8 +13,8 @@ use super::{candidate::instant, report::Reason};
 pub(crate) const VERSION: u64 = 1;
 
 /// The fields that only such lines have.
-pub(super) const FIELDS: [&str; 8] =
-    ["doorward", "id", "password_changed_at", "disavowed", "language", "networks", "undeliverable", "deletion"];
+pub(super) const FIELDS: [&str; 9] =
+    ["doorward", "id", "password_changed_at", "disavowed", "language", "networks", "undeliverable", "deletion", "verified_at"];
 
 /// Maximum length of a language's tag (RFC 5646, 4.4.1).
 const LONGEST_LANGUAGE: usize = 35;
@@ -28,6 +28,7 @@ pub(super) struct Own {
     networks: Vec<KnownNetwork>,
     undeliverable: Option<(Undeliverable, Timestamp)>,
     leaving: Option<Leaving>,
+    verified_at: Option<Timestamp>,
 }
 
 /// Whether these are the fields of an account that was exported.
@@ -62,12 +63,14 @@ impl Own {
             Some((of("why").and_then(Undeliverable::stored)?, of("sent_at").and_then(instant)?))
         });
         let undeliverable = undeliverable.map(|read| read.ok_or_else(|| wrong("undeliverable"))).transpose()?;
+        let verified_at = text("verified_at")?.map(|text| instant(text).ok_or_else(|| wrong("verified_at"))).transpose()?;
         let leaving = fields.get("deletion").map(|value| {
             let of = |name: &str| value.get(name).and_then(Value::as_str).and_then(instant);
             Some(Leaving { asked_at: of("asked_at")?, due_at: of("due_at")?, has_begun: false })
         });
         let leaving = leaving.map(|read| read.ok_or_else(|| wrong("deletion"))).transpose()?;
-        Ok(Self { id, password_changed_at, disavowed, language: language.map(str::to_owned), networks, undeliverable, leaving })
+        let language = language.map(str::to_owned);
+        Ok(Self { id, password_changed_at, disavowed, language, networks, undeliverable, leaving, verified_at })
     }
 
     /// The account as it was.
@@ -84,5 +87,6 @@ impl Own {
         account.undeliverable = self.undeliverable;
         // Only an inactive account is deleted by the sweeper, and only such a one has a deletion.
         account.leaving = self.leaving.filter(|_| !account.active);
+        account.verified_at = self.verified_at;
     }
 }

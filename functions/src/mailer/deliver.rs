@@ -12,7 +12,7 @@ use doorward::{
     mail::{ByOwner, ChangedMail, DeletionMail, RenamedMail, Rendered, ResetMail, SendError, SignInMail},
     mail_rate::{MailRate, Stepped},
     metric::Metric,
-    outbox::{ChangeKind, Entry, EntryKey, Kind, Lease, Notice, Notices, Payload, ResetRequest, oldest_worth_sending},
+    outbox::{ChangeKind, Entry, EntryKey, Lease, Notice, Notices, Payload, ResetRequest, oldest_worth_sending},
     reset::{NewLink, ResetLink, StoredLink},
     telemetry,
     token::{Disavow, Reset, Token},
@@ -29,13 +29,13 @@ const LEASE: Duration = span::seconds(90);
 const CLOCK_SKEW: Duration = span::minutes(1);
 
 /// Maximum number of tries to store a link, or to count a notice, while others do so for the same account.
-const MAX_TRIES: u32 = 5;
+pub(super) const MAX_TRIES: u32 = 5;
 
 /// The stream must deliver the record again.
 pub(crate) struct RetryLater;
 
 /// An entry that needs no further try.
-enum Handled {
+pub(super) enum Handled {
     /// It is about this account, and this became of it.
     About(AccountId, Outcome),
     /// It is about this account, and it is marked as done already: a later mail tells of it.
@@ -67,7 +67,7 @@ struct Prepared {
 }
 
 /// Why an entry is not finished.
-enum DeliveryError {
+pub(super) enum DeliveryError {
     /// The store failed.
     Store(Fault),
     /// The mail service cannot take it now.
@@ -105,6 +105,7 @@ impl Mailer {
             _ if entry.requested_at > after(now, CLOCK_SKEW) => Ok(Handled::Failed("from the future")),
             Payload::Reset(request) => self.send_reset(key, request, now).await,
             Payload::Notice(notices) => self.send_notices(key, notices, now).await,
+            Payload::Verify(request) => self.send_verification(request, now).await,
         };
         let now = self.clock.now();
         match worked {
@@ -154,10 +155,7 @@ impl Mailer {
     /// Records what became of the mail, for the operator. The mail does not wait for that: it is done, with or without a record.
     async fn note(&self, account: AccountId, entry: &Entry, outcome: Outcome, now: Timestamp) {
         let delivery = Delivery {
-            kind: match entry.payload {
-                Payload::Reset(_) => Kind::Reset,
-                Payload::Notice(_) => Kind::Notice,
-            },
+            kind: entry.payload.kind(),
             requested_at: entry.requested_at,
             done_at: now,
             outcome,
@@ -382,7 +380,7 @@ impl Mailer {
         Ok(true)
     }
 
-    async fn send(&self, to: &EmailAddress, mail: Option<Rendered>) -> Result<Outcome, DeliveryError> {
+    pub(super) async fn send(&self, to: &EmailAddress, mail: Option<Rendered>) -> Result<Outcome, DeliveryError> {
         let Some(mail) = mail else { return Ok(Outcome::Failed("template".to_owned())) };
         match self.sender.send(&self.product, to, &mail).await {
             Ok(message) => {

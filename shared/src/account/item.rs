@@ -9,7 +9,7 @@ use crate::{
     id::AccountId,
     password::{StoredPassword, UNUSABLE},
     store::{Item, Key, Table, Value, Write, millis, number, numbers_by_name, text, truth},
-    token::subject_digest,
+    token::{Digest, Verify, subject_digest},
 };
 
 /// The sort key of an account.
@@ -83,6 +83,8 @@ fn put(account: &Account) -> Write {
     attributes.extend(
         account.leaving.iter().flat_map(|leaving| [("deleted_at", millis(leaving.asked_at)), ("delete_after", millis(leaving.due_at))]),
     );
+    // So does only one that is imported.
+    attributes.extend(account.verified_at.map(|instant| ("verified_at", millis(instant))));
     Write::put(key(account.id), attributes)
 }
 
@@ -118,6 +120,8 @@ pub(crate) fn read(item: &Item) -> Result<Account, Fault> {
         external_id: item.optional_text("external_id").map(str::to_owned),
         undeliverable: undeliverable.zip(item.optional_instant("undeliverable_at")),
         leaving,
+        verified_at: item.optional_instant("verified_at"),
+        verified_by: item.optional_text("verified_by").map(str::to_owned),
     })
 }
 
@@ -139,6 +143,29 @@ pub(crate) fn resettable(id: AccountId, email: &EmailAddress, instant: Timestamp
         .with(":email", text(email.folded()))
 }
 
+/// Checks that the account can be opened, that nobody has shown yet that its address is its own, and that the address is the one to which the link is
+/// going to be mailed.
+pub(crate) fn unverified(id: AccountId, email: &EmailAddress) -> Write {
+    when_openable(Write::check(key(id)))
+        .when("attribute_not_exists(verified_at) AND email_folded = :email")
+        .with(":email", text(email.folded()))
+}
+
+/// Notes that this link has shown that the address is the account's, if the account is active, and if the address was verified before exactly if it was
+/// when the account was read: only the first time is an event. That the address is the one to which the link was mailed follows from the link, which
+/// ends with the address.
+///
+/// Like [`password_disavowed`] it names no password, because the function that calls this has no permission to write one.
+pub(crate) fn verified(account: &Account, link: &Digest<Verify>, now: Timestamp) -> Write {
+    let write = match account.verified_at {
+        None => Write::update(key(account.id), "SET verified_at = :now, verified_by = :link")
+            .when("active = :true AND attribute_not_exists(verified_at)")
+            .with(":now", millis(now)),
+        Some(_) => Write::update(key(account.id), "SET verified_by = :link").when("active = :true AND attribute_exists(verified_at)"),
+    };
+    write.with(":link", text(link.as_str())).with(":true", truth(true))
+}
+
 /// A new password, and the network from which it was set.
 ///
 /// It replaces the account's list, because the other networks may be those of a thief who knew the old password.
@@ -151,20 +178,22 @@ pub(crate) struct NewPassword<'a> {
 
 /// Sets a new password and ends every session, if the account can be opened.
 ///
-/// It also clears the mark that mail does not reach the address: a person who holds a reset link has read a mail.
+/// It also clears the mark that mail does not reach the address, and verifies the address: a person who holds a reset link has read a mail, and such a
+/// link ends with the address to which it was mailed.
 pub(crate) fn password_reset(id: AccountId, password: NewPassword<'_>, now: Timestamp) -> Write {
-    when_openable(set_password(id, password, now, "disavowed_at, undeliverable, undeliverable_at"))
+    let verifies = ", verified_at = if_not_exists(verified_at, :now)";
+    when_openable(set_password(id, password, now, verifies, "disavowed_at, undeliverable, undeliverable_at"))
 }
 
 /// Sets a new password and ends every session, if the account is as it was read.
 pub(crate) fn password_changed(account: &Account, password: NewPassword<'_>, now: Timestamp) -> Write {
-    let write = set_password(account.id, password, now, "disavowed_at");
+    let write = set_password(account.id, password, now, "", "disavowed_at");
     write.when("epoch = :epoch AND active = :true").with(":epoch", number(account.epoch)).with(":true", truth(true))
 }
 
-fn set_password(id: AccountId, password: NewPassword<'_>, now: Timestamp, removed: &str) -> Write {
+fn set_password(id: AccountId, password: NewPassword<'_>, now: Timestamp, also: &str, removed: &str) -> Write {
     let set = "password = :password, password_changed_at = :now, networks = :networks";
-    Write::update(key(id), format!("SET {set} REMOVE {removed} ADD epoch :one"))
+    Write::update(key(id), format!("SET {set}{also} REMOVE {removed} ADD epoch :one"))
         .with(":password", text(password.stored.as_str()))
         .with(":networks", networks(&[password.network]))
         .with(":now", millis(now))
@@ -269,9 +298,10 @@ pub(crate) fn deletion_begun(id: AccountId, due_at: Timestamp, now: Timestamp) -
 }
 
 /// Gives an account another e-mail address and moves its claim, if the account has the address that was read and nobody has the new one. It ends the
-/// links of notices, which went to the old address, and clears the mark that mail does not arrive there.
+/// links of notices, which went to the old address, and clears the mark that mail does not arrive there. Nobody has shown yet that the new one is the
+/// account's.
 pub(crate) fn with_email(account: &Account, email: &EmailAddress, now: Timestamp) -> Vec<Write> {
-    let set = "SET email = :email, email_folded = :folded, disavowals_before = :now REMOVE undeliverable, undeliverable_at";
+    let set = "SET email = :email, email_folded = :folded, disavowals_before = :now REMOVE undeliverable, undeliverable_at, verified_at, verified_by";
     let write = Write::update(key(account.id), set)
         .when("email_folded = :former AND username_folded = :username")
         .with(":email", text(email.as_str()))

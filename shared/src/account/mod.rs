@@ -19,8 +19,8 @@ pub(crate) use self::{
     former::former,
     item::{
         NewPassword, SORT, activated, deactivated, deletion_begun, end_sessions, existing, first_password, key, left, partition,
-        password_changed, password_disavowed, password_reset, read, removed, resettable, unchanged, with_email, with_own_username,
-        with_username,
+        password_changed, password_disavowed, password_reset, read, removed, resettable, unchanged, unverified, verified, with_email,
+        with_own_username, with_username,
     },
 };
 pub use crate::id::AccountId;
@@ -64,6 +64,10 @@ pub struct Account {
     pub undeliverable: Option<(Undeliverable, Timestamp)>,
     /// Its own deletion, if that was asked for and not called off. Such an account is inactive.
     pub leaving: Option<Leaving>,
+    /// When it was shown that the address is the account's: by a link that was mailed there, or by an import. Nobody knows it of older accounts.
+    pub verified_at: Option<Timestamp>,
+    /// The digest of the link that showed it, if it was one of a verification mail.
+    pub verified_by: Option<String>,
 }
 
 /// The deletion of an account that its own password asked for.
@@ -97,6 +101,8 @@ impl Account {
             external_id: None,
             undeliverable: None,
             leaving: None,
+            verified_at: None,
+            verified_by: None,
         }
     }
 

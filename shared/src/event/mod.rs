@@ -40,6 +40,8 @@ const TRIED_FOR: Duration = span::hours(23);
 pub enum EventKind {
     /// An account was created, by its owner or by an operator.
     AccountCreated,
+    /// Its owner has shown that the e-mail address of an account is theirs, by the link of a mail to it.
+    AccountVerified,
     /// An operator made an account active again.
     AccountActivated,
     /// An account was made inactive.
@@ -70,8 +72,9 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::AccountCreated,
+        Self::AccountVerified,
         Self::AccountActivated,
         Self::AccountDeactivated,
         Self::AccountDeleted,
@@ -92,6 +95,7 @@ impl EventKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::AccountCreated => "account.created",
+            Self::AccountVerified => "account.verified",
             Self::AccountActivated => "account.activated",
             Self::AccountDeactivated => "account.deactivated",
             Self::AccountDeleted => "account.deleted",

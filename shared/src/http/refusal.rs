@@ -39,6 +39,10 @@ pub enum Refusal {
     CurrentPassword,
     /// The reset token is unknown, expired, used, or its account cannot be opened.
     Token,
+    /// The verification token is unknown, expired, replaced, or its account cannot be opened. The wording is djoser's.
+    Activation,
+    /// The password is right, but nobody has shown that the address is the account's, and this deployment asks for that. The wording is dj-rest-auth's.
+    Unverified,
     /// The client has exceeded a limit.
     Throttled {
         /// Seconds until it may try again.
@@ -59,7 +63,7 @@ impl Refusal {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Unauthenticated(_) | Self::Credentials => StatusCode::UNAUTHORIZED,
+            Self::Unauthenticated(_) | Self::Credentials | Self::Unverified => StatusCode::UNAUTHORIZED,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -69,7 +73,8 @@ impl Refusal {
             | Self::NoObject(_)
             | Self::Fields(_)
             | Self::OldPassword
-            | Self::CurrentPassword => StatusCode::BAD_REQUEST,
+            | Self::CurrentPassword
+            | Self::Activation => StatusCode::BAD_REQUEST,
             Self::Token => StatusCode::NOT_FOUND,
             Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Origin | Self::Proxy | Self::RegistrationClosed => StatusCode::FORBIDDEN,
@@ -96,6 +101,8 @@ impl Refusal {
             Self::OldPassword => json!({ "error": "Incorrect old password." }),
             Self::CurrentPassword => json!({ "current_password": ["Invalid password."] }),
             Self::Token => json!({ "detail": "The OTP password entered is not valid. Please check and try again." }),
+            Self::Activation => json!({ "token": ["Invalid token for given user."] }),
+            Self::Unverified => json!({ "error": "E-mail is not verified." }),
             Self::Throttled { retry_after } => {
                 let unit = if *retry_after == 1 { "second" } else { "seconds" };
                 json!({ "detail": format!("Request was throttled. Expected available in {retry_after} {unit}.") })
@@ -124,6 +131,8 @@ impl Refusal {
             Self::OldPassword => "old_password",
             Self::CurrentPassword => "current_password",
             Self::Token => "token",
+            Self::Activation => "activation",
+            Self::Unverified => "unverified",
             Self::Throttled { .. } => "throttled",
             Self::Origin => "origin",
             Self::Proxy => "proxy",
@@ -137,7 +146,10 @@ impl Refusal {
     /// Whether somebody may be guessing: the refusals after a wrong password or token, and over a limit.
     #[must_use]
     pub fn may_be_a_guess(&self) -> bool {
-        matches!(self, Self::Credentials | Self::OldPassword | Self::CurrentPassword | Self::Token | Self::Throttled { .. })
+        matches!(
+            self,
+            Self::Credentials | Self::OldPassword | Self::CurrentPassword | Self::Token | Self::Activation | Self::Throttled { .. }
+        )
     }
 
     /// The complaints of the password rules about a new password in `field`.

@@ -2,7 +2,7 @@
 
 use crate::{
     config::Settings,
-    token::{Disavow, Purpose, Reset, Token},
+    token::{Disavow, Purpose, Reset, Token, Verify},
     url::{host_and_rest, is_plain},
 };
 
@@ -15,12 +15,13 @@ pub struct LinkUrls {
     base: String,
     reset: Option<String>,
     disavow: Option<String>,
+    verify: Option<String>,
     shows_reset_token: bool,
 }
 
 impl LinkUrls {
-    /// `LINK_BASE`, the URL of our own pages, and `RESET_LINK` and `DISAVOW_LINK`, pages of another front-end: URLs that contain `{token}` and whose
-    /// hosts are among `RESET_LINK_HOSTS`. `RESET_TOKEN`: `link` (default), or `shown` for front-ends that ask people to enter the token.
+    /// `LINK_BASE`, the URL of our own pages, and `RESET_LINK`, `DISAVOW_LINK` and `VERIFY_LINK`, pages of another front-end: URLs that contain
+    /// `{token}` and whose hosts are among `RESET_LINK_HOSTS`. `RESET_TOKEN`: `link` (default), or `shown` for front-ends that ask people to enter the token.
     pub fn configured(settings: &mut Settings) -> Self {
         let base = settings.text("LINK_BASE");
         if !base.is_empty() && !is_base(&base) {
@@ -28,19 +29,19 @@ impl LinkUrls {
         }
         let hosts = settings.list("RESET_LINK_HOSTS");
         let mut template = |name| settings.parsed(name, None, |text| read_template(text, &hosts).map(Some));
-        let (reset, disavow) = (template("RESET_LINK"), template("DISAVOW_LINK"));
+        let (reset, disavow, verify) = (template("RESET_LINK"), template("DISAVOW_LINK"), template("VERIFY_LINK"));
         let shows_reset_token = settings.parsed("RESET_TOKEN", false, |text| match text {
             "link" => Ok(false),
             "shown" => Ok(true),
             _ => Err("must be link or shown".to_owned()),
         });
-        Self { base: base.trim_end_matches('/').to_owned(), reset, disavow, shows_reset_token }
+        Self { base: base.trim_end_matches('/').to_owned(), reset, disavow, verify, shows_reset_token }
     }
 
     /// The link that opens the form for a new password.
     #[must_use]
     pub fn reset(&self, token: &Token<Reset>) -> String {
-        self.link(self.reset.as_deref(), "confirm", token)
+        self.link(self.reset.as_deref(), "password_reset/confirm", token)
     }
 
     /// The token itself, if mails show it.
@@ -52,13 +53,19 @@ impl LinkUrls {
     /// The "this wasn't me" link.
     #[must_use]
     pub fn disavow(&self, token: &Token<Disavow>) -> String {
-        self.link(self.disavow.as_deref(), "disavow", token)
+        self.link(self.disavow.as_deref(), "password_reset/disavow", token)
+    }
+
+    /// The link that shows that an address is its account's.
+    #[must_use]
+    pub fn verify(&self, token: &Token<Verify>) -> String {
+        self.link(self.verify.as_deref(), "users/activation", token)
     }
 
     fn link<P: Purpose>(&self, template: Option<&str>, page: &str, token: &Token<P>) -> String {
         match template {
             Some(template) => template.replace(TOKEN, &token.reveal()),
-            None => format!("{}/api/password_reset/{page}/?token={}", self.base, *token.reveal()),
+            None => format!("{}/api/{page}/?token={}", self.base, *token.reveal()),
         }
     }
 }
@@ -115,6 +122,12 @@ mod tests {
         assert_eq!(configured(&[hosts, page]).unwrap().disavow(&token), format!("https://app.example.com/not-me/{}", *text));
         let ours = configured(&[hosts, reset]).unwrap().disavow(&token);
         assert_eq!(ours, format!("https://accounts.example.com/v1/api/password_reset/disavow/?token={}", *text));
+        let token = Token::<Verify>::generate(AccountId::from(uuid::Uuid::from_u128(7)), &Entropy::system());
+        let text = token.reveal();
+        let ours = format!("https://accounts.example.com/v1/api/users/activation/?token={}", *text);
+        assert_eq!(configured(&[hosts, reset]).unwrap().verify(&token), ours);
+        let own = ("VERIFY_LINK", "https://app.example.com/activate/{token}");
+        assert_eq!(configured(&[hosts, own]).unwrap().verify(&token), format!("https://app.example.com/activate/{}", *text));
         assert_eq!(configured(&[page]).unwrap_err(), "DISAVOW_LINK: its host is not one of RESET_LINK_HOSTS");
     }
 

@@ -10,6 +10,7 @@ mod reset;
 mod sample;
 mod send;
 mod sign_in;
+mod verify;
 
 pub use self::{
     changed::ChangedMail,
@@ -20,4 +21,5 @@ pub use self::{
     reset::ResetMail,
     send::{SendError, Sender},
     sign_in::SignInMail,
+    verify::VerifyMail,
 };

@@ -1,6 +1,6 @@
 //! Mails with sample data, for previews and snapshots.
 
-use super::{ByOwner, ChangedMail, DeletionMail, RenamedMail, ResetMail, SignInMail};
+use super::{ByOwner, ChangedMail, DeletionMail, RenamedMail, ResetMail, SignInMail, VerifyMail};
 use crate::{
     brand::Product,
     caller::Caller,
@@ -135,6 +135,27 @@ impl DeletionMail {
             caller: sample_caller("203.0.113.7", "Firefox on Windows", Some(language)),
             asked_at: sample_instant(),
             due_at: after(sample_instant(), span::days(3)),
+        };
+        let difficult = Self {
+            product: Product { name: "Tom's <Bits+Bobs>".to_owned(), ..Product::default() },
+            caller: sample_caller("2001:db8:85a3::8a2e:370:7334", "", None),
+            ..usual.clone()
+        };
+        vec![("usual", usual), ("difficult", difficult)]
+    }
+}
+
+impl VerifyMail {
+    /// Samples: the usual mail, and one with difficult names.
+    #[must_use]
+    pub fn samples(language: Language) -> Vec<(&'static str, Self)> {
+        let usual = Self {
+            product: Product::default(),
+            language,
+            link: "https://accounts.example.com/api/users/activation/?token=dwv_AZsW0t9gcbuyT3Z1bZ5c3nJ1Q0d1vK2xq7f8sVt0n4uYx3JmL9wPzA6hRkDe5GiB".to_owned(),
+            lifetime: span::days(7),
+            caller: sample_caller("203.0.113.7", "Firefox on Android", Some(language)),
+            requested_at: sample_instant(),
         };
         let difficult = Self {
             product: Product { name: "Tom's <Bits+Bobs>".to_owned(), ..Product::default() },

@@ -23,6 +23,8 @@ pub enum Kind {
     Reset,
     /// A notice of a change.
     Notice,
+    /// A link that shows that an address is its account's.
+    Verify,
 }
 
 impl Kind {
@@ -32,12 +34,13 @@ impl Kind {
         match self {
             Self::Reset => "reset",
             Self::Notice => "notice",
+            Self::Verify => "verify",
         }
     }
 
     /// Reads that word.
     pub(crate) fn stored(text: &str) -> Option<Self> {
-        [Self::Reset, Self::Notice].into_iter().find(|kind| kind.as_str() == text)
+        [Self::Reset, Self::Notice, Self::Verify].into_iter().find(|kind| kind.as_str() == text)
     }
 
     pub(super) fn partition(self, subject: impl fmt::Display) -> String {
@@ -104,6 +107,17 @@ pub struct ResetRequest {
     pub caller: Caller,
     /// Whether an operator invites the owner to choose a first password. Nobody has forgotten one then.
     pub invites: bool,
+}
+
+/// Somebody asked for a link that shows that an address is its account's, by registering or later. It may be no account's.
+#[derive(Clone)]
+pub struct VerificationRequest {
+    /// The address.
+    pub email: EmailAddress,
+    /// When it was asked.
+    pub requested_at: Timestamp,
+    /// Who asked.
+    pub caller: Caller,
 }
 
 /// How a password was changed, or what else was.
@@ -204,15 +218,28 @@ pub enum Payload {
     Reset(ResetRequest),
     /// A notice of one or several changes.
     Notice(Notices),
+    /// A link that shows that an address is its account's.
+    Verify(VerificationRequest),
 }
 
 impl Payload {
+    /// The kind of mail.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Reset(_) => Kind::Reset,
+            Self::Notice(_) => Kind::Notice,
+            Self::Verify(_) => Kind::Verify,
+        }
+    }
+
     /// Who asked for the mail.
     #[must_use]
     pub fn caller(&self) -> &Caller {
         match self {
             Self::Reset(request) => &request.caller,
             Self::Notice(notices) => &notices.newest.caller,
+            Self::Verify(request) => &request.caller,
         }
     }
 }
@@ -270,19 +297,34 @@ pub(crate) fn read_notices(item: &Item, id: uuid::Uuid, account: AccountId) -> R
 /// The write that leaves a reset request. Of several with the same sort key the last one stays: in a transaction it names the cause.
 pub(crate) fn reset_request(request: &ResetRequest, sort: &str) -> Write {
     let key = EntryKey::new(&request_partition(&request.email), sort);
-    let attributes = [
-        ("email", text(request.email.as_str())),
-        ("email_folded", text(request.email.folded())),
-        ("requested_at", millis(request.requested_at)),
-        ("expires_at", seconds(after(request.requested_at, FAILED_LIFETIME))),
-    ];
     let invites = request.invites.then(|| ("invites", truth(true)));
-    Write::put(key.key(), attributes.into_iter().chain(caller_attributes(&request.caller)).chain(invites))
+    Write::put(key.key(), request_attributes(&request.email, request.requested_at, &request.caller).chain(invites))
+}
+
+/// The write that leaves a request for a verification link.
+pub(crate) fn verification_request(request: &VerificationRequest, sort: &str) -> Write {
+    let key = EntryKey::new(&verification_partition(&request.email), sort);
+    Write::put(key.key(), request_attributes(&request.email, request.requested_at, &request.caller))
+}
+
+fn request_attributes(email: &EmailAddress, requested_at: Timestamp, caller: &Caller) -> impl Iterator<Item = (&'static str, Value)> {
+    let attributes = [
+        ("email", text(email.as_str())),
+        ("email_folded", text(email.folded())),
+        ("requested_at", millis(requested_at)),
+        ("expires_at", seconds(after(requested_at, FAILED_LIFETIME))),
+    ];
+    attributes.into_iter().chain(caller_attributes(caller))
 }
 
 /// Where reset requests for an address are left, whoever has it.
 pub(crate) fn request_partition(email: &EmailAddress) -> String {
     Kind::Reset.partition(subject_digest(email.folded()))
+}
+
+/// Where requests for verification links to an address are left, whoever has it.
+pub(crate) fn verification_partition(email: &EmailAddress) -> String {
+    Kind::Verify.partition(subject_digest(email.folded()))
 }
 
 fn caller_attributes(caller: &Caller) -> impl Iterator<Item = (&'static str, Value)> {
@@ -312,6 +354,11 @@ pub(super) fn read(item: &Item) -> Result<Entry, Fault> {
             requested_at,
             caller: read_caller(item),
             invites: item.truth("invites").unwrap_or(false),
+        }),
+        Kind::Verify => Payload::Verify(VerificationRequest {
+            email: EmailAddress::stored(item.text("email")?, item.text("email_folded")?),
+            requested_at,
+            caller: read_caller(item),
         }),
         Kind::Notice => {
             let account = key.partition.split_once('#').and_then(|(_, id)| id.parse().ok()).ok_or(item.unreadable("pk"))?;

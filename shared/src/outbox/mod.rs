@@ -6,9 +6,11 @@ mod open;
 use std::time::Duration;
 
 use self::entry::{FAILED_LIFETIME, read};
-pub(crate) use self::entry::{notice, notices, notices_attributes, read_notices, request_partition, reset_request};
+pub(crate) use self::entry::{
+    notice, notices, notices_attributes, read_notices, request_partition, reset_request, verification_partition, verification_request,
+};
 pub use self::{
-    entry::{ChangeKind, Entry, EntryKey, Kind, Notice, Notices, Payload, ResetRequest, oldest_worth_sending},
+    entry::{ChangeKind, Entry, EntryKey, Kind, Notice, Notices, Payload, ResetRequest, VerificationRequest, oldest_worth_sending},
     open::{FailedMail, OpenMail, Redriven},
 };
 use crate::{
@@ -53,6 +55,12 @@ impl Store {
     pub async fn request_reset(&self, request: &ResetRequest) -> Result<(), Fault> {
         let window = window_start(request.requested_at).to_string();
         self.write(reset_request(request, &window).when("attribute_not_exists(pk)")).await.map(drop)
+    }
+
+    /// Leaves a request for a verification link, unless there is one for the same address in this window. The answer is the same either way.
+    pub async fn request_verification(&self, request: &VerificationRequest) -> Result<(), Fault> {
+        let window = window_start(request.requested_at).to_string();
+        self.write(verification_request(request, &window).when("attribute_not_exists(pk)")).await.map(drop)
     }
 
     /// Takes an entry for `lease`, if no other worker has it and it is not done.

@@ -51,6 +51,26 @@ pub enum Page<'a> {
     Disavowed,
     /// The link does not work.
     DeadDisavowal,
+    /// The button that confirms that the address is the account's.
+    Verify {
+        /// The token, from the link.
+        token: &'a str,
+        /// The username, so that nobody confirms an account that somebody else has made with their address.
+        username: &'a str,
+    },
+    /// The form that requests another link for that.
+    AskToVerify {
+        /// The address as it was typed last.
+        email: &'a str,
+        /// The complaints about it.
+        errors: &'a FieldErrors,
+    },
+    /// Such a link is on its way, if there is an account whose address is not verified.
+    AskedToVerify,
+    /// The address is verified.
+    Verified,
+    /// The link does not work.
+    DeadVerification,
     /// Too many attempts.
     Throttled {
         /// Seconds until the next attempt is allowed.
@@ -96,6 +116,8 @@ struct Form<'a> {
 
 #[derive(Serialize)]
 struct Ask<'a> {
+    title: String,
+    text: String,
     email: &'a str,
     problems: Vec<String>,
 }
@@ -106,6 +128,12 @@ struct Disavow<'a> {
     /// When the account will be deleted, or nothing.
     due: String,
     problems: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Verify<'a> {
+    token: &'a str,
+    username: &'a str,
 }
 
 #[derive(Serialize)]
@@ -125,11 +153,24 @@ const LONGEST_TOKEN: usize = 100;
 impl Page<'_> {
     pub(super) fn status(&self) -> StatusCode {
         match self {
-            Self::Reset { errors, .. } | Self::Ask { errors, .. } | Self::Disavow { errors, .. } if !errors.is_empty() => {
+            Self::Reset { errors, .. } | Self::Ask { errors, .. } | Self::AskToVerify { errors, .. } | Self::Disavow { errors, .. }
+                if !errors.is_empty() =>
+            {
                 StatusCode::BAD_REQUEST
             }
-            Self::Reset { .. } | Self::Ask { .. } | Self::Done | Self::Asked | Self::Disavow { .. } | Self::Disavowed => StatusCode::OK,
+            Self::Reset { .. }
+            | Self::Ask { .. }
+            | Self::Done
+            | Self::Asked
+            | Self::Disavow { .. }
+            | Self::Disavowed
+            | Self::Verify { .. }
+            | Self::AskToVerify { .. }
+            | Self::AskedToVerify
+            | Self::Verified => StatusCode::OK,
             Self::Dead | Self::DeadDisavowal => StatusCode::NOT_FOUND,
+            // As programs are answered, in djoser's words.
+            Self::DeadVerification => StatusCode::BAD_REQUEST,
             Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Foreign => StatusCode::FORBIDDEN,
             Self::Fault => StatusCode::SERVICE_UNAVAILABLE,
@@ -139,9 +180,23 @@ impl Page<'_> {
     /// The outcome of the page for the log.
     pub(super) fn outcome(&self) -> &'static str {
         match self {
-            Self::Reset { errors, .. } | Self::Ask { errors, .. } | Self::Disavow { errors, .. } if !errors.is_empty() => "fields",
-            Self::Reset { .. } | Self::Ask { .. } | Self::Done | Self::Asked | Self::Disavow { .. } | Self::Disavowed => "ok",
+            Self::Reset { errors, .. } | Self::Ask { errors, .. } | Self::AskToVerify { errors, .. } | Self::Disavow { errors, .. }
+                if !errors.is_empty() =>
+            {
+                "fields"
+            }
+            Self::Reset { .. }
+            | Self::Ask { .. }
+            | Self::Done
+            | Self::Asked
+            | Self::Disavow { .. }
+            | Self::Disavowed
+            | Self::Verify { .. }
+            | Self::AskToVerify { .. }
+            | Self::AskedToVerify
+            | Self::Verified => "ok",
             Self::Dead | Self::DeadDisavowal => "token",
+            Self::DeadVerification => "activation",
             Self::Throttled { .. } => "throttled",
             Self::Foreign => "origin",
             Self::Fault => "fault",
@@ -165,7 +220,12 @@ impl Page<'_> {
                 },
             ),
             Self::Ask { email, errors } => {
-                pages.dress("page/ask.html", self, reader, Ask { email, problems: complaints(errors, "email", language)? })
+                let (title, text) = (language.say("page.ask.title", &[])?, language.say("page.ask.text", &[])?);
+                pages.dress("page/ask.html", self, reader, Ask { title, text, email, problems: complaints(errors, "email", language)? })
+            }
+            Self::AskToVerify { email, errors } => {
+                let (title, text) = (language.say("page.verify.title", &[])?, language.say("page.verify.ask", &[])?);
+                pages.dress("page/ask.html", self, reader, Ask { title, text, email, problems: complaints(errors, "email", language)? })
             }
             Self::Disavow { token, due_at, errors } => {
                 // The only complaint is that the box was not ticked.
@@ -173,6 +233,7 @@ impl Page<'_> {
                 let due = due_at.map(|due_at| language.instant(due_at)).transpose()?.unwrap_or_default();
                 pages.dress("page/disavow.html", self, reader, Disavow { token, due, problems })
             }
+            Self::Verify { token, username } => pages.dress("page/verify.html", self, reader, Verify { token, username }),
             _ => pages.dress("page/message.html", self, reader, self.message(reader)?),
         }
     }
@@ -180,9 +241,11 @@ impl Page<'_> {
     /// The query with which this page, at the same path, is asked for in each language. `None` where it answers what cannot be asked again.
     fn query(&self) -> Option<Vec<(&'static str, &str)>> {
         match self {
-            Self::Reset { token, .. } | Self::Disavow { token, .. } => (token.len() <= LONGEST_TOKEN).then(|| vec![("token", *token)]),
-            Self::Done | Self::Asked | Self::Disavowed => Some(vec![("done", "1")]),
-            Self::Ask { .. } | Self::Dead | Self::DeadDisavowal => Some(Vec::new()),
+            Self::Reset { token, .. } | Self::Disavow { token, .. } | Self::Verify { token, .. } => {
+                (token.len() <= LONGEST_TOKEN).then(|| vec![("token", *token)])
+            }
+            Self::Done | Self::Asked | Self::Disavowed | Self::Verified | Self::AskedToVerify => Some(vec![("done", "1")]),
+            Self::Ask { .. } | Self::AskToVerify { .. } | Self::Dead | Self::DeadDisavowal | Self::DeadVerification => Some(Vec::new()),
             Self::Throttled { .. } | Self::Foreign | Self::Fault => None,
         }
     }
@@ -206,9 +269,12 @@ impl Page<'_> {
             Self::Asked => ("mail", "page.asked.title", &["page.asked.text", "page.asked.not_there"], "wait"),
             Self::Disavowed => ("good", "page.disavowed.title", &["page.disavowed.text", "page.disavowed.kept"], "wait"),
             Self::DeadDisavowal => ("notice", "page.dead.title", &["page.disavow.dead"], "again"),
+            Self::Verified => ("good", "page.verified.title", &["page.verified.text"], "login"),
+            Self::DeadVerification => ("notice", "page.dead.title", &["page.verify.dead"], "again"),
+            Self::AskedToVerify => ("mail", "page.asked.title", &["page.verify.asked", "page.asked.not_there"], "wait"),
             Self::Throttled { .. } => ("notice", "page.throttled.title", &["page.throttled.text"], "wait"),
             Self::Foreign => ("notice", "page.fault.title", &["page.origin.text"], "again"),
-            Self::Fault | Self::Reset { .. } | Self::Ask { .. } | Self::Disavow { .. } => {
+            Self::Fault | Self::Reset { .. } | Self::Ask { .. } | Self::AskToVerify { .. } | Self::Disavow { .. } | Self::Verify { .. } => {
                 ("notice", "page.fault.title", &["page.fault.text"], "wait")
             }
         };
@@ -222,15 +288,17 @@ impl Page<'_> {
     }
 }
 
-/// The form that requests a link. Links between pages are relative, so that they work under any base path.
+/// The form that requests a link of the kind that this page is about. Links between pages are relative, so that they work under any base path.
 fn ask_again(reader: &Reader) -> String {
     let path = reader.path.trim_end_matches('/');
-    let up = match (path.ends_with("/password_reset"), reader.path.ends_with('/')) {
+    let asks = path.ends_with("/password_reset") || path.ends_with("/resend_activation");
+    let up = match (asks, reader.path.ends_with('/')) {
         (true, _) => "",
         (false, true) => "../",
         (false, false) => "./",
     };
-    format!("{up}?language={}", reader.language.tag())
+    let form = if path.ends_with("/users/activation") { "resend_activation/" } else { "" };
+    format!("{up}{form}?language={}", reader.language.tag())
 }
 
 impl Pages {

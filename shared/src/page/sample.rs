@@ -30,6 +30,12 @@ impl Page<'_> {
         show("disavow-unticked", &Page::Disavow { token, due_at: None, errors: &FieldErrors::one("not_me", Complaint::Required) });
         show("disavowed", &Page::Disavowed);
         show("dead-disavowal", &Page::DeadDisavowal);
+        let token = "dwv_AZsW0t9gcbuyT3Z1bZ5c3nJ1Q0d1vK2xq7f8sVt0n4uYx3JmL9wPzA6hRkDe5GiB";
+        show("verify", &Page::Verify { token, username: "o'neill+<bits>@example.com" });
+        show("verified", &Page::Verified);
+        show("dead-verification", &Page::DeadVerification);
+        show("ask-to-verify", &Page::AskToVerify { email: "", errors: &nothing });
+        show("asked-to-verify", &Page::AskedToVerify);
         show("throttled", &Page::Throttled { retry_after: 241 });
         show("foreign", &Page::Foreign);
         show("fault", &Page::Fault);

@@ -124,6 +124,8 @@ async fn nothing_but_the_tables_the_sender_and_the_base_of_links_must_be_set() {
     validate-token: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set
     confirm-reset: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set; OUTBOX_TABLE is not set
     disavow: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set; OUTBOX_TABLE is not set
+    verify-address: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set; OUTBOX_TABLE is not set
+    resend-verification: LIMITS_TABLE is not set; OUTBOX_TABLE is not set
     authorizer: ACCOUNTS_TABLE is not set
     mailer: ACCOUNTS_TABLE is not set; OUTBOX_TABLE is not set; SENDER is not set; LINK_BASE is not set
     mail-feedback: ACCOUNTS_TABLE is not set

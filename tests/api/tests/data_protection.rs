@@ -18,7 +18,10 @@ use doorward_kit::{
     bus::BusFault,
     mailbox::Refuse,
     proxy::{Failure, When},
-    requests::{NEW_PASSWORD, PASSWORD, address_of, confirm_reset, delete_me, disavow, login, open, reset_request, set_username, validate},
+    requests::{
+        ACTIVATION, NEW_PASSWORD, PASSWORD, address_of, confirm_reset, delete_me, disavow, login, open, reset_request, set_username,
+        validate, verification_request, verify,
+    },
     store::Facts,
 };
 use serde_json::json;
@@ -39,10 +42,10 @@ struct Kept {
 fn kind((partition, sort): &(String, String)) -> Kind {
     let plain = |text: &str| match text.split_once('#') {
         Some((prefix, _)) => format!("{prefix}#…"),
-        None if ["account", "claim", "held", "mail", "mail-rate", "reset"].contains(&text) => text.to_owned(),
+        None if ["account", "claim", "held", "mail", "mail-rate", "reset", "verify"].contains(&text) => text.to_owned(),
         None => "…".to_owned(),
     };
-    let is_outbox = ["reset#", "notice#", "event#", "sweep#", "held"].iter().any(|prefix| partition.starts_with(prefix));
+    let is_outbox = ["reset#", "verify#", "notice#", "event#", "sweep#", "held"].iter().any(|prefix| partition.starts_with(prefix));
     format!("{} {}", plain(partition), if is_outbox { "…".to_owned() } else { plain(sort) })
 }
 
@@ -99,11 +102,37 @@ fn with_username(account: &Account, name: &str) -> Account {
     Account { id, username: Username::parse(name).unwrap(), ..account.clone() }
 }
 
+/// Everything that can happen to the verification of an address.
+async fn verification(app: &App, observer: &Observer, seen: &mut Seen) {
+    let address = address_of("vera");
+    let register = json!({ "username": "vera", "email": address, "password": PASSWORD });
+    let asked = doorward_kit::requests::post("/api/register/", &register).header("Accept-Language", "de");
+    let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+    assert_eq!(app.send(asked.header("User-Agent", firefox)).await.status, 201);
+    let records = dies_with_a_lease(app, observer, seen).await;
+    app.mailer.deliver(records).await;
+    app.advance(61);
+    app.mailbox.refuse_next(Refuse(429, "TooManyRequestsException"));
+    app.send(verification_request(&address)).await;
+    let records = app.stream().await;
+    app.mailer.deliver(records.clone()).await;
+    seen.look(app).await;
+    app.mailer.deliver(records).await;
+    let link = app.verification_links(&address).pop().unwrap();
+    app.send(open(&format!("{ACTIVATION}?token={link}"))).await;
+    assert_eq!(app.send(verify(&link)).await.status, 204);
+    seen.look(app).await;
+    let account = app.store.account_by_login_name("vera").await.unwrap().unwrap();
+    app.store.delete_account(&account, app.clock.now()).await.unwrap();
+}
+
 /// Everything that can happen to an account and its mail.
 async fn everything(app: &App, observer: &Observer, seen: &mut Seen) {
+    verification(app, observer, seen).await;
     let register = json!({ "username": "ann", "email": address_of("ann"), "password": PASSWORD });
     let asked = doorward_kit::requests::post("/api/register/", &register).header("Accept-Language", "de");
     assert_eq!(app.send(asked).await.status, 201);
+    app.deliver().await;
     app.advance(1);
     let firefox = login("ann", PASSWORD).header("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0");
     let session = app.send(firefox).await.text("token");
@@ -209,7 +238,8 @@ async fn every_item_is_listed_with_its_attributes_and_how_long_it_is_kept() {
     let limits = ["LOGIN_CLIENT", "LOGIN_ACCOUNT", "REGISTER_CLIENT", "CHANGE_CLIENT", "CHANGE_ACCOUNT", "RESET_CLIENT", "VALIDATE_CLIENT"];
     let names: Vec<String> = limits.iter().chain(&["CONFIRM_CLIENT"]).map(|limit| format!("{limit}_LIMIT")).collect();
     let limits = names.iter().map(|name| (name.as_str(), "1000/1h"));
-    let settings: Vec<(&str, &str)> = limits.chain([("SESSION_IDLE", "7d"), ("EVENTS", "all"), ("EVENT_DATA", "full")]).collect();
+    let settings: Vec<(&str, &str)> =
+        limits.chain([("SESSION_IDLE", "7d"), ("EVENTS", "all"), ("EVENT_DATA", "full"), ("ADDRESS_VERIFICATION", "optional")]).collect();
     let (app, observer) = App::observed(&settings).await;
     let mut seen = Seen::default();
     everything(&app, &observer, &mut seen).await;
@@ -225,7 +255,7 @@ async fn every_item_is_listed_with_its_attributes_and_how_long_it_is_kept() {
 
 #[tokio::test]
 async fn after_a_deletion_only_digests_are_left_in_the_tables() {
-    let (app, observer) = App::observed(&[("EVENTS", "all")]).await;
+    let (app, observer) = App::observed(&[("EVENTS", "all"), ("ADDRESS_VERIFICATION", "optional")]).await;
     everything(&app, &observer, &mut Seen::default()).await;
     let account = app.store.account_by_login_name("ann").await.unwrap().unwrap();
     app.store.delete_account(&account, app.clock.now()).await.unwrap();

@@ -22,8 +22,8 @@ use doorward_kit::{
     App,
     person::Person,
     requests::{
-        NEW_PASSWORD, PASSWORD, Request, address_of, change_password, confirm_reset, delete_me, disavow, end_sessions, login, logout,
-        logout_all, post, register, request, reset_request, validate,
+        ACTIVATION, NEW_PASSWORD, PASSWORD, Request, address_of, change_password, confirm_reset, delete_me, disavow, end_sessions, login,
+        logout, logout_all, post, register, request, reset_request, validate, verification_request, verify,
     },
 };
 use serde_json::{Value, json};
@@ -40,7 +40,7 @@ struct Told {
 
 impl Told {
     async fn recording(records: &'static str) -> Self {
-        Self { app: App::configured(&[("EVENTS", records)]).await, records, seen: BTreeSet::new() }
+        Self { app: App::configured(&[("EVENTS", records), ("ADDRESS_VERIFICATION", "optional")]).await, records, seen: BTreeSet::new() }
     }
 
     /// Asserts which events were left since the last time, of those that would be with `all`.
@@ -86,6 +86,14 @@ async fn every_operation_leaves_exactly_its_events_and_a_refused_one_none() {
         it.asks(400, post("/api/register/", &json!({ "username": ann, "email": address, "password": "short" })), &[]).await;
         it.asks(201, register(ann, &address), &["account.created"]).await;
         it.asks(400, register(ann, &address), &[]).await;
+        it.delivers("the verification mail", &[]).await;
+        let verification = it.app.verification_links(&address).pop().unwrap();
+        it.asks(200, request("GET", &format!("{ACTIVATION}?token={verification}")), &[]).await;
+        it.asks(400, verify("dwv_nonsense"), &[]).await;
+        it.asks(204, verify(&verification), &["account.verified"]).await;
+        it.asks(204, verify(&verification), &[]).await;
+        it.asks(204, verification_request(&address), &[]).await;
+        it.delivers("a request for what is verified", &[]).await;
         it.asks(401, login(ann, "Wrong-Horse-42"), &[]).await;
         it.asks(401, login("nobody", PASSWORD), &[]).await;
         let session = it.logs_in(PASSWORD).await;
@@ -243,7 +251,7 @@ async fn events_are_no_mail_and_the_template_keeps_them_from_the_mailer() {
     let template = include_str!("../../../infra/template.yaml");
     let (_, mailer) = template.split_once("\n  Mailer:\n").unwrap();
     let filter = mailer.lines().find(|line| line.contains("FilterCriteria")).unwrap();
-    for kind in [Kind::Reset, Kind::Notice] {
+    for kind in [Kind::Reset, Kind::Notice, Kind::Verify] {
         assert!(filter.contains(&format!(r#"{{"prefix":"{}#"}}"#, kind.as_str())), "{filter}");
     }
     assert!(!filter.contains("event#"), "{filter}");

@@ -1,5 +1,7 @@
 //! Each call of each endpoint is made to fail, before and after it took effect. The state is the old or the new one, and the answer is true or a 503.
 
+mod cases;
+
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
@@ -11,133 +13,12 @@ use doorward_kit::{
     changes::changes,
     person::Person,
     proxy::{Call, Failure, Injected, When},
-    requests::{
-        NEW_PASSWORD, PASSWORD, Request, change_password, confirm_reset, delete_me, end_sessions, login, logout, logout_all, me, register,
-        request, reset_request, sessions, set_username, validate,
-    },
     store::Facts,
     time::Stopwatch,
 };
 use serde_json::json;
 
-/// A request, each of whose calls is made to fail in turn.
-struct Case {
-    name: &'static str,
-    ask: fn(&World) -> Request,
-    /// The status if nothing fails.
-    done: u16,
-    /// The status of the same request after it has succeeded.
-    again: u16,
-    /// The items that it changes. Those after the bar may be left undone.
-    changes: &'static str,
-    /// The events that are recorded.
-    events: &'static str,
-}
-
-static CASES: [Case; 18] = [
-    Case {
-        name: "register",
-        ask: |world| register(&format!("new{}", world.person.username), &format!("new{}", world.person.email)),
-        done: 201,
-        again: 400,
-        changes: "+account,+email claim,+event,+username claim",
-        events: "account",
-    },
-    Case {
-        name: "login",
-        ask: |world| login(&world.person.username, PASSWORD).from("198.51.100.7"),
-        done: 200,
-        again: 200,
-        changes: "+session|~account networks",
-        events: "account",
-    },
-    Case {
-        name: "login told",
-        ask: |world| login(&world.person.username, PASSWORD).from("198.51.100.7"),
-        done: 200,
-        again: 200,
-        changes: "+event,+session|~account networks",
-        events: "all",
-    },
-    Case { name: "logout", ask: |world| logout(&world.session), done: 200, again: 401, changes: "-session", events: "account" },
-    Case { name: "logout told", ask: |world| logout(&world.session), done: 200, again: 401, changes: "+event,-session", events: "all" },
-    Case { name: "all out", ask: |world| logout_all(&world.session), done: 200, again: 401, changes: "~account epoch", events: "account" },
-    Case {
-        name: "out told",
-        ask: |world| logout_all(&world.session),
-        done: 200,
-        again: 401,
-        changes: "+event,~account epoch",
-        events: "all",
-    },
-    Case {
-        name: "change",
-        ask: |world| change_password(&world.session, PASSWORD, NEW_PASSWORD),
-        done: 200,
-        again: 400,
-        changes: "+event,+notice,-reset,~account epoch networks password password_changed_at,~session epoch",
-        events: "account",
-    },
-    Case {
-        name: "reset request",
-        ask: |world| reset_request(&world.person.email),
-        done: 200,
-        again: 200,
-        changes: "+request",
-        events: "account",
-    },
-    Case { name: "validate", ask: |world| validate(&world.link), done: 200, again: 200, changes: "", events: "account" },
-    Case {
-        name: "page",
-        ask: |world| request("GET", &format!("/api/password_reset/confirm/?token={}", world.link)),
-        done: 200,
-        again: 200,
-        changes: "",
-        events: "account",
-    },
-    Case {
-        name: "confirm",
-        ask: |world| confirm_reset(&world.link, NEW_PASSWORD),
-        done: 200,
-        again: 404,
-        changes: "+event,+notice,-reset,~account epoch networks password password_changed_at",
-        events: "account",
-    },
-    Case { name: "see own account", ask: |world| me(&world.session), done: 200, again: 200, changes: "", events: "account" },
-    Case {
-        name: "set username",
-        ask: |world| set_username(&world.session, &format!("new{}", world.person.username), PASSWORD),
-        done: 204,
-        again: 400,
-        changes: "+event,+notice,+username claim,-username claim,~account username username_folded",
-        events: "account",
-    },
-    Case {
-        name: "delete own account",
-        ask: |world| delete_me(&world.session, PASSWORD),
-        done: 204,
-        again: 401,
-        changes: "+event,+notice,+sweep,-reset,-session,~account active delete_after deleted_at epoch",
-        events: "account",
-    },
-    Case { name: "see sessions", ask: |world| sessions(&world.session), done: 200, again: 200, changes: "", events: "account" },
-    Case {
-        name: "end a session",
-        ask: |world| end_sessions(&world.session, &[&world.other], PASSWORD),
-        done: 200,
-        again: 200,
-        changes: "-session",
-        events: "account",
-    },
-    Case {
-        name: "end a session told",
-        ask: |world| end_sessions(&world.session, &[&world.other], PASSWORD),
-        done: 200,
-        again: 200,
-        changes: "+event,-session",
-        events: "all",
-    },
-];
+use self::cases::{CASES, Case};
 
 /// A person with a session and a link, and everything in the store at that moment.
 struct World {
@@ -146,6 +27,7 @@ struct World {
     /// The id of another session.
     other: String,
     link: String,
+    verification: String,
     before: Facts,
 }
 
@@ -155,9 +37,10 @@ impl World {
         let session = person.login().await;
         let other = app.session_id(&person.login().await).await;
         let link = person.reset_link().await;
+        let verification = app.verification_links(&person.email).pop().expect("a link");
         app.clock.advance(Duration::from_secs(61));
         let before = app.everything_but_limits().await;
-        Self { person, session, other, link, before }
+        Self { person, session, other, link, verification, before }
     }
 
     async fn changes(&self, app: &App) -> String {
@@ -199,7 +82,7 @@ impl Case {
         assert!(answer.status == 503 || done, "{context}: said done, and was not");
         if answer.status == 503 {
             assert!(
-                self.name == "page" || answer.body == r#"{"detail":"Service temporarily unavailable, try again later."}"#,
+                self.name.ends_with("page") || answer.body == r#"{"detail":"Service temporarily unavailable, try again later."}"#,
                 "{answer:?}"
             );
         }
@@ -214,7 +97,7 @@ impl Case {
 async fn for_every_case<F: Future<Output = usize> + Send + 'static>(test: fn(&'static Case, App, Observer) -> F) -> usize {
     let ask = |case: &'static Case| {
         tokio::spawn(async move {
-            let (app, observer) = App::observed(&[("EVENTS", case.events)]).await;
+            let (app, observer) = App::observed(&[("EVENTS", case.events), ("ADDRESS_VERIFICATION", "optional")]).await;
             let asked = test(case, app.clone(), observer).await;
             app.assert_sound().await;
             asked
@@ -308,7 +191,7 @@ async fn only_a_failed_condition_is_a_lost_race() {
         // A condition that failed because of another, unfinished transaction may hold when that is done.
         (["ConditionalCheckFailed", "TransactionConflict"], 2, 200),
     ] {
-        let (app, observer) = App::observed(&[("EVENTS", "account")]).await;
+        let (app, observer) = App::observed(&[("EVENTS", "account"), ("ADDRESS_VERIFICATION", "optional")]).await;
         for case in CASES.iter().filter(|case| ["register", "change", "confirm"].contains(&case.name)) {
             let left = AtomicUsize::new(times);
             let rule = move |call: &Call| {
@@ -384,7 +267,7 @@ async fn a_store_that_stays_busy_or_silent_is_a_503_before_the_function_ends() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_try_that_gets_no_answer_is_given_up_in_time_for_another() {
-    let (app, observer) = App::observed(&[("EVENTS", "account")]).await;
+    let (app, observer) = App::observed(&[("EVENTS", "account"), ("ADDRESS_VERIFICATION", "optional")]).await;
     let case = CASES.iter().find(|case| case.name == "confirm").expect("a case");
     let rule = |call: &Call| (call.operation == "TransactWriteItems" && call.attempt == 1).then_some((When::After, Failure::Hangs));
     let (answer, calls, done) = case.ask_failing((&app, &observer), "silence", LONG, rule).await;
@@ -394,7 +277,7 @@ async fn a_try_that_gets_no_answer_is_given_up_in_time_for_another() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_passes_the_authorizer_while_the_store_fails() {
-    let (app, observer) = App::observed(&[]).await;
+    let (app, observer) = App::observed(&[("ADDRESS_VERIFICATION", "optional")]).await;
     let world = World::of(&app, "anna").await;
     let question = json!({ "version": "2.0", "headers": { "authorization": format!("Token {}", world.session) } });
     for failure in [Failure::Drops, Failure::code(500, "InternalServerError"), Failure::code(400, "AccessDeniedException")] {

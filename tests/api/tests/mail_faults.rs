@@ -11,7 +11,7 @@ use doorward_kit::{
     app::Observer,
     person::Person,
     proxy::{Call, Failure, When},
-    requests::{NEW_PASSWORD, PASSWORD, change_password, reset_request, validate},
+    requests::{ACTIVATION, NEW_PASSWORD, PASSWORD, change_password, open, reset_request, validate, verification_request},
     store::Facts,
 };
 
@@ -20,6 +20,7 @@ use doorward_kit::{
 enum Kind {
     Reset,
     Notice,
+    Verify,
 }
 
 /// The calls to the store during a delivery, and before which of them SES gets the mail.
@@ -38,6 +39,9 @@ impl Kind {
                 "write the record",
                 "finish",
             ],
+            Self::Verify => {
+                &["lease", "claim", "account", "link", "store the link", "mark the link", "read the record", "write the record", "finish"]
+            }
             Self::Notice => &["lease", "account", "permit and keep the link", "read the record", "write the record", "finish"],
         }
     }
@@ -45,7 +49,7 @@ impl Kind {
     /// Whether a failure of this call, and of those after it if the function dies, hides that SES has accepted the mail.
     fn forgets_the_mail(self, call: &str, dies: bool) -> bool {
         match self {
-            Self::Reset => call == "mark the link",
+            Self::Reset | Self::Verify => call == "mark the link",
             Self::Notice => call == "finish" || dies && is_record(call),
         }
     }
@@ -62,8 +66,9 @@ async fn somebody(app: &App, name: &str, kind: Kind) -> (Person, Record) {
     let asked = match kind {
         Kind::Reset => reset_request(&person.email),
         Kind::Notice => change_password(&person.login().await, PASSWORD, NEW_PASSWORD),
+        Kind::Verify => verification_request(&person.email),
     };
-    assert_eq!(app.send(asked).await.status, 200);
+    assert!(app.send(asked).await.status < 300);
     let mut inserts: Vec<Record> = app.stream().await.records.into_iter().filter(|record| record.event_name == "INSERT").collect();
     assert_eq!(inserts.len(), 1);
     (person, inserts.remove(0))
@@ -103,13 +108,17 @@ async fn check((app, observer): (&App, &Observer), kind: Kind, person: &Person, 
             assert_eq!(works, number + 1 == links.len(), "only the last link works after {context}");
         }
     }
+    for (number, link) in app.verification_links(&person.email).iter().enumerate() {
+        let works = app.send(open(&format!("{ACTIVATION}?token={link}"))).await.status == 200;
+        assert_eq!(works, number + 1 == mails.len(), "only the last link works after {context}");
+    }
     let entry = entry(app, record).await;
     let left: Vec<&str> = ["done_at", "failed_at", "email", "lease_until"].into_iter().filter(|name| entry.contains_key(*name)).collect();
     assert_eq!(left, ["done_at"], "done, and not on the list of what failed, after {context}");
     let everything = format!("{:?}{:?}", app.snapshot("accounts").await, app.snapshot("outbox").await);
     // A digest may contain the same four characters by chance, but not at its beginning.
     let mut words = everything.split(|char: char| !(char.is_ascii_alphanumeric() || char == '-' || char == '_'));
-    assert!(words.all(|word| !["dwr_", "dws_", "dwn_"].iter().any(|prefix| word.starts_with(prefix))), "no token is stored");
+    assert!(words.all(|word| !["dwr_", "dws_", "dwn_", "dwv_"].iter().any(|prefix| word.starts_with(prefix))), "no token is stored");
 }
 
 type Says = fn() -> Failure;
@@ -124,7 +133,7 @@ async fn whichever_call_to_the_store_fails_the_mail_comes_once_and_its_link_work
         (When::Before, || Failure::code(400, "ThrottlingException")),
         (When::Before, || Failure::code(400, "AccessDeniedException")),
     ];
-    for kind in [Kind::Reset, Kind::Notice] {
+    for kind in [Kind::Reset, Kind::Notice, Kind::Verify] {
         for (index, (when, failure)) in FAILURES.into_iter().enumerate() {
             for (number, call) in kind.calls().iter().enumerate() {
                 // The function either crashes at the failure or is able to return the item for a retry.
@@ -155,7 +164,7 @@ async fn whichever_call_to_the_store_fails_the_mail_comes_once_and_its_link_work
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whichever_answer_of_the_store_is_lost_once_or_late_nobody_notices() {
-    for kind in [Kind::Reset, Kind::Notice] {
+    for kind in [Kind::Reset, Kind::Notice, Kind::Verify] {
         for number in 0..kind.calls().len() {
             for busy in [None, Some("TransactionConflict"), Some("ThrottlingError")] {
                 let context = format!("{kind:?}: {} {busy:?}", kind.calls()[number]);
@@ -190,7 +199,7 @@ async fn what_the_mail_service_cannot_take_now_it_takes_later() {
         (When::Before, || Failure::code(400, "SendingPausedException")),
         (When::Before, || Failure::code(403, "AccessDeniedException")),
     ];
-    for kind in [Kind::Reset, Kind::Notice] {
+    for kind in [Kind::Reset, Kind::Notice, Kind::Verify] {
         for (when, failure) in FAILURES {
             let context = format!("{kind:?}: {:?} {when:?}", failure());
             let (app, observer) = App::observed(&[]).await;
@@ -244,7 +253,7 @@ async fn what_cannot_be_sent_is_put_on_the_list_of_what_failed_and_the_rest_of_t
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_that_could_not_be_sent_for_an_hour_is_put_on_the_list_of_what_failed() {
     let (app, observer) = App::observed(&[]).await;
-    for kind in [Kind::Reset, Kind::Notice] {
+    for kind in [Kind::Reset, Kind::Notice, Kind::Verify] {
         let (person, record) = somebody(&app, &format!("{kind:?}"), kind).await;
         observer.mail.fail(|_| Some((When::Before, Failure::code(429, "TooManyRequestsException"))));
         for _ in 0..12 {

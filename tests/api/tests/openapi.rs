@@ -10,7 +10,7 @@ use doorward_functions::{paths, routes};
 use doorward_kit::{
     App, Response,
     openapi::Document,
-    requests::{VALIDATE, post, request},
+    requests::{ACTIVATION, VALIDATE, post, request},
 };
 use serde_json::Value;
 
@@ -35,10 +35,12 @@ fn refusals() -> Vec<(Refusal, Vec<&'static str>)> {
     let bodies: Vec<&str> = paths().filter(|path| Document::shared().example(path).is_some()).collect();
     let protected: Vec<&str> = routes().filter(|routes| routes.protected).flat_map(|routes| routes.paths.iter().copied()).collect();
     let tokens = with_field("token");
+    let others: Vec<&str> = tokens.iter().copied().filter(|path| *path != ACTIVATION).collect();
     let field = |name, message: &'static str| Refusal::Fields(FieldErrors::one(name, message));
     vec![
         (Refusal::Unauthenticated("Invalid token."), protected),
         (Refusal::Credentials, vec!["/api/login/"]),
+        (Refusal::Unverified, vec!["/api/login/"]),
         (Refusal::Method { method: "PUT".to_owned(), allow: HeaderValue::from_static("POST, OPTIONS") }, everywhere.clone()),
         (Refusal::MediaType("a \"b\"\n".to_owned()), bodies.clone()),
         (Refusal::TooLarge, bodies.clone()),
@@ -51,12 +53,13 @@ fn refusals() -> Vec<(Refusal, Vec<&'static str>)> {
         (field("password", "weak"), with_field("password")),
         (field("old_password", "missing"), with_field("old_password")),
         (field("new_password", "weak"), with_field("new_password")),
-        (field("token", "missing"), tokens.clone()),
+        (field("token", "missing"), tokens),
         (field("new_username", "taken"), with_field("new_username")),
         (field("current_password", "missing"), with_field("current_password")),
         (Refusal::CurrentPassword, with_field("current_password")),
         (Refusal::OldPassword, vec!["/api/change_password/"]),
-        (Refusal::Token, tokens.clone()),
+        (Refusal::Token, others),
+        (Refusal::Activation, vec![ACTIVATION]),
         (Refusal::Throttled { retry_after: 1 }, bodies.clone()),
         (Refusal::Throttled { retry_after: 42 }, bodies.clone()),
         (Refusal::Origin, everywhere.clone()),
@@ -116,6 +119,8 @@ async fn the_examples_are_what_they_say() {
     assert_eq!(send(VALIDATE, "").await.status, 404);
     assert_eq!(send("/api/password_reset/confirm/", "").await.status, 404);
     assert_eq!(send("/api/password_reset/disavow/", "").await.status, 404);
+    assert_eq!(send(ACTIVATION, "").await.status, 400);
+    assert_eq!(send("/api/users/resend_activation/", "").await.status, 204);
     assert_eq!(send("/api/logout_all/", &token).await.status, 200);
     assert_eq!(send("/api/logout/", &token).await.status, 401);
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use doorward::{account::EmailAddress, lifecycle::Renamed};
 use doorward_functions::mailer::{Record, Records};
 use doorward_kit::{
     App, Response,
@@ -9,7 +10,7 @@ use doorward_kit::{
     person::Person,
     requests::{
         NEW_PASSWORD, PASSWORD, Request, change_password, confirm_reset, end_sessions, login, logout, logout_all, post, register,
-        reset_request, validate,
+        reset_request, validate, verify,
     },
     store::Facts,
 };
@@ -75,6 +76,45 @@ async fn a_reset_link_works_once_however_many_try_at_once() {
         assert!(!app.lets_pass(&session).await);
         app.deliver().await;
         assert_eq!(app.mailbox.to(&person.email).len(), 2, "the link and one notice");
+    }
+    app.assert_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_verification_link_verifies_once_however_many_open_it_at_once() {
+    let app = App::patient(&[("EVENTS", "account"), ("ADDRESS_VERIFICATION", "optional")]).await;
+    for round in 0..6 {
+        let person = app.sign_up(&format!("anna{round}")).await;
+        app.deliver().await;
+        let link = app.verification_links(&person.email).pop().expect("a link");
+        let answers = app.at_once((0..AT_ONCE).map(|_| verify(&link))).await;
+        // Who comes later has clicked twice.
+        assert_eq!(having(204, &answers), AT_ONCE, "round {round}");
+        assert_eq!(app.waiting_events().await, ["account.created", "account.verified"]);
+        app.publish().await;
+    }
+    app.assert_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_is_replaced_while_it_is_verified_is_not_verified() {
+    let app = App::patient(&[("ADDRESS_VERIFICATION", "optional")]).await;
+    for round in 0..20 {
+        let person = app.sign_up(&format!("anna{round}")).await;
+        app.deliver().await;
+        let link = app.verification_links(&person.email).pop().expect("a link");
+        let account = app.store.account_by_login_name(&person.username).await.expect("the store answers").expect("an account");
+        let email = EmailAddress::parse(&format!("new{round}@example.org")).expect("an address");
+        let verifies = tokio::spawn({
+            let app = app.clone();
+            async move { app.send(verify(&link)).await }
+        });
+        tokio::time::sleep(Duration::from_micros(round * 211)).await;
+        let renamed = app.store.set_email(&account, &email, app.clock.now()).await.expect("the store answers");
+        let answer = verifies.await.expect("no function panics");
+        assert!(renamed == Renamed::Now && [204, 400].contains(&answer.status), "{renamed:?} {answer:?}");
+        let account = app.store.account(account.id).await.expect("the store answers").expect("an account");
+        assert!(account.verified_at.is_none() && account.verified_by.is_none(), "round {round}: {}", answer.status);
     }
     app.assert_sound().await;
 }

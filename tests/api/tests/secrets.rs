@@ -13,7 +13,10 @@ use doorward_kit::{
     leak::{Secret, found},
     mailbox::Refuse,
     proxy::{Failure, When},
-    requests::{Request, address_of, delete_me, end_sessions, login, me, post, request, reset_request, sessions, set_username, validate},
+    requests::{
+        ACTIVATION, Request, address_of, delete_me, end_sessions, login, me, post, request, reset_request, sessions, set_username,
+        validate, verification_request, verify,
+    },
     store::lines,
 };
 use serde_json::json;
@@ -82,7 +85,7 @@ struct Run {
 impl Run {
     async fn start() -> Self {
         let log = Log::start();
-        let (app, observer) = App::observed(&[("DEPLOYMENT", "doorward"), ("EVENTS", "all")]).await;
+        let (app, observer) = App::observed(&[("DEPLOYMENT", "doorward"), ("EVENTS", "all"), ("ADDRESS_VERIFICATION", "mandatory")]).await;
         let passwords = [FIRST, SECOND, THIRD, WRONG, TOO_SHORT]
             .into_iter()
             .enumerate()
@@ -141,6 +144,22 @@ impl Run {
         token
     }
 
+    /// The address is verified, after a login without that.
+    async fn verification(&mut self) {
+        self.send(login("ann", FIRST)).await;
+        self.send(verification_request(STRANGER)).await;
+        self.send(verification_request(EMAIL)).await;
+        self.app.deliver().await;
+        for link in &self.app.verification_links(EMAIL) {
+            self.knows_token("verification link", link);
+            let page = format!("{ACTIVATION}?token={link}");
+            let form = verify(link).header("Accept", "text/html");
+            for asked in [request("GET", &page), request("GET", &page).header("Accept", "text/html"), verify(link), verify(link), form] {
+                self.send(asked).await;
+            }
+        }
+    }
+
     /// Uses every endpoint with success and with a refusal.
     async fn everything(&mut self) {
         let register = json!({ "username": "ann", "email": EMAIL, "password": FIRST });
@@ -148,6 +167,7 @@ impl Run {
             self.send(post("/api/register/", &body)).await;
         }
         self.app.advance(1);
+        self.verification().await;
         let session = self.sign_in(FIRST).await;
         for asked in [
             login("ann", WRONG),
@@ -296,13 +316,13 @@ impl Run {
             for item in lines(&self.app.snapshot(table).await) {
                 look(&format!("item {item}"), &item, &[&self.passwords, &self.tokens]);
                 for attribute in item.split('\u{1f}') {
-                    let own =
-                        table == "accounts" && ["password=", "digest=", "sk=session#"].iter().any(|place| attribute.starts_with(place));
+                    let begins = |places: &[&str]| places.iter().any(|place| attribute.starts_with(place));
+                    let own = table == "accounts" && begins(&["password=", "digest=", "verified_by=", "sk=session#"]);
                     if !own {
                         look(&format!("attribute {attribute} of {table}"), attribute, &[&self.kept]);
                     }
                     // The subject of a counter must not be readable.
-                    if table == "limits" || attribute.starts_with("pk=reset#") || item.contains("pk=event#") {
+                    if table == "limits" || begins(&["pk=reset#", "pk=verify#"]) || item.contains("pk=event#") {
                         look(&format!("attribute {attribute} of {table}"), attribute, &[&self.personal]);
                     }
                 }
@@ -318,9 +338,9 @@ impl Run {
         for mail in self.app.mailbox.all() {
             let text = format!("{mail:?}");
             look(&format!("mail {text}"), &text, &[&self.passwords, &self.kept]);
-            let links: Vec<&Secret> =
-                self.tokens.iter().filter(|token| mail.reset_token().is_none_or(|link| !token.forms.contains(&link))).collect();
-            let others: Vec<Secret> = links.into_iter().cloned().collect();
+            let own = mail.reset_token().or(mail.verification_token());
+            let is_other = |token: &&Secret| own.as_ref().is_none_or(|link| !token.forms.contains(link));
+            let others: Vec<Secret> = self.tokens.iter().filter(is_other).cloned().collect();
             look(&format!("mail {text}"), &text, &[&others]);
         }
         for (asked, answer) in &self.answers {

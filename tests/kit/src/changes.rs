@@ -10,7 +10,7 @@ fn kind((partition, sort): &(String, String)) -> String {
     match start(partition).as_str() {
         "account" => start(sort),
         name if sort == "claim" => format!("{name} claim"),
-        "reset" => "request".to_owned(),
+        "reset" | "verify" => "request".to_owned(),
         other => other.to_owned(),
     }
 }

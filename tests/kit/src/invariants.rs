@@ -1,6 +1,9 @@
 //! What holds of all items together, whatever was done in whatever order: claims and accounts point at each other, nothing is left of an account that
 //! was deleted, epochs only rise, and every item is complete and can be read by the code that uses it.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Mutex,
@@ -91,7 +94,7 @@ pub fn broken(before: &Items, items: &Items) -> Vec<String> {
             "claim" if claims.get(key) != Some(&text(item, "account_id")) => {
                 wrong.push("it claims a name for an account that has it not".to_owned())
             }
-            "session" | "reset" | "disavow" | "notice" | "mail-rate" | "held" | "mail" | "former" if account.is_none() => {
+            "session" | "reset" | "verify" | "disavow" | "notice" | "mail-rate" | "held" | "mail" | "former" if account.is_none() => {
                 wrong.push("its account is gone".to_owned())
             }
             "session" if number(item, "epoch") > account.and_then(|account| number(account, "epoch")) => {
@@ -103,7 +106,10 @@ pub fn broken(before: &Items, items: &Items) -> Vec<String> {
             "held" if of_account("mail-rate").is_none_or(|rate| !rate.contains_key("due_at")) => {
                 wrong.push("its account has no notices that are held".to_owned());
             }
-            "reset" if text(item, "digest") == text(item, "pending_digest") => wrong.push("it is its own successor".to_owned()),
+            "reset" | "verify" if text(item, "digest") == text(item, "pending_digest") => wrong.push("it is its own successor".to_owned()),
+            "account" if item.contains_key("verified_by") && !item.contains_key("verified_at") => {
+                wrong.push("a link verified an address that is not verified".to_owned());
+            }
             _ => {}
         }
         let lives = ["valid_until", "pending_valid_until"].iter().filter_map(|name| number(item, name)).max();
@@ -172,6 +178,7 @@ impl App {
                 Ok(_) => self.store.account_and_mail_rate(id).await.map(drop),
                 read => read.map(drop),
             },
+            ("verify", Some(id)) => self.store.verification_link(id).await.map(drop),
             ("mail", Some(id)) => self.store.deliveries(id).await.map(drop),
             ("held", _) => self.store.due_notices(now).await.map(drop),
             ("disavow", Some(id)) => {
@@ -217,111 +224,5 @@ impl App {
     async fn removed(&self, copy: &Item) {
         let delete = self.operator.client.delete_item().table_name(self.table_of(text(copy, "pk")));
         delete.key("pk", copy["pk"].clone()).key("sk", copy["sk"].clone()).send().await.expect("the store answers");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn item(partition: &str, sort: &str, attributes: &str) -> ((String, String), Item) {
-        let keys = [("pk", partition), ("sk", sort)].map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())));
-        let attributes = attributes.split_whitespace().map(|attribute| {
-            let (name, value) = attribute.split_once('=').expect("name=value");
-            let value = match value {
-                "true" | "false" => AttributeValue::Bool(value == "true"),
-                "{}" => AttributeValue::M(Item::new()),
-                _ if value.parse::<i64>().is_ok() => AttributeValue::N(value.to_owned()),
-                _ => AttributeValue::S(value.to_owned()),
-            };
-            (name.to_owned(), value)
-        });
-        ((partition.to_owned(), sort.to_owned()), attributes.chain(keys).collect())
-    }
-
-    const ID: &str = "01941f29-7c00-7000-8000-000000000000";
-    const OTHER: &str = "01941f29-7c00-7000-8000-000000000001";
-
-    /// An account with a session, a link with its successor, the link of a notice, mail and a window.
-    fn whole() -> Items {
-        let account = format!("account#{ID}");
-        let mail = "browser=b requested_at=1 expires_at=2";
-        Items::from([
-            item(
-                &account,
-                "account",
-                "username=Ann username_folded=ann email=a@b email_folded=a@b epoch=3 active=true created_at=1 password_changed_at=5 networks={}",
-            ),
-            item("username#ann", "claim", &format!("account_id={ID}")),
-            item("email#a@b", "claim", &format!("account_id={ID}")),
-            item(&account, "session#x", "epoch=3 created_at=1 valid_until=2000 expires_at=2"),
-            item(
-                &account,
-                "reset",
-                "digest=x issued_at=1 valid_until=1 expires_at=2 requested_at=1 sent=0 pending_digest=y pending_issued_at=1 pending_valid_until=2000",
-            ),
-            item(&account, "disavow#x", "issued_at=1 valid_until=2000 expires_at=2"),
-            item("reset#x", "10", &format!("email=a@b email_folded=a@b address=x {mail}")),
-            item(&format!("notice#{ID}"), OTHER, &format!("email=a@b address=x change=reset changed_at=1 {mail}")),
-            item(&format!("notice#{ID}"), ID, &format!("change=reset changed_at=1 {mail} attempts=1 done_at=3 outcome=handled")),
-            item("login-client#x", "300", "hits=1 attempt=x expires_at=5"),
-        ])
-    }
-
-    #[test]
-    fn what_the_functions_write_is_whole() {
-        assert_eq!(broken(&Items::new(), &whole()), [""; 0]);
-        assert_eq!(broken(&whole(), &whole()), [""; 0]);
-    }
-
-    #[test]
-    fn whatever_is_lost_left_over_or_undone_is_found() {
-        let account = format!("account#{ID}");
-        type Change = Box<dyn Fn(&mut Items)>;
-        let gone = |partition: &str, sort: &str| -> Change {
-            let key = (partition.to_owned(), sort.to_owned());
-            Box::new(move |items| drop(items.remove(&key).expect("an item")))
-        };
-        let set = |sort: &str, attributes: &str| -> Change {
-            let (key, new) = item(&account, sort, attributes);
-            Box::new(move |items| items.entry(key.clone()).or_default().extend(new.clone()))
-        };
-        let cases: Vec<(Change, &str)> = vec![
-            (gone("username#ann", "claim"), "has no claim on it"),
-            (set("account", "deleted_at=1 delete_after=5"), "is active or in no list"),
-            (Box::new(|items| items.extend([item("sweep#0", &format!("2026-01-01T00:00:00.000Z#{ID}"), "")])), "not to be deleted then"),
-            (gone("email#a@b", "claim"), "has no claim on it"),
-            (gone(&account, "account"), "its account is gone"),
-            (set("account", "username_folded=eve"), "an account that has it not"),
-            (set("account", "epoch=2"), "epoch has fallen"),
-            (set("account", "password_changed_at=4"), "password_changed_at has fallen"),
-            (set("account", "pin=1234"), "pin:N is too much"),
-            (set("account", "active=1"), "active:BOOL"),
-            (set("account", "undeliverable=bounced"), "something is missing"),
-            (set("session#x", "epoch=4"), "still to come"),
-            (set("session#x", "valid_until=2001"), "removed before it ends"),
-            (set("session#new", "epoch=3"), "something is missing"),
-            (set("reset", "pending_digest=x"), "its own successor"),
-            (set("reset", "pending_valid_until=2001"), "removed before it ends"),
-            (set("reset#1", "digest=x"), "no item has such a key"),
-            (Box::new(|items| items.extend([item("username#eve", "claim", &format!("account_id={ID}"))])), "an account that has it not"),
-            (
-                Box::new(|items| drop(items.get_mut(&("reset#x".to_owned(), "10".to_owned())).expect("an item").remove("email"))),
-                "exactly while it is open",
-            ),
-        ];
-        for (change, told) in cases {
-            let mut items = whole();
-            change(&mut items);
-            let broken = broken(&whole(), &items);
-            assert!(broken.iter().any(|line| line.contains(told)), "{told}: {broken:#?}");
-        }
-    }
-
-    #[test]
-    fn a_name_that_is_too_long_for_a_key_is_claimed_by_its_digest() {
-        let (long, longer) = ("x".repeat(1024), "x".repeat(1025));
-        assert_eq!(claim_of("username", &long).0, format!("username#{long}"));
-        assert!(claim_of("username", &longer).0.starts_with("username#sha256:"));
     }
 }

@@ -13,17 +13,22 @@ pub(crate) struct Form {
     attributes: &'static str,
 }
 
-pub(crate) const FORMS: [Form; 14] = [
+pub(crate) const FORMS: [Form; 15] = [
     Form {
         kind: "account",
         attributes: "username:S username_folded:S email:S email_folded:S epoch:N active:BOOL created_at:N password_changed_at:N networks:M \
                      [password:S] [language:S] [external_id:S] [disavowed_at:N] [disavowals_before:N] [undeliverable:S undeliverable_at:N] \
-                     [deleted_at:N delete_after:N] [deleting:N]",
+                     [verified_at:N] [verified_by:S] [deleted_at:N delete_after:N] [deleting:N]",
     },
     Form { kind: "sweep", attributes: "" },
     Form { kind: "session", attributes: "epoch:N created_at:N valid_until:N expires_at:N [network:S] [browser:S] [seen_on:N]" },
     Form {
         kind: "reset",
+        attributes: "digest:S issued_at:N valid_until:N expires_at:N requested_at:N sent:N [sent_at:N] \
+                     [pending_digest:S pending_issued_at:N pending_valid_until:N]",
+    },
+    Form {
+        kind: "verify",
         attributes: "digest:S issued_at:N valid_until:N expires_at:N requested_at:N sent:N [sent_at:N] \
                      [pending_digest:S pending_issued_at:N pending_valid_until:N]",
     },
@@ -65,16 +70,13 @@ pub(crate) fn kind(partition: &str, sort: &str) -> Option<&'static str> {
     }
     let (start, rest) = partition.split_once('#')?;
     match (start, sort.split_once('#')) {
-        ("account", None) if is_id(rest) && sort == "account" => Some("account"),
-        ("account", None) if is_id(rest) && sort == "reset" => Some("reset"),
-        ("account", None) if is_id(rest) && sort == "mail-rate" => Some("mail-rate"),
-        ("account", None) if is_id(rest) && sort == "mail" => Some("mail"),
+        ("account", None) if is_id(rest) => ["account", "reset", "verify", "mail-rate", "mail"].into_iter().find(|own| *own == sort),
         ("account", Some(("former", _))) if is_id(rest) => Some("former"),
         ("account", Some(("session", _))) if is_id(rest) => Some("session"),
         ("account", Some(("disavow", _))) if is_id(rest) => Some("disavow"),
         ("username" | "email", None) if sort == "claim" => Some("claim"),
         ("sweep", Some((_, id))) if rest.len() == 1 && is_id(id) && id.ends_with(rest) => Some("sweep"),
-        ("reset", _) => Some("request"),
+        ("reset" | "verify", _) => Some("request"),
         ("notice", None) if is_id(rest) && is_id(sort) => Some("notice"),
         ("event", None) if (is_id(rest) || rest == "accounts") && is_id(sort) => Some("event"),
         (_, None) if sort.parse::<i64>().is_ok() => Some("window"),

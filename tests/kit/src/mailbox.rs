@@ -17,6 +17,9 @@ pub const RESET_LINK: &str = "/api/password_reset/confirm/?token=";
 /// The path of a link that says "this wasn't me".
 pub const DISAVOWAL_LINK: &str = "/api/password_reset/disavow/?token=";
 
+/// The path of a link that confirms an address.
+pub const VERIFICATION_LINK: &str = "/api/users/activation/?token=";
+
 /// A mail that was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mail {
@@ -41,6 +44,11 @@ impl Mail {
     /// The token of the "this wasn't me" link in it, if there is one.
     pub fn disavowal_token(&self) -> Option<String> {
         self.token_after(DISAVOWAL_LINK)
+    }
+
+    /// The token of the link in it that confirms an address, if there is one.
+    pub fn verification_token(&self) -> Option<String> {
+        self.token_after(VERIFICATION_LINK)
     }
 
     fn token_after(&self, link: &str) -> Option<String> {

@@ -127,6 +127,11 @@ impl App {
         self.mailbox.to(email).iter().rev().find_map(Mail::reset_token)
     }
 
+    /// The tokens in the verification mails to this address, oldest first.
+    pub fn verification_links(&self, email: &str) -> Vec<String> {
+        self.mailbox.to(email).iter().filter_map(Mail::verification_token).collect()
+    }
+
     /// The number of reset mails that have reached this address.
     pub fn reset_mails(&self, email: &str) -> usize {
         self.mailbox.to(email).iter().filter(|mail| mail.reset_token().is_some()).count()

@@ -125,6 +125,8 @@ impl Request {
 
 /// The route that validates a reset token.
 pub const VALIDATE: &str = "/api/password_reset/validate_token/";
+/// The route that confirms an address.
+pub const ACTIVATION: &str = "/api/users/activation/";
 /// The initial password of everybody.
 pub const PASSWORD: &str = "Correct-Horse-42";
 /// The new password of everybody.
@@ -178,6 +180,16 @@ pub fn logout_all(session: &str) -> Request {
 /// Uses "this wasn't me".
 pub fn disavow(link: &str) -> Request {
     post("/api/password_reset/disavow/", &json!({ "token": link }))
+}
+
+/// Confirms an address.
+pub fn verify(link: &str) -> Request {
+    post(ACTIVATION, &json!({ "token": link }))
+}
+
+/// Requests another link that confirms an address.
+pub fn verification_request(email: &str) -> Request {
+    post("/api/users/resend_activation/", &json!({ "email": email }))
 }
 
 /// Asks for the sessions of this session's account.

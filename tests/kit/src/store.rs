@@ -135,7 +135,7 @@ impl App {
     pub(crate) fn table_of(&self, partition: &str) -> &str {
         match partition.split('#').next() {
             Some("account" | "username" | "email" | "sweep") => &self.tables.accounts,
-            Some("reset" | "notice" | "event" | "held") => &self.tables.outbox,
+            Some("reset" | "verify" | "notice" | "event" | "held") => &self.tables.outbox,
             _ => &self.tables.limits,
         }
     }

@@ -76,7 +76,7 @@ async fn whoever_forgot_a_password_gets_back_in_and_old_tokens_do_not() {
     assert_eq!(again.status, 200, "{}", again.body);
 
     // Besides the link there was a notice of the first change. That of the second waits, because it came within five minutes of the first.
-    let notices = stack.mails(&email, 2).await.into_iter().filter(|mail| mail.reset_token().is_none()).count();
+    let notices = stack.mails(&email, 2).await.into_iter().filter(|mail| mail.disavowal_token().is_some()).count();
     assert_eq!(notices, 1);
 }
 

@@ -58,5 +58,6 @@ pub(super) fn user(given: &mut Given, config: Option<&HashConfig>) -> Result<Kno
         inactive: given.truth("disabled")?.unwrap_or(false),
         created_at: given.millis("createdAt")?,
         external_id: given.text("localId")?,
+        verified: given.truth("emailVerified")?,
     })
 }

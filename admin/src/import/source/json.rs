@@ -27,6 +27,7 @@ pub(super) fn auth0(given: &mut Given) -> Result<Known, Reason> {
         inactive: given.truth("blocked")?.unwrap_or(false),
         created_at,
         external_id,
+        verified: given.truth("email_verified")?,
     })
 }
 
@@ -48,6 +49,7 @@ pub(super) fn cognito(given: &mut Given) -> Result<Known, Reason> {
         None => given.text(name),
     };
     let (external_id, email, preferred) = (of("sub")?, of("email")?, of("preferred_username")?);
+    let verified = of("email_verified")?.map(|text| text.eq_ignore_ascii_case("true"));
     given.put_back("Attributes", attributes);
     // A pool in which people sign in by address gives them a name that is an id.
     let username = preferred.or_else(|| name.clone().filter(|name| name.parse::<uuid::Uuid>().is_err()));
@@ -58,6 +60,7 @@ pub(super) fn cognito(given: &mut Given) -> Result<Known, Reason> {
         inactive: !given.truth("Enabled")?.unwrap_or(true),
         created_at: given.instant("UserCreateDate")?,
         external_id: external_id.or(name),
+        verified,
     })
 }
 
@@ -78,6 +81,7 @@ pub(super) fn kratos(given: &mut Given) -> Result<Known, Reason> {
         inactive: given.text("state")?.is_some_and(|state| state == "inactive"),
         created_at: given.instant("created_at")?,
         external_id: given.text("id")?,
+        verified: None,
     })
 }
 

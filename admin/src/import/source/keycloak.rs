@@ -25,6 +25,7 @@ pub(super) fn user(given: &mut Given) -> Result<Option<Known>, Reason> {
         inactive: !given.truth("enabled")?.unwrap_or(true),
         created_at: given.millis("createdTimestamp")?,
         external_id: given.text("id")?,
+        verified: given.truth("emailVerified")?,
     }))
 }
 

@@ -82,6 +82,8 @@ struct Known {
     inactive: bool,
     created_at: Option<Timestamp>,
     external_id: Option<String>,
+    /// Whether the address was shown to be the account's, if the service says so.
+    verified: Option<bool>,
 }
 
 /// Turns entries of a file into the fields that `import` reads.
@@ -124,6 +126,7 @@ impl Known {
         let username = self.username.or_else(|| self.email.clone());
         let mut fields =
             Map::from_iter([("password".to_owned(), Value::String(password)), ("is_active".to_owned(), Value::Bool(!self.inactive))]);
+        fields.extend(self.verified.map(|verified| ("verified".to_owned(), Value::Bool(verified))));
         let joined = self.created_at.map(|instant| instant.to_string());
         for (name, text) in [("username", username), ("email", self.email), ("date_joined", joined), ("external_id", self.external_id)] {
             fields.extend(text.map(|text| (name.to_owned(), Value::String(text))));

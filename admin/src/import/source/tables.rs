@@ -15,6 +15,7 @@ pub(super) fn better_auth(given: &mut Given) -> Result<Known, Reason> {
         inactive: given.truth("banned")?.unwrap_or(false),
         created_at: given.instant("createdAt")?,
         external_id: given.text("id")?,
+        verified: given.truth("emailVerified")?,
     })
 }
 
@@ -39,6 +40,7 @@ pub(super) fn devise(given: &mut Given) -> Result<Known, Reason> {
         inactive: false,
         created_at: given.instant("created_at")?,
         external_id: given.text("id")?,
+        verified: None,
     })
 }
 
@@ -59,6 +61,7 @@ pub(super) fn supabase(given: &mut Given, now: Timestamp) -> Result<Known, Reaso
         inactive: banned,
         created_at: given.instant("created_at")?,
         external_id: given.text("id")?,
+        verified: None,
     })
 }
 
@@ -71,5 +74,6 @@ pub(super) fn wordpress(given: &mut Given) -> Result<Known, Reason> {
         inactive: given.text("user_status")?.is_some_and(|status| status != "0"),
         created_at: given.instant("user_registered")?,
         external_id: given.text("ID")?,
+        verified: None,
     })
 }

@@ -281,3 +281,30 @@ async fn an_invitation_brings_no_older_link_back() {
     assert_eq!(app.confirm_reset(&old, NEW_PASSWORD).await.status, 404);
     assert_eq!(app.confirm_reset(&new, NEW_PASSWORD).await.status, 200);
 }
+
+#[tokio::test]
+async fn an_imported_address_is_verified_unless_the_file_says_otherwise() {
+    let app = App::configured(&[("ADDRESS_VERIFICATION", "mandatory")]).await;
+    let with = |name: &str, verified: serde_json::Value| {
+        json!({ "username": name, "email": address_of(name), "password": DJANGO, "verified": verified }).to_string()
+    };
+    let file = Temporary::of(&[
+        user("ann", &address_of("ann"), DJANGO),
+        with("ben", json!(true)),
+        with("cyd", json!("0")),
+        with("dan", json!(false)),
+    ]);
+    done(&app, &["import", file.path()]).await;
+    for (name, status) in [("ann", 200), ("ben", 200), ("cyd", 401), ("dan", 401)] {
+        assert_eq!(app.send(login(name, PASSWORD)).await.status, status, "{name}");
+        assert_eq!(line(&done(&app, &["show", name]).await, "verified") == "no, as far as known", status == 401, "{name}");
+    }
+    let (written, _) = refused(&app, &["import", Temporary::of(&[with("eve", json!("perhaps"))]).path()]).await;
+    assert!(written.contains("verified: must be true or false, or 1 or 0"), "{written}");
+    // Who is not verified is mailed a link like anybody else.
+    app.send(doorward_kit::requests::verification_request(&address_of("cyd"))).await;
+    app.deliver().await;
+    let link = app.verification_links(&address_of("cyd")).pop().expect("a link");
+    assert_eq!(app.send(doorward_kit::requests::verify(&link)).await.status, 204);
+    app.login("cyd", PASSWORD).await;
+}

@@ -47,6 +47,11 @@ async fn facts(app: &App, name: &str) -> [Value; 4] {
     ["username", "external_id", "state", "created_at"].map(|fact| shown[fact].clone())
 }
 
+/// Whether the address of this account counts as verified.
+async fn is_verified(app: &App, name: &str) -> bool {
+    shown(app, name).await["verified_at"].is_string()
+}
+
 const RIGHT: Option<&str> = Some(PASSWORD);
 
 #[tokio::test]
@@ -54,8 +59,9 @@ async fn users_of_auth0_log_in() {
     let path = file("auth0.jsonl");
     let people = [("user1@auth0.example", RIGHT), ("named", RIGHT), ("user3@auth0.example", RIGHT)];
     let (app, written) = everybody_logs_in(&["--format", "auth0", &path], &people).await;
-    assert!(written.contains("no place for them: _tmp_is_unique, connection, email_verified, password_set_date, tenant.\n"), "{written}");
+    assert!(written.contains("no place for them: _tmp_is_unique, connection, password_set_date, tenant.\n"), "{written}");
     assert_eq!(facts(&app, "named").await[..3], [json!("named"), json!("auth0|60425dc43519d90068f82972"), json!("active")]);
+    assert_eq!([is_verified(&app, "user1@auth0.example").await, is_verified(&app, "named").await], [true, false], "as Auth0 says");
 }
 
 #[tokio::test]
@@ -70,7 +76,7 @@ async fn users_of_better_auth_log_in_with_the_text_that_they_typed_there() {
         ("user5@better.example", None),
     ];
     let (app, written) = everybody_logs_in(&["--format", "better-auth", &path], &people).await;
-    assert!(written.contains("no place for them: emailverified, name.\n"), "{written}");
+    assert!(written.contains("no place for them: name.\n"), "{written}");
     assert!(opens(&app, "named", "Größe-fi-42").await, "both are one password there");
     let kept = app.operator.account("named").await["password"].as_s().unwrap().clone();
     assert!(kept.starts_with("$argon2id$"), "who typed the compatible form decides: {kept}");
@@ -85,10 +91,7 @@ async fn users_of_cognito_are_invited_once_at_a_rate_because_nobody_gives_their_
     let (json, table) = (file("cognito.json"), file("cognito.csv"));
     let written = done(&app, &["import", "--format", "cognito", "--invite", "1000", &json]).await;
     assert!(written.ends_with("3 accounts: 3 imported, 0 already there, 0 refused.\n"), "{written}");
-    assert!(
-        written.contains("no place for them: Attributes.email_verified, Attributes.phone_number, UserLastModifiedDate, UserStatus.\n"),
-        "{written}"
-    );
+    assert!(written.contains("no place for them: Attributes.phone_number, UserLastModifiedDate, UserStatus.\n"), "{written}");
     done(&app, &["import", "--format", "cognito", "--invite", "1000", &table]).await;
     // A second run invites nobody again.
     let again = done(&app, &["import", "--format", "cognito", "--invite", "1000", &json]).await;
@@ -157,7 +160,7 @@ async fn users_of_firebase_log_in_and_none_is_imported_without_the_parameters_of
         ("user4@firebase.example", None),
     ];
     let (app, written) = everybody_logs_in(&["--format", "firebase", "--hash-config", &config, &path], &people).await;
-    assert!(written.contains("no place for them: displayName, emailVerified, lastSignedInAt, providerUserInfo.\n"), "{written}");
+    assert!(written.contains("no place for them: displayName, lastSignedInAt, providerUserInfo.\n"), "{written}");
     let joined = json!("2017-02-05T19:51:06Z");
     assert_eq!(facts(&app, "vector@firebase.example").await, [json!("vector@firebase.example"), json!("vector"), json!("active"), joined]);
 
@@ -181,7 +184,7 @@ async fn users_of_keycloak_log_in() {
     let people = ["argon2", "sha512", "sha256", "sha1", "old", "otp"].map(|name| (name, RIGHT));
     let people = [&people[..], &[("social", None), ("off", None)]].concat();
     let (app, written) = everybody_logs_in(&["--format", "keycloak", &path], &people).await;
-    let dropped = "emailVerified, firstName, lastName, notBefore, realmRoles, totp";
+    let dropped = "firstName, lastName, notBefore, realmRoles, totp";
     assert!(written.contains(&format!("no place for them: {dropped}.\n")), "{written}");
     let id = json!("8f3d0f00-0000-4000-8000-000000000000");
     assert_eq!(facts(&app, "argon2").await, [json!("argon2"), id, json!("active"), json!("2023-11-14T22:13:20Z")]);

@@ -8,8 +8,8 @@ use std::{
 use doorward_admin::{Arguments, Failure, Terminal};
 use doorward_functions::{Handler as _, mailer::Records};
 use doorward_kit::requests::{
-    PASSWORD, VALIDATE, change_password, confirm_reset, delete_me, disavow, end_sessions, login, logout, logout_all, me, register,
-    reset_request, sessions, set_username, validate,
+    ACTIVATION, PASSWORD, VALIDATE, change_password, confirm_reset, delete_me, disavow, end_sessions, login, logout, logout_all, me,
+    register, reset_request, sessions, set_username, validate, verification_request, verify,
 };
 use serde_json::json;
 
@@ -64,6 +64,10 @@ pub enum Operation {
     Confirm,
     /// The link of the first notice says "this wasn't me".
     Disavow,
+    /// The link of the first verification mail is opened.
+    Verify,
+    /// Somebody requests another one.
+    AskToVerify,
     /// The authorizer is asked about the session.
     Authorize,
     /// The mailer answers the older request.
@@ -72,6 +76,8 @@ pub enum Operation {
     DeliverLater,
     /// The mailer sends the notice of the second change.
     Notify,
+    /// The mailer answers a request for another verification link.
+    DeliverVerification,
     /// The mail service says that a mail bounced.
     Bounce,
     /// The events that wait are published.
@@ -120,13 +126,13 @@ pub enum Operation {
     Import,
 }
 use Operation::{
-    Ask, Authorize, Bounce, Change, Confirm, Count, Create, Delete, Deliver, DeliverLater, Disavow, EndOther, EndSessions, Export, Import,
-    Invite, Leave, List, ListEvents, ListFailed, Login, Logout, LogoutAll, Notify, Off, On, Publish, Register, Rename, Reset, Retry,
-    RetryEvent, Revoke, SeeMe, SeeSessions, SetEmail, SetUsername, Show, Sweep, Unlock, Validate,
+    Ask, AskToVerify, Authorize, Bounce, Change, Confirm, Count, Create, Delete, Deliver, DeliverLater, DeliverVerification, Disavow,
+    EndOther, EndSessions, Export, Import, Invite, Leave, List, ListEvents, ListFailed, Login, Logout, LogoutAll, Notify, Off, On, Publish,
+    Register, Rename, Reset, Retry, RetryEvent, Revoke, SeeMe, SeeSessions, SetEmail, SetUsername, Show, Sweep, Unlock, Validate, Verify,
 };
 
 /// The one list, with the route, function or command that each operation is of.
-pub const OPERATIONS: [(Operation, Actor, &str); 41] = [
+pub const OPERATIONS: [(Operation, Actor, &str); 44] = [
     (Register, Actor::Client, "/api/register/"),
     (Login, Actor::Client, "/api/login/"),
     (Logout, Actor::Client, "/api/logout/"),
@@ -141,10 +147,13 @@ pub const OPERATIONS: [(Operation, Actor, &str); 41] = [
     (Validate, Actor::Client, VALIDATE),
     (Confirm, Actor::Client, "/api/password_reset/confirm/"),
     (Disavow, Actor::Client, "/api/password_reset/disavow/"),
+    (Verify, Actor::Client, ACTIVATION),
+    (AskToVerify, Actor::Client, "/api/users/resend_activation/"),
     (Authorize, Actor::Client, "authorizer"),
     (Deliver, Actor::Mail, "mailer"),
     (DeliverLater, Actor::Mail, "mailer"),
     (Notify, Actor::Mail, "mailer"),
+    (DeliverVerification, Actor::Mail, "mailer"),
     (Bounce, Actor::Mail, "mail-feedback"),
     (Publish, Actor::Mail, "events"),
     (Sweep, Actor::Mail, "sweeper"),
@@ -190,7 +199,7 @@ impl Answer {
 impl Operation {
     /// Whether it sends mail.
     pub fn sends(self) -> bool {
-        [Deliver, DeliverLater, Notify].contains(&self)
+        [Deliver, DeliverLater, Notify, DeliverVerification].contains(&self)
     }
 
     /// Does it.
@@ -212,10 +221,13 @@ impl Operation {
             Validate => world.ask(validate(&held.link)).await,
             Confirm => world.ask(confirm_reset(&held.link, RESET)).await,
             Disavow => world.ask(disavow(&held.disavowal)).await,
+            Verify => world.ask(verify(&held.verification)).await,
+            AskToVerify => world.ask(verification_request("mara@example.com")).await,
             Authorize => Answer::saying(if app.lets_pass(&held.session).await { "passes" } else { "does not pass" }),
             Deliver => world.deliver(&held.requests[0]).await,
             DeliverLater => world.deliver(&held.requests[1]).await,
             Notify => world.deliver(&held.notice).await,
+            DeliverVerification => world.deliver(&held.verification_request).await,
             Bounce => {
                 let bounce = json!({ "bounceType": "Permanent", "bouncedRecipients": [{ "emailAddress": "mara@example.com" }] });
                 let mail = json!({ "timestamp": world.before().to_string() });

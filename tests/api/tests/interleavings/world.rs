@@ -14,7 +14,8 @@ use doorward::{
     entropy::Entropy,
     password::{StoredPassword, TypedPassword, UNUSABLE, Verdict},
     reset::ResetLinks,
-    token::{self, Disavow, Purpose, Session, Token},
+    token::{self, Disavow, Purpose, Session, Token, Verify},
+    verification::Verification,
 };
 use doorward_admin::Admin;
 use doorward_functions::mailer::Records;
@@ -24,7 +25,7 @@ use doorward_kit::{
     bus::BusFault,
     mailbox::{Mail, Refuse},
     proxy::{Failure, Gate, When},
-    requests::{NEW_PASSWORD, PASSWORD, reset_request},
+    requests::{NEW_PASSWORD, PASSWORD, reset_request, verification_request},
     store::{Facts, Items, facts},
 };
 use serde_json::json;
@@ -62,6 +63,9 @@ pub struct Held {
     pub link: String,
     /// The link of the notice of the first change.
     pub disavowal: String,
+    /// The link of the mail after registering, and a request for another one.
+    pub verification: String,
+    pub verification_request: Records,
     /// Two requests for another link.
     pub requests: [Records; 2],
     /// The notice of the second change.
@@ -111,8 +115,9 @@ impl Names {
 
 impl World {
     pub async fn start() -> Self {
-        let (app, observer) = App::observed(&[("EVENTS", "all")]).await;
+        let (app, observer) = App::observed(&[("EVENTS", "all"), ("ADDRESS_VERIFICATION", "optional")]).await;
         let mara = app.sign_up("mara").await;
+        app.deliver().await;
         // An account tells of logins from new places when it is an hour old.
         app.advance(60 * 60);
         app.bus.meets([BusFault::Entry("MalformedDetail")]);
@@ -127,6 +132,9 @@ impl World {
         let notice = app.stream().await;
         let other = mara.login().await;
         let id = app.session_id(&other).await;
+        let verification = app.verification_links(&mara.email).pop().expect("a link");
+        assert_eq!(app.send(verification_request(&mara.email)).await.status, 204);
+        let verification_request = app.stream().await;
         app.advance(61);
         app.mailbox.refuse_next(Refuse(400, "MessageRejected"));
         assert_eq!(app.send(reset_request(&mara.email)).await.status, 200);
@@ -152,12 +160,28 @@ impl World {
         names.digest::<Session>(&other, "another session");
         names.digest::<token::Reset>(&link, "the link");
         names.digest::<Disavow>(&disavowal, "the link of the first notice");
+        names.digest::<Verify>(&verification, "the link of the first verification mail");
         // In the middle of a second, and of a window of requests: a moment later is the same second and the same window.
         let second = app.clock.now().as_second() / 10 * 10 + 65;
         let starts_at = Timestamp::from_millisecond(second * 1000 + 500).expect("an instant");
         let requests = requests.try_into().unwrap_or_else(|_| unreachable!());
-        let held =
-            Held { account, session, other: id, link, disavowal, requests, notice, failed, events, failed_event, file: written(), names };
+        let (other, file) = (id, written());
+        let held = Held {
+            account,
+            session,
+            other,
+            link,
+            disavowal,
+            verification,
+            verification_request,
+            requests,
+            notice,
+            failed,
+            events,
+            failed_event,
+            file,
+            names,
+        };
         let admin = Admin::new(&mut Settings::from_pairs([]), app.store.clone(), app.clock.clock(), Entropy::system());
         let links = ResetLinks::configured(&mut Settings::from_pairs([]), starts_at);
         Self { app, observer, admin, links, held, start, starts_at, present }
@@ -293,6 +317,10 @@ impl World {
                 names.digest::<token::Reset>(&link, "a mailed link");
                 let token = Token::parse(&link).expect("a token");
                 self.links.check(&self.app.store, Some(&token), now).await.expect("the store answers").is_some()
+            } else if let Some(link) = mail.verification_token() {
+                names.digest::<Verify>(&link, "a mailed verification link");
+                let token = Token::parse(&link).expect("a token");
+                matches!(self.app.store.verification(&token, now).await.expect("the store answers"), Verification::Live(_))
             } else {
                 let link = mail.disavowal_token().expect("every mail has a link");
                 names.digest::<Disavow>(&link, "the link of a notice");

@@ -118,7 +118,7 @@ async fn whoever_stole_a_session_cannot_make_another_one_or_a_link_or_learn_a_ma
     assert_eq!(app.everything_but_limits().await, before);
     let context = app.authorize(json!({ "version": "2.0", "headers": { "authorization": format!("Token {stolen}") } })).await;
     let told: Vec<&String> = context["context"].as_object().expect("a context").keys().collect();
-    assert_eq!(told, ["account_id", "username"]);
+    assert_eq!(told, ["account_id", "username", "verified"]);
 }
 
 #[tokio::test]

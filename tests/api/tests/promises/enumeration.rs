@@ -7,7 +7,7 @@ use doorward::{
 use doorward_kit::{
     App, Response,
     app::Observer,
-    requests::{NEW_PASSWORD, PASSWORD, Request, login, request, reset_request, validate},
+    requests::{NEW_PASSWORD, PASSWORD, Request, login, request, reset_request, validate, verification_request, verify},
     time::processor_time,
 };
 use serde_json::{Value, json};
@@ -165,6 +165,34 @@ async fn a_reset_request_looks_and_costs_the_same_whoever_is_meant() {
     for name in everybody {
         assert_eq!(seen(&app, &observer, reset_request(&format!("{name}@example.com"))).await, first[0], "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_request_for_a_verification_link_looks_and_costs_the_same_whoever_is_meant() {
+    let (app, observer) = App::observed(&[("ADDRESS_VERIFICATION", "optional")]).await;
+    let everybody = everybody(&app).await;
+    // Another one's address is verified.
+    app.deliver().await;
+    let link = app.verification_links("anna@example.com").pop().expect("a link");
+    assert_eq!(app.send(verify(&link)).await.status, 204);
+    for again in [false, true] {
+        let mut all = Vec::new();
+        for name in everybody {
+            all.push(seen(&app, &observer, verification_request(&format!("{name}@example.com"))).await);
+        }
+        assert!(all.iter().all(|one| *one == all[0]), "{again}: {all:#?}");
+        assert_eq!((all[0].answer.status, all[0].answer.body.as_str(), all[0].calls.len()), (204, "", 2));
+    }
+}
+
+#[tokio::test]
+async fn a_login_that_misses_a_verified_address_costs_what_a_wrong_password_costs() {
+    let (app, observer) = App::observed(&[("ADDRESS_VERIFICATION", "mandatory")]).await;
+    app.sign_up("anna").await;
+    let wrong = seen(&app, &observer, login("anna", "Wrong-Horse-42")).await;
+    let right = seen(&app, &observer, login("anna", PASSWORD)).await;
+    assert_eq!(right.answer.body, r#"{"error":"E-mail is not verified."}"#);
+    assert_eq!(Seen { answer: wrong.answer.clone(), ..right }, wrong);
 }
 
 #[tokio::test]

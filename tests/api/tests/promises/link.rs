@@ -5,6 +5,7 @@ use doorward::{
     caller::Caller,
     client::Client,
     entropy::Entropy,
+    lifecycle::Renamed,
     outbox::{ChangeKind, Notice},
     password::StoredPassword,
     reset::Spent,
@@ -13,7 +14,7 @@ use doorward::{
 use doorward_kit::{
     App,
     mailbox::Refuse,
-    proxy::{Failure, When},
+    proxy::{Failure, Gate, When},
     requests::{NEW_PASSWORD, PASSWORD, address_of, login, post, request, reset_request},
 };
 use serde_json::json;
@@ -351,4 +352,29 @@ async fn a_link_that_the_emergency_switch_ended_holds_no_mail_back() {
     assert_eq!(pulled.validate(&ended).await.status, 404);
     let link = pulled.reset_link(&address_of("ann")).await;
     assert_eq!(pulled.confirm_reset(&link, NEW_PASSWORD).await.status, 200);
+}
+
+/// The mailer has looked the account up, and its owner gets another address before the link is stored.
+#[tokio::test]
+async fn a_reset_link_never_goes_to_an_address_that_is_no_longer_the_accounts() {
+    let (app, observer) = App::observed(&[]).await;
+    app.sign_up("ann").await;
+    app.send(reset_request(&address_of("ann"))).await;
+    app.advance(1);
+    let held = Gate::default();
+    let waits = held.clone();
+    observer.store.forget();
+    observer.store.fail(move |call| (call.operation == "TransactWriteItems").then(|| (When::Before, Failure::Waits(waits.clone()))));
+    let mailer = app.clone();
+    let delivering = tokio::spawn(async move { mailer.deliver().await });
+    held.reached().await;
+    observer.store.forget();
+    let account = app.store.account_by_login_name("ann").await.expect("the store answers").expect("an account");
+    let email = EmailAddress::parse("ann@new.example").expect("an address");
+    assert_eq!(app.store.set_email(&account, &email, app.clock.now()).await.expect("the store answers"), Renamed::Now);
+    held.open();
+    delivering.await.expect("the mailer does not panic");
+    assert_eq!(app.reset_mails(&address_of("ann")), 0, "the mailbox that was the account's until a moment ago");
+    assert_eq!(app.reset_mails("ann@new.example"), 0, "nobody asked for a link there");
+    assert!(app.operator.item(&app.operator.partition("ann").await, "reset").await.is_none());
 }

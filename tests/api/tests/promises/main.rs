@@ -1,5 +1,6 @@
 //! The promises of SECURITY.md, each with its tests.
 
+mod address;
 mod answers;
 mod drill;
 mod enumeration;

@@ -1,0 +1,5 @@
+//! The function `resend-verification`.
+
+fn main() -> Result<(), doorward_functions::Error> {
+    doorward_functions::serve::<doorward_functions::ResendVerification>()
+}

@@ -1,0 +1,171 @@
+//! Showing that an address is its account's: the link of a mail to it, which says so once.
+//!
+//! It is bound to the address and to nothing else: a change of the password does not make the mailbox another one. An address that is replaced takes its
+//! link with it.
+
+use std::time::Duration;
+
+use crate::{
+    account::{self, Account, AccountId},
+    clock::Timestamp,
+    config::{Settings, span},
+    event::EventKind,
+    fault::Fault,
+    link::{self, Kept, KeptLink, Links, LiveLink, Mailed, StoredLink},
+    store::{Store, Transacted, Write},
+    token::{Digest, Token, Verify},
+};
+
+/// How long such a link works. Who registers on a Friday has it on Monday.
+pub const LIFETIME: Duration = span::days(7);
+
+/// The time between such mails to one account, growing with each of them. The first links of an account work for days, so that waiting costs nobody
+/// much, and whoever asks again and again in its name causes eight mails on the first day and four on every other.
+pub const COOL_DOWN: [Duration; 5] = [span::minutes(1), span::minutes(5), span::minutes(15), span::hours(1), span::hours(6)];
+
+/// Maximum number of tries while others change the account.
+const MAX_TRIES: u32 = 5;
+
+impl Mailed for Verify {
+    const KIND: &'static str = "verification link";
+    const KEPT: Kept = Kept::Newest("verify");
+}
+
+/// A stored link.
+pub type VerificationLink = KeptLink<Verify>;
+
+/// A link that is about to be mailed.
+pub type NewLink = link::NewLink<Verify>;
+
+/// Whether people are asked to show that their address is theirs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AddressVerification {
+    /// They are not.
+    Off,
+    /// They get a mail, and can do everything without opening its link.
+    #[default]
+    Optional,
+    /// They get a mail, and cannot log in before they have opened its link.
+    Mandatory,
+}
+
+impl AddressVerification {
+    /// `ADDRESS_VERIFICATION`: `none`, `optional` (default) or `mandatory`.
+    pub fn configured(settings: &mut Settings) -> Self {
+        settings.parsed("ADDRESS_VERIFICATION", Self::default(), |text| match text {
+            "none" => Ok(Self::Off),
+            "optional" => Ok(Self::Optional),
+            "mandatory" => Ok(Self::Mandatory),
+            _ => Err("must be none, optional or mandatory".to_owned()),
+        })
+    }
+
+    /// Whether new accounts get a mail.
+    #[must_use]
+    pub fn asks(self) -> bool {
+        self != Self::Off
+    }
+
+    /// Whether this account cannot be logged in to.
+    #[must_use]
+    pub fn keeps_out(self, account: &Account) -> bool {
+        self == Self::Mandatory && account.verified_at.is_none()
+    }
+}
+
+/// What a token of this purpose is good for.
+pub enum Verification {
+    /// It can show that the address is the account's.
+    Live(Box<LiveLink<Verify>>),
+    /// It has shown that, the last time that something did. People click twice.
+    Used(Box<Account>),
+    /// Nothing.
+    Dead,
+}
+
+/// The outcome of opening a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verified {
+    /// The address is verified by this call.
+    Now,
+    /// This link has verified it before.
+    Before,
+    /// There is no such link: unknown, expired, replaced, or its account cannot be opened. Nothing was written.
+    NotValid,
+}
+
+/// The write that ends an account's link, if it has one.
+pub(crate) fn forgotten(account: AccountId) -> Write {
+    Write::delete(Links::<Verify>::newest_key(account))
+}
+
+/// Whether it was this link that showed that the address is the account's.
+fn has_verified(account: &Account, link: &Digest<Verify>) -> bool {
+    let by = account.verified_by.clone().map(Digest::stored);
+    account.verified_at.is_some() && account.usable_password().is_some() && by.as_ref() == Some(link)
+}
+
+impl Store {
+    /// The link of an account, if it has one.
+    pub async fn verification_link(&self, account: AccountId) -> Result<Option<VerificationLink>, Fault> {
+        self.read(&Links::<Verify>::newest_key(account)).await?.as_ref().map(Links::read).transpose()
+    }
+
+    /// Stores a link whose mail is about to be sent, if the address is still the account's and not verified. See [`Store::store_reset_link`].
+    pub async fn store_verification_link(
+        &self,
+        account: &Account,
+        link: &NewLink,
+        current: Option<&VerificationLink>,
+        in_use: Option<&VerificationLink>,
+    ) -> Result<StoredLink, Fault> {
+        let writes = vec![account::unverified(account.id, &account.email), Links::stored(account.id, link, current, in_use)];
+        let outcome = self.transact("store verification link", writes).await?;
+        let changed = outcome.refused_at(1);
+        Ok(outcome.or(StoredLink::Now, if changed { StoredLink::Changed } else { StoredLink::Overtaken }))
+    }
+
+    /// Stores that the mail service has accepted the mail of a stored link.
+    pub async fn mark_verification_sent(
+        &self,
+        account: AccountId,
+        link: &NewLink,
+        in_use: Option<&VerificationLink>,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        self.write(Links::sent(account, link, in_use, now)).await.map(drop)
+    }
+
+    /// What this token is good for. One consistent read, which does not use it up; a second one, of the account alone, if it is good for nothing.
+    pub async fn verification(&self, token: &Token<Verify>, now: Timestamp) -> Result<Verification, Fault> {
+        if let Some(link) = Links::live(self, token, now).await? {
+            return Ok(Verification::Live(Box::new(link)));
+        }
+        let digest = token.digest();
+        let account = self.account(token.account()).await?.filter(|account| has_verified(account, &digest));
+        Ok(account.map_or(Verification::Dead, |account| Verification::Used(Box::new(account))))
+    }
+
+    /// Uses up a link, which verifies the address, all or nothing, once. It is an event if nothing has verified the address before, such as a reset.
+    pub async fn verify(&self, link: &LiveLink<Verify>, now: Timestamp) -> Result<Verified, Fault> {
+        let (id, mut account) = (link.account.id, link.account.clone());
+        for _ in 0..MAX_TRIES {
+            let event = self.event(EventKind::AccountVerified, id, now).filter(|_| account.verified_at.is_none());
+            let writes = [account::verified(&account, &link.digest, now), Links::spend(id, &link.digest, now)].into_iter().chain(event);
+            let outcome = self.transact("verify address", writes.collect()).await?;
+            if outcome == Transacted::Done {
+                return Ok(Verified::Now);
+            }
+            let Some(current) = self.account(id).await? else { return Ok(Verified::NotValid) };
+            if has_verified(&current, &link.digest) {
+                return Ok(Verified::Before);
+            }
+            if outcome.refused_at(1) || current.usable_password().is_none() {
+                return Ok(Verified::NotValid);
+            }
+            // Something else has verified the address in the meantime.
+            account = current;
+        }
+        Err(Fault::OutOfTime)
+    }
+}
