@@ -42,6 +42,7 @@ struct Seen {
     email: String,
     id: String,
     username: String,
+    verified: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     external_id: Option<String>,
 }
@@ -80,6 +81,7 @@ impl Me {
             email: self.shows.shown(account.email.as_str()),
             id: account.id.to_string(),
             username: if is_address { self.shows.shown(account.username.as_str()) } else { account.username.as_str().to_owned() },
+            verified: account.verified_at.is_some(),
             external_id: account.external_id.clone(),
         })
     }

@@ -174,10 +174,10 @@ def _upload_pages(settings: Settings, api_url: str) -> None:
     logos = [logo] if os.environ.get("BRANDING") and logo.is_file() else []
     for folder, more in ((INBOX, logos), (ACCOUNT_PAGE, [])):
         files = [file for file in (*folder.iterdir(), *more) if file.suffix != ".md"]
-        _upload(settings, folder.name, {file.name: file.read_bytes().replace(b"https://api.example.org/", f"{api_url}/".encode()) for file in files})
+        _publish(settings, folder.name, {file.name: file.read_bytes().replace(b"https://api.example.org/", f"{api_url}/".encode()) for file in files})
 
 
-def _upload(settings: Settings, bucket: str, files: dict[str, bytes]) -> None:
+def _publish(settings: Settings, bucket: str, files: dict[str, bytes]) -> None:
     """Uploads files to a bucket that everybody may read."""
     s3 = client(settings, "s3")
     s3.create_bucket(Bucket=bucket)

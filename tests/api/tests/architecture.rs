@@ -91,7 +91,7 @@ fn a_function_names_what_it_needs_and_no_more() {
             .map(|path| fs::read_to_string(path).expect("a source"))
             .collect();
         assert!(code.contains(&format!("const NAME: &str = \"{}\"", function.name)), "{}: its source was read", function.name);
-        let hashes = ["register", "login", "sessions", "me", "change-password", "confirm-reset"].contains(&function.name);
+        let hashes = ["register", "login", "sessions", "me", "set-username", "change-password", "confirm-reset"].contains(&function.name);
         assert_eq!(code.contains("Hasher") || code.contains("hasher()"), hashes, "{} and hashes", function.name);
         assert_eq!(code.contains("Sender"), function.name == "mailer", "{} and SES", function.name);
         let shows = function.routes.as_ref().is_some_and(|routes| routes.page != PageRole::None);

@@ -241,11 +241,7 @@ impl Run {
 
     /// The same, while the store and the mail service fail with error messages that quote the request.
     async fn everything_amid_faults(&mut self) {
-        let session = {
-            self.app.register("eve", &address_of("eve")).await;
-            self.app.advance(1);
-            self.app.login("eve", doorward_kit::requests::PASSWORD).await
-        };
+        let session = self.app.sign_up_verified("eve").await.login().await;
         let link = self.app.reset_link(&address_of("eve")).await;
         self.knows_token("session", &session);
         self.knows_token("reset link", &link);

@@ -66,8 +66,13 @@ fn without_declared(line: &str) -> Option<String> {
     let mut scenario: serde_json::Value = serde_json::from_str(line).expect("JSON");
     let name = scenario["name"].as_str().expect("a name").to_owned();
     for step in scenario["steps"].as_array_mut().into_iter().flatten() {
+        let is_look = step["path"] == "/api/users/me/" && step["expect"]["status"] == 200;
         if let Some(fields) = step["expect"]["json"].as_object_mut() {
             fields.retain(|name, _| !["first_name", "company", "birthday", "age", "tier", "newsletter", "credit"].contains(&name.as_str()));
+            // Whether the address is verified is told besides.
+            if is_look {
+                fields.insert("verified".to_owned(), false.into());
+            }
             // A recording has the token of its day in one place.
             if let Some(token) = fields.get_mut("token") {
                 *token = "<token>".into();

@@ -63,6 +63,16 @@ impl App {
         person
     }
 
+    /// The same, and opens the link of the mail that verifies the address.
+    pub async fn sign_up_verified(&self, username: &str) -> Person {
+        let person = self.sign_up(username).await;
+        self.deliver().await;
+        for link in self.verification_links(&person.email) {
+            assert_eq!(self.send(requests::verify(&link)).await.status, 204);
+        }
+        person
+    }
+
     /// Registers; the request may be refused.
     pub async fn register(&self, username: &str, email: &str) -> Response {
         self.send(requests::register(username, email)).await

@@ -20,7 +20,10 @@ async fn a_session_sees_its_own_account_in_the_words_of_djoser() {
     let session = app.sign_up("ann").await.login().await;
     let bobs = app.sign_up("bob").await.login().await;
     let id = app.operator.partition("ann").await.replace("account#", "");
-    assert_eq!(app.send(me(&session)).await.body, format!(r#"{{"email":"ann@example.com","id":"{id}","username":"ann"}}"#));
+    assert_eq!(
+        app.send(me(&session)).await.body,
+        format!(r#"{{"email":"ann@example.com","id":"{id}","username":"ann","verified":false}}"#)
+    );
     assert_eq!(seen(&app, &bobs).await["username"], "bob");
     let update = app.operator.client.update_item().table_name(&app.tables.accounts).update_expression("SET external_id = :id");
     let key = |text: String| AttributeValue::S(text);
