@@ -8,7 +8,9 @@ import { PHONE, assertAccessible, assertFits, visit } from './browser.js';
 import { mailWith, post, register, resetLink, sendMail, variable, words } from './stack.js';
 
 const INBOX = variable('INBOX_URL');
-const entry = (page, account) => page.locator('#list button', { hasText: account.email });
+// The entry of an account's reset mail. There may be one of the mail with which the address is confirmed beside it.
+const SUBJECT = words('en')('mail.reset.subject', { product: 'Doorward' });
+const entry = (page, account) => page.locator('#list button', { hasText: account.email }).filter({ hasText: SUBJECT });
 
 test('a mail appears by itself, and its link opens the form', async (t) => {
   const say = words('en');
@@ -19,7 +21,7 @@ test('a mail appears by itself, and its link opens the form', async (t) => {
   assert.equal((await post('/api/password_reset/', { email: account.email })).status, 200);
   await entry(page, account).click();
   assert.equal(await page.locator('#to').innerText(), account.email);
-  assert.equal(await page.locator('#subject').innerText(), say('mail.reset.subject', { product: 'Doorward' }));
+  assert.equal(await page.locator('#subject').innerText(), SUBJECT);
 
   const opened = page.context().waitForEvent('page');
   await page.frameLocator('#html').getByRole('link', { name: say('mail.reset.button') }).click();
@@ -88,7 +90,7 @@ test('the newest mail stands first and is the one that is shown', async (t) => {
   await page.goto(INBOX);
   await entry(page, older).waitFor();
   const order = await page.locator('#list button').allInnerTexts();
-  const place = (account) => order.findIndex((text) => text.includes(account.email));
+  const place = (account) => order.findIndex((text) => text.includes(account.email) && text.includes(SUBJECT));
   assert.ok(place(newer) < place(older), order.join('\n'));
   assert.equal(await page.locator('#list button').first().getAttribute('aria-current'), 'true');
 });
