@@ -20,6 +20,7 @@ use crate::{
     reset, session,
     store::{Store, Transacted, Write, Written},
     token::{Digest, Disavow, Session},
+    verification,
 };
 
 /// How long an account that was asked to be deleted can be taken back.
@@ -85,7 +86,7 @@ impl Store {
             outbox::notice(&Notice { id, account: account.id, email, kind: ChangeKind::Deletion, changed_at: now, caller })
         });
         // Whatever else is under way for the account, and would still work after it came back, ends here.
-        let ends = [session::ended(account.id, session), reset::forgotten(account.id)];
+        let ends = [session::ended(account.id, session), reset::forgotten(account.id), verification::forgotten(account.id)];
         let writes = [account::left(account, &leaving), deletion::listed(account.id, &leaving)].into_iter().chain(ends).chain(notice);
         let writes = writes.chain(self.event(EventKind::AccountDeactivated, account.id, now)).collect();
         Ok(self.transact("leave", writes).await?.or(Left::Now, Left::Overtaken))

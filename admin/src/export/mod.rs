@@ -175,9 +175,12 @@ impl Admin {
     }
 }
 
-/// When an account changed last, as far as it says: when it was made, when its password was set, when it was disavowed or deactivated or given another address.
+/// When an account changed last, as far as it says: when it was made, its password was set, it was disavowed or deactivated or given another address, that
+/// was verified, or its deletion was asked for.
 fn changed_at(account: &Account) -> Timestamp {
-    account.created_at.max(account.password_changed_at).max(account.disavowals_before.unwrap_or(Timestamp::MIN))
+    let asked_at = account.leaving.map(|leaving| leaving.asked_at);
+    let later = [account.disavowals_before, account.verified_at, asked_at].into_iter().flatten();
+    later.fold(account.created_at.max(account.password_changed_at), Timestamp::max)
 }
 
 fn told(counted: &Counted, files: &[PathBuf], begun: Timestamp, terminal: &mut Terminal<'_>) -> Result<(), Failure> {

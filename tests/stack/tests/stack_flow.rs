@@ -119,7 +119,7 @@ async fn a_protected_api_of_ones_own_knows_who_asks() {
     let known = answer.json();
     assert_eq!(
         known.as_object().map(|known| known.keys().map(String::as_str).collect::<Vec<_>>()),
-        Some(vec!["account_id", "notes", "username"])
+        Some(vec!["account_id", "notes", "username", "verified"])
     );
 
     // A browser asks first whether its page may, without credentials.

@@ -296,7 +296,7 @@ async fn every_operation_keeps_within_its_budget() {
     end a session: 6 written, 3 read, 5 waits: BatchGetItem, UpdateItem, UpdateItem, Query, TransactWriteItems
     /api/logout/: 1 written, 2 read, 2 waits: BatchGetItem, DeleteItem
     /api/logout_all/: 1 written, 2 read, 2 waits: BatchGetItem, UpdateItem
-    delete own account: 14 written, 2 read, 4 waits: BatchGetItem, UpdateItem, UpdateItem, TransactWriteItems
+    delete own account: 16 written, 2 read, 4 waits: BatchGetItem, UpdateItem, UpdateItem, TransactWriteItems
     ");
 }
 
