@@ -33,7 +33,8 @@ def routes() -> dict[str, str]:
     functions = [r for page in pages for r in page["StackResourceSummaries"] if r["ResourceType"] == "AWS::Lambda::Function"]
     found = {}
     for path, methods in paths.items():
-        integrations = json.dumps([method["x-amazon-apigateway-integration"] for method in methods.values()], default=dict)
+        # A route whose function has a condition is under that condition.
+        integrations = json.dumps(methods, default=dict)
         programs = {f["PhysicalResourceId"].removeprefix("doorward-") for f in functions if f"{{{f['LogicalResourceId']}.Arn}}" in integrations}
         [program] = programs
         found |= {path.rstrip("/"): program, f"{path.rstrip('/')}/": program}
