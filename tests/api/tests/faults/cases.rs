@@ -153,7 +153,7 @@ pub static CASES: [Case; 21] = [
         ask: |world| delete_me(&world.session, PASSWORD),
         done: 204,
         again: 401,
-        changes: "+event,+notice,+sweep,-reset,-session,~account active delete_after deleted_at epoch",
+        changes: "+event,+notice,+sweep,-reset,-session,-verify,~account active delete_after deleted_at epoch",
         events: "account",
     },
 ];
