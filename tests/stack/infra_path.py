@@ -11,8 +11,10 @@ LOCAL = ROOT / "infra" / "local"
 OPERATE = ROOT / "infra" / "operate"
 sys.path[:0] = [str(LOCAL), str(ROOT / "infra")]
 
-# A program that is started in the background by a shell ignores this signal, and so would everything that a test types. A person's terminal does not.
+# A program that is started in the background by a shell ignores these signals, and so would everything that a test types. A person's terminal does not.
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The job server and options of an outer make, which a person's make does not have.
 OF_MAKE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MAKE_TERMOUT", "MAKE_TERMERR")
