@@ -132,7 +132,7 @@ def password_in(event: dict[str, Any]) -> str:
         fields = json.loads(base64.b64decode(body) if event.get("isBase64Encoded") else body)
     except ValueError:
         fields = {}
-    return str(fields.get("old_password") or ("token" not in fields and fields.get("password")) or "correct horse battery")
+    return str(fields.get("old_password") or fields.get("current_password") or ("token" not in fields and fields.get("password")) or "correct horse battery")
 
 
 def waiting(settings: Settings, variables: dict[str, str], person: Person) -> list[dict[str, Any]]:

@@ -160,7 +160,7 @@ class Deployment(unittest.TestCase):
         outputs = self.outputs()
         for line in (outputs["ApiUrl"], outputs["AuthorizerArn"], f"make doctor STACK={STACK}"):
             self.assertIn(line, said)
-        self.assertRegex(said, r"(?s)Verifying\n.*ok .* the link sets a new password.*The account is deleted\.\nIt works: 12 steps")
+        self.assertRegex(said, r"(?s)Verifying\n.*ok .* the link sets a new password.*The account is deleted\.\nIt works: 13 steps")
         self.assertEqual(client("dynamodb").scan(TableName=outputs["AccountsTable"])["Items"], [], "nothing stays")
         self.assertEqual(self.kept(), {"Sender": SENDER, "ProductName": r"Anna’s \"Fresh\" Shop"}, "and none of the defaults")
         self.assertEqual(self.parameters()["ProductName"], "Anna’s \"Fresh\" Shop")
@@ -228,7 +228,7 @@ class Deployment(unittest.TestCase):
         self.assertNotEqual(code, 0, said)
         self.assertIn(f"no deployment of {STACK} before this one is kept", said)
         logout.write_bytes(before)
-        self.assertIn("It works: 12 steps", self.deploy())
+        self.assertIn("It works: 13 steps", self.deploy())
         self.roll_back(logout)
         # That it could not be tried does not make a deployment fail.
         self.assertIn("Not verified: LoginClientLimit=3/5m allows fewer than", self.deploy(PARAMS="LoginClientLimit=3/5m"))

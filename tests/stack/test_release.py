@@ -137,7 +137,7 @@ class Release(unittest.TestCase):
         code, said = self.run_in(root, "./deploy", f"STACK={STACK}", parameters)
         self.addCleanup(client("cloudformation").delete_stack, StackName=STACK)
         self.assertEqual(code, 0, said)
-        self.assertIn("It works: 12 steps", said)
+        self.assertIn("It works: 13 steps", said)
         for command in (("verify",), ("set", "PARAMS=SessionLifetime=7d"), ("admin", "ARGS=mail failed")):
             code, said = self.run_in(root, "make", "--no-print-directory", command[0], f"STACK={STACK}", *command[1:])
             self.assertEqual(code, 0, said)
