@@ -1,8 +1,8 @@
 //! A Lambda authorizer for the user's own APIs: REST (token and request) and HTTP (format 2.0, simple answers).
 //!
 //! A request with a valid session passes, and the API behind gets `account_id` and `username` as context, `verified` (whether it was shown that the
-//! address is the account's), the `external_id` of an account that was imported with one, and what `AUTHORIZER_CONTEXT` names. One consistent read a call: with the authorizer's result cache off
-//! (`AuthorizerResultTtlInSeconds: 0`) a session ends here the moment it ends anywhere.
+//! address is the account's), the `external_id` of an account that was imported with one, and what `AUTHORIZER_CONTEXT` names. One consistent read a
+//! call: with the authorizer's result cache off (`AuthorizerResultTtlInSeconds: 0`) a session ends here the moment it ends anywhere.
 
 use std::{collections::HashMap, time::Duration};
 
