@@ -25,10 +25,6 @@ pub struct PasswordReset {
     clock: Clock,
 }
 
-struct ResetBody {
-    email: EmailAddress,
-}
-
 #[derive(Serialize)]
 struct ResetAnswer {
     status: &'static str,
@@ -36,10 +32,10 @@ struct ResetAnswer {
 
 impl PasswordReset {
     async fn ask(&self, request: &Request) -> Result<(), Refusal> {
-        let body = ResetBody::read(request.form()?)?;
+        let email = read_email(request.form()?)?;
         let now = self.clock.now();
         self.client_limit.admit(&self.store, request.client, now).await?;
-        let reset = ResetRequest { email: body.email, requested_at: now, caller: request.caller(), invites: false };
+        let reset = ResetRequest { email, requested_at: now, caller: request.caller(), invites: false };
         self.store.request_reset(&reset).await?;
         Metric::RESETS_REQUESTED.count();
         Ok(())
@@ -105,14 +101,13 @@ impl Endpoint for PasswordReset {
     }
 }
 
-impl ResetBody {
-    fn read(form: Form) -> Result<Self, Refusal> {
-        let mut fields = Fields::of(form);
-        let typed = fields.take_checked("email", Field::KnownEmail, None);
-        let email = typed.as_deref().and_then(|text| match EmailAddress::parse(text) {
-            Ok(email) => Some(email),
-            Err(_) => fields.complain("email", Complaint::Email),
-        });
-        Ok(Self { email: fields.finish(email)? })
-    }
+/// The address in a form that asks for a link.
+pub(crate) fn read_email(form: Form) -> Result<EmailAddress, Refusal> {
+    let mut fields = Fields::of(form);
+    let typed = fields.take_checked("email", Field::KnownEmail, None);
+    let email = typed.as_deref().and_then(|text| match EmailAddress::parse(text) {
+        Ok(email) => Some(email),
+        Err(_) => fields.complain("email", Complaint::Email),
+    });
+    fields.finish(email)
 }

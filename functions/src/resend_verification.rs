@@ -5,10 +5,9 @@
 //! costs the same two writes.
 
 use doorward::{
-    account::EmailAddress,
     clock::Clock,
     config::span,
-    http::{self, Answer, Complaint, Field, FieldErrors, Fields, Form, Method, Reader, Refusal, Request},
+    http::{self, Answer, Field, FieldErrors, Fields, Method, Reader, Refusal, Request},
     limit::{ClientLimit, Limit},
     metric::Metric,
     outbox::VerificationRequest,
@@ -16,7 +15,7 @@ use doorward::{
     store::{Store, Table},
 };
 
-use crate::{Endpoint, Function, PageRole, Wiring};
+use crate::{Endpoint, Function, PageRole, Wiring, password_reset::read_email};
 
 pub struct ResendVerification {
     store: Store,
@@ -84,14 +83,4 @@ impl Endpoint for ResendVerification {
         self.ask(&request).await?;
         Ok(http::no_content())
     }
-}
-
-fn read_email(form: Form) -> Result<EmailAddress, Refusal> {
-    let mut fields = Fields::of(form);
-    let typed = fields.take_checked("email", Field::KnownEmail, None);
-    let email = typed.as_deref().and_then(|text| match EmailAddress::parse(text) {
-        Ok(email) => Some(email),
-        Err(_) => fields.complain("email", Complaint::Email),
-    });
-    fields.finish(email)
 }
