@@ -16,10 +16,11 @@ class Refused extends Error {
 
 // Makes a request, and returns the answer's JSON.
 async function ask(method, path, body) {
-  const headers = { Accept: 'application/json', ...(body && { 'Content-Type': 'application/json' }), ...(token && { Authorization: `Token ${token}` }) };
+  const isForm = body instanceof URLSearchParams;
+  const headers = { Accept: 'application/json', ...(body && !isForm && { 'Content-Type': 'application/json' }), ...(token && { Authorization: `Token ${token}` }) };
   let answer;
   try {
-    answer = await fetch(new URL(path, api), { method, headers, body: body && JSON.stringify(body), cache: 'no-store', credentials: 'omit' });
+    answer = await fetch(new URL(path, api), { method, headers, body: isForm || !body ? body : JSON.stringify(body), cache: 'no-store', credentials: 'omit' });
   } catch {
     throw new Refused(0, { detail: 'The server cannot be reached. Try again in a moment.' });
   }
@@ -102,7 +103,7 @@ function onClick(id, action) {
 function leave() {
   token = null;
   for (const form of document.forms) form.reset();
-  for (const id of ['sessions', 'who', 'email', 'verified']) part(id).replaceChildren();
+  for (const id of ['sessions', 'fields', 'who', 'email', 'pending']) part(id).replaceChildren();
   part('inside').hidden = true;
   part('outside').hidden = false;
 }
@@ -120,11 +121,41 @@ async function refresh() {
   showSessions(sessions);
 }
 
-function showAccount({ username, email, verified }) {
+// What is not the account's own is a field that the deployment has declared.
+function showAccount({ id, username, email, verified, pending_email: pending, external_id: external, ...fields }) {
   part('who').textContent = username;
   part('email').textContent = email;
-  part('verified').textContent = verified ? '(confirmed)' : '(not confirmed yet)';
-  part('resend-own').hidden = verified || email.includes('•'); // a masked address cannot be sent back
+  part('verified').textContent = { true: '(confirmed)', false: '(not confirmed yet)' }[verified] ?? '';
+  part('resend-own').hidden = verified !== false || email.includes('•'); // a masked address cannot be sent back
+  part('pending').textContent = pending ?? '';
+  for (const each of ['pending', 'pending-term']) part(each).hidden = !pending;
+  part('profile').hidden = Object.keys(fields).length === 0;
+  part('fields').replaceChildren(...Object.entries(fields).map(([name, value]) => field(name, value)));
+}
+
+function field(name, value) {
+  const label = document.createElement('label');
+  const words = name.replaceAll('_', ' ');
+  const input = Object.assign(document.createElement('input'), { name });
+  if (typeof value === 'boolean') {
+    Object.assign(input, { type: 'checkbox', defaultChecked: value });
+    label.append(input, words);
+  } else {
+    input.defaultValue = value ?? '';
+    label.append(words, input);
+  }
+  return label;
+}
+
+// The fields that were changed, as a form: in one, an emptied date or number has no value, whereas in JSON it would have to be null.
+function changes(form) {
+  const changed = new URLSearchParams();
+  for (const input of form.querySelectorAll('input')) {
+    if (input.type === 'checkbox' ? input.checked !== input.defaultChecked : input.value !== input.defaultValue) {
+      changed.set(input.name, input.type === 'checkbox' ? input.checked : input.value);
+    }
+  }
+  return changed;
 }
 
 function showSessions(sessions) {
@@ -175,6 +206,11 @@ onClick('resend-own', async () => {
   say('The mail is on its way.');
 });
 
+onSubmit('profile', async (_, form) => {
+  showAccount(await ask('PATCH', 'api/users/me/', changes(form)));
+  say('Saved.');
+});
+
 onSubmit('end', async ({ current_password: password }) => {
   const chosen = [...part('sessions').querySelectorAll('input:checked')].map((input) => input.value);
   if (chosen.length === 0) {
@@ -189,6 +225,11 @@ onSubmit('password', async (body) => {
   await ask('POST', 'api/change_password/', body);
   say('Your password is changed, and every other session has ended.');
   showSessions(await ask('GET', 'api/sessions/'));
+});
+
+onSubmit('address', async (body) => {
+  showAccount(await ask('PATCH', 'api/users/me/', body));
+  say('Open the link in the mail to the new address.');
 });
 
 onSubmit('username', async (body) => {
@@ -215,6 +256,13 @@ onClick('logout-all', async () => {
   await ask('POST', 'api/logout_all/');
   leave();
   say('You are logged out everywhere.');
+});
+
+onClick('export', async () => {
+  const data = JSON.stringify(await ask('GET', 'api/users/me/export/'), null, 2);
+  const url = URL.createObjectURL(new Blob([data], { type: 'application/json' }));
+  Object.assign(document.createElement('a'), { href: url, download: 'account.json' }).click();
+  URL.revokeObjectURL(url);
 });
 
 part('outside').hidden = false;

@@ -1,6 +1,7 @@
 // examples/account-page, the demonstration that `make dev` links to: a whole life of an account, by clicking.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 import { PHONE, assertAccessible, assertFits, press, titled, visit } from './browser.js';
@@ -62,6 +63,18 @@ test('a whole life of an account by clicking', async (t) => {
   assert.equal(await isSignedIn(token), false);
   assert.equal(await another.count(), 0);
 
+  // The fields that this stack declares.
+  await send(page, 'Profile', { 'first name': 'Mara', birthday: '1990-02-30' }, 'Save');
+  await card(page, 'Profile').getByText('Date has wrong format.').waitFor();
+  await send(page, 'Profile', { birthday: '1990-02-28' }, 'Save');
+  await said(page, 'Saved.');
+  await card(page, 'Profile').getByLabel('newsletter').check();
+  await send(page, 'Profile', { birthday: '' }, 'Save');
+  await said(page, 'Saved.');
+  const profile = card(page, 'Profile');
+  assert.deepEqual([await profile.getByLabel('first name').inputValue(), await profile.getByLabel('birthday').inputValue()], ['Mara', '']);
+  assert.equal(await profile.getByLabel('newsletter').isChecked(), true);
+
   await send(page, 'Change your password', { 'Current password': FIRST, 'New password': SECOND }, 'Change password');
   await said(page, 'Your password is changed');
   assert.equal((await login(account, FIRST)).status, 401);
@@ -69,6 +82,20 @@ test('a whole life of an account by clicking', async (t) => {
   const renamed = newAccount();
   await send(page, 'Change your username', { 'New username': renamed.username, 'Current password': SECOND }, 'Change username');
   await page.getByRole('heading', { name: renamed.username, exact: true }).waitFor();
+
+  await send(page, 'Change your e-mail address', { 'New e-mail': renamed.email, 'Current password': SECOND }, 'Change address');
+  await said(page, 'Open the link in the mail to the new address.');
+  await page.getByText(renamed.email).waitFor();
+  await press(other, await mailWith('activation', renamed), say('mail.verify.button'));
+  await other.getByRole('button', { name: say('page.verify.submit') }).click();
+  await titled(other, say('page.verified.title'));
+  await page.getByRole('button', { name: 'Refresh' }).click();
+  assert.equal(await page.locator('#email').filter({ hasText: renamed.email }).count(), 1);
+
+  const download = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Download' }).click();
+  const data = readFileSync(await (await download).path(), 'utf8');
+  assert.ok([renamed.username, renamed.email, 'Mara'].every((held) => data.includes(held)), data);
 
   await send(page, 'Delete your account', { 'Current password': SECOND }, 'Delete account');
   await said(page, 'You are logged out everywhere.');
