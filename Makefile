@@ -45,7 +45,9 @@ of_store = .tools/$(if $(filter aws,$(STORE)),aws,local)
 browser = $(if $(filter $(brought)/%,$(CHROMIUM)),.tools/chromium/chromium,chromium) tests/browser/node_modules/installed
 clients = tests/clients/node_modules/installed .tools/clients/installed
 # Tests of a deployed stack. Each leaves it as it was, except for accounts.
-stack_tests = cargo test --locked --workspace --test stack_flow --test stack_wire
+stack_tests = cargo test --locked --workspace --test stack_flow
+# The recorded exchanges over HTTP. The unit tests replay the same ones without a gateway, so a change that fails here alone is rare.
+wire_tests = cargo test --locked --workspace --test stack_wire
 operation_tests = .tools/local/bin/python tests/stack $(1)
 # What operators and developers type. These take long, and few changes of the product reach them: `make test-long`.
 typed_tests := test_doctor test_documents test_proxy test_store test_tools test_verify
@@ -186,13 +188,13 @@ stack-test-deploy: $(call tool,local) $(call tool,aws) $(call tool,webhook)
 	$(live)@$(call step,Tests of deployments)
 	@$(alone) AUTH=true $(stack) with_stack sh -c '$(call operation_tests,$(own_stacks))'
 
-stack-test-browser: $(call tool,local) $(call tool,schemathesis) $(browser)
+stack-test-browser: $(call tool,local) $(browser)
 	$(live)@$(call step,Tests in a browser)
-	@$(alone) AUTH=true $(stack) with_stack sh -c '$(schemathesis) && $(browser_tests)'
+	@$(alone) AUTH=true $(stack) with_stack $(browser_tests)
 
-stack-test-clients: $(call tool,local) $(browser) $(clients)
+stack-test-clients: $(call tool,local) $(call tool,schemathesis) $(browser) $(clients)
 	$(live)@$(call step,Tests of clients)
-	@$(alone) AUTH=true $(of_clients) $(stack) with_stack sh -c '$(client_tests)'
+	@$(alone) AUTH=true $(of_clients) $(stack) with_stack sh -c '$(wire_tests) && $(schemathesis) && $(client_tests)'
 
 browser: $(call tool,local) $(browser) #+ The tests in a browser alone
 	$(stack) with_stack $(browser_tests)
