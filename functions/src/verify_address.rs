@@ -1,13 +1,13 @@
 //! GET and POST `/api/users/activation/`: shows that an address is its account's, by the link of a mail to it.
 //!
-//! GET shows a page with a button and does not use up the link, however often a mail scanner opens it. POST uses it up. Whoever clicks twice is told twice
+//! GET shows a page with a form and does not use up the link, however often a mail scanner opens it. POST uses it up. Whoever clicks twice is told twice
 //! that it is done. This function can write nothing of an account but that its address is verified.
 
 use doorward::{
     account::Account,
     clock::Clock,
     config::span,
-    http::{self, Answer, Field, Fields, Method, Reader, Refusal, Request},
+    http::{self, Answer, Field, FieldErrors, Fields, Method, Reader, Refusal, Request},
     limit::{ClientLimit, Limit},
     metric::Metric,
     page::{Page, Pages},
@@ -30,7 +30,7 @@ pub struct VerifyAddress {
 impl VerifyAddress {
     async fn api(&self, request: &Request) -> Result<Answer, Refusal> {
         if request.method != Method::POST {
-            return self.show(request).await;
+            return self.show(request, request.mailed_token(), &FieldErrors::default()).await;
         }
         self.verify(request).await?;
         Ok(http::no_content())
@@ -42,39 +42,57 @@ impl VerifyAddress {
         } else if request.method == Method::POST {
             self.verify(request).await.map(|()| self.pages.send_on(reader))
         } else {
-            self.show(request).await
+            self.show(request, request.mailed_token(), &FieldErrors::default()).await
+        };
+        // Without the box, the form is shown again. The link says for whom: what the form says of the account is not believed.
+        let answer = match answer {
+            Err(Refusal::Fields(errors)) => {
+                let token = Fields::of(request.form()?).take("token", Field::Text);
+                self.show(request, token.and_then(|token| Token::entered(&token)), &errors).await
+            }
+            answer => answer,
         };
         match answer {
-            Err(Refusal::Activation | Refusal::Fields(_)) => Ok(self.pages.show(reader, &Page::DeadVerification)?),
+            Err(Refusal::Activation) => Ok(self.pages.show(reader, &Page::DeadVerification)?),
             answer => answer,
         }
     }
 
-    /// The page with the button, in the account's language if it has one. It names the account, so that nobody confirms one that somebody else has made
+    /// The page with the form, in the account's language if it has one. It names the account, so that nobody confirms one that somebody else has made
     /// with their address. Of a link that was used it says that it was.
-    async fn show(&self, request: &Request) -> Result<Answer, Refusal> {
+    async fn show(&self, request: &Request, token: Option<Token<token::Verify>>, errors: &FieldErrors) -> Result<Answer, Refusal> {
         let now = self.clock.now();
-        self.page_limit.admit(&self.store, request.client, now).await?;
-        let token = request.mailed_token::<token::Verify>().ok_or(Refusal::Activation)?;
+        let look_up = self.store.verification(token.as_ref(), now);
+        let verification = self.page_limit.admit_while(&self.store, request.client, now, look_up).await??;
+        let token = token.ok_or(Refusal::Activation)?;
         let reader = |account: &Account| request.reader_in(account.language());
-        Ok(match self.store.verification(&token, now).await? {
+        Ok(match verification {
             Verification::Live(link) => {
-                let form = Page::Verify { token: &token.reveal(), username: link.account.username.as_str() };
+                let form = Page::Verify { token: &token.reveal(), username: link.account.username.as_str(), errors };
                 self.pages.show(&reader(&link.account), &form)?
             }
-            Verification::Used(account) => self.pages.show(&reader(&account), &Page::Verified)?,
+            Verification::Used(account) if errors.is_empty() => self.pages.show(&reader(&account), &Page::Verified)?,
+            // There is nothing left to confirm, so that it is no matter what the form lacks.
+            Verification::Used(account) => self.pages.send_on(&reader(&account)),
             Verification::Dead => return Err(Refusal::Activation),
         })
     }
 
+    /// Uses up the link.
+    ///
+    /// A robot that opens the links of a mail and sends the forms behind them would confirm an address for whoever has registered it. A form therefore
+    /// counts only with a box that a person has ticked. A program that sends JSON has read no page.
     async fn verify(&self, request: &Request) -> Result<(), Refusal> {
         let mut fields = Fields::of(request.form()?);
         // djoser's clients send the account's id as well. The token has it.
         let token = fields.take_checked("token", Field::Text, None);
+        if token.is_some() && request.is_form() {
+            fields.check_ticked("mine");
+        }
         let token = Token::entered(&fields.finish(token)?);
         let now = self.clock.now();
-        self.client_limit.admit(&self.store, request.client, now).await?;
-        let link = match self.store.verification(&token.ok_or(Refusal::Activation)?, now).await? {
+        let look_up = self.store.verification(token.as_ref(), now);
+        let link = match self.client_limit.admit_while(&self.store, request.client, now, look_up).await?? {
             Verification::Live(link) => link,
             Verification::Used(_) => return Ok(()),
             Verification::Dead => return Err(Refusal::Activation),

@@ -136,8 +136,10 @@ impl Store {
         self.write(Links::sent(account, link, in_use, now)).await.map(drop)
     }
 
-    /// What this token is good for. One consistent read, which does not use it up; a second one, of the account alone, if it is good for nothing.
-    pub async fn verification(&self, token: &Token<Verify>, now: Timestamp) -> Result<Verification, Fault> {
+    /// What this token is good for. One consistent read, which does not use it up; a second one, of the account alone, if it is good for nothing. None if
+    /// what was entered is no token.
+    pub async fn verification(&self, token: Option<&Token<Verify>>, now: Timestamp) -> Result<Verification, Fault> {
+        let Some(token) = token else { return Ok(Verification::Dead) };
         if let Some(link) = Links::live(self, token, now).await? {
             return Ok(Verification::Live(Box::new(link)));
         }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
-import { PHONE, assertAccessible, assertFits, press, titled, visit } from './browser.js';
+import { PHONE, assertAccessible, assertFits, confirmAddress, press, titled, visit } from './browser.js';
 import { FIRST, SECOND, isSignedIn, login, mailWith, newAccount, post, register, variable, words } from './stack.js';
 
 const PAGE = variable('ACCOUNT_PAGE_URL');
@@ -45,7 +45,7 @@ test('a whole life of an account by clicking', async (t) => {
   await page.getByText('(not confirmed yet)').waitFor();
   const other = await page.context().newPage();
   await press(other, await mailWith('activation', account), say('mail.verify.button'));
-  await other.getByRole('button', { name: say('page.verify.submit') }).click();
+  await confirmAddress(other, say);
   await titled(other, say('page.verified.title'));
   await page.getByRole('button', { name: 'Refresh' }).click();
   await page.getByText('(confirmed)').waitFor();

@@ -75,6 +75,12 @@ export async function disavow(page, say) {
   await page.getByRole('button', { name: say('page.disavow.submit') }).click();
 }
 
+// Ticks that account and address are mine, and sends the form.
+export async function confirmAddress(page, say) {
+  await page.getByLabel(say('page.verify.confirm')).check();
+  await page.getByRole('button', { name: say('page.verify.submit') }).click();
+}
+
 // Does what sends a form, and waits for the page that answers it.
 export async function sends(page, action) {
   const answered = page.waitForEvent('load');

@@ -51,12 +51,14 @@ pub enum Page<'a> {
     Disavowed,
     /// The link does not work.
     DeadDisavowal,
-    /// The button that confirms that the address is the account's.
+    /// The form that confirms that the address is the account's.
     Verify {
         /// The token, from the link.
         token: &'a str,
         /// The username, so that nobody confirms an account that somebody else has made with their address.
         username: &'a str,
+        /// The complaints: the box was not ticked.
+        errors: &'a FieldErrors,
     },
     /// The form that requests another link for that.
     AskToVerify {
@@ -134,6 +136,7 @@ struct Disavow<'a> {
 struct Verify<'a> {
     token: &'a str,
     username: &'a str,
+    problems: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -153,7 +156,11 @@ const LONGEST_TOKEN: usize = 100;
 impl Page<'_> {
     pub(super) fn status(&self) -> StatusCode {
         match self {
-            Self::Reset { errors, .. } | Self::Ask { errors, .. } | Self::AskToVerify { errors, .. } | Self::Disavow { errors, .. }
+            Self::Reset { errors, .. }
+            | Self::Ask { errors, .. }
+            | Self::AskToVerify { errors, .. }
+            | Self::Disavow { errors, .. }
+            | Self::Verify { errors, .. }
                 if !errors.is_empty() =>
             {
                 StatusCode::BAD_REQUEST
@@ -180,7 +187,11 @@ impl Page<'_> {
     /// The outcome of the page for the log.
     pub(super) fn outcome(&self) -> &'static str {
         match self {
-            Self::Reset { errors, .. } | Self::Ask { errors, .. } | Self::AskToVerify { errors, .. } | Self::Disavow { errors, .. }
+            Self::Reset { errors, .. }
+            | Self::Ask { errors, .. }
+            | Self::AskToVerify { errors, .. }
+            | Self::Disavow { errors, .. }
+            | Self::Verify { errors, .. }
                 if !errors.is_empty() =>
             {
                 "fields"
@@ -228,12 +239,14 @@ impl Page<'_> {
                 pages.dress("page/ask.html", self, reader, Ask { title, text, email, problems: complaints(errors, "email", language)? })
             }
             Self::Disavow { token, due_at, errors } => {
-                // The only complaint is that the box was not ticked.
-                let problems = if errors.is_empty() { Vec::new() } else { vec![language.say("complaint.tick", &[])?] };
+                let problems = unticked(errors, "complaint.tick", language)?;
                 let due = due_at.map(|due_at| language.instant(due_at)).transpose()?.unwrap_or_default();
                 pages.dress("page/disavow.html", self, reader, Disavow { token, due, problems })
             }
-            Self::Verify { token, username } => pages.dress("page/verify.html", self, reader, Verify { token, username }),
+            Self::Verify { token, username, errors } => {
+                let problems = unticked(errors, "complaint.tick_mine", language)?;
+                pages.dress("page/verify.html", self, reader, Verify { token, username, problems })
+            }
             _ => pages.dress("page/message.html", self, reader, self.message(reader)?),
         }
     }
@@ -307,6 +320,11 @@ impl Pages {
         let dressed = Dressed { style: &self.style, script: SCRIPT, icon: &self.icon, logo_url: &self.logo, languages, data };
         render(template, reader.language, &self.product, &dressed)
     }
+}
+
+/// The complaint about a form whose only field is a box, which was not ticked.
+fn unticked(errors: &FieldErrors, id: &str, language: Language) -> Result<Vec<String>, MissingMessageError> {
+    if errors.is_empty() { Ok(Vec::new()) } else { Ok(vec![language.say(id, &[])?]) }
 }
 
 /// The complaints about a field, in a language, those first that are mended first: a longer password is hardly ever common. Complaints about fields

@@ -31,7 +31,9 @@ impl Page<'_> {
         show("disavowed", &Page::Disavowed);
         show("dead-disavowal", &Page::DeadDisavowal);
         let token = "dwv_AZsW0t9gcbuyT3Z1bZ5c3nJ1Q0d1vK2xq7f8sVt0n4uYx3JmL9wPzA6hRkDe5GiB";
-        show("verify", &Page::Verify { token, username: "o'neill+<bits>@example.com" });
+        show("verify", &Page::Verify { token, username: "o'neill+<bits>@example.com", errors: &nothing });
+        let unticked = FieldErrors::one("mine", Complaint::Required);
+        show("verify-unticked", &Page::Verify { token, username: "mara.lindgren", errors: &unticked });
         show("verified", &Page::Verified);
         show("dead-verification", &Page::DeadVerification);
         show("ask-to-verify", &Page::AskToVerify { email: "", errors: &nothing });

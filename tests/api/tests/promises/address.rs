@@ -5,7 +5,7 @@ use doorward_kit::{
     App,
     mailbox::Refuse,
     requests::{
-        ACTIVATION, BROWSER, NEW_PASSWORD, PASSWORD, address_of, login, open, post, register, request, verification_request, verify,
+        ACTIVATION, BROWSER, NEW_PASSWORD, PASSWORD, address_of, login, open, post, register, request, submit, verification_request, verify,
     },
 };
 use serde_json::{Value, json};
@@ -110,6 +110,39 @@ async fn opening_a_verification_link_spends_nothing_however_often_and_names_the_
     assert_eq!(app.everything_but_limits().await, before);
     assert!(!is_verified(&app).await);
     assert_eq!(app.send(verify(&link)).await.status, 204);
+}
+
+#[tokio::test]
+async fn a_robot_that_sends_every_form_behind_a_link_verifies_nothing() {
+    let app = asking("mandatory").await;
+    let link = link(&app).await;
+    let before = app.everything_but_limits().await;
+    for more in [None, Some(""), Some("1"), Some("true"), Some("yes")] {
+        let fields: Vec<(&str, &str)> = [("token", &*link)].into_iter().chain(more.map(|value| ("mine", value))).collect();
+        let refused = app.send(submit(&format!("{ACTIVATION}?language=en"), &fields)).await;
+        // A person reads what to do and for which account, and the link is in the form still.
+        let words = ["Tick this box to confirm that the account and the address are yours.", "<bdi>ann</bdi>", &link];
+        assert!(refused.status == 400 && words.iter().all(|words| refused.body.contains(words)), "{fields:?}: {refused:?}");
+        assert!(refused.body.contains("aria-invalid=\"true\"") && !refused.body.contains("checked"), "{refused:?}");
+        // Nor does one that wants no page.
+        let mut program = submit(ACTIVATION, &fields);
+        program.headers.retain(|(name, _)| name != "Accept");
+        let refused = app.send(program).await;
+        assert_eq!((refused.status, refused.json()), (400, json!({ "mine": ["This field is required."] })), "{fields:?}");
+    }
+    assert_eq!(app.everything_but_limits().await, before);
+    // A form that says which account it is for is not believed, and a dead link is one with and without the box.
+    let named = app.send(submit(ACTIVATION, &[("token", &link), ("username", "evil")])).await;
+    assert!(named.status == 400 && !named.body.contains("evil"), "{named:?}");
+    for fields in [&[("token", "dwv_x")][..], &[("token", "dwv_x"), ("mine", "on")], &[("mine", "on")]] {
+        let dead = app.send(submit(ACTIVATION, fields)).await;
+        assert!(dead.status == 400 && dead.body.contains("This link doesn’t work"), "{fields:?}: {dead:?}");
+    }
+    assert!(!is_verified(&app).await);
+    assert_eq!(app.send(submit(ACTIVATION, &[("token", &link), ("mine", "on")])).await.status, 303);
+    assert!(is_verified(&app).await);
+    // Without the box, a link that was used is not asked for again.
+    assert_eq!(app.send(submit(ACTIVATION, &[("token", &link)])).await.status, 303);
 }
 
 #[tokio::test]

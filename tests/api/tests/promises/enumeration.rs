@@ -7,7 +7,7 @@ use doorward::{
 use doorward_kit::{
     App, Response,
     app::Observer,
-    requests::{NEW_PASSWORD, PASSWORD, Request, login, request, reset_request, validate, verification_request, verify},
+    requests::{ACTIVATION, NEW_PASSWORD, PASSWORD, Request, login, request, reset_request, validate, verification_request, verify},
     time::processor_time,
 };
 use serde_json::{Value, json};
@@ -256,6 +256,14 @@ async fn every_operation_keeps_within_its_budget() {
     let confirm = doorward_kit::requests::post("/api/password_reset/confirm/", &json!({ "token": token, "password": NEW_PASSWORD }));
     assert!(spent("confirm", &seen(&app, &observer, confirm).await).0 <= 5);
 
+    app.operator.remove("ann", "verified_at").await;
+    app.send(verification_request("ann@example.com")).await;
+    app.deliver().await;
+    let link = app.verification_links("ann@example.com").pop().expect("a link");
+    let page = request("GET", &format!("{ACTIVATION}?token={link}"));
+    assert_eq!(spent("open a verification link", &seen(&app, &observer, page).await).0, 2);
+    assert_eq!(spent("verify", &seen(&app, &observer, verify(&link)).await).0, 3);
+
     let session = app.login("ann", NEW_PASSWORD).await;
     let change = json!({ "old_password": NEW_PASSWORD, "new_password": PASSWORD });
     let change = doorward_kit::requests::post("/api/change_password/", &change).token(&session);
@@ -289,6 +297,8 @@ async fn every_operation_keeps_within_its_budget() {
     validate: 1 written, 2 read, 1 waits: UpdateItem, BatchGetItem
     open the link: 1 written, 2 read, 1 waits: UpdateItem, BatchGetItem
     confirm: 11 written, 2 read, 2 waits: UpdateItem, BatchGetItem, TransactWriteItems
+    open a verification link: 1 written, 2 read, 1 waits: UpdateItem, BatchGetItem
+    verify: 7 written, 2 read, 2 waits: UpdateItem, BatchGetItem, TransactWriteItems
     change: 14 written, 2 read, 4 waits: BatchGetItem, UpdateItem, UpdateItem, TransactWriteItems
     see sessions: 0 written, 3 read, 2 waits: BatchGetItem, Query
     see own account: 0 written, 2 read, 1 waits: BatchGetItem
