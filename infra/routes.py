@@ -6,6 +6,7 @@ LOGOUT = "/api/logout/"
 LOGOUT_ALL = "/api/logout_all/"
 SESSIONS = "/api/sessions/"
 ME = "/api/users/me/"
+EXPORT = "/api/users/me/export/"
 SET_USERNAME = "/api/users/set_username/"
 CHANGE = "/api/change_password/"
 RESET = "/api/password_reset/"
@@ -23,6 +24,7 @@ ROUTES = {
     SESSIONS: "sessions",
     ME: "me",
     SET_USERNAME: "set-username",
+    EXPORT: "export",
     CHANGE: "change-password",
     RESET: "password-reset",
     VALIDATE: "validate-token",

@@ -6,14 +6,19 @@ use doorward::{
     account::Account,
     clock::{Timestamp, rfc3339},
     delivery::{Delivery, Outcome, Suppressed},
+    fault::Fault,
     limit::LoginTries,
     outbox::{Kind, OpenMail},
+    personal_data::View,
     session::SessionRecord,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{Admin, Failure, Terminal, state::State};
+
+/// Maximum number of tries to read everything about an account whose sessions end meanwhile.
+const MAX_TRIES: u32 = 5;
 
 /// What is known of an account, except hashes and digests.
 struct Known {
@@ -44,7 +49,24 @@ impl Admin {
     /// Prints everything about an account except hashes and digests.
     pub(crate) async fn show(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         let known = self.known(account).await?;
-        terminal.tell(&facts(account, &known, self.login_limit.allowed), text(account, &known, self.login_limit.allowed).trim_end())
+        let mut facts = facts(account, &known, self.login_limit.allowed);
+        facts["personal_data"] = self.personal_data(account, known.now).await?;
+        terminal.tell(&facts, text(account, &known, self.login_limit.allowed).trim_end())
+    }
+
+    /// What the account's owner gets from `/api/users/me/export/`; null if the account is gone by now.
+    async fn personal_data(&self, account: &Account, now: Timestamp) -> Result<Value, Failure> {
+        let mut account = account.clone();
+        for _ in 0..MAX_TRIES {
+            let view = View { account: &account, sessions: &self.sessions, asking: None, name: &str::to_owned };
+            if let Some(document) = self.store.personal_data(&view, now).await? {
+                return Ok(document);
+            }
+            // Its sessions were ended since it was read.
+            let Some(changed) = self.store.account(account.id).await? else { return Ok(Value::Null) };
+            account = changed;
+        }
+        Err(Fault::OutOfTime.into())
     }
 
     async fn known(&self, account: &Account) -> Result<Known, Failure> {

@@ -31,7 +31,7 @@ pub struct Me {
 
 /// How much of an account its session sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum OwnAccount {
+pub(crate) enum OwnAccount {
     On,
     Masked,
 }
@@ -50,7 +50,7 @@ struct Seen {
 impl OwnAccount {
     /// `OWN_ACCOUNT`: `on` (default) or `masked`. A deployment with `off` does not have this function; one that is left of before shows no more than it
     /// must.
-    fn configured(settings: &mut Settings) -> Self {
+    pub(crate) fn configured(settings: &mut Settings) -> Self {
         settings.parsed("OWN_ACCOUNT", Self::On, |text| match text {
             "on" => Ok(Self::On),
             "masked" | "off" => Ok(Self::Masked),
@@ -59,7 +59,7 @@ impl OwnAccount {
     }
 
     /// An address, or a username that is one, as the session sees it.
-    fn shown(self, name: &str) -> String {
+    pub(crate) fn shown(self, name: &str) -> String {
         match (self, name.rsplit_once('@')) {
             (Self::Masked, Some((local, domain))) => masked(local, domain),
             _ => name.to_owned(),

@@ -13,18 +13,19 @@ use lambda_runtime::{Error, LambdaEvent};
 use serde_json::value::RawValue;
 
 use crate::{
-    Authorizer, ChangePassword, ConfirmReset, Disavow, Edge, Endpoint, Events, Function, Login, Logout, MailFeedback, Mailer, Me, PageRole,
-    PasswordReset, Register, ResendVerification, Sessions, SetUsername, Sweeper, ValidateToken, VerifyAddress, Webhook, Wiring,
+    Authorizer, ChangePassword, ConfirmReset, Disavow, Edge, Endpoint, Events, Export, Function, Login, Logout, MailFeedback, Mailer, Me,
+    PageRole, PasswordReset, Register, ResendVerification, Sessions, SetUsername, Sweeper, ValidateToken, VerifyAddress, Webhook, Wiring,
 };
 
 /// Every function. A new one is added here and gets a binary. Tests compare the list with `bin/`, the template, `events/` and `docs/openapi.json`.
-pub static FUNCTIONS: [Listed; 19] = [
+pub static FUNCTIONS: [Listed; 20] = [
     endpoint::<Register>(),
     endpoint::<Login>(),
     endpoint::<Logout>(),
     endpoint::<Sessions>(),
     endpoint::<Me>(),
     endpoint::<SetUsername>(),
+    endpoint::<Export>(),
     endpoint::<ChangePassword>(),
     endpoint::<PasswordReset>(),
     endpoint::<ValidateToken>(),

@@ -32,6 +32,7 @@ pub mod metric;
 pub mod outbox;
 pub mod page;
 pub mod password;
+pub mod personal_data;
 mod preference;
 pub mod recording;
 pub mod reset;

@@ -28,6 +28,11 @@ pub const RENAME_ACCOUNT: &str = "rename-account";
 /// How often an account may be given another username by its owner.
 pub const RENAMES: Limit = Limit::new(5, span::days(1));
 
+/// The rule that counts an owner's exports.
+pub const EXPORT_ACCOUNT: &str = "export-account";
+/// How often an account is exported by its sessions. It reads everything that is stored about the account.
+pub const EXPORTS: Limit = Limit::new(10, span::days(1));
+
 /// How long a network of the owner has a window of its own. This is longer than every session (`SESSION_LIFETIME` is at most 365 days), so that an
 /// owner who logs in only when a session has ended still has one.
 const NETWORK_LIFETIME: Duration = span::days(400);
@@ -243,13 +248,13 @@ pub fn change_subject(account: &Account) -> String {
     format!("account {}", account.id)
 }
 
-/// The partitions of the counters for an account: with its current password, logins from anywhere, logins from its own networks, and changes; and changes
-/// of its username.
+/// The partitions of the counters for an account: with its current password, logins from anywhere, logins from its own networks, and changes; changes of
+/// its username; and exports.
 pub(crate) fn windows_of(account: &Account) -> Vec<String> {
     let networks = account.networks.iter().map(|known| known.network.as_str()).chain([""]);
     let logins = networks.map(|network| counted_under(LOGIN_ACCOUNT, &login_subject_of(account, network)));
-    let renames = counted_under(RENAME_ACCOUNT, &account.id.to_string());
-    logins.chain([counted_under(CHANGE_ACCOUNT, &change_subject(account)), renames]).collect()
+    let [renames, exports] = [RENAME_ACCOUNT, EXPORT_ACCOUNT].map(|rule| counted_under(rule, &account.id.to_string()));
+    logins.chain([counted_under(CHANGE_ACCOUNT, &change_subject(account)), renames, exports]).collect()
 }
 
 fn counted_under(rule: &str, subject: &str) -> String {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use self::idle::Idle;
 pub use self::list::{Ended, ListedSession};
+pub(crate) use self::list::{id_in, listed};
 use crate::{
     account::{self, Account, AccountId},
     agent::Agent,

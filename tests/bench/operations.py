@@ -136,7 +136,7 @@ OPERATIONS = [
 ]
 
 # They are called by a stream and a queue, need a bus and a receiver, and cost what cost.py estimates.
-ESTIMATED = {"events", "sweeper", "webhook", "verify-address", "resend-verification"}
+ESTIMATED = {"events", "sweeper", "webhook", "verify-address", "resend-verification", "export"}
 
 # Baselines: a gateway event answered with nothing, a number of calls to the store and nothing else, and the same with a hash before the last call.
 EMPTY = Operation("empty", "empty", _calls(0, 0), _status(200))

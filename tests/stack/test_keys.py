@@ -22,7 +22,7 @@ import infra_path
 import yaml
 from test_life import PASSWORD, client, post, without_timer
 
-from routes import ACTIVATION, CHANGE, CONFIRM, DISAVOW, LOGIN, LOGOUT, LOGOUT_ALL, ME, REGISTER, RESEND, RESET, ROUTES, SESSIONS, SET_USERNAME, VALIDATE
+from routes import ACTIVATION, CHANGE, CONFIRM, DISAVOW, EXPORT, LOGIN, LOGOUT, LOGOUT_ALL, ME, REGISTER, RESEND, RESET, ROUTES, SESSIONS, SET_USERNAME, VALIDATE
 
 ROOT = infra_path.ROOT
 sys.path.insert(0, str(ROOT / "infra" / "checks"))
@@ -201,6 +201,7 @@ class Keys(unittest.TestCase):
         seen = self.do(SESSIONS, other, method="GET")
         mine = [one["id"] for one in seen if one["is_current"]]
         self.do(ME, other, method="GET")
+        self.do(EXPORT, other, method="GET")
         for username in (f"{name}-renamed", name):
             self.do(SET_USERNAME, other, new_username=username, current_password=PASSWORD)
         self.do(SESSIONS, session, method="DELETE", sessions=mine, current_password=PASSWORD)

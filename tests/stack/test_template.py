@@ -22,8 +22,8 @@ from permissions import RETURNING, TEMPLATE, WRITES, Loader, complaints, listed 
 # role, the permission of the API to call it, its log group and two alarms. Events brought nine: the bus, its publisher with role, log group and
 # stream, and four alarms. An account of one's own brought twelve, and its deletion eight: a
 # function with its role, log group, timer, permission of the timer and two alarms, and the alarm of deletions that fail. The verification of addresses
-# brought two functions with a route.
-RESOURCES_AT_MOST = 147
+# brought two functions with a route, and the export of an account one.
+RESOURCES_AT_MOST = 153
 
 
 @cache
@@ -236,6 +236,17 @@ class Writes(unittest.TestCase):
                 self.assertFalse(could("SetUsername", action, "Accounts", "account#0", {attribute}), f"{action} {attribute}")
             self.assertFalse(could("SetUsername", action, "Accounts", "email#0"), action)
             self.assertFalse(could("Me", action, "Accounts", "username#0"), action)
+
+    def test_export_reads_what_is_about_accounts_and_writes_nothing_but_its_counters(self) -> None:
+        for table, key in (("Accounts", "account#0"), ("Outbox", "notice#0"), ("Outbox", "reset#0"), ("Limits", "login-account#0")):
+            self.assertTrue(could("Export", "Query", table, key), key)
+        for table, key in (("Accounts", "email#0"), ("Accounts", "username#0"), ("Accounts", "sweep#0"), ("Outbox", "held"), ("Limits", "login-client#0")):
+            self.assertFalse(could("Export", "Query", table, key), key)
+        for action in ("PutItem", "UpdateItem", "DeleteItem"):
+            for table, key in (("Accounts", "account#0"), ("Outbox", "notice#0"), ("Limits", "login-account#0")):
+                self.assertFalse(could("Export", action, table, key, {"email"}), f"{action} {key}")
+        for other in ("Me", "Sessions", "SetUsername", "ChangePassword", "Logout"):
+            self.assertFalse(could(other, "Query", "Outbox", "notice#0"), other)
 
     def test_the_use_of_a_session_is_noted_only_where_idle_sessions_end_and_nothing_else_with_it(self) -> None:
         roles = document()["Resources"]

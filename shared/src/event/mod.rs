@@ -137,6 +137,11 @@ pub struct EventKey {
     sort: String,
 }
 
+/// Where the events of an account are left.
+pub(crate) fn partition(account: AccountId) -> String {
+    format!("{PARTITION}{account}")
+}
+
 impl EventKey {
     /// The key with these parts, if it is one of an event.
     #[must_use]
@@ -155,7 +160,7 @@ impl EventKey {
     }
 
     fn partition(&self) -> String {
-        self.account.map_or_else(|| format!("{PARTITION}{ALL_ACCOUNTS}"), |account| format!("{PARTITION}{account}"))
+        self.account.map_or_else(|| format!("{PARTITION}{ALL_ACCOUNTS}"), partition)
     }
 
     fn key(&self) -> Key {

@@ -42,6 +42,15 @@ pub fn ok(body: &impl Serialize) -> Answer {
     with_status(StatusCode::OK, body)
 }
 
+/// 200 with this as a JSON file of that name, which a browser saves instead of showing it (RFC 6266).
+#[must_use]
+pub fn file(name: &'static str, body: &impl Serialize) -> Answer {
+    let mut answer = ok(body);
+    let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""));
+    answer.headers.extend(disposition.map(|disposition| (header::CONTENT_DISPOSITION, disposition)));
+    answer
+}
+
 /// 204, which has no body.
 #[must_use]
 pub fn no_content() -> Answer {

@@ -15,7 +15,7 @@ mod proxy;
 mod refusal;
 mod request;
 
-pub use answer::{Answer, html, no_content, ok, see_other, with_status};
+pub use answer::{Answer, file, html, no_content, ok, see_other, with_status};
 pub use bearer::{credentials, credentials_of};
 pub use body::Form;
 pub use complaint::{Complaint, FieldErrors};

@@ -39,6 +39,18 @@ fn id_of(digest: &Digest<Session>) -> String {
     id
 }
 
+/// The session that an item is.
+pub(crate) fn listed(item: &Item) -> Result<ListedSession, Fault> {
+    let record = read(item)?;
+    let digest = item.text("sk")?.strip_prefix(SORT_PREFIX).ok_or(item.unreadable("sk"))?;
+    Ok(ListedSession { digest: Digest::stored(digest.to_owned()), record })
+}
+
+/// The id of the session with this sort key.
+pub(crate) fn id_in(sort: &str) -> Option<String> {
+    sort.strip_prefix(SORT_PREFIX).map(|digest| id_of(&Digest::stored(digest.to_owned())))
+}
+
 impl ListedSession {
     /// Its id.
     #[must_use]
@@ -49,7 +61,12 @@ impl ListedSession {
     /// Whether it is the session of this token.
     #[must_use]
     pub fn is_of(&self, token: &Token<Session>) -> bool {
-        self.digest == token.digest()
+        self.has(&token.digest())
+    }
+
+    /// Whether it is the session with this digest.
+    pub(crate) fn has(&self, digest: &Digest<Session>) -> bool {
+        self.digest == *digest
     }
 }
 
@@ -75,6 +92,11 @@ impl Sessions {
         Ok(Some(sessions))
     }
 
+    /// Whether a check would accept this session of the account.
+    pub(crate) fn lets_in(&self, account: &Account, session: &ListedSession, now: Timestamp) -> bool {
+        self.is_valid(account, &session.record, now)
+    }
+
     /// When a session was last used, to the day, in seconds since 1970. It is only known while sessions end that are not used.
     #[must_use]
     pub fn last_seen(&self, session: &SessionRecord) -> Option<i64> {
@@ -86,12 +108,7 @@ impl Store {
     /// The sessions of an account that are stored, in no order, whether they work or not.
     async fn stored_sessions(&self, account: &Account) -> Result<Vec<ListedSession>, Fault> {
         let items = self.read_prefixed(Table::Accounts, "session", &account::partition(account.id), SORT_PREFIX).await?;
-        let session = |item: &Item| {
-            let record = read(item)?;
-            let digest = item.text("sk")?.strip_prefix(SORT_PREFIX).ok_or(item.unreadable("sk"))?;
-            Ok(ListedSession { digest: Digest::stored(digest.to_owned()), record })
-        };
-        items.iter().map(session).collect()
+        items.iter().map(listed).collect()
     }
 
     /// Ends these sessions of an account together, if its sessions were not ended otherwise since it was read. That is checked even if there is none to end,

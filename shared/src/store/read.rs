@@ -63,13 +63,25 @@ impl Store {
 
     /// Every item under a partition key.
     pub(crate) async fn read_partition(&self, table: Table, kind: &'static str, partition: &str) -> Result<Vec<Item>, Fault> {
+        let mut items = Vec::new();
+        self.visit_partition(table, kind, partition, |item| items.push(item)).await?;
+        Ok(items)
+    }
+
+    /// Shows `visit` every item under a partition key, in the order of the sort keys. Only one page of them is in memory at a time.
+    pub(crate) async fn visit_partition(
+        &self,
+        table: Table,
+        kind: &'static str,
+        partition: &str,
+        mut visit: impl FnMut(Item),
+    ) -> Result<(), Fault> {
         let query = self.client.query().table_name(self.tables.name(table)).key_condition_expression("pk = :pk").consistent_read(true);
         let mut found = query.expression_attribute_values(":pk", text(partition)).into_paginator().items().send();
-        let mut items = Vec::new();
         while let Some(attributes) = found.next().await {
-            items.push(Item::new(kind, attributes.map_err(|error| fault_of("Query", &error))?));
+            visit(Item::new(kind, attributes.map_err(|error| fault_of("Query", &error))?));
         }
-        Ok(items)
+        Ok(())
     }
 
     /// Every item under a partition key whose sort key begins with this.

@@ -119,6 +119,7 @@ async fn nothing_but_the_tables_the_sender_and_the_base_of_links_must_be_set() {
     sessions: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set; OUTBOX_TABLE is not set
     me: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set; OUTBOX_TABLE is not set
     set-username: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set; OUTBOX_TABLE is not set
+    export: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set; OUTBOX_TABLE is not set
     change-password: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set; OUTBOX_TABLE is not set
     password-reset: LIMITS_TABLE is not set; OUTBOX_TABLE is not set
     validate-token: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set
@@ -150,6 +151,7 @@ async fn an_emergency_switch_that_lies_in_the_future_is_refused_by_every_functio
     sessions: SESSIONS_NOT_BEFORE: must not lie in the future
     me: SESSIONS_NOT_BEFORE: must not lie in the future
     set-username: SESSIONS_NOT_BEFORE: must not lie in the future
+    export: SESSIONS_NOT_BEFORE: must not lie in the future
     change-password: SESSIONS_NOT_BEFORE: must not lie in the future
     validate-token: SESSIONS_NOT_BEFORE: must not lie in the future
     confirm-reset: SESSIONS_NOT_BEFORE: must not lie in the future

@@ -7,9 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use doorward::{
     account::{Account, AccountId, EmailAddress, Username},
     caller::Caller,
+    clock::{Timestamp, rfc3339},
+    config::Settings,
     entropy::Entropy,
     event::Exported,
     outbox::ResetRequest,
+    personal_data::View,
+    session::Sessions,
 };
 use doorward_functions::mailer::Records;
 use doorward_kit::{
@@ -19,12 +23,12 @@ use doorward_kit::{
     mailbox::Refuse,
     proxy::{Failure, When},
     requests::{
-        ACTIVATION, NEW_PASSWORD, PASSWORD, address_of, confirm_reset, delete_me, disavow, login, open, reset_request, set_username,
-        validate, verification_request, verify,
+        ACTIVATION, NEW_PASSWORD, PASSWORD, address_of, confirm_reset, delete_me, disavow, export, login, open, reset_request,
+        set_username, validate, verification_request, verify,
     },
     store::Facts,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 const PAGE: &str = include_str!("../../../docs/data-protection.md");
 
@@ -65,9 +69,9 @@ fn listed() -> BTreeMap<Kind, Kept> {
     listed.collect()
 }
 
-/// What was seen in the store so far.
+/// What was seen in the store so far, and what exports of accounts lacked.
 #[derive(Default)]
-struct Seen(BTreeMap<Kind, Kept>);
+struct Seen(BTreeMap<Kind, Kept>, BTreeSet<String>);
 
 impl Seen {
     async fn look(&mut self, app: &App) {
@@ -81,7 +85,48 @@ impl Seen {
                 kept.hours = Some(kept.hours.unwrap_or_default().max(hours));
             }
         }
+        self.1.extend(lacking(app, &facts).await);
     }
+}
+
+/// What the exports of all accounts lack: what they say that they do not know, and items about an account that are in none of its parts.
+async fn lacking(app: &App, facts: &Facts) -> Vec<String> {
+    let (rules, mut lacking) = (Sessions::configured(&mut Settings::from_pairs([]), app.clock.now()), Vec::new());
+    for ((partition, _), _) in facts.iter().filter(|((_, sort), _)| sort == "account") {
+        let id = partition.replace("account#", "");
+        let account = app.store.account(id.parse().unwrap()).await.unwrap().unwrap();
+        let view = View { account: &account, sessions: &rules, asking: None, name: &str::to_owned };
+        let file = app.store.personal_data(&view, app.clock.now()).await.unwrap().unwrap();
+        lacking.extend(file["not_known"].as_array().into_iter().flatten().map(|item| format!("it does not know {item}")));
+        let shown = |section: &str| file[section].as_array().map_or(0, Vec::len);
+        let own =
+            ["sessions", "links", "former_addresses", "mails", "mail_rate", "notices", "events"].map(shown).into_iter().sum::<usize>();
+        let mut about = 0;
+        for (key, item) in facts {
+            let kind = kind(key);
+            let is_in_key = key.0.contains(&id) || key.1.contains(&id);
+            match kind.split_once('#').map_or(kind.as_str(), |(start, _)| start) {
+                "account" | "notice" | "event" if key.0.contains(&id) => about += usize::from(key.1 != "account"),
+                // Names that are in the account, and lists of ids by the time that is in the account or in its mail rate.
+                "username" | "email" | "sweep" | "held …" | "held" => {}
+                // Found by the address, which is removed when the mail was sent.
+                "reset" | "verify" => {
+                    let asked = rfc3339(Timestamp::from_millisecond(item["requested_at"].parse().unwrap()).unwrap());
+                    let is_own = item.get("email_folded").is_some_and(|email| email == account.email.folded());
+                    let requests = file["requests_for_links"].as_array().unwrap();
+                    if is_own && !requests.iter().any(|request| request["requested_at"] == asked) {
+                        lacking.push(format!("{kind} of the account's address"));
+                    }
+                }
+                _ if is_in_key || item.values().any(|value| value.contains(&id)) => lacking.push(format!("{kind} names an account")),
+                _ => {}
+            }
+        }
+        if own != about {
+            lacking.push(format!("{about} items under the account's id, {own} in its export: {file}"));
+        }
+    }
+    lacking
 }
 
 /// The mailer takes a lease and dies. Returns the records, which come again.
@@ -188,6 +233,7 @@ async fn everything(app: &App, observer: &Observer, seen: &mut Seen) {
     // Changes of a username are counted by days of UTC, and a counter is kept for another day.
     let eve = app.sign_up("eve").await.login().await;
     app.advance(86_400 - u64::try_from(app.clock.now().as_second()).unwrap() % 86_400);
+    app.send(export(&eve)).await;
     app.send(set_username(&eve, "eva", PASSWORD)).await;
     seen.look(app).await;
     let eva = app.store.account_by_login_name("eva").await.unwrap().unwrap();
@@ -251,6 +297,16 @@ async fn every_item_is_listed_with_its_attributes_and_how_long_it_is_kept() {
         assert_eq!(kept.attributes, listed[kind].attributes, "the attributes of {kind}");
         assert_eq!(kept.hours, listed[kind].hours, "the hours for which {kind} is kept");
     }
+}
+
+#[tokio::test]
+async fn every_item_about_an_account_is_in_its_export_or_named_as_left_out() {
+    let settings = [("SESSION_IDLE", "7d"), ("EVENTS", "all"), ("EVENT_DATA", "full"), ("ADDRESS_VERIFICATION", "optional")];
+    let (app, observer) = App::observed(&settings).await;
+    let mut seen = Seen::default();
+    everything(&app, &observer, &mut seen).await;
+    assert!(seen.0.len() >= 20, "something was stored");
+    assert_eq!(seen.1, BTreeSet::new());
 }
 
 #[tokio::test]

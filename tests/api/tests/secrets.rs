@@ -14,7 +14,7 @@ use doorward_kit::{
     mailbox::Refuse,
     proxy::{Failure, When},
     requests::{
-        ACTIVATION, Request, address_of, delete_me, end_sessions, login, me, post, request, reset_request, sessions, set_username,
+        ACTIVATION, Request, address_of, delete_me, end_sessions, export, login, me, post, request, reset_request, sessions, set_username,
         validate, verification_request, verify,
     },
     store::lines,
@@ -196,6 +196,7 @@ impl Run {
         let session = self.sign_in(SECOND).await;
         self.send(sessions(&session)).await;
         self.send(me(&session)).await;
+        self.send(export(&session)).await;
         for (username, password) in [("anne", WRONG), ("anne", SECOND), ("ann", SECOND)] {
             self.send(set_username(&session, username, password)).await;
         }

@@ -208,6 +208,11 @@ pub fn me(session: &str) -> Request {
     request("GET", "/api/users/me/").token(session)
 }
 
+/// Asks for everything that is stored about this session's account.
+pub fn export(session: &str) -> Request {
+    request("GET", "/api/users/me/export/").token(session)
+}
+
 /// Gives this session's account another username.
 pub fn set_username(session: &str, username: &str, password: &str) -> Request {
     post("/api/users/set_username/", &json!({ "new_username": username, "current_password": password })).token(session)

@@ -1,8 +1,8 @@
 //! The requests whose calls fail.
 
 use doorward_kit::requests::{
-    ACTIVATION, NEW_PASSWORD, PASSWORD, Request, change_password, confirm_reset, delete_me, end_sessions, login, logout, logout_all, me,
-    register, request, reset_request, sessions, set_username, validate, verification_request, verify,
+    ACTIVATION, NEW_PASSWORD, PASSWORD, Request, change_password, confirm_reset, delete_me, end_sessions, export, login, logout,
+    logout_all, me, register, request, reset_request, sessions, set_username, validate, verification_request, verify,
 };
 
 use super::World;
@@ -22,7 +22,7 @@ pub struct Case {
 }
 
 /// Every request.
-pub static CASES: [Case; 21] = [
+pub static CASES: [Case; 22] = [
     Case {
         name: "register",
         ask: |world| register(&format!("new{}", world.person.username), &format!("new{}", world.person.email)),
@@ -99,6 +99,7 @@ pub static CASES: [Case; 21] = [
         events: "account",
     },
     Case { name: "see own account", ask: |world| me(&world.session), done: 200, again: 200, changes: "", events: "account" },
+    Case { name: "export own account", ask: |world| export(&world.session), done: 200, again: 200, changes: "", events: "account" },
     Case { name: "see sessions", ask: |world| sessions(&world.session), done: 200, again: 200, changes: "", events: "account" },
     Case {
         name: "end a session",

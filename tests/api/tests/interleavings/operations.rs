@@ -8,8 +8,8 @@ use std::{
 use doorward_admin::{Arguments, Failure, Terminal};
 use doorward_functions::{Handler as _, mailer::Records};
 use doorward_kit::requests::{
-    ACTIVATION, PASSWORD, VALIDATE, change_password, confirm_reset, delete_me, disavow, end_sessions, login, logout, logout_all, me,
-    register, reset_request, sessions, set_username, validate, verification_request, verify,
+    ACTIVATION, PASSWORD, VALIDATE, change_password, confirm_reset, delete_me, disavow, end_sessions, export, login, logout, logout_all,
+    me, register, reset_request, sessions, set_username, validate, verification_request, verify,
 };
 use serde_json::json;
 
@@ -50,6 +50,8 @@ pub enum Operation {
     EndOther,
     /// The session looks at its account.
     SeeMe,
+    /// The session exports its account.
+    ExportMe,
     /// The session gives the account the username nova.
     Rename,
     /// The session asks for the deletion of its account.
@@ -127,12 +129,13 @@ pub enum Operation {
 }
 use Operation::{
     Ask, AskToVerify, Authorize, Bounce, Change, Confirm, Count, Create, Delete, Deliver, DeliverLater, DeliverVerification, Disavow,
-    EndOther, EndSessions, Export, Import, Invite, Leave, List, ListEvents, ListFailed, Login, Logout, LogoutAll, Notify, Off, On, Publish,
-    Register, Rename, Reset, Retry, RetryEvent, Revoke, SeeMe, SeeSessions, SetEmail, SetUsername, Show, Sweep, Unlock, Validate, Verify,
+    EndOther, EndSessions, Export, ExportMe, Import, Invite, Leave, List, ListEvents, ListFailed, Login, Logout, LogoutAll, Notify, Off,
+    On, Publish, Register, Rename, Reset, Retry, RetryEvent, Revoke, SeeMe, SeeSessions, SetEmail, SetUsername, Show, Sweep, Unlock,
+    Validate, Verify,
 };
 
 /// The one list, with the route, function or command that each operation is of.
-pub const OPERATIONS: [(Operation, Actor, &str); 44] = [
+pub const OPERATIONS: [(Operation, Actor, &str); 45] = [
     (Register, Actor::Client, "/api/register/"),
     (Login, Actor::Client, "/api/login/"),
     (Logout, Actor::Client, "/api/logout/"),
@@ -140,6 +143,7 @@ pub const OPERATIONS: [(Operation, Actor, &str); 44] = [
     (SeeSessions, Actor::Client, "/api/sessions/"),
     (EndOther, Actor::Client, "/api/sessions/"),
     (SeeMe, Actor::Client, "/api/users/me/"),
+    (ExportMe, Actor::Client, "/api/users/me/export/"),
     (Rename, Actor::Client, "/api/users/set_username/"),
     (Leave, Actor::Client, "/api/users/me/"),
     (Change, Actor::Client, "/api/change_password/"),
@@ -214,6 +218,7 @@ impl Operation {
             SeeSessions => world.ask(sessions(&held.session)).await,
             EndOther => world.ask(end_sessions(&held.session, &[&held.other], PASSWORD)).await,
             SeeMe => world.ask(me(&held.session)).await,
+            ExportMe => world.ask(export(&held.session)).await,
             Rename => world.ask(set_username(&held.session, "nova", PASSWORD)).await,
             Leave => world.ask(delete_me(&held.session, PASSWORD)).await,
             Change => world.ask(change_password(&held.session, PASSWORD, CHANGED)).await,

@@ -49,6 +49,8 @@ async fn every_answer_forbids_keeping_sniffing_framing_and_referring() {
         (400, request("DELETE", "/api/sessions/").token(&session)),
         (200, request("GET", "/api/users/me/").token(&session)),
         (200, request("HEAD", "/api/users/me/").token(&session)),
+        (200, request("GET", "/api/users/me/export/").token(&session)),
+        (200, request("HEAD", "/api/users/me/export/").token(&session)),
         (400, request("POST", "/api/users/set_username/").token(&session)),
         (204, doorward_kit::requests::set_username(&session, "anne", PASSWORD)),
         (204, doorward_kit::requests::set_username(&session, "ann", PASSWORD)),

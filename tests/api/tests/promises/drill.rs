@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use doorward_kit::{
     App,
     requests::{
-        NEW_PASSWORD, PASSWORD, VALIDATE, address_of, confirm_reset, delete_me, disavow, login, me, post, request, reset_request,
+        NEW_PASSWORD, PASSWORD, VALIDATE, address_of, confirm_reset, delete_me, disavow, export, login, me, post, request, reset_request,
         set_username,
     },
     store::{lines, token_bytes},
@@ -88,6 +88,23 @@ async fn whoever_stole_a_session_learns_the_address_unless_it_is_masked() {
         let app = App::configured(&[("OWN_ACCOUNT", shown)]).await;
         let stolen = app.sign_up("ann").await.login().await;
         assert_eq!(app.send(me(&stolen).from(THIEF)).await.json()["email"], email);
+    }
+}
+
+#[tokio::test]
+async fn whoever_stole_a_session_reads_the_history_of_the_account_in_its_export_and_nothing_that_opens_it() {
+    for (shown, email) in [("on", "ann@example.com"), ("masked", "a•••@example.com")] {
+        let app = App::configured(&[("OWN_ACCOUNT", shown)]).await;
+        let stolen = app.sign_up("ann").await.login().await;
+        let link = app.reset_link("ann@example.com").await;
+        let file = app.send(export(&stolen).from(THIEF)).await;
+        let read = file.json();
+        assert_eq!((&read["account"]["email"], &read["account"]["created_at"]), (&json!(email), &json!("2026-01-01T12:00:00Z")));
+        assert_eq!((&read["links"][0]["purpose"], &read["mails"][0]["record"][0]["kind"]), (&json!("new password"), &json!("reset")));
+        let hash = app.operator.account("ann").await["password"].as_s().expect("a hash").clone();
+        for secret in [&stolen, &link, &hash, &URL_SAFE_NO_PAD.encode(token_bytes(&link))] {
+            assert!(!file.body.contains(secret.as_str()), "{file:?}");
+        }
     }
 }
 

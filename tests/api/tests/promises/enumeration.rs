@@ -272,6 +272,8 @@ async fn every_operation_keeps_within_its_budget() {
     assert_eq!(spent("see sessions", &listed), (2, 0.0));
     let own = seen(&app, &observer, doorward_kit::requests::me(&session)).await;
     assert_eq!(spent("see own account", &own), (1, 0.0));
+    let export = doorward_kit::requests::export(&session);
+    assert_eq!(spent("export own account", &seen(&app, &observer, export).await), (13, 2.0));
     let rename = doorward_kit::requests::set_username(&session, "anna", PASSWORD);
     assert_eq!(spent("set username", &seen(&app, &observer, rename).await).0, 5);
     let rename = doorward_kit::requests::set_username(&session, "ann", PASSWORD);
@@ -302,6 +304,7 @@ async fn every_operation_keeps_within_its_budget() {
     change: 14 written, 2 read, 4 waits: BatchGetItem, UpdateItem, UpdateItem, TransactWriteItems
     see sessions: 0 written, 3 read, 2 waits: BatchGetItem, Query
     see own account: 0 written, 2 read, 1 waits: BatchGetItem
+    export own account: 2 written, 12 read, 5 waits: BatchGetItem, UpdateItem, UpdateItem, Query, Query, Query, Query, Query, Query, Query, Query, Query, Query
     set username: 13 written, 2 read, 5 waits: BatchGetItem, UpdateItem, UpdateItem, UpdateItem, TransactWriteItems
     end a session: 6 written, 3 read, 5 waits: BatchGetItem, UpdateItem, UpdateItem, Query, TransactWriteItems
     /api/logout/: 1 written, 2 read, 2 waits: BatchGetItem, DeleteItem

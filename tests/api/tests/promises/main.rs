@@ -4,6 +4,7 @@ mod address;
 mod answers;
 mod drill;
 mod enumeration;
+mod export;
 mod guessing;
 mod link;
 mod mail;

@@ -1,0 +1,98 @@
+//! GET `/api/users/me/export/`: everything that is stored about an account, as a file for its owner (GDPR, articles 15 and 20).
+//!
+//! It is apart from the function `me` because of its rights. It reads whole partitions, also of the mail that waits and of the limits, which no other
+//! function that a session can call may do; and it writes nothing but two counters.
+//!
+//! It does not ask for the password. It shows more than the other routes of an account (when things happened), but nothing that opens an account, and the
+//! right of access must not depend on a password that somebody has forgotten.
+
+use doorward::{
+    account::EmailAddress,
+    clock::Clock,
+    config::span,
+    fault::Fault,
+    http::{self, Answer, Method, Refusal, Request},
+    limit::{Attempt, ClientLimit, EXPORT_ACCOUNT, EXPORTS, Limit},
+    metric::Metric,
+    personal_data::View,
+    session::Sessions,
+    store::{Store, Table},
+};
+
+use crate::{Endpoint, Function, Wiring, me::OwnAccount};
+
+/// Maximum number of tries to read an account whose sessions end meanwhile.
+const MAX_TRIES: u32 = 5;
+
+pub struct Export {
+    store: Store,
+    sessions: Sessions,
+    client_limit: ClientLimit,
+    shows: OwnAccount,
+    clock: Clock,
+}
+
+impl Export {
+    /// A name as the session sees it.
+    fn shown(&self, name: &str) -> String {
+        if EmailAddress::parse(name).is_ok() { self.shows.shown(name) } else { name.to_owned() }
+    }
+}
+
+impl Function for Export {
+    const NAME: &str = "export";
+    const TABLES: &[Table] = &[Table::Accounts, Table::Limits, Table::Outbox];
+
+    fn new(wiring: &mut Wiring) -> Self {
+        let default = Limit::new(20, span::hours(1));
+        Self {
+            client_limit: ClientLimit::configured(
+                &mut wiring.settings,
+                "export-client",
+                "RESET_CLIENT_LIMIT",
+                default,
+                Metric::CHANGES_LIMITED,
+            ),
+            shows: OwnAccount::configured(&mut wiring.settings),
+            sessions: wiring.sessions(),
+            store: wiring.store.clone(),
+            clock: wiring.clock.clone(),
+        }
+    }
+}
+
+impl Endpoint for Export {
+    const ROUTES: &[&str] = &["/api/users/me/export/"];
+    const METHODS: &[Method] = &[Method::GET, Method::HEAD];
+    const PROTECTED: bool = true;
+
+    async fn authenticate(&self, request: &Request) -> Result<(), Refusal> {
+        self.sessions.authenticate(&self.store, request, self.clock.now()).await.map(drop)
+    }
+
+    async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
+        let now = self.clock.now();
+        let mut signed_in = self.sessions.authenticate(&self.store, &request, now).await?;
+        self.client_limit.admit(&self.store, request.client, now).await?;
+        let window = EXPORTS.window(EXPORT_ACCOUNT, &signed_in.account.id.to_string(), now);
+        if self.store.count(&window).await? == Attempt::Refused {
+            Metric::CHANGES_LIMITED.count();
+            return Err(Refusal::Throttled { retry_after: window.ends_in(now) });
+        }
+        for _ in 0..MAX_TRIES {
+            let view = View {
+                account: &signed_in.account,
+                sessions: &self.sessions,
+                asking: Some(&signed_in.token.digest()),
+                name: &|name| self.shown(name),
+            };
+            if let Some(file) = self.store.personal_data(&view, now).await? {
+                tracing::info!("account exported");
+                return Ok(http::file("account.json", &file));
+            }
+            // The session has ended meanwhile, or has changed the password itself.
+            signed_in = self.sessions.authenticate(&self.store, &request, now).await?;
+        }
+        Err(Refusal::Fault(Fault::OutOfTime))
+    }
+}

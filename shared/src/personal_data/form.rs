@@ -1,0 +1,320 @@
+//! How each kind of item about an account is shown, attribute by attribute.
+//!
+//! A kind or an attribute that has no line here is not shown, and the document says so. A test over the life of an account fails then, so whoever stores
+//! something new decides here whether the person sees it.
+
+use std::net::IpAddr;
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::{
+    client::Client,
+    clock::{Timestamp, rfc3339},
+    session,
+    store::Value,
+};
+
+/// How an attribute is shown.
+pub(super) enum As {
+    Text,
+    Number,
+    Truth,
+    /// Milliseconds since 1970.
+    Instant,
+    /// Seconds since 1970.
+    Second,
+    /// Days since 1970.
+    Day,
+    /// An e-mail address, or a name that may be one. Who must not see an address sees a part of it.
+    Name,
+    /// The IP address of somebody who did something, as a network: the sessions show no more either.
+    Network,
+    /// Networks, each with the instant at which it was last seen.
+    Networks,
+    /// The record of mail.
+    Deliveries,
+    /// What comes after the `#` of a key.
+    AfterKey,
+    /// The id under which a session is listed, from its key.
+    SessionId,
+    /// When a former address was given up, from its key.
+    FormerUntil,
+    /// It is not shown, for this reason.
+    Never(&'static str),
+}
+use As::{AfterKey, Day, Deliveries, FormerUntil, Instant, Name, Network, Networks, Never, Number, Second, SessionId, Text, Truth};
+
+/// The name of an attribute, the name under which it is shown, and how.
+type Attribute = (&'static str, &'static str, As);
+
+/// A kind of item.
+pub(super) struct Kind {
+    /// What its partition key begins with, up to the `#`.
+    partition: &'static str,
+    /// Its sort key, or its beginning if that ends with `#`, or `*`.
+    sort: &'static str,
+    /// The part of the document in which such items are.
+    pub(super) section: &'static str,
+    /// What each of them says besides its attributes.
+    pub(super) says: &'static [(&'static str, &'static str)],
+    pub(super) attributes: &'static [Attribute],
+}
+
+const DIGEST: &str = "a digest of a token, which opens nothing and says nothing about a person";
+const FOLDED: &str = "the same name once more, in the form in which it is looked up";
+const RANDOM: &str = "a random number of one try, by which the store knows a repeated call";
+const WORKER: &str = "a random number of the process that is at work on the mail";
+const ASKER: &str = "who asked may be somebody else; the mail tells its reader";
+
+const LINK: &[Attribute] = &[
+    ("requested_at", "requested_at", Instant),
+    ("issued_at", "issued_at", Instant),
+    ("valid_until", "valid_until", Instant),
+    ("expires_at", "kept_until", Second),
+    ("sent", "mails", Number),
+    ("sent_at", "sent_at", Instant),
+    ("pending_issued_at", "next_issued_at", Instant),
+    ("pending_valid_until", "next_valid_until", Instant),
+    ("digest", "", Never(DIGEST)),
+    ("pending_digest", "", Never(DIGEST)),
+];
+
+const REQUEST: &[Attribute] = &[
+    ("email", "email", Name),
+    ("requested_at", "requested_at", Instant),
+    ("expires_at", "kept_until", Second),
+    ("invites", "invites", Truth),
+    ("attempts", "attempts", Number),
+    ("lease_until", "in_hand_until", Instant),
+    ("done_at", "done_at", Instant),
+    ("failed_at", "failed_at", Instant),
+    ("outcome", "outcome", Text),
+    ("email_folded", "", Never(FOLDED)),
+    ("address", "", Never(ASKER)),
+    ("browser", "", Never(ASKER)),
+    ("language", "", Never(ASKER)),
+    ("request_id", "", Never(ASKER)),
+    ("worker", "", Never(WORKER)),
+];
+
+const WINDOW: &[Attribute] =
+    &[("sk", "since", Second), ("hits", "attempts", Number), ("expires_at", "kept_until", Second), ("attempt", "", Never(RANDOM))];
+
+/// The parts of the document, besides the account itself.
+pub(super) const SECTIONS: [&str; 9] =
+    ["sessions", "links", "former_addresses", "mails", "mail_rate", "notices", "requests_for_links", "events", "counters"];
+
+/// Every kind of item about an account.
+pub(super) const KINDS: &[Kind] = &[
+    Kind {
+        partition: "account",
+        sort: "account",
+        section: "account",
+        says: &[],
+        attributes: &[
+            ("pk", "id", AfterKey),
+            ("username", "username", Name),
+            ("email", "email", Name),
+            ("external_id", "external_id", Name),
+            ("active", "active", Truth),
+            ("created_at", "created_at", Instant),
+            ("password_changed_at", "password_changed_at", Instant),
+            ("disavowed_at", "password_disavowed_at", Instant),
+            ("disavowals_before", "notices_over_before", Instant),
+            ("verified_at", "email_verified_at", Instant),
+            ("undeliverable", "email_undeliverable", Text),
+            ("undeliverable_at", "email_undeliverable_at", Instant),
+            ("language", "language", Text),
+            ("networks", "networks", Networks),
+            ("epoch", "session_epoch", Number),
+            ("deleted_at", "deletion_asked_at", Instant),
+            ("delete_after", "deletion_due_at", Instant),
+            ("deleting", "deletion_begun_at", Instant),
+            ("password", "", Never("a hash of the password, against which it could be guessed")),
+            ("verified_by", "", Never(DIGEST)),
+            ("username_folded", "", Never(FOLDED)),
+            ("email_folded", "", Never(FOLDED)),
+        ],
+    },
+    Kind {
+        partition: "account",
+        sort: "session#",
+        section: "sessions",
+        says: &[],
+        attributes: &[
+            ("sk", "id", SessionId),
+            ("browser", "user_agent", Text),
+            ("network", "ip", Text),
+            ("created_at", "created_at", Instant),
+            ("seen_on", "last_seen_on", Day),
+            ("valid_until", "expires_at", Instant),
+            ("expires_at", "kept_until", Second),
+            ("epoch", "", Never("it only decides whether the session is over, which is shown")),
+        ],
+    },
+    Kind { partition: "account", sort: "reset", section: "links", says: &[("purpose", "new password")], attributes: LINK },
+    Kind { partition: "account", sort: "verify", section: "links", says: &[("purpose", "confirmation of the address")], attributes: LINK },
+    Kind { partition: "account", sort: "disavow#", section: "links", says: &[("purpose", "this wasn't me")], attributes: LINK },
+    Kind {
+        partition: "account",
+        sort: "former#",
+        section: "former_addresses",
+        says: &[],
+        attributes: &[
+            ("sk", "until", FormerUntil),
+            ("email", "email", Name),
+            ("expires_at", "kept_until", Second),
+            ("email_folded", "", Never(FOLDED)),
+        ],
+    },
+    Kind {
+        partition: "account",
+        sort: "mail",
+        section: "mails",
+        says: &[],
+        attributes: &[("entries", "record", Deliveries), ("version", "entries_ever", Number), ("expires_at", "kept_until", Second)],
+    },
+    Kind {
+        partition: "account",
+        sort: "mail-rate",
+        section: "mail_rate",
+        says: &[],
+        attributes: &[
+            ("revision", "changes_ever", Number),
+            ("notices", "notices", Number),
+            ("noticed_at", "last_notice_at", Instant),
+            ("permitted", "last_notice", Text),
+            ("resets", "reset_mails", Number),
+            ("reset_at", "last_reset_mail_at", Instant),
+            ("due_at", "waiting_until", Instant),
+            ("email", "waiting_email", Name),
+            ("change", "waiting_change", Text),
+            ("changed_at", "waiting_changed_at", Instant),
+            ("changes", "waiting_changes", Number),
+            ("first_changed_at", "waiting_first_changed_at", Instant),
+            ("signed_in", "waiting_signed_in", Truth),
+            ("address", "waiting_ip", Network),
+            ("browser", "waiting_user_agent", Text),
+            ("language", "waiting_language", Text),
+            ("request_id", "waiting_request_id", Text),
+            ("expires_at", "kept_until", Second),
+        ],
+    },
+    Kind {
+        partition: "notice",
+        sort: "*",
+        section: "notices",
+        says: &[],
+        attributes: &[
+            ("sk", "id", Text),
+            ("email", "email", Name),
+            ("change", "change", Text),
+            ("changed_at", "changed_at", Instant),
+            ("changes", "changes", Number),
+            ("first_changed_at", "first_changed_at", Instant),
+            ("signed_in", "signed_in", Truth),
+            ("requested_at", "requested_at", Instant),
+            ("expires_at", "kept_until", Second),
+            ("address", "ip", Network),
+            ("browser", "user_agent", Text),
+            ("language", "language", Text),
+            ("request_id", "request_id", Text),
+            ("attempts", "attempts", Number),
+            ("lease_until", "in_hand_until", Instant),
+            ("done_at", "done_at", Instant),
+            ("failed_at", "failed_at", Instant),
+            ("outcome", "outcome", Text),
+            ("worker", "", Never(WORKER)),
+        ],
+    },
+    Kind { partition: "reset", sort: "*", section: "requests_for_links", says: &[("purpose", "new password")], attributes: REQUEST },
+    Kind {
+        partition: "verify",
+        sort: "*",
+        section: "requests_for_links",
+        says: &[("purpose", "confirmation of the address")],
+        attributes: REQUEST,
+    },
+    Kind {
+        partition: "event",
+        sort: "*",
+        section: "events",
+        says: &[],
+        attributes: &[
+            ("sk", "key", Text),
+            ("id", "id", Text),
+            ("type", "type", Text),
+            ("at", "at", Instant),
+            ("stored_at", "stored_at", Instant),
+            ("expires_at", "kept_until", Second),
+            ("all", "all", Truth),
+            ("network", "network", Text),
+            ("count", "count", Number),
+            ("format", "format", Text),
+            ("with_hashes", "with_hashes", Truth),
+            ("given_up_at", "given_up_at", Instant),
+            ("reason", "reason", Text),
+            ("caller", "", Never("the operator who exported the account")),
+        ],
+    },
+    Kind { partition: "login-account", sort: "*", section: "counters", says: &[("of", "logins")], attributes: WINDOW },
+    Kind {
+        partition: "change-account",
+        sort: "*",
+        section: "counters",
+        says: &[("of", "passwords asked for once more")],
+        attributes: WINDOW,
+    },
+    Kind { partition: "rename-account", sort: "*", section: "counters", says: &[("of", "changes of the username")], attributes: WINDOW },
+    Kind { partition: "export-account", sort: "*", section: "counters", says: &[("of", "exports")], attributes: WINDOW },
+];
+
+impl Kind {
+    /// The kind of an item with this key.
+    pub(super) fn of(partition: &str, sort: &str) -> Option<&'static Self> {
+        let start = partition.split_once('#').map_or(partition, |(start, _)| start);
+        let is_like = |form: &str| form == "*" || form == sort || form.ends_with('#') && sort.starts_with(form);
+        KINDS.iter().find(|kind| kind.partition == start && is_like(kind.sort))
+    }
+}
+
+impl As {
+    /// The value as it is shown; none if it is of another type than it should be.
+    pub(super) fn show(&self, value: &Value, name: &(dyn Fn(&str) -> String + Sync)) -> Option<Json> {
+        let text = || value.as_s().ok();
+        let number = || value.as_n().ok()?.parse::<i64>().ok();
+        let instant = |millis: i64| Timestamp::from_millisecond(millis).ok().map(rfc3339);
+        let second = |text: &str| Timestamp::from_second(text.parse().ok()?).ok().map(rfc3339);
+        Some(match self {
+            Text => json!(text()?),
+            Number => json!(number()?),
+            Truth => json!(value.as_bool().ok()?),
+            Instant => json!(instant(number()?)?),
+            // A window has it in its key.
+            Second => json!(second(value.as_n().or(value.as_s()).ok()?)?),
+            Day => json!(Timestamp::from_second(number()?.checked_mul(24 * 60 * 60)?).ok()?.strftime("%Y-%m-%d").to_string()),
+            Name => json!(name(text()?)),
+            // An operator has no address.
+            Network => json!(text()?.parse::<IpAddr>().ok().map(|address| Client::at(address).site().to_string())),
+            Networks => {
+                let networks = value.as_m().ok()?.iter();
+                let seen = networks.map(|(network, seen_at)| Some((network.clone(), json!(second(seen_at.as_n().ok()?)?))));
+                Json::Object(seen.collect::<Option<Map<_, _>>>()?)
+            }
+            Deliveries => {
+                let mut entries: Vec<Map<String, Json>> = serde_json::from_str(text()?).ok()?;
+                for entry in &mut entries {
+                    for at in ["requested_at", "done_at"] {
+                        let shown = json!(instant(entry.get(at)?.as_i64()?)?);
+                        entry.insert(at.to_owned(), shown);
+                    }
+                }
+                json!(entries)
+            }
+            AfterKey => json!(text()?.split_once('#')?.1),
+            SessionId => json!(session::id_in(text()?)?),
+            FormerUntil => json!(instant(text()?.split('#').nth(1)?.parse().ok()?)?),
+            Never(_) => return None,
+        })
+    }
+}
