@@ -14,7 +14,6 @@ use doorward::{
     http::credentials_of,
     session::{Checked, Sessions},
     store::{Store, Table},
-    token::Token,
 };
 use lambda_runtime::Error;
 use serde::Deserialize;
@@ -79,7 +78,7 @@ impl Authorizer {
     /// Decides whether a request passes. A fault is an error, to which the API answers 500.
     pub async fn decide(&self, question: &Question) -> Result<Value, Fault> {
         let signed_in = match question.header().and_then(|header| credentials_of(header.as_bytes()).ok()) {
-            Some(token) => match self.sessions.check(&self.store, Token::parse(token), self.clock.now()).await? {
+            Some(token) => match self.sessions.check(&self.store, token, self.clock.now()).await? {
                 Checked::SignedIn(signed_in) => Some(*signed_in),
                 Checked::Not(_) => None,
             },

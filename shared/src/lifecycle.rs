@@ -10,7 +10,7 @@ use crate::{
     limit,
     outbox::{self, ChangeKind, Notice, ResetRequest, VerificationRequest},
     password::StoredPassword,
-    reset,
+    reset, session,
     store::{Store, Table, Transacted, Write},
     verification,
 };
@@ -249,7 +249,8 @@ impl Store {
 
     /// Deletes what is stored under an id besides the account itself, and the notices to it.
     pub(crate) async fn clear_under(&self, account: AccountId) -> Result<(), Fault> {
-        self.clear_partition(Table::Accounts, &account::partition(account), |sort| sort != account::SORT).await?;
+        let partition = account::partition(account);
+        self.clear_partition_and(Table::Accounts, &partition, |sort| sort != account::SORT, session::imported::elsewhere).await?;
         self.clear_partition(Table::Outbox, &outbox::notice_partition(account), |_| true).await
     }
 }

@@ -1,13 +1,17 @@
 //! Sessions. A login opens one, and it is valid only under the account's epoch of that moment.
 
 mod idle;
+pub(crate) mod imported;
 mod list;
 
 use std::time::Duration;
 
 use self::idle::Idle;
-pub use self::list::{Ended, ListedSession};
 pub(crate) use self::list::{id_in, listed};
+pub use self::{
+    imported::{CarriedOver, ImportedToken},
+    list::{Ended, ListedSession},
+};
 use crate::{
     account::{self, Account, AccountId},
     agent::Agent,
@@ -53,7 +57,27 @@ pub struct SignedIn {
     /// The account.
     pub account: Account,
     /// The token that proved it.
-    pub token: Token<Session>,
+    pub token: PresentedToken,
+}
+
+/// A token that a request has: whose it is said to be, and its digest. Only the stored session proves it.
+pub struct PresentedToken {
+    account: AccountId,
+    digest: Digest<Session>,
+}
+
+impl PresentedToken {
+    /// The account that it is said to belong to.
+    #[must_use]
+    pub fn account(&self) -> AccountId {
+        self.account
+    }
+
+    /// Its digest.
+    #[must_use]
+    pub fn digest(&self) -> Digest<Session> {
+        self.digest.clone()
+    }
 }
 
 /// The outcome of checking a token.
@@ -91,18 +115,31 @@ pub struct Sessions {
     not_before: Option<Timestamp>,
     /// A session that is not used for so long ends.
     idle: Idle,
+    /// Whether tokens are looked up that were imported from another site.
+    imported: bool,
 }
 
 impl Sessions {
-    /// `SESSION_LIFETIME` (5m to 365d, default 30d), `SESSION_IDLE` (off, the default, or 1d to 90d) and `SESSIONS_NOT_BEFORE`. A time in the future is refused, because every session would end when it is
-    /// opened, and every link when it is mailed.
+    /// `SESSION_LIFETIME` (5m to 365d, default 30d), `SESSION_IDLE` (off, the default, or 1d to 90d), `IMPORTED_TOKENS` (off, the default, or on) and
+    /// `SESSIONS_NOT_BEFORE`. A time in the future is refused, because every session would end when it is opened, and every link when it is mailed.
     pub fn configured(settings: &mut Settings, now: Timestamp) -> Self {
         let lifetime = settings.span("SESSION_LIFETIME", span::days(30), span::minutes(5), span::days(365));
         let not_before = settings.instant("SESSIONS_NOT_BEFORE");
         if not_before.is_some_and(|not_before| not_before > after(now, CLOCK_SKEW)) {
             settings.complain("SESSIONS_NOT_BEFORE: must not lie in the future".to_owned());
         }
-        Self { lifetime, not_before, idle: Idle::configured(settings) }
+        let imported = settings.parsed("IMPORTED_TOKENS", false, |text| match text {
+            "on" => Ok(true),
+            "off" => Ok(false),
+            _ => Err("must be on or off".to_owned()),
+        });
+        Self { lifetime, not_before, idle: Idle::configured(settings), imported }
+    }
+
+    /// Whether tokens that were imported from another site open sessions.
+    #[must_use]
+    pub fn take_imported_tokens(&self) -> bool {
+        self.imported
     }
 
     /// Whether the emergency switch has ended what was made at `instant`.
@@ -138,10 +175,11 @@ impl Sessions {
         Ok((token, session))
     }
 
-    /// Checks a token. One consistent read. Nothing is written, unless `SESSION_IDLE` is on: then the first check of a day stores the day.
-    pub async fn check(&self, store: &Store, token: Option<Token<Session>>, now: Timestamp) -> Result<Checked, Fault> {
-        let Some(token) = token else { return Ok(Checked::Not(NotSignedIn::Invalid)) };
-        let keys = [account::key(token.account()), key(token.account(), &token.digest())];
+    /// Checks a token. One consistent read, and one before it for an imported token. Nothing is written, unless `SESSION_IDLE` is on: then the first check
+    /// of a day stores the day.
+    pub async fn check(&self, store: &Store, token: &str, now: Timestamp) -> Result<Checked, Fault> {
+        let Some(token) = self.presented(store, token).await? else { return Ok(Checked::Not(NotSignedIn::Invalid)) };
+        let keys = [account::key(token.account), key(token.account, &token.digest)];
         let [Some(account), Some(session)] = store.read_all(Table::Accounts, keys).await? else {
             return Ok(Checked::Not(NotSignedIn::Invalid));
         };
@@ -156,11 +194,22 @@ impl Sessions {
         })
     }
 
+    /// What a token says; `None` if it is none. Ours name their account. That of an imported one is looked up, which decides nothing by itself: the session
+    /// is read afterwards, as for every token.
+    async fn presented(&self, store: &Store, text: &str) -> Result<Option<PresentedToken>, Fault> {
+        if let Some(token) = Token::<Session>::parse(text) {
+            return Ok(Some(PresentedToken { account: token.account(), digest: token.digest() }));
+        }
+        let Some(token) = ImportedToken::parse(text).filter(|_| self.imported) else { return Ok(None) };
+        let owner = store.owner_of(&token).await?;
+        Ok(owner.map(|account| PresentedToken { account, digest: token.digest().clone() }))
+    }
+
     /// Stores that a session is used today, if that is not stored yet and decides anything. Without it the session only seems to have been used less
     /// lately, so a failure does not change the answer. A session that has ended in the meantime stays so.
-    async fn note_use(&self, store: &Store, token: &Token<Session>, session: &SessionRecord, now: Timestamp) {
+    async fn note_use(&self, store: &Store, token: &PresentedToken, session: &SessionRecord, now: Timestamp) {
         let Some(day) = self.idle.day_to_store(session.created_at, session.seen_on, now) else { return };
-        let used = Write::update(key(token.account(), &token.digest()), "SET seen_on = :day")
+        let used = Write::update(key(token.account, &token.digest), "SET seen_on = :day")
             .when("attribute_exists(pk) AND (attribute_not_exists(seen_on) OR seen_on < :day)")
             .with(":day", number(day));
         if let Err(fault) = store.write(used).await {
@@ -170,8 +219,7 @@ impl Sessions {
 
     /// The account behind a request, by its Authorization header, or the reason why there is none.
     pub async fn authenticate(&self, store: &Store, request: &Request, now: Timestamp) -> Result<SignedIn, Refusal> {
-        let token = Token::parse(credentials(&request.headers)?);
-        match self.check(store, token, now).await? {
+        match self.check(store, credentials(&request.headers)?, now).await? {
             Checked::SignedIn(signed_in) => {
                 telemetry::note_account(signed_in.account.id);
                 Ok(*signed_in)

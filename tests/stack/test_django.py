@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from infra_path import ROOT, environment, make
-from test_life import PASSWORD, post
+from test_life import PASSWORD, client, post
 
 PYTHON = ROOT / ".tools" / "django" / "bin" / "python"
 MOVE = ROOT / "examples" / "from-django" / "move"
@@ -23,7 +23,7 @@ SITE = """
 import os, sys
 from pathlib import Path
 SECRET_KEY = "of a test"
-INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes"]
+INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "rest_framework", "rest_framework.authtoken"]
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": Path(__file__).with_name("db.sqlite3")}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
@@ -41,6 +41,14 @@ import json, sys
 from django.contrib.auth.models import User
 User.objects.bulk_create(User(pk=u["pk"], username=u["username"], email=u["email"], password=u["password"], first_name="Own", is_staff=True,
     date_joined="2019-03-04T05:06:07.890Z") for u in json.load(open("users.json")))
+"""
+
+# The users log in to the site, which makes a token for each as Django REST Framework does.
+LOG_IN = """
+import json
+from django.contrib.auth.models import User
+from rest_framework.authtoken.models import Token
+print(json.dumps({user.username: Token.objects.create(user=user).key for user in User.objects.order_by("pk")}))
 """
 
 # The usernames whose password Django's own code does not accept, or some that accept another one. Nothing is stored.
@@ -77,9 +85,9 @@ class Site:
     def shell(self, script: str) -> str:
         return self.manage("shell", "--verbosity", "0", "--command", script)
 
-    def move(self, what: str) -> tuple[int, str]:
+    def move(self, what: str, **variables: str) -> tuple[int, str]:
         """Runs the script of the example."""
-        variables = environment(PYTHON=str(PYTHON), DOORWARD=str(ROOT))
+        variables = environment(PYTHON=str(PYTHON), DOORWARD=str(ROOT), **variables)
         result = subprocess.run([MOVE, what], cwd=self.folder, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         return result.returncode, result.stdout
 
@@ -172,6 +180,45 @@ class Django(unittest.TestCase):
             self.assertEqual(site.refused(passwords | {clash: "Another-Horse-42"}), [])
             kept = f"from django.contrib.auth.models import User; print(User.objects.filter(username__startswith={self.prefix!r}, is_staff=True, first_name='Own').count())"
             self.assertEqual(int(site.shell(kept)), len(accounts))
+
+    def test_who_is_logged_in_to_the_site_stays_so_and_old_hashes_are_layered_on_the_way(self) -> None:
+        site = Site(self.folder / "site")
+        accounts = [account for account in users(self.prefix) if account["password"].startswith(("pbkdf2_sha256$", "bcrypt_sha256$", "scrypt$"))][:12]
+        names = [account["username"] for account in accounts]
+        self.addCleanup(self.delete, names)
+        (site.folder / "users.json").write_text(json.dumps(accounts))
+        site.shell(ADD)
+        keys: dict[str, str] = json.loads(site.shell(LOG_IN))
+        code, said = site.move("check", TOKENS="1", LAYERED="1")
+        self.assertEqual(code, 0, said)
+        self.assertIn(f"{len(names)} hashes would get Argon2id over them: about ", said)
+        self.assertIn(f"{len(names)} tokens: {len(names)} would be carried over, 0 carried over before, 0 refused.", said)
+        code, said = site.move("in", TOKENS="1", LAYERED="1")
+        self.assertEqual(code, 0, said)
+        self.assertIn(f"{len(names)} tokens: {len(names)} carried over, 0 carried over before, 0 refused.", said)
+        self.assertEqual((site.folder / "tokens.json").stat().st_mode & 0o777, 0o600)
+        for key in keys.values():
+            self.assertNotIn(key, said)
+        # The front-end goes on with the token that it has, through every function that checks sessions.
+        for account in accounts:
+            status, me = post("/api/users/me/", keys[account["username"]], method="GET")
+            self.assertEqual((status, me["username"], me["external_id"]), (200, account["username"], str(account["pk"])))
+        one, other, third = (keys[name] for name in names[:3])
+        answer = client("lambda").invoke(FunctionName="doorward-authorizer", Payload=json.dumps({"type": "REQUEST", "version": "2.0", "headers": {"authorization": f"Token {one}"}}))
+        self.assertTrue(json.load(answer["Payload"])["isAuthorized"])
+        self.assertEqual(len(post("/api/sessions/", one, method="GET")[1]), 1)
+        renamed = {"new_username": f"{names[2]}-now", "current_password": accounts[2]["is"]}
+        self.assertEqual(post("/api/users/set_username/", third, **renamed)[0], 204)
+        self.addCleanup(self.delete, [renamed["new_username"]])
+        self.assertEqual(post("/api/change_password/", other, old_password=accounts[1]["is"], new_password="Battery-Staple-77")[0], 200)
+        self.assertEqual(post("/api/logout/", one)[0], 200)
+        self.assertEqual([post("/api/users/me/", key, method="GET")[0] for key in (one, other, third)], [401, 200, 200])
+        # Who logs in takes the layer off. Another run brings no ended session back.
+        self.assertEqual(post("/api/login/", username=names[0], password=accounts[0]["is"])[0], 200)
+        code, said = site.move("in", TOKENS="1", LAYERED="1")
+        self.assertIn("0 hashes got Argon2id over them.", said)
+        self.assertIn(f" {len(names) - 1} carried over before, ", said)
+        self.assertEqual(post("/api/users/me/", one, method="GET")[0], 401)
 
     def delete(self, names: list[str]) -> None:
         file = self.folder / "names"

@@ -80,8 +80,8 @@ def allows(statement: dict[str, Any], what: Asked, keys: frozenset[str]) -> bool
     )
 
 
-# Conditions of permissions that do not hold in the stack of tests: Events=all, SessionIdle and EventData=full.
-NOT_HERE = ("RecordsSessions", "EndsIdleSessions", "TellsNames")
+# Conditions of permissions that do not hold in the stack of tests: Events=all, SessionIdle and EventData=full. Imported tokens are those of test_django.
+NOT_HERE = ("RecordsSessions", "EndsIdleSessions", "TellsNames", "TakesImportedTokens")
 
 
 @cache
@@ -170,10 +170,15 @@ class Keys(unittest.TestCase):
         database.put_item(TableName=accounts, Item=listed | {"sk": {"S": f"1970-01-01T00:00:00.001Z#{own}"}})
         account = {"pk": {"S": f"account#{own}"}, "sk": {"S": "account"}}
         database.update_item(TableName=accounts, Key=account, UpdateExpression="SET delete_after = :due", ExpressionAttributeValues={":due": {"N": "1"}})
+        # It has a token of the site that it came from.
+        token = {"pk": {"S": f"token#of-{username}"}, "sk": {"S": "token"}}
+        database.put_item(TableName=accounts, Item={"pk": {"S": f"account#{own}"}, "sk": token["pk"]})
+        database.put_item(TableName=accounts, Item=token | {"account_id": {"S": own}})
         answer = client("lambda").invoke(FunctionName="doorward-sweeper", Payload="{}")
         self.assertNotIn("FunctionError", answer)
         self.attribute("Sweeper")
-        self.assertNotIn("Item", database.get_item(TableName=accounts, Key=account))
+        for key in (account, token):
+            self.assertNotIn("Item", database.get_item(TableName=accounts, Key=key))
 
     @without_timer()
     def test_a_function_asks_for_what_it_may_and_may_what_it_asks_for(self) -> None:

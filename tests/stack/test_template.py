@@ -257,6 +257,20 @@ class Writes(unittest.TestCase):
         for attribute in ("epoch", "valid_until", "password", "active"):
             self.assertFalse(could("Authorizer", "UpdateItem", "Accounts", "account#0", {"seen_on", attribute}), attribute)
 
+    def test_every_function_that_checks_sessions_looks_imported_tokens_up_where_they_are_on_and_nothing_more(self) -> None:
+        resources = document()["Resources"]
+        checks = {name for name, r in resources.items() if "SESSION_IDLE" in str(r)} - {"Login"}
+        self.assertLessEqual({"Authorizer", "Logout", "Sessions", "Me", "SetUsername", "ChangePassword"}, checks)
+        for name in checks:
+            with self.subTest(name):
+                variables = resources[name]["Properties"]["Environment"]["Variables"]
+                self.assertEqual(variables["IMPORTED_TOKENS"], "ImportedTokens")
+                statements = [s for s in resources[f"{name}Role"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"] if "token#*" in str(s)]
+                self.assertEqual([(s[0], s[1]["Action"]) for s in statements], [("TakesImportedTokens", ["dynamodb:GetItem"])])
+        for name in ("Login", "Register", "ConfirmReset", "Disavow"):
+            self.assertNotIn("token#*", str(resources[f"{name}Role"]), name)
+        self.assertTrue(could("Sweeper", "BatchWriteItem", "Accounts", "token#0"))
+
     def test_the_publisher_of_events_reads_the_names_of_an_account_where_events_tell_them_and_nothing_else_of_it(self) -> None:
         statements = [s for s in document()["Resources"]["EventPublisherRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"] if "Accounts" in str(s)]
         self.assertEqual([s[0] for s in statements], ["TellsNames"])

@@ -56,6 +56,16 @@ impl Candidate {
         self.own.as_ref().map(|own| own.id)
     }
 
+    /// Its id elsewhere.
+    pub(super) fn external_id(&self) -> Option<&str> {
+        self.external_id.as_deref()
+    }
+
+    /// Whether a token of its user can become a session: one that comes back from an export keeps every session of before ended.
+    pub(super) fn takes_tokens(&self) -> bool {
+        self.active && self.own.is_none()
+    }
+
     /// The account, under its own id or a new one.
     pub(super) fn account(&self, new: AccountId, now: Timestamp) -> Account {
         let mut account = Account::new(self.id().unwrap_or(new), self.username.clone(), self.email.clone(), self.password.clone(), now);
@@ -162,7 +172,7 @@ impl Reader {
         let refused = match text(fields, "password")? {
             Some(hash) => match StoredPassword::imported(hash.to_owned()) {
                 Ok(password) if password.is_weak() && !self.weak_hashes => {
-                    "password: a weak hash (MD5), which only --weak-hashes imports".to_owned()
+                    "password: a weak hash (MD5), which only --layered or --weak-hashes imports".to_owned()
                 }
                 Ok(password) => return Ok((password, false)),
                 Err(refused) => format!("password: {refused}"),

@@ -5,12 +5,15 @@
 
 mod candidate;
 mod container;
+mod layer;
 mod load;
 pub(crate) mod own;
+mod reasons;
 mod records;
 mod refused;
 mod report;
 mod source;
+mod tokens;
 
 use std::{cell::Cell, path::PathBuf, time::Duration};
 
@@ -18,17 +21,22 @@ use clap::Args;
 use doorward::{
     account::{AccountId, BroughtIn, Taken},
     fault::Fault,
+    password::StoredPassword,
+    session::CarriedOver,
 };
 use futures_util::{StreamExt as _, stream};
 use indicatif::{ProgressBar, ProgressStyle};
+use tokio::sync::OnceCell;
 
 use self::{
     candidate::{Candidate, Reader},
+    layer::Layers,
     load::Load,
     records::{Reading, Records},
     refused::RefusedFile,
     report::{Reason, Report},
     source::{Converter, Format, HashConfig},
+    tokens::{Carried, Tokens},
 };
 use crate::{Admin, Failure, Terminal, accounts::invitation, names::taken_names};
 
@@ -55,6 +63,12 @@ pub struct Import {
     /// Also import hashes that are hardly better than none (phpass, of WordPress before 6.8); a login replaces them
     #[arg(long)]
     weak_hashes: bool,
+    /// Put Argon2id over hashes of other algorithms, so that no account has a weaker one. Takes some 27 ms of a core for each; a login takes the layer off
+    #[arg(long)]
+    layered: bool,
+    /// Make the tokens in this file sessions of its accounts: Django's `dumpdata authtoken`, or CSV with key and `user_id`. Needs `ImportedTokens=on`
+    #[arg(long, value_name = "FILE")]
+    tokens: Option<PathBuf>,
     /// Mail the owner of every active account without a password an invitation to choose one, at most so many a second
     #[arg(long, value_name = "RATE", value_parser = clap::value_parser!(u16).range(1..=1000))]
     invite: Option<u16>,
@@ -79,11 +93,23 @@ struct Entry {
     account: Result<Candidate, Reason>,
 }
 
+/// An account that is being written, by as many tries as it takes.
+struct Bringing<'a> {
+    candidate: &'a Candidate,
+    /// One id for all tries, by which an account is recognised that was written by one whose answer was lost.
+    new: AccountId,
+    pace: Option<&'a Pace>,
+    layers: Option<&'a Layers>,
+    /// Its hash with a layer, once that is computed.
+    layered: OnceCell<StoredPassword>,
+    dry_run: bool,
+}
+
 /// The outcome of an account.
 #[derive(Clone, Copy)]
 enum Fate {
-    Imported,
-    AlreadyThere,
+    Imported(AccountId),
+    AlreadyThere(AccountId),
     Taken(Option<Taken>),
     /// The names are free, but not the id.
     IdTaken,
@@ -91,30 +117,39 @@ enum Fate {
 
 impl Admin {
     pub(crate) async fn import(&self, import: &Import, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-        let bar = progress();
+        if import.tokens.is_some() && !import.dry_run && !self.sessions.take_imported_tokens() {
+            return Err(Failure::Refused(
+                "--tokens: they open nothing as long as ImportedTokens is off; make set PARAMS=ImportedTokens=on".to_owned(),
+            ));
+        }
+        let tokens = import.tokens.as_deref().map(Tokens::read).transpose()?;
+        let bar = progress(import.layered);
+        let layers = import.layered.then(|| Layers::new(self.hasher.cost(), &self.entropy, &bar));
         let firebase = import.hash_config.as_deref().map(HashConfig::read).transpose()?;
         let reading = Reading { layout: import.format.layout(), without_password: import.without_password, columns: &import.columns };
         let mut records = Records::open(&import.file, &bar, &reading)?;
         let mut refused = import.refused.as_deref().map(|path| RefusedFile::create(path, records.frame())).transpose()?;
-        let mut report = Report::new(records.entry_word(), import.dry_run);
+        let mut report = Report::new(records.entry_word(), import.dry_run, import.layered);
         let converter = Converter::new(import.format, firebase, self.clock.now());
-        let mut reader = Reader::new(records.entry_word(), converter, import.without_password, import.weak_hashes);
+        let mut reader = Reader::new(records.entry_word(), converter, import.without_password, import.weak_hashes || import.layered);
         let pace = import.invite.map(Pace::new);
         let mut broken = None;
         // After a fault that does not pass nothing new is begun. The writes under way are completed, and the rest is counted.
         let load = Load::new(import.at_once.into(), import.patience);
         let one = |entry: Entry| {
-            let (load, pace) = (&load, pace.as_ref());
+            let (load, pace, layers, tokens) = (&load, pace.as_ref(), layers.as_ref(), tokens.as_ref());
             async move {
+                let mut carried = Vec::new();
                 let fate = match &entry.account {
                     Ok(candidate) => {
-                        // One id for all tries, by which an account is recognised that was written by one whose answer was lost.
                         let new = AccountId::from(self.entropy.uuid(self.clock.now()));
-                        load.carry(async |again| self.bring(candidate, new, again, pace, import.dry_run).await).await.transpose()
+                        let bringing = Bringing { candidate, new, pace, layers, layered: OnceCell::new(), dry_run: import.dry_run };
+                        let fate = load.carry(async |again| self.bring(&bringing, again).await).await;
+                        self.with_tokens(candidate, fate, tokens, load, import.dry_run, &mut carried).await.transpose()
                     }
                     Err(_) => None,
                 };
-                (entry, fate)
+                (entry, fate, carried)
             }
         };
         let read = || loop {
@@ -132,7 +167,8 @@ impl Admin {
         };
         {
             let mut fates = std::pin::pin!(stream::iter(std::iter::from_fn(read)).map(one).buffered(import.at_once.into()));
-            while let Some((entry, fate)) = fates.next().await {
+            while let Some((entry, fate, carried)) = fates.next().await {
+                carried.iter().for_each(|carried| tokens.iter().for_each(|tokens| tokens.note(carried)));
                 let reason = match (entry.account, fate) {
                     (Ok(candidate), Some(Ok(fate))) => report.note(&candidate, fate),
                     (Ok(_), Some(Err(fault))) => report.stopped(fault),
@@ -150,21 +186,60 @@ impl Admin {
         bar.finish_and_clear();
         let kept = refused.map(RefusedFile::finish).transpose()?.flatten();
         report.busy = load.refused();
-        report.tell(&reader, kept.as_deref(), broken, terminal)
+        report.estimate(layers.as_ref())?;
+        if let Some(tokens) = tokens.as_ref().filter(|_| report.is_whole() && broken.is_none()) {
+            tokens.refuse_rest();
+        }
+        report.tell(&reader, tokens.as_ref(), kept.as_deref(), broken, terminal)
+    }
+
+    /// Carries the tokens of an account over that is there. They come after it, so that another run does what this one was kept from.
+    async fn with_tokens(
+        &self,
+        candidate: &Candidate,
+        fate: Result<Option<Fate>, Fault>,
+        tokens: Option<&Tokens>,
+        load: &Load,
+        dry_run: bool,
+        carried: &mut Vec<Carried>,
+    ) -> Result<Option<Fate>, Fault> {
+        let (Ok(Some(Fate::Imported(id) | Fate::AlreadyThere(id))), Some(tokens), Some(user)) = (&fate, tokens, candidate.external_id())
+        else {
+            return fate;
+        };
+        for waiting in tokens.of(user) {
+            let carry = async |again: bool| match &fate {
+                Ok(Some(Fate::Imported(_))) if dry_run => {
+                    Ok(if candidate.takes_tokens() { CarriedOver::Now } else { CarriedOver::Changed })
+                }
+                _ if dry_run => self.sessions.would_carry_over(&self.store, *id, user, &waiting.token).await,
+                _ => match self.sessions.carry_over(&self.store, *id, user, &waiting.token, self.clock.now()).await? {
+                    // By the try before, whose answer was lost.
+                    CarriedOver::Before if again => Ok(CarriedOver::Now),
+                    outcome => Ok(outcome),
+                },
+            };
+            match load.carry(carry).await? {
+                Some(outcome) => carried.push(Carried { user: user.to_owned(), number: waiting.number, outcome }),
+                None => return Ok(None),
+            }
+        }
+        fate
     }
 
     /// Writes an account, or returns why not. `again` if an earlier try had no answer, and may have written it.
-    async fn bring(&self, candidate: &Candidate, new: AccountId, again: bool, pace: Option<&Pace>, dry_run: bool) -> Result<Fate, Fault> {
+    async fn bring(&self, bringing: &Bringing<'_>, again: bool) -> Result<Fate, Fault> {
+        let Bringing { candidate, new, dry_run, .. } = *bringing;
         if !dry_run {
-            match self.write(candidate, new, pace).await? {
-                BroughtIn::Now => return Ok(Fate::Imported),
+            match self.write(bringing).await? {
+                BroughtIn::Now => return Ok(Fate::Imported(candidate.id().unwrap_or(new))),
                 BroughtIn::IdTaken => return Ok(Fate::IdTaken),
                 BroughtIn::Taken(_) => {}
             }
         }
         let holders = self.store.holders(&candidate.username, &candidate.email).await?;
         let same = match (holders.username, holders.email) {
-            (None, None) if dry_run => return self.would_be(candidate).await,
+            (None, None) if dry_run => return self.would_be(candidate, new).await,
             (Some(one), Some(other)) if one == other => self.store.account(one).await?,
             _ => None,
         };
@@ -173,7 +248,7 @@ impl Admin {
             return Ok(Fate::Taken(None));
         }
         if again && same.as_ref().is_some_and(|account| account.id == candidate.id().unwrap_or(new)) {
-            return Ok(Fate::Imported);
+            return Ok(Fate::Imported(candidate.id().unwrap_or(new)));
         }
         // The account may have been given another name since its claims were read.
         let mut holders = holders;
@@ -182,16 +257,27 @@ impl Admin {
             holders.email = holders.email.filter(|_| account.email.folded() == candidate.email.folded());
         }
         // The hash may have changed, because the first login replaces it.
-        let is_same = same.is_some_and(|account| {
+        let same = same.filter(|account| {
             account.username.as_str() == candidate.username.as_str()
                 && account.email.as_str() == candidate.email.as_str()
                 && candidate.id().is_none_or(|id| id == account.id)
         });
-        Ok(if is_same { Fate::AlreadyThere } else { Fate::Taken(holders.taken()) })
+        Ok(same.map_or_else(|| Fate::Taken(holders.taken()), |account| Fate::AlreadyThere(account.id)))
     }
 
     /// Writes an account. An invitation is written with it, so that a second run invites nobody twice.
-    async fn write(&self, candidate: &Candidate, new: AccountId, pace: Option<&Pace>) -> Result<BroughtIn, Fault> {
+    async fn write(&self, bringing: &Bringing<'_>) -> Result<BroughtIn, Fault> {
+        let Bringing { candidate, new, pace, .. } = *bringing;
+        if let Some(layers) = bringing.layers.filter(|_| candidate.password.takes_layer()) {
+            // A layer takes longer than this read, and another run finds most accounts there. The unlayered hash is written in no case.
+            if let Some(taken) = self.store.holders(&candidate.username, &candidate.email).await?.taken() {
+                return Ok(BroughtIn::Taken(taken));
+            }
+            let layered = bringing.layered.get_or_try_init(|| layers.over(&candidate.password)).await?;
+            let mut account = candidate.account(new, self.clock.now());
+            account.password = Some(layered.clone());
+            return self.store.bring_in(&account, None).await;
+        }
         match pace.filter(|_| candidate.account(new, self.clock.now()).active && !candidate.password.is_usable()) {
             None => self.store.bring_in(&candidate.account(new, self.clock.now()), None).await,
             Some(pace) => {
@@ -205,12 +291,12 @@ impl Admin {
     }
 
     /// What would become of an account whose names are free.
-    async fn would_be(&self, candidate: &Candidate) -> Result<Fate, Fault> {
+    async fn would_be(&self, candidate: &Candidate, new: AccountId) -> Result<Fate, Fault> {
         let is_taken = match candidate.id() {
             Some(id) => self.store.account(id).await?.is_some(),
             None => false,
         };
-        Ok(if is_taken { Fate::IdTaken } else { Fate::Imported })
+        Ok(if is_taken { Fate::IdTaken } else { Fate::Imported(candidate.id().unwrap_or(new)) })
     }
 }
 
@@ -241,10 +327,11 @@ fn renamed(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// A progress bar on standard error, if that is a terminal, for the part of the file that was read.
-fn progress() -> ProgressBar {
+/// A progress bar on standard error, if that is a terminal, for the part of the file that was read. With layers it shows their rate.
+fn progress(layered: bool) -> ProgressBar {
     let bar = ProgressBar::no_length();
-    let style = ProgressStyle::with_template("{wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left");
+    let rate = if layered { "{msg}" } else { "{bytes_per_sec}" };
+    let style = ProgressStyle::with_template(&format!("{{wide_bar}} {{bytes}} of {{total_bytes}}, {rate}, {{eta}} left"));
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use super::{
     Fate,
     candidate::{Candidate, Reader},
+    layer::Layers,
+    reasons::Reasons,
+    tokens::Tokens,
 };
 use crate::{Failure, Terminal};
-
-/// Maximum number of names that are listed for one reason, so that the report is short and memory does not grow with the file.
-const MOST_NAMES: usize = 1000;
 
 /// Maximum number of characters of a name that are shown.
 const LONGEST_NAME: usize = 254;
@@ -20,8 +20,8 @@ const LONGEST_NAME: usize = 254;
 /// Why an entry is refused: a text for all such entries, and details of this one.
 #[derive(Debug)]
 pub(super) struct Reason {
-    text: Cow<'static, str>,
-    about: Option<String>,
+    pub(super) text: Cow<'static, str>,
+    pub(super) about: Option<String>,
     mended_without_password: bool,
 }
 
@@ -41,22 +41,18 @@ impl Reason {
     }
 }
 
-/// The entries that were refused for one reason.
-struct Group {
-    text: Cow<'static, str>,
-    count: usize,
-    listed: Vec<String>,
-}
-
 /// The counts so far.
 pub(super) struct Report {
     entry_word: &'static str,
     dry_run: bool,
     imported: usize,
     lost_their_password: usize,
+    /// The hashes with Argon2id over them, if that was asked for.
+    layered: Option<usize>,
+    /// How long that would take.
+    estimate: Option<String>,
     already_there: usize,
-    refused: usize,
-    groups: Vec<Group>,
+    reasons: Reasons,
     could_go_without: bool,
     left: usize,
     /// How often the store could not keep up.
@@ -66,18 +62,18 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn new(entry_word: &'static str, dry_run: bool) -> Self {
-        let (imported, lost_their_password, already_there, refused, left) = (0, 0, 0, 0, 0);
-        let groups = Vec::new();
-        let fault = None;
+    pub(super) fn new(entry_word: &'static str, dry_run: bool, layered: bool) -> Self {
+        let (imported, lost_their_password, already_there, left) = (0, 0, 0, 0);
+        let (reasons, fault) = (Reasons::new(entry_word), None);
         Self {
             entry_word,
             dry_run,
             imported,
             lost_their_password,
+            layered: layered.then_some(0),
+            estimate: None,
             already_there,
-            refused,
-            groups,
+            reasons,
             could_go_without: false,
             left,
             busy: 0,
@@ -88,12 +84,15 @@ impl Report {
     /// Counts the outcome of an account; returns the reason if it was refused.
     pub(super) fn note(&mut self, candidate: &Candidate, fate: Fate) -> Option<Reason> {
         match fate {
-            Fate::Imported => {
+            Fate::Imported(_) => {
                 self.imported += 1;
                 self.lost_their_password += usize::from(candidate.lost_its_password);
+                if let Some(layered) = &mut self.layered {
+                    *layered += usize::from(candidate.password.takes_layer());
+                }
                 None
             }
-            Fate::AlreadyThere => {
+            Fate::AlreadyThere(_) => {
                 self.already_there += 1;
                 None
             }
@@ -108,41 +107,45 @@ impl Report {
         self.left()
     }
 
+    /// Whether every entry was tried.
+    pub(super) fn is_whole(&self) -> bool {
+        self.fault.is_none() && self.left == 0
+    }
+
     /// Counts an account that was not tried.
     pub(super) fn left(&mut self) -> Option<Reason> {
         self.left += 1;
         None
     }
 
+    /// Measures how long the layers would take, where none was computed.
+    pub(super) fn estimate(&mut self, layers: Option<&Layers>) -> Result<(), Fault> {
+        if let (true, Some(layers), Some(count)) = (self.dry_run, layers, self.layered.filter(|count| *count > 0)) {
+            self.estimate = Some(layers.estimate(count)?);
+        }
+        Ok(())
+    }
+
     /// Lists an entry with its reason.
     pub(super) fn refuse(&mut self, number: usize, name: &str, reason: Reason) {
-        self.refused += 1;
         self.could_go_without |= reason.mended_without_password;
-        let index = self.groups.iter().position(|group| group.text == reason.text).unwrap_or_else(|| {
-            self.groups.push(Group { text: reason.text, count: 0, listed: Vec::new() });
-            self.groups.len() - 1
-        });
-        let group = &mut self.groups[index];
-        group.count += 1;
-        if group.listed.len() < MOST_NAMES {
-            let name = if name.is_empty() { String::new() } else { format!(": {name}") };
-            let about = reason.about.map_or_else(String::new, |about| format!(" ({about})"));
-            group.listed.push(format!("{} {number}{name}{about}", self.entry_word));
-        }
+        self.reasons.add(number, name, reason);
     }
 
     /// Prints the report; returns whether anything is left to do.
     pub(super) fn tell(
         self,
         reader: &Reader,
+        tokens: Option<&Tokens>,
         kept: Option<&Path>,
         broken: Option<Failure>,
         terminal: &mut Terminal<'_>,
     ) -> Result<(), Failure> {
         if terminal.json {
-            terminal.tell(&self.facts(reader), "")?;
+            terminal.tell(&self.facts(reader, tokens), "")?;
         } else {
             self.tell_sentences(reader, terminal)?;
+            tokens.map_or(Ok(()), |tokens| tokens.tell(self.dry_run, terminal))?;
         }
         if let Some(failure) = broken {
             return Err(failure);
@@ -150,33 +153,27 @@ impl Report {
         if let Some(fault) = self.fault {
             return Err(Failure::Refused(format!("{fault}; {} accounts were left. Run it again to go on", self.left)));
         }
-        if self.refused == 0 {
-            return Ok(());
+        let tokens = tokens.map_or(0, Tokens::refused);
+        if self.reasons.count == 0 {
+            return if tokens == 0 { Ok(()) } else { Err(Failure::Refused(format!("{tokens} tokens were refused"))) };
         }
         let entries = if self.entry_word == "entry" { "entries" } else { "lines" };
         let kept = kept.map_or_else(String::new, |path| format!("; {} has them as they were", path.display()));
-        Err(Failure::Refused(format!("{} {entries} were refused{kept}", self.refused)))
+        let tokens = if tokens == 0 { String::new() } else { format!(", and {tokens} tokens") };
+        Err(Failure::Refused(format!("{} {entries} were refused{tokens}{kept}", self.reasons.count)))
     }
 
-    fn facts(&self, reader: &Reader) -> Value {
-        let groups = self.groups.iter().map(|group| json!({ "reason": group.text, "count": group.count, "entries": group.listed }));
+    fn facts(&self, reader: &Reader, tokens: Option<&Tokens>) -> Value {
         json!({
             "dry_run": self.dry_run, "imported": self.imported, "without_password": self.lost_their_password, "already_there": self.already_there,
-            "refused": self.refused, "left": self.left, "busy": self.busy, "reasons": groups.collect::<Vec<_>>(),
+            "layered": self.layered, "refused": self.reasons.count, "left": self.left, "busy": self.busy, "reasons": self.reasons.facts(),
+            "tokens": tokens.map(Tokens::facts),
             "dropped": reader.dropped.iter().map(|name| shown(name)).collect::<Vec<_>>(),
         })
     }
 
     fn tell_sentences(&self, reader: &Reader, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-        for group in &self.groups {
-            writeln!(terminal.out, "{} refused: {}", group.count, group.text)?;
-            for listed in &group.listed {
-                writeln!(terminal.out, "  {listed}")?;
-            }
-            if group.count > group.listed.len() {
-                writeln!(terminal.out, "  and {} more; --refused FILE writes all of them to a file", group.count - group.listed.len())?;
-            }
-        }
+        self.reasons.tell("; --refused FILE writes all of them to a file", terminal)?;
         if self.could_go_without {
             writeln!(
                 terminal.out,
@@ -187,7 +184,12 @@ impl Report {
         if self.busy > 0 {
             writeln!(terminal.out, "The store could not keep up {} times; what it refused was tried again later.", self.busy)?;
         }
-        let (imported, there, refused) = (self.imported, self.already_there, self.refused);
+        if let Some(layered) = self.layered {
+            let (verb, estimate) = if self.dry_run { ("would get", self.estimate.as_deref()) } else { ("got", None) };
+            let estimate = estimate.map(|estimate| format!(": {estimate}")).unwrap_or_default();
+            writeln!(terminal.out, "{layered} hashes {verb} Argon2id over them{estimate}.")?;
+        }
+        let (imported, there, refused) = (self.imported, self.already_there, self.reasons.count);
         let verb = if self.dry_run { "would be imported" } else { "imported" };
         let without = match self.lost_their_password {
             0 => String::new(),

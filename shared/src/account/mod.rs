@@ -31,6 +31,9 @@ use crate::{
     password::StoredPassword,
 };
 
+/// The epoch of a new account: nothing has ended its sessions yet.
+pub(crate) const FIRST_EPOCH: u64 = 1;
+
 /// A stored account. It has no `Debug`, because names and addresses are personal data.
 #[derive(Clone)]
 pub struct Account {
@@ -90,7 +93,7 @@ impl Account {
             username,
             email,
             password: Some(password),
-            epoch: 1,
+            epoch: FIRST_EPOCH,
             active: true,
             created_at: now,
             password_changed_at: now,

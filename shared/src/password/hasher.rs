@@ -15,6 +15,7 @@ use tokio::task::spawn_blocking;
 
 use super::cost::{Cost, TAG_BYTES, rest_of, within_bounds, work_kib};
 use super::imported::argon2::Argon2Hash;
+use super::imported::layered::Layer;
 use super::imported::{KnownHash, RefusedHash};
 use super::stored::StoredPassword;
 use super::typed::{AcceptedPassword, NormalPassword, TypedPassword};
@@ -124,6 +125,16 @@ impl Hasher {
         StoredPassword::stored(Argon2Hash::fresh(self.cost.params(), self.entropy.bytes(), self.entropy.bytes()).encode())
     }
 
+    /// Puts Argon2id of the configured cost over an old hash. `None` if it takes none, see [`StoredPassword::takes_layer`].
+    ///
+    /// The old tag is not kept, so that a copy of the table is as hard to guess from as if the password itself had been hashed with Argon2id. Nobody needs
+    /// to log in for that (OWASP Password Storage Cheat Sheet, Upgrading Legacy Hashes).
+    pub fn blocking_layer(&self, stored: &StoredPassword) -> Result<Option<StoredPassword>, HashingFault> {
+        let Some(layer) = Layer::over(stored, self.cost.params(), self.entropy.bytes()) else { return Ok(None) };
+        self.count(layer.work_kib());
+        Ok(Some(StoredPassword::stored(layer.seal(&self.workspace)?)))
+    }
+
     /// Verifies a typed password against the stored one, if there is one.
     ///
     /// A hash that can be verified is verified at its own cost. If the password is right and the cost another one, a new hash is computed. If the password
@@ -193,7 +204,7 @@ impl Hasher {
         self.count(hash.work_kib());
         self.decoys.fetch_add(1, Ordering::Relaxed);
         // The random tag never matches; the result is discarded either way.
-        black_box(hash.matches(password.reveal().as_bytes(), &self.workspace)?);
+        black_box(hash.computed(password.reveal().as_bytes(), &self.workspace)?);
         Ok(())
     }
 

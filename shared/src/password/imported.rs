@@ -1,7 +1,8 @@
 //! Every stored form that can be verified: our own, Django's, and those of other sites.
 //!
 //! A string is parsed and its parameters are bounded before any work is done. One verification then takes at most 256 MiB of memory and two to three
-//! seconds of one core, whatever the string asks for. (A Lambda function of 512 MB has 0.29 of a core: up to 10 s.) A function does not start if the
+//! seconds of one core, whatever the string asks for. (A Lambda function of 512 MB has 0.29 of a core: up to 10 s.) A layered one is two of them, one
+//! after the other: its Argon2id adds at most a second, and at the usual cost a thirtieth of one. A function does not start if the
 //! cost of its own hashes does not fit into its memory beside these 256 MiB, see [`Hasher::configured`](super::Hasher::configured). There is no lower
 //! bound, and each upper bound is well above every default in the field; each constant has the argument. The times were measured on one core of a
 //! current server.
@@ -20,10 +21,12 @@
 //! | `$wp$2y$10$…` | WordPress since 6.8 |
 //! | `$P$B…`, `$H$9…` | phpass: WordPress before 6.8, phpBB. Imported only on request, because it is MD5 |
 //! | `argon2$…`, `bcrypt$…`, `bcrypt_sha256$…`, `pbkdf2_sha256$…`, `pbkdf2_sha1$…`, `scrypt$…` | Django |
+//! | `$layered$argon2id$v=19$…$` and one of the others without its tag | `import --layered`, see [`layered`] |
 
 pub(super) mod argon2;
 mod bcrypt;
 mod firebase;
+pub(super) mod layered;
 mod pbkdf2;
 mod phpass;
 mod scrypt;
@@ -34,11 +37,14 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+use subtle::ConstantTimeEq as _;
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 use self::argon2::Argon2Hash;
 use self::bcrypt::BcryptHash;
 use self::firebase::FirebaseHash;
+use self::layered::LayeredHash;
 use self::pbkdf2::Pbkdf2Hash;
 use self::phpass::PhpassHash;
 use self::scrypt::ScryptHash;
@@ -47,6 +53,9 @@ use super::workspace::{HashingFault, Workspace};
 
 /// Maximum length of a stored string in bytes. Django's column has 128 characters, the longest Argon2 string within bounds 216.
 const LONGEST_STRING: usize = 512;
+
+/// Maximum length of a layered one, in which there are two.
+const LONGEST_LAYERED: usize = 2 * LONGEST_STRING;
 
 /// Lengths of a tag, bytes, where the string says it (PHC string format: 12 to 64). RFC 9106 allows 4, which one guess in 2^32 hits.
 const TAG_LENGTHS: RangeInclusive<usize> = 12..=64;
@@ -81,13 +90,19 @@ impl StoredPassword {
     /// Takes a hash from elsewhere that can be verified, or an unusable password in Django's form.
     pub fn imported(text: String) -> Result<Self, RefusedHash> {
         let password = Self::stored(text);
-        if password.as_str().len() > LONGEST_STRING {
-            return Err(RefusedHash::Malformed);
-        }
         if password.is_usable() {
             KnownHash::parse(password.as_str())?;
+        } else if password.as_str().len() > LONGEST_STRING {
+            return Err(RefusedHash::Malformed);
         }
         Ok(password)
+    }
+
+    /// Whether it is an old hash, over which [`Hasher::blocking_layer`](super::Hasher::blocking_layer) puts Argon2id: any that can be verified, except
+    /// an Argon2id at or above OWASP's minimum, and one that is layered already.
+    #[must_use]
+    pub fn takes_layer(&self) -> bool {
+        KnownHash::parse(self.as_str()).is_ok_and(|known| self.is_usable() && known.takes_layer())
     }
 
     /// The string as strict programs read it: with zeros for the bits of a bcrypt's salt and tag that belong to no byte. Some programs fill them randomly,
@@ -113,6 +128,7 @@ pub(super) enum KnownHash {
     Argon2(Argon2Hash),
     Bcrypt(BcryptHash),
     Firebase(FirebaseHash),
+    Layered(LayeredHash),
     Pbkdf2(Pbkdf2Hash),
     Phpass(PhpassHash),
     Scrypt(ScryptHash),
@@ -121,6 +137,9 @@ pub(super) enum KnownHash {
 impl KnownHash {
     /// Parses a stored string, which takes microseconds.
     pub(super) fn parse(stored: &str) -> Result<Self, RefusedHash> {
+        if let Some(layers) = stored.strip_prefix(layered::PREFIX).filter(|_| stored.len() <= LONGEST_LAYERED) {
+            return LayeredHash::parse(layers).map(Self::Layered);
+        }
         if stored.len() > LONGEST_STRING {
             return Err(RefusedHash::Malformed);
         }
@@ -153,26 +172,61 @@ impl KnownHash {
 
     /// Whether this is the hash of `password`. Takes the time that the string's parameters ask for.
     pub(super) fn matches(&self, password: &str, workspace: &Workspace) -> Result<bool, HashingFault> {
-        let text = password;
-        let password = password.as_bytes();
+        let computed = self.computed(password, workspace)?;
+        Ok(computed.is_some_and(|computed| computed.ct_eq(self.tag()).into()))
+    }
+
+    /// The tag of `password`; `None` if the algorithm takes no such password.
+    fn computed(&self, password: &str, workspace: &Workspace) -> Result<Option<Zeroizing<Vec<u8>>>, HashingFault> {
+        let bytes = password.as_bytes();
         match self {
-            Self::Argon2(hash) => hash.matches(password, workspace),
-            Self::Bcrypt(hash) => Ok(hash.matches(password)),
-            Self::Firebase(hash) => Ok(hash.matches(password)),
-            Self::Pbkdf2(hash) => Ok(hash.matches(password)),
-            Self::Phpass(hash) => Ok(hash.matches(password)),
-            Self::Scrypt(hash) => Ok(hash.matches(text)),
+            Self::Argon2(hash) => hash.computed(bytes, workspace).map(Some),
+            Self::Bcrypt(hash) => Ok(hash.computed(bytes)),
+            Self::Firebase(hash) => Ok(hash.computed(bytes)),
+            Self::Layered(hash) => hash.computed(password, workspace),
+            Self::Pbkdf2(hash) => Ok(Some(hash.computed(bytes))),
+            Self::Phpass(hash) => Ok(hash.computed(bytes)),
+            Self::Scrypt(hash) => Ok(hash.computed(password)),
+        }
+    }
+
+    /// The tag: bytes, or the characters of bcrypt's and phpass's own base64.
+    fn tag(&self) -> &[u8] {
+        match self {
+            Self::Argon2(hash) => hash.tag(),
+            Self::Bcrypt(hash) => hash.tag(),
+            Self::Firebase(hash) => hash.tag(),
+            Self::Layered(hash) => hash.tag(),
+            Self::Pbkdf2(hash) => hash.tag(),
+            Self::Phpass(hash) => hash.tag(),
+            Self::Scrypt(hash) => hash.tag(),
+        }
+    }
+
+    fn takes_layer(&self) -> bool {
+        match self {
+            Self::Argon2(hash) => !hash.is_strong(),
+            Self::Layered(_) => false,
+            Self::Bcrypt(_) | Self::Firebase(_) | Self::Pbkdf2(_) | Self::Phpass(_) | Self::Scrypt(_) => true,
         }
     }
 
     /// Whether it is the hash of the password's normalization form C, and not of the password as typed.
     pub(super) fn is_of_normal_form(&self) -> bool {
-        matches!(self, Self::Argon2(hash) if hash.is_of_normal_form())
+        match self {
+            Self::Argon2(hash) => hash.is_of_normal_form(),
+            Self::Layered(hash) => hash.inner().is_of_normal_form(),
+            _ => false,
+        }
     }
 
     /// The work of verifying an Argon2 hash, in KiB times passes. Other algorithms do not have this unit.
     pub(super) fn argon2_work_kib(&self) -> Option<u64> {
-        if let Self::Argon2(hash) = self { Some(hash.work_kib()) } else { None }
+        match self {
+            Self::Argon2(hash) => Some(hash.work_kib()),
+            Self::Layered(hash) => Some(hash.argon2_work_kib()),
+            _ => None,
+        }
     }
 
     /// Whether `password`, which matches, is the only text that does. Only then may a hash of it replace this one.
@@ -183,6 +237,7 @@ impl KnownHash {
         match self {
             Self::Argon2(_) | Self::Phpass(_) => true,
             Self::Bcrypt(hash) => hash.determines(password.as_bytes()),
+            Self::Layered(hash) => hash.inner().determines(password),
             // HMAC (RFC 2104) pads a key with U+0000. It also replaces a key that is longer than its block by its digest. A digest that is also text
             // has to be searched for among many passwords, so it was found by the person who chose the password.
             Self::Pbkdf2(_) | Self::Firebase(_) => !password.ends_with('\0'),

@@ -101,8 +101,18 @@ const WINDOW: &[Attribute] =
     &[("sk", "since", Second), ("hits", "attempts", Number), ("expires_at", "kept_until", Second), ("attempt", "", Never(RANDOM))];
 
 /// The parts of the document, besides the account itself.
-pub(super) const SECTIONS: [&str; 9] =
-    ["sessions", "links", "former_addresses", "mails", "mail_rate", "notices", "requests_for_links", "events", "counters"];
+pub(super) const SECTIONS: [&str; 10] = [
+    "sessions",
+    "imported_tokens",
+    "links",
+    "former_addresses",
+    "mails",
+    "mail_rate",
+    "notices",
+    "requests_for_links",
+    "events",
+    "counters",
+];
 
 /// Every kind of item about an account.
 pub(super) const KINDS: &[Kind] = &[
@@ -151,6 +161,13 @@ pub(super) const KINDS: &[Kind] = &[
             ("expires_at", "kept_until", Second),
             ("epoch", "", Never("it only decides whether the session is over, which is shown")),
         ],
+    },
+    Kind {
+        partition: "account",
+        sort: "token#",
+        section: "imported_tokens",
+        says: &[("purpose", "a session of another site, which became one here")],
+        attributes: &[("sk", "", Never(DIGEST))],
     },
     Kind { partition: "account", sort: "reset", section: "links", says: &[("purpose", "new password")], attributes: LINK },
     Kind { partition: "account", sort: "verify", section: "links", says: &[("purpose", "confirmation of the address")], attributes: LINK },

@@ -2,14 +2,14 @@
 
 use std::cmp::Reverse;
 
-use super::{SORT_PREFIX, SessionRecord, Sessions, SignedIn, key, read};
+use super::{PresentedToken, SORT_PREFIX, SessionRecord, Sessions, SignedIn, key, read};
 use crate::{
     account::{self, Account},
     clock::Timestamp,
     event::EventKind,
     fault::Fault,
     store::{Item, Store, Table, Write},
-    token::{Digest, Session, Token, subject_digest},
+    token::{Digest, Session, subject_digest},
 };
 
 /// The number of characters of a session's id: 132 bits, so that no two sessions have the same.
@@ -60,7 +60,7 @@ impl ListedSession {
 
     /// Whether it is the session of this token.
     #[must_use]
-    pub fn is_of(&self, token: &Token<Session>) -> bool {
+    pub fn is_of(&self, token: &PresentedToken) -> bool {
         self.has(&token.digest())
     }
 

@@ -37,9 +37,24 @@ impl Store {
 
     /// Deletes the items under a partition key whose sort key is `doomed`, until there are none: one may be replaced by another while it is deleted.
     pub(crate) async fn clear_partition(&self, table: Table, partition: &str, doomed: impl Fn(&str) -> bool) -> Result<(), Fault> {
+        self.clear_partition_and(table, partition, doomed, |_| None).await
+    }
+
+    /// The same, with the item `elsewhere` of the table that belongs to a sort key. It goes first, because nothing else says where it is.
+    pub(crate) async fn clear_partition_and(
+        &self,
+        table: Table,
+        partition: &str,
+        doomed: impl Fn(&str) -> bool,
+        elsewhere: impl Fn(&str) -> Option<Key>,
+    ) -> Result<(), Fault> {
         loop {
             let items = self.read_partition(table, "item", partition).await?;
             let sorts: Vec<&str> = items.iter().map(|item| item.text("sk")).collect::<Result<_, _>>()?;
+            let others: Vec<Write> = sorts.iter().filter_map(|sort| elsewhere(sort)).map(Write::delete).collect();
+            for chunk in others.chunks(MAX_BATCH) {
+                self.write_batch(chunk.to_vec()).await?;
+            }
             let deletes = sorts.into_iter().filter(|sort| doomed(sort)).map(|sort| Write::delete(Key::new(table, "item", partition, sort)));
             let deletes: Vec<Write> = deletes.collect();
             if deletes.is_empty() {

@@ -4,7 +4,7 @@ use doorward::{clock::Clock, config::Settings, entropy::Entropy, mail::Sender, s
 use doorward_functions::{FUNCTIONS, Mailer, Wiring, complaints};
 
 /// Every variable that a function reads, each with a wrong value. Each value contains a marker, which no complaint may repeat.
-const WRONG: [(&str, &str); 36] = [
+const WRONG: [(&str, &str); 37] = [
     ("LOG_LEVEL", "wrong"),
     ("ALLOWED_ORIGINS", "https://wrong.example/path"),
     ("PUBLIC_URL", "wrong"),
@@ -25,6 +25,7 @@ const WRONG: [(&str, &str); 36] = [
     ("WEBHOOK_PRIVATE", "wrong"),
     ("SESSION_LIFETIME", "1s"),
     ("SESSION_IDLE", "36h"),
+    ("IMPORTED_TOKENS", "wrong"),
     ("SESSIONS_NOT_BEFORE", "wrong"),
     ("RESET_LIFETIME", "9m"),
     ("RESET_COOL_DOWN", "wrong"),
@@ -102,6 +103,7 @@ async fn a_login_function_says_all_that_is_wrong_with_it() {
     ARGON2_MEMORY_KIB, ARGON2_ITERATIONS, ARGON2_PARALLELISM: below OWASP's floor: at least 47104 KiB with 1 pass, 19456 with 2, 12288 with 3, 9216 with 4 or 7168 with 5
     SESSION_LIFETIME: must be 5m to 365d
     SESSIONS_NOT_BEFORE: must be an instant such as 2026-01-31T12:00:00Z
+    IMPORTED_TOKENS: must be on or off
     SESSION_IDLE: must be off or whole days, 1d to 90d
     LOGIN_CLIENT_LIMIT: must be attempts/window such as 60/5m, the window 1s to 1day
     LOGIN_ACCOUNT_LIMIT: must be attempts/window such as 60/5m, the window 1s to 1day

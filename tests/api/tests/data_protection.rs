@@ -13,7 +13,7 @@ use doorward::{
     event::Exported,
     outbox::ResetRequest,
     personal_data::View,
-    session::Sessions,
+    session::{CarriedOver, ImportedToken, Sessions},
 };
 use doorward_functions::mailer::Records;
 use doorward_kit::{
@@ -46,7 +46,7 @@ struct Kept {
 fn kind((partition, sort): &(String, String)) -> Kind {
     let plain = |text: &str| match text.split_once('#') {
         Some((prefix, _)) => format!("{prefix}#…"),
-        None if ["account", "claim", "held", "mail", "mail-rate", "reset", "verify"].contains(&text) => text.to_owned(),
+        None if ["account", "claim", "held", "mail", "mail-rate", "reset", "token", "verify"].contains(&text) => text.to_owned(),
         None => "…".to_owned(),
     };
     let is_outbox = ["reset#", "verify#", "notice#", "event#", "sweep#", "held"].iter().any(|prefix| partition.starts_with(prefix));
@@ -253,8 +253,11 @@ async fn everything(app: &App, observer: &Observer, seen: &mut Seen) {
     app.sweep().await;
     // An account that was imported with an id from elsewhere.
     let email = EmailAddress::parse("imported@example.com").unwrap();
-    let imported = Account { external_id: Some("7".to_owned()), email, ..with_username(&account, "imported") };
+    let imported = Account { external_id: Some("7".to_owned()), email, epoch: 1, active: true, ..with_username(&account, "imported") };
     app.store.bring_in(&imported, None).await.unwrap();
+    let sessions = Sessions::configured(&mut Settings::from_pairs([]), app.clock.now());
+    let token = ImportedToken::parse("9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b").unwrap();
+    assert_eq!(sessions.carry_over(&app.store, imported.id, "7", &token, app.clock.now()).await.unwrap(), CarriedOver::Now);
     seen.look(app).await;
     let exported = Exported { count: 1, format: "jsonl".to_owned(), with_hashes: true, caller: Some("arn:aws:iam::1:user/eve".to_owned()) };
     app.store.tell_export(Some(imported.id), exported, app.clock.now()).await.unwrap();

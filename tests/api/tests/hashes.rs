@@ -7,7 +7,8 @@
 //! ASCII, costs of next to nothing. `contract-extra/phc.jsonl` was written by passlib 1.7.4 and Python's hashlib: the forms of PBKDF2 and
 //! scrypt of passlib, of the PHC string format and of Ory Kratos (one is an example of its documentation), and bcrypt with its spare bits
 //! set by hand. `contract-extra/services.jsonl` has the forms of WordPress, phpBB, Firebase and Better Auth, by passlib 1.7.4, bcrypt 5.0,
-//! cryptography and hashlib; one is the example of Firebase's documentation. One `{"password", "encoded"}` a line.
+//! cryptography and hashlib; one is the example of Firebase's documentation. `contract-extra/layered.jsonl` has some hashes of the other files,
+//! of every algorithm, with Argon2id of argon2-cffi 25.1 over their tags. One `{"password", "encoded"}` a line.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
@@ -19,12 +20,13 @@ use doorward::entropy::Entropy;
 use doorward::password::{Cost, Hasher, RefusedHash, StoredPassword, TypedPassword, Verdict};
 use proptest::prelude::*;
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     include_str!("../contract/hashes.jsonl"),
     include_str!("../contract-extra/bcrypt.jsonl"),
     include_str!("../contract-extra/crypt.jsonl"),
     include_str!("../contract-extra/phc.jsonl"),
     include_str!("../contract-extra/services.jsonl"),
+    include_str!("../contract-extra/layered.jsonl"),
 ];
 
 /// The work of a hash at the default cost, KiB of memory times passes.
@@ -45,16 +47,22 @@ fn hasher() -> Hasher {
     Hasher::new(Cost::default(), Entropy::system())
 }
 
-/// The work that an Argon2 hash asks for; none of other algorithms.
+/// The work that an Argon2 hash asks for, and a layered one with both of its hashes; none of other algorithms.
 fn argon2_work(encoded: &str) -> Option<u64> {
-    let (_, costs) = encoded.split_once("$m=").filter(|_| encoded.contains("$argon2"))?;
-    let numbers: Vec<u64> = costs.split(['$', ',', '=']).filter_map(|number| number.parse().ok()).collect();
-    Some(numbers[0] * numbers[1])
+    if !encoded.contains("$argon2") {
+        return None;
+    }
+    let work = |costs: &str| {
+        let numbers: Vec<u64> = costs.split(['$', ',', '=']).filter_map(|number| number.parse().ok()).collect();
+        numbers[0] * numbers[1]
+    };
+    let works: Vec<u64> = encoded.split("$m=").skip(1).map(work).collect();
+    (!works.is_empty()).then(|| works.iter().sum())
 }
 
 /// Whether bcrypt cannot tell the password from one that goes on after its 72nd byte.
 fn is_cut(line: &Line) -> bool {
-    line.encoded.contains("$2b$") && !line.encoded.starts_with("bcrypt_sha256") && line.password.len() >= 72
+    line.encoded.contains("$2b$") && !line.encoded.contains("bcrypt_sha256") && line.password.len() >= 72
 }
 
 fn verify(hasher: &Hasher, password: &str, stored: &str) -> Verdict {
@@ -73,8 +81,8 @@ fn wrong(password: &str) -> String {
 #[test]
 fn every_hash_from_elsewhere_verifies_its_password_and_becomes_ours() {
     let lines = lines();
-    assert_eq!(lines.len(), 46 + 27 + 19 + 38 + 11);
-    assert_eq!(lines.iter().filter(|line| is_cut(line)).count(), 8);
+    assert_eq!(lines.len(), 46 + 27 + 19 + 38 + 11 + 48);
+    assert_eq!(lines.iter().filter(|line| is_cut(line)).count(), 10);
     let half = lines.len() / 2;
     thread::scope(|scope| {
         for lines in [&lines[..half], &lines[half..]] {
@@ -225,6 +233,67 @@ async fn hashing_leaves_the_thread_of_the_runtime() {
     assert!(turns > 1, "the runtime had {turns} turns while a password was hashed");
 }
 
+#[test]
+fn a_layer_leaves_nothing_of_the_old_tag_and_the_password_opens_it_and_takes_it_off() {
+    let lines: Vec<Line> = lines().into_iter().filter(|line| !line.encoded.starts_with("$layered$")).collect();
+    thread::scope(|scope| {
+        for first in 0..2 {
+            let lines = &lines;
+            scope.spawn(move || lines.iter().skip(first).step_by(2).step_by(3).for_each(gets_a_layer));
+        }
+    });
+}
+
+fn gets_a_layer(line: &Line) {
+    let hasher = hasher();
+    let old = StoredPassword::imported(line.encoded.clone()).unwrap();
+    let layered = hasher.blocking_layer(&old).unwrap();
+    assert_eq!(layered.is_some(), old.takes_layer());
+    let Some(layered) = layered else {
+        let own = line.encoded.contains("$argon2id$v=19$") && argon2_work(&line.encoded).unwrap() >= 7168 * 5;
+        assert!(own, "only Argon2id above OWASP's floor takes none: {}", line.encoded);
+        return;
+    };
+    assert!(layered.as_str().starts_with("$layered$argon2id$v=19$m=19456,t=2,p=1$"), "{}", layered.as_str());
+    // Twenty characters from the end lie within the tag of every algorithm.
+    let tag = &line.encoded.trim_end_matches('=')[line.encoded.trim_end_matches('=').len() - 20..];
+    assert!(!layered.as_str().contains(tag), "{}", layered.as_str());
+    assert!(!layered.takes_layer() && hasher.blocking_layer(&layered).unwrap().is_none(), "one layer is enough");
+    assert!(layered.is_usable() && !layered.is_weak() && StoredPassword::imported(layered.as_str().to_owned()).is_ok());
+    assert_eq!(verify(&hasher, &wrong(&line.password), layered.as_str()), Verdict::Wrong, "{}", layered.as_str());
+    let verdict = verify(&hasher, &line.password, layered.as_str());
+    if is_cut(line) {
+        assert_eq!(verdict, Verdict::Right { rehash: None }, "{}", line.encoded);
+        return;
+    }
+    let Verdict::Right { rehash: Some(rehash) } = verdict else { panic!("{:?} for {:?} and {}", verdict, line.password, line.encoded) };
+    assert!(rehash.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", line.encoded);
+}
+
+#[test]
+fn two_layers_over_one_hash_have_no_salt_in_common() {
+    let old = StoredPassword::stored("pbkdf2_sha256$1$salt$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=".to_owned());
+    let salt = || hasher().blocking_layer(&old).unwrap().unwrap().as_str().split('$').nth(5).unwrap().to_owned();
+    assert_ne!(salt(), salt());
+}
+
+#[test]
+fn a_changed_layered_hash_verifies_nothing() {
+    // By argon2-cffi over PBKDF2 of one round: the cheapest line of the file.
+    let line =
+        lines().into_iter().find(|line| line.encoded.contains("$m=64,t=1,p=1$") && line.encoded.contains("$pbkdf2_sha256$1$")).unwrap();
+    let hasher = hasher();
+    assert!(matches!(verify(&hasher, &line.password, &line.encoded), Verdict::Right { .. }));
+    let characters: Vec<char> = line.encoded.chars().collect();
+    // Every fourth character, but no digit of a cost.
+    for position in (0..characters.len()).step_by(4).filter(|position| !characters[*position].is_ascii_digit()) {
+        let mut changed = characters.clone();
+        changed[position] = if changed[position] == 'B' { 'C' } else { 'B' };
+        let changed: String = changed.into_iter().collect();
+        assert!(!matches!(verify(&hasher, &line.password, &changed), Verdict::Right { .. }), "{changed}");
+    }
+}
+
 /// A parameter that costs next to nothing or is refused, so that no case costs more than a decoy.
 fn parameter() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -255,6 +324,9 @@ fn almost_a_hash() -> impl Strategy<Value = String> {
         ("pbkdf2_sha(1|256|512)", a(), field(), field()).prop_map(|(name, rounds, salt, tag)| format!("{name}${rounds}${salt}${tag}")),
         (a(), b(), c(), field(), field(), field()).prop_map(|(cost, blocks, lanes, key, salt, tag)| {
             format!("$fbscrypt$v=1,n={cost},r={blocks},p={lanes},ss=Bw==,sk={key}${salt}${tag}")
+        }),
+        (a(), b(), field(), field(), c(), field(), field()).prop_map(|(m, t, salt, tag, rounds, inner_salt, inner_tag)| {
+            format!("$layered$argon2id$v=19$m={m},t={t},p=1${salt}${tag}$pbkdf2_sha256${rounds}${inner_salt}${inner_tag}")
         }),
         ("\\$[PH]\\$", "[./0-9A-Za-z]{31}").prop_map(|(name, rest)| format!("{name}{rest}")),
         (a(), field(), b(), c(), field())

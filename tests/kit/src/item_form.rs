@@ -13,7 +13,7 @@ pub(crate) struct Form {
     attributes: &'static str,
 }
 
-pub(crate) const FORMS: [Form; 15] = [
+pub(crate) const FORMS: [Form; 17] = [
     Form {
         kind: "account",
         attributes: "username:S username_folded:S email:S email_folded:S epoch:N active:BOOL created_at:N password_changed_at:N networks:M \
@@ -34,6 +34,9 @@ pub(crate) const FORMS: [Form; 15] = [
     },
     Form { kind: "disavow", attributes: "issued_at:N valid_until:N expires_at:N" },
     Form { kind: "claim", attributes: "account_id:S" },
+    // A token of another site: whose it is, and that it was taken.
+    Form { kind: "token", attributes: "account_id:S expires_at:N" },
+    Form { kind: "taken", attributes: "" },
     Form {
         kind: "request",
         attributes: "[email:S email_folded:S address:S] browser:S requested_at:N expires_at:N [language:S] [request_id:S] [changed_at:N] [invites:BOOL] \
@@ -74,6 +77,8 @@ pub(crate) fn kind(partition: &str, sort: &str) -> Option<&'static str> {
         ("account", Some(("former", _))) if is_id(rest) => Some("former"),
         ("account", Some(("session", _))) if is_id(rest) => Some("session"),
         ("account", Some(("disavow", _))) if is_id(rest) => Some("disavow"),
+        ("account", Some(("token", _))) if is_id(rest) => Some("taken"),
+        ("token", None) if sort == "token" => Some("token"),
         ("username" | "email", None) if sort == "claim" => Some("claim"),
         ("sweep", Some((_, id))) if rest.len() == 1 && is_id(id) && id.ends_with(rest) => Some("sweep"),
         ("reset" | "verify", _) => Some("request"),

@@ -3,11 +3,10 @@
 use ::argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::{RefusedHash, TAG_LENGTHS, number};
-use crate::password::cost::{Cost, TAG_BYTES, within_bounds, work_kib};
+use crate::password::cost::{Cost, CostRefused, TAG_BYTES, within_bounds, work_kib};
 use crate::password::workspace::{HashingFault, Workspace};
 
 /// Length of the random part of a new salt in bytes. RFC 9106, 4 asks for 16; after 18 the mark is separate in base64, as `TkZD`.
@@ -68,6 +67,12 @@ impl Argon2Hash {
         Self { algorithm, version, params: params.clone(), salt: [&random[..], MARK].concat(), tag: tag.to_vec() }
     }
 
+    /// Argon2id over something that is no password, so its salt has no mark. Its tag has yet to be computed.
+    pub(super) fn over(params: &Params, salt: [u8; RANDOM_SALT_BYTES]) -> Self {
+        let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
+        Self { algorithm, version, params: params.clone(), salt: salt.to_vec(), tag: vec![0; TAG_BYTES] }
+    }
+
     /// Whether the password was hashed in normalization form C and not as typed.
     pub(in crate::password) fn is_of_normal_form(&self) -> bool {
         self.algorithm == Algorithm::Argon2id && self.salt.len() == RANDOM_SALT_BYTES + MARK.len() && self.salt.ends_with(MARK)
@@ -85,11 +90,26 @@ impl Argon2Hash {
         Ok(Self { tag, ..self })
     }
 
-    /// Whether the tag is that of `password`.
-    pub(in crate::password) fn matches(&self, password: &[u8], workspace: &Workspace) -> Result<bool, HashingFault> {
+    /// The tag of `password`.
+    pub(in crate::password) fn computed(&self, password: &[u8], workspace: &Workspace) -> Result<Zeroizing<Vec<u8>>, HashingFault> {
         let mut computed = Zeroizing::new(vec![0; self.tag.len()]);
         workspace.compute(&self.algorithm(), password, &self.salt, &mut computed)?;
-        Ok(computed.ct_eq(&self.tag).into())
+        Ok(computed)
+    }
+
+    /// Whether it is Argon2id in the present version, which is what new hashes and layers are.
+    pub(super) fn is_present(&self) -> bool {
+        self.algorithm == Algorithm::Argon2id && self.version == Version::V0x13
+    }
+
+    /// Whether it is as strong as OWASP asks of a new one.
+    pub(super) fn is_strong(&self) -> bool {
+        let cost = Cost::new(self.params.m_cost(), self.params.t_cost(), self.params.p_cost());
+        self.is_present() && cost != Err(CostRefused::BelowFloor)
+    }
+
+    pub(super) fn tag(&self) -> &[u8] {
+        &self.tag
     }
 
     /// Whether a new hash would have the same algorithm, version, cost, lengths and form of the password.

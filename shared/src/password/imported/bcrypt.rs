@@ -21,6 +21,12 @@ const SEEN_BYTES: usize = 72;
 /// bcrypt's own base64.
 const ALPHABET: &[u8; 64] = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
+/// Where the tag begins in the string.
+const TAG_FROM: usize = 29;
+
+/// The number of characters of a tag.
+pub(super) const TAG_CHARACTERS: usize = 31;
+
 /// The last characters of salt and tag: their positions in the string, and those of their bits that belong to the last byte.
 const LAST_CHARACTERS: [(usize, usize); 2] = [(28, 0b11_0000), (59, 0b11_1100)];
 
@@ -83,16 +89,26 @@ impl BcryptHash {
 
     /// Plain bcrypt only reads the first 72 bytes. Hashes of longer passwords exist, for example from Python's bcrypt before 5.0; they were made from
     /// those 72 bytes and are verified in the same way.
-    pub(super) fn matches(&self, password: &[u8]) -> bool {
+    ///
+    /// The tag of `password`, in bcrypt's base64.
+    pub(super) fn computed(&self, password: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         // The string has been parsed before, so an error here would be one of the crate, and no password matches.
-        match self.of {
-            Of::Password => ::bcrypt::verify(password, &self.text).unwrap_or(false),
-            Of::Sha256 => ::bcrypt::verify(hexadecimal_sha256(password), &self.text).unwrap_or(false),
+        let parts: HashParts = self.text.parse().ok()?;
+        let hash = |password: &[u8]| ::bcrypt::hash_with_salt(password, parts.get_cost(), parts.get_salt_raw()).ok();
+        let computed = match self.of {
+            Of::Password => hash(password),
+            Of::Sha256 => hash(hexadecimal_sha256(password).as_slice()),
             Of::WordPress => {
                 let digest = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA384, WORDPRESS_KEY), password);
-                ::bcrypt::verify(Zeroizing::new(STANDARD.encode(digest)).as_bytes(), &self.text).unwrap_or(false)
+                hash(Zeroizing::new(STANDARD.encode(digest)).as_bytes())
             }
-        }
+        }?;
+        let text = Zeroizing::new(computed.to_string());
+        Some(Zeroizing::new(text.as_bytes().get(TAG_FROM..)?.to_vec()))
+    }
+
+    pub(super) fn tag(&self) -> &[u8] {
+        self.text.as_bytes().get(TAG_FROM..).unwrap_or_default()
     }
 
     /// Whether no other password has this hash. Plain bcrypt does not distinguish passwords that share their first 72 bytes. It also repeats a password

@@ -8,7 +8,6 @@ use aws_lc_rs::{
     cipher::{AES_256, EncryptingKey, EncryptionContext, UnboundCipherKey},
     iv::FixedLength,
 };
-use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::scrypt::params;
@@ -56,13 +55,8 @@ impl FirebaseHash {
         Ok(Self { params: params(cost, blocks, lanes)?, salt, signer_key, hash })
     }
 
-    /// Compares in constant time.
-    pub(super) fn matches(&self, password: &[u8]) -> bool {
-        self.computed(password).is_some_and(|computed| computed.ct_eq(&self.hash).into())
-    }
-
     /// The hash of this password; `None` if a crate cannot compute it.
-    fn computed(&self, password: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    pub(super) fn computed(&self, password: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let mut key = Zeroizing::new([0; KEY_BYTES]);
         scrypt::scrypt(password, &self.salt, &self.params, key.as_mut_slice()).ok()?;
         let key = EncryptingKey::ctr(UnboundCipherKey::new(&AES_256, key.as_slice()).ok()?).ok()?;
@@ -70,5 +64,9 @@ impl FirebaseHash {
         // The key encrypts this text alone, so the counter may begin at zero.
         key.less_safe_encrypt(&mut computed, EncryptionContext::Iv128(FixedLength::from([0; 16]))).ok()?;
         Some(computed)
+    }
+
+    pub(super) fn tag(&self) -> &[u8] {
+        &self.hash
     }
 }

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use aws_lc_rs::pbkdf2::{self, Algorithm, PBKDF2_HMAC_SHA1, PBKDF2_HMAC_SHA256, PBKDF2_HMAC_SHA512};
+use zeroize::Zeroizing;
 
 use super::{RefusedHash, fields, number, salt, salt_and_tag, tag};
 
@@ -84,8 +85,14 @@ impl Pbkdf2Hash {
         }
     }
 
-    /// Compares in constant time.
-    pub(super) fn matches(&self, password: &[u8]) -> bool {
-        pbkdf2::verify(self.algorithm, self.rounds, &self.salt, password, &self.tag).is_ok()
+    /// The tag of `password`.
+    pub(super) fn computed(&self, password: &[u8]) -> Zeroizing<Vec<u8>> {
+        let mut computed = Zeroizing::new(vec![0; self.tag.len()]);
+        pbkdf2::derive(self.algorithm, self.rounds, &self.salt, password, &mut computed);
+        computed
+    }
+
+    pub(super) fn tag(&self) -> &[u8] {
+        &self.tag
     }
 }

@@ -2,7 +2,6 @@
 //! 2^11 or 2^13 times. A graphics card tries millions a second, so it is imported only on request, and replaced at its owner's next login.
 
 use md5::{Digest as _, Md5};
-use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::RefusedHash;
@@ -18,7 +17,7 @@ const LONGEST_PASSWORD: usize = 4096;
 
 /// Lengths of the salt and of the encoded digest, characters.
 const SALT: usize = 8;
-const DIGEST: usize = 22;
+pub(super) const DIGEST: usize = 22;
 
 /// A parsed string.
 pub(in crate::password) struct PhpassHash {
@@ -43,16 +42,20 @@ impl PhpassHash {
         if ROUNDS.contains(&rounds) { Ok(hash) } else { Err(RefusedHash::OutOfBounds) }
     }
 
-    /// Compares in constant time.
-    pub(super) fn matches(&self, password: &[u8]) -> bool {
+    /// The tag of `password`, in phpass's base64; `None` if it is longer than any password of WordPress.
+    pub(super) fn computed(&self, password: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         if password.len() > LONGEST_PASSWORD {
-            return false;
+            return None;
         }
         let mut digest = Zeroizing::new(<[u8; 16]>::from(Md5::new().chain_update(self.salt).chain_update(password).finalize()));
         for _ in 0..self.rounds {
             *digest = Md5::new().chain_update(digest.as_slice()).chain_update(password).finalize().into();
         }
-        encode(&digest).ct_eq(&self.digest).into()
+        Some(Zeroizing::new(encode(&digest).to_vec()))
+    }
+
+    pub(super) fn tag(&self) -> &[u8] {
+        &self.digest
     }
 }
 

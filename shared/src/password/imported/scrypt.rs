@@ -1,7 +1,6 @@
 //! scrypt (RFC 7914) in the forms of Django (`scrypt$N$salt$r$p$tag`) and the PHC string format (`$scrypt$ln=…,r=…,p=…$salt$tag`).
 
 use ::scrypt::{Params, scrypt};
-use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::{RefusedHash, fields, number, salt, salt_and_tag, tag};
@@ -51,12 +50,17 @@ impl ScryptHash {
         Ok(Self { params: params(cost, blocks, lanes)?, salt, tag, of_compatible_form: name == "scrypt-nfkc" })
     }
 
-    pub(super) fn matches(&self, password: &str) -> bool {
+    /// The tag of `password`.
+    pub(super) fn computed(&self, password: &str) -> Option<Zeroizing<Vec<u8>>> {
         let compatible = self.of_compatible_form.then(|| compatible(password));
         let password = compatible.as_ref().map_or(password, |password| password.as_str()).as_bytes();
         let mut computed = Zeroizing::new(vec![0; self.tag.len()]);
-        let done = scrypt(password, &self.salt, &self.params, &mut computed).is_ok();
-        done && computed.ct_eq(&self.tag).into()
+        scrypt(password, &self.salt, &self.params, &mut computed).ok()?;
+        Some(computed)
+    }
+
+    pub(super) fn tag(&self) -> &[u8] {
+        &self.tag
     }
 
     /// HMAC (RFC 2104) pads a key with U+0000. Of the texts that normalization form KC makes one, the one in that form counts as the password, and

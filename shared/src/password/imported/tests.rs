@@ -1,6 +1,7 @@
 use super::RefusedHash::{Malformed, OutOfBounds, UnknownAlgorithm};
 use super::*;
 
+mod layered;
 mod services;
 
 /// 16 bytes of salt, and tags of 20, 32 and 64 bytes.

@@ -7,12 +7,14 @@ mod export;
 mod export_event;
 mod forms;
 mod import;
+mod layers;
 mod list;
 mod mail;
 mod names;
 mod questions;
 mod show;
 mod sources;
+mod tokens;
 
 use std::io;
 
@@ -23,7 +25,13 @@ use doorward_kit::App;
 
 /// Runs a command and answers its question with `answer`; returns its output and its result.
 pub async fn types(app: &App, command: &[&str], answer: Option<&str>) -> (String, Result<(), Failure>) {
-    let admin = Admin::new(&mut Settings::from_pairs([]), app.store.clone(), app.clock.clock(), Entropy::system());
+    types_with(app, &[], command, answer).await
+}
+
+/// The same, where the deployment has these settings.
+pub async fn types_with(app: &App, settings: &[(&str, &str)], command: &[&str], answer: Option<&str>) -> (String, Result<(), Failure>) {
+    let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let admin = Admin::new(&mut Settings::from_pairs(settings), app.store.clone(), app.clock.clock(), Entropy::system());
     let arguments = Arguments::try_parse_from([&["doorward-admin"], command].concat()).expect("a command");
     let mut out = Vec::new();
     let mut ask = |_: &str| answer.map(str::to_owned).ok_or_else(|| io::Error::other("no terminal"));

@@ -239,7 +239,7 @@ async fn users_of_wordpress_log_in_and_weak_hashes_are_imported_on_request_only(
 
     let app = App::start().await;
     let (written, _) = refused(&app, &["import", "--format", "wordpress", &path]).await;
-    let told = "2 refused: password: a weak hash (MD5), which only --weak-hashes imports\n  line 4: user3, user3@wp.example\n";
+    let told = "2 refused: password: a weak hash (MD5), which only --layered or --weak-hashes imports\n  line 4: user3, user3@wp.example\n";
     assert!(written.starts_with(told), "{written}");
     assert!(opens(&app, "user1", PASSWORD).await && !opens(&app, "user3", PASSWORD).await);
 }

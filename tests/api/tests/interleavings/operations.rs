@@ -5,12 +5,18 @@ use std::{
     time::Duration,
 };
 
+use aws_sdk_dynamodb::types::AttributeValue;
+use doorward::{
+    config::Settings,
+    session::{ImportedToken, Sessions},
+};
 use doorward_admin::{Arguments, Failure, Terminal};
 use doorward_functions::{Handler as _, mailer::Records};
 use doorward_kit::requests::{
     ACTIVATION, PASSWORD, VALIDATE, change_password, confirm_reset, delete_me, disavow, end_sessions, export, login, logout, logout_all,
     me, register, reset_request, sessions, set_username, validate, verification_request, verify,
 };
+use doorward_kit::store::Items;
 use serde_json::json;
 
 use super::world::World;
@@ -126,12 +132,14 @@ pub enum Operation {
     RetryEvent,
     /// `import` of an account with both of mara's names
     Import,
+    /// `import` of a token of the account, which is as it was imported
+    CarryOver,
 }
 use Operation::{
-    Ask, AskToVerify, Authorize, Bounce, Change, Confirm, Count, Create, Delete, Deliver, DeliverLater, DeliverVerification, Disavow,
-    EndOther, EndSessions, Export, ExportMe, Import, Invite, Leave, List, ListEvents, ListFailed, Login, Logout, LogoutAll, Notify, Off,
-    On, Publish, Register, Rename, Reset, Retry, RetryEvent, Revoke, SeeMe, SeeSessions, SetEmail, SetUsername, Show, Sweep, Unlock,
-    Validate, Verify,
+    Ask, AskToVerify, Authorize, Bounce, CarryOver, Change, Confirm, Count, Create, Delete, Deliver, DeliverLater, DeliverVerification,
+    Disavow, EndOther, EndSessions, Export, ExportMe, Import, Invite, Leave, List, ListEvents, ListFailed, Login, Logout, LogoutAll,
+    Notify, Off, On, Publish, Register, Rename, Reset, Retry, RetryEvent, Revoke, SeeMe, SeeSessions, SetEmail, SetUsername, Show, Sweep,
+    Unlock, Validate, Verify,
 };
 
 /// The one list, with the route, function or command that each operation is of.
@@ -181,6 +189,7 @@ pub const OPERATIONS: [(Operation, Actor, &str); 45] = [
     (ListEvents, Actor::Operator, "events failed"),
     (RetryEvent, Actor::Operator, "events retry"),
     (Import, Actor::Operator, "import"),
+    (CarryOver, Actor::Operator, "import"),
 ];
 
 /// What an operation answers.
@@ -204,6 +213,23 @@ impl Operation {
     /// Whether it sends mail.
     pub fn sends(self) -> bool {
         [Deliver, DeliverLater, Notify, DeliverVerification].contains(&self)
+    }
+
+    /// Makes an account one that it can happen to.
+    pub fn prepare(self, start: &mut Items, account: &str) {
+        let partition = format!("account#{account}");
+        if self == CarryOver {
+            // As it was imported: nothing has ended its sessions.
+            let first = AttributeValue::N("1".to_owned());
+            for ((_, sort), item) in start.iter_mut().filter(|((pk, _), _)| *pk == partition) {
+                if sort == "account" || sort.starts_with("session#") {
+                    item.insert("epoch".to_owned(), first.clone());
+                }
+                if sort == "account" {
+                    item.insert("external_id".to_owned(), AttributeValue::S("7".to_owned()));
+                }
+            }
+        }
     }
 
     /// Does it.
@@ -264,6 +290,15 @@ impl Operation {
             ListEvents => world.types(&["events", "failed"]).await,
             RetryEvent => world.types(&["events", "retry", &held.failed_event]).await,
             Import => world.types(&["import", held.file.to_str().expect("a path")]).await,
+            CarryOver => {
+                let (sessions, now) = (Sessions::configured(&mut Settings::from_pairs([]), app.clock.now()), app.clock.now());
+                let token = ImportedToken::parse("9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b").expect("a token");
+                let account = held.account.parse().expect("an id");
+                Answer::saying(format!(
+                    "{:?}",
+                    sessions.carry_over(&app.store, account, "7", &token, now).await.expect("the store answers")
+                ))
+            }
         }
     }
 }

@@ -256,6 +256,8 @@ impl World {
             account.insert("active".to_owned(), AttributeValue::Bool(false));
             account.extend([("deleted_at".to_owned(), millis.clone()), ("delete_after".to_owned(), millis)]);
         }
+        operations.iter().for_each(|operation| operation.prepare(&mut start, &self.held.account));
+        let account = start.get_mut(&(format!("account#{}", self.held.account), "account".to_owned())).expect("the account");
         if operations.contains(&Operation::Invite) {
             account.insert("password".to_owned(), AttributeValue::S(UNUSABLE.to_owned()));
         }

@@ -65,6 +65,7 @@ async fn an_export_says_everything_that_is_stored_about_an_account_and_why_the_r
       "events": [],
       "exported_at": "2026-01-01T12:00:01Z",
       "former_addresses": [],
+      "imported_tokens": [],
       "left_out": {
         "account.email_folded": "the same name once more, in the form in which it is looked up",
         "account.password": "a hash of the password, against which it could be guessed",

@@ -1,0 +1,65 @@
+//! The entries that were refused, listed by reason and name.
+
+use std::borrow::Cow;
+
+use serde_json::{Value, json};
+
+use super::report::Reason;
+use crate::{Failure, Terminal};
+
+/// Maximum number of names that are listed for one reason, so that the report is short and memory does not grow with the file.
+const MOST_NAMES: usize = 1000;
+
+/// The entries that were refused for one reason.
+struct Group {
+    text: Cow<'static, str>,
+    count: usize,
+    listed: Vec<String>,
+}
+
+/// The entries of one file that were refused.
+pub(super) struct Reasons {
+    entry_word: &'static str,
+    groups: Vec<Group>,
+    pub(super) count: usize,
+}
+
+impl Reasons {
+    pub(super) fn new(entry_word: &'static str) -> Self {
+        Self { entry_word, groups: Vec::new(), count: 0 }
+    }
+
+    /// Lists an entry with its reason.
+    pub(super) fn add(&mut self, number: usize, name: &str, reason: Reason) {
+        self.count += 1;
+        let index = self.groups.iter().position(|group| group.text == reason.text).unwrap_or_else(|| {
+            self.groups.push(Group { text: reason.text, count: 0, listed: Vec::new() });
+            self.groups.len() - 1
+        });
+        let group = &mut self.groups[index];
+        group.count += 1;
+        if group.listed.len() < MOST_NAMES {
+            let name = if name.is_empty() { String::new() } else { format!(": {name}") };
+            let about = reason.about.map_or_else(String::new, |about| format!(" ({about})"));
+            group.listed.push(format!("{} {number}{name}{about}", self.entry_word));
+        }
+    }
+
+    pub(super) fn facts(&self) -> Value {
+        self.groups.iter().map(|group| json!({ "reason": group.text, "count": group.count, "entries": group.listed })).collect()
+    }
+
+    /// Prints them, and `more` where not all are listed.
+    pub(super) fn tell(&self, more: &str, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+        for group in &self.groups {
+            writeln!(terminal.out, "{} refused: {}", group.count, group.text)?;
+            for listed in &group.listed {
+                writeln!(terminal.out, "  {listed}")?;
+            }
+            if group.count > group.listed.len() {
+                writeln!(terminal.out, "  and {} more{more}", group.count - group.listed.len())?;
+            }
+        }
+        Ok(())
+    }
+}
