@@ -140,6 +140,7 @@ async fn the_owner_of_an_address_is_told_once_a_day_that_there_is_an_account_and
         for again in 0..3 {
             assert_eq!(app.send(from(&format!("thief{number}{again}"), name)).await.status, 201);
             app.deliver().await;
+            app.advance(60);
         }
     }
     let told: BTreeMap<&str, usize> = names.iter().map(|name| (*name, app.mailbox.to(&address_of(name)).len())).collect();
