@@ -12,6 +12,7 @@ use doorward::{
     limit::{Attempt, ClientLimit, LOGIN_ACCOUNT, Limit, login_subject, remembered_networks},
     metric::Metric,
     password::{Hasher, StoredPassword, TypedPassword, Verdict},
+    registration::Registration,
     session::Sessions,
     sign_in::is_from_new_place,
     store::{Store, Table},
@@ -27,6 +28,7 @@ pub struct Login {
     hasher: Arc<Hasher>,
     sessions: Sessions,
     verification: AddressVerification,
+    registration: Registration,
     client_limit: ClientLimit,
     account_limit: Limit,
     clock: Clock,
@@ -64,10 +66,12 @@ impl Function for Login {
     const TABLES: &[Table] = &[Table::Accounts, Table::Limits, Table::Outbox];
 
     fn new(wiring: &mut Wiring) -> Self {
+        let verification = AddressVerification::configured(&mut wiring.settings);
         Self {
             hasher: wiring.hasher(),
             sessions: wiring.sessions(),
-            verification: AddressVerification::configured(&mut wiring.settings),
+            verification,
+            registration: Registration::configured(&mut wiring.settings, verification),
             client_limit: ClientLimit::configured(
                 &mut wiring.settings,
                 "login-client",
@@ -116,10 +120,11 @@ impl Endpoint for Login {
             }
         };
 
-        // Only who knows the password is told, and until here every login has cost the same.
+        // Only who knows the password is told, and until here every login has cost the same. Where registration is silent nobody is told: who has just
+        // registered knows the password, and would learn by the address whether the account is that one.
         if self.verification.keeps_out(&account) {
             Metric::LOGINS_REFUSED.count();
-            return Err(Refusal::Unverified);
+            return Err(if self.registration == Registration::Silent { Refusal::Credentials } else { Refusal::Unverified });
         }
 
         if is_from_new_place(&account, request.client, now) {

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use doorward::{
     account::{Account, AccountId, EmailAddress, KnownNetwork, LONGEST_EMAIL, Registered, Taken, Username},
     clock::Clock,
-    config::{Settings, span},
+    config::span,
     entropy::Entropy,
     http::{self, Answer, Complaint, Field, FieldErrors, Fields, Form, Refusal, Request, StatusCode},
     limit::{ClientLimit, Limit},
     metric::Metric,
     outbox::VerificationRequest,
     password::{AcceptedPassword, Hasher, Policy, TypedPassword},
+    registration::Registration,
     store::{Store, Table},
     telemetry,
     text::LONGEST_NORMALIZED,
@@ -51,34 +52,17 @@ struct RegisterAnswer<'a> {
     email: &'a str,
 }
 
-/// Whether anybody may create an account. This is an emergency switch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Registration {
-    Open,
-    Closed,
-}
-
-impl Registration {
-    /// `REGISTRATION`: `open` (default) or `closed`.
-    fn configured(settings: &mut Settings) -> Self {
-        settings.parsed("REGISTRATION", Self::Open, |text| match text {
-            "open" => Ok(Self::Open),
-            "closed" => Ok(Self::Closed),
-            _ => Err("must be open or closed".to_owned()),
-        })
-    }
-}
-
 impl Function for Register {
     const NAME: &str = "register";
     const TABLES: &[Table] = &[Table::Accounts, Table::Limits, Table::Outbox];
 
     fn new(wiring: &mut Wiring) -> Self {
+        let verification = AddressVerification::configured(&mut wiring.settings);
         Self {
             hasher: wiring.hasher(),
             policy: Policy::configured(&mut wiring.settings),
-            registration: Registration::configured(&mut wiring.settings),
-            verification: AddressVerification::configured(&mut wiring.settings),
+            registration: Registration::configured(&mut wiring.settings, verification),
+            verification,
             client_limit: ClientLimit::configured(
                 &mut wiring.settings,
                 "register-client",
@@ -112,7 +96,10 @@ impl Endpoint for Register {
         let registered = if self.verification.asks() {
             let email = account.email.clone();
             let asks = VerificationRequest { email, requested_at: now, caller: request.caller().in_language(account.language()) };
-            self.store.register_and_verify(&account, &asks).await?
+            match self.registration {
+                Registration::Silent => self.store.register_silently(&account, &asks).await?,
+                Registration::Open | Registration::Closed => self.store.register_and_verify(&account, &asks).await?,
+            }
         } else {
             self.store.register(&account).await?
         };

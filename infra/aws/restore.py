@@ -45,7 +45,7 @@ def restore(stack: str) -> None:
     work.clean_up(backup["BackupArn"])
     say(
         f"\nRestored: {work.table} is as it was at {shown(at)}. Whoever registered since is gone, and a password changed since is the older one again.\n"
-        f"next  make doctor STACK={stack}\n      make set STACK={stack} PARAMS=Registration=open"
+        f"next  make doctor STACK={stack}\n      make set STACK={stack} PARAMS=Registration=open   (or silent, if it was)"
     )
 
 

@@ -76,7 +76,7 @@ def switches(env: Environment) -> Iterator[Finding]:
         elif given[f"{function}Concurrency"] == "0" or reserved == 0:
             yield Finding(f"{function} is stopped, because its reserved concurrency is 0: an emergency switch; `make set PARAMS={function}Concurrency=` starts it again.")
     if given["Registration"] == "closed":
-        yield note("Registration is closed: an emergency switch; deploy with Registration=open to take new accounts.")
+        yield note("Registration is closed: an emergency switch; deploy with Registration=open, or silent, to take new accounts.")
     if given["SessionsNotBefore"]:
         yield note(f"Sessions and links from before {given['SessionsNotBefore']} have ended (SessionsNotBefore). It never goes back, because that would revive them.")
     for name in ("ThrottleRate", "ThrottleBurst"):

@@ -35,6 +35,7 @@ pub mod password;
 pub mod personal_data;
 mod preference;
 pub mod recording;
+pub mod registration;
 pub mod reset;
 #[cfg(feature = "samples")]
 pub mod samples;

@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
-use sha2::{Digest as _, Sha256};
-use uuid::{Builder, Uuid};
-
 use crate::{
-    account::{self, Account, AccountId},
+    account::Account,
     caller::Caller,
     client::Client,
     clock::{Timestamp, after},
@@ -32,40 +29,13 @@ impl Store {
     /// session without it. One call.
     pub async fn tell_sign_in(&self, account: &Account, caller: Caller, now: Timestamp) -> Result<(), Fault> {
         let notice = Notice {
-            id: id_of_day(account.id, now),
+            id: outbox::id_of_day("sign-in", account.id, now),
             account: account.id,
             email: account.email.clone(),
             kind: ChangeKind::SignIn,
             changed_at: now,
             caller: caller.in_language(account.language()),
         };
-        let once = outbox::notice(&notice).when("attribute_not_exists(pk)");
-        self.transact("tell of a login", vec![account::existing(account.id), once]).await.map(drop)
-    }
-}
-
-/// The id of the notice of an account for a day, in UTC. All logins of a day leave theirs under it, so that one stays. It is kept for a day at least after
-/// it was sent, which is longer than the day.
-fn id_of_day(account: AccountId, now: Timestamp) -> Uuid {
-    let day = now.as_second().div_euclid(24 * 60 * 60);
-    let digest = Sha256::digest(format!("sign-in {account} {day}"));
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&digest[..16]);
-    // Version 8, the one for ids of one's own making (RFC 9562, 5.8).
-    Builder::from_custom_bytes(bytes).into_uuid()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_notices_of_an_account_have_one_id_a_day() {
-        let (ann, bob) = (AccountId::from(Uuid::from_u128(1)), AccountId::from(Uuid::from_u128(2)));
-        let at = |instant: &str| instant.parse::<Timestamp>().unwrap();
-        let first = id_of_day(ann, at("2026-01-01T00:00:00Z"));
-        assert_eq!(first, id_of_day(ann, at("2026-01-01T23:59:59.999Z")));
-        assert_ne!(first, id_of_day(ann, at("2026-01-02T00:00:00Z")));
-        assert_ne!(first, id_of_day(bob, at("2026-01-01T00:00:00Z")));
+        self.leave_once("tell of a login", &notice).await
     }
 }

@@ -106,6 +106,7 @@ class Life(unittest.TestCase):
             ("DomainName", "accounts.doorward.example", "DomainName needs CertificateArn"),
             ("HostedZoneId", "Z1", "HostedZoneId needs DomainName"),
             ("DefaultEndpoint", "off", "DefaultEndpoint=off needs DomainName"),
+            ("Registration", "silent", "Registration=silent needs AddressVerification=mandatory"),
             ("ProxySecret", "short", "must be one secret, or two with a comma between them"),
             ("Sender", "accounts@mail.example.org", "must be one plain address of a domain of yours"),
             ("Nonsense", "1", "The stack has no parameter Nonsense"),

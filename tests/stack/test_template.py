@@ -237,6 +237,10 @@ class Writes(unittest.TestCase):
             self.assertFalse(could("SetUsername", action, "Accounts", "email#0"), action)
             self.assertFalse(could("Me", action, "Accounts", "username#0"), action)
 
+    def test_register_looks_names_up_only_where_registration_is_silent(self) -> None:
+        statements = document()["Resources"]["RegisterRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+        self.assertEqual([s[0] for s in statements if "BatchGetItem" in str(s)], ["RegistersSilently"])
+
     def test_export_reads_what_is_about_accounts_and_writes_nothing_but_its_counters(self) -> None:
         for table, key in (("Accounts", "account#0"), ("Outbox", "notice#0"), ("Outbox", "reset#0"), ("Limits", "login-account#0")):
             self.assertTrue(could("Export", "Query", table, key), key)

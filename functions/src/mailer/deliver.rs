@@ -105,7 +105,7 @@ impl Mailer {
             _ if entry.requested_at > after(now, CLOCK_SKEW) => Ok(Handled::Failed("from the future")),
             Payload::Reset(request) => self.send_reset(key, request, now).await,
             Payload::Notice(notices) => self.send_notices(key, notices, now).await,
-            Payload::Verify(request) => self.send_verification(request, now).await,
+            Payload::Verify(request) => self.send_verification(key, request, now).await,
         };
         let now = self.clock.now();
         match worked {
@@ -257,6 +257,7 @@ impl Mailer {
             ChangeKind::Email | ChangeKind::Username => return self.send_renamed(notice).await,
             ChangeKind::Renamed => return self.send_own_renamed(notice, now).await,
             ChangeKind::Deletion => return self.send_deletion(notice, now).await,
+            ChangeKind::Registered => return self.send_registered(notice).await,
             ChangeKind::Changed | ChangeKind::Reset | ChangeKind::SignIn => {}
         }
         for _ in 0..MAX_TRIES {
@@ -271,7 +272,8 @@ impl Mailer {
                 let token = Token::<Disavow>::generate(notice.account, &self.entropy);
                 let permitted = self.store.permit_notice(notice, &rate, &token.digest(), now).await?;
                 if permitted == Stepped::Now {
-                    return Ok(Handled::About(account.id, self.send_notice(&account.email, notices, &token).await?));
+                    let mail = self.notice_mail(notices, self.links.disavow(&token));
+                    return Ok(Handled::About(account.id, self.send(&account.email, mail).await?));
                 }
                 permitted
             } else if rate.is_due(now) {
@@ -351,10 +353,6 @@ impl Mailer {
             due_at: leaving.due_at,
         };
         Ok(Handled::About(account.id, self.send(&account.email, mail.render().ok()).await?))
-    }
-
-    async fn send_notice(&self, to: &EmailAddress, notices: &Notices, token: &Token<Disavow>) -> Result<Outcome, DeliveryError> {
-        self.send(to, self.notice_mail(notices, self.links.disavow(token))).await
     }
 
     /// `None` if a template is broken.

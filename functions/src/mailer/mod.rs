@@ -6,6 +6,7 @@
 //! Notices of an account that was sent one a short time ago are held. A timer makes the mailer look for those that are due.
 
 mod deliver;
+mod registered;
 mod verify;
 
 use std::time::Duration;

@@ -5,7 +5,7 @@ use doorward::{
     clock::{Timestamp, after},
     delivery::{Outcome, Suppressed},
     mail::VerifyMail,
-    outbox::VerificationRequest,
+    outbox::{EntryKey, VerificationRequest},
     reset::StoredLink,
     token::{Token, Verify},
     verification::{COOL_DOWN, LIFETIME, NewLink, VerificationLink},
@@ -34,8 +34,16 @@ enum ForMail {
 
 impl Mailer {
     /// Mail goes to the account's own address, whatever the entry says, and only as long as nobody has shown that it is the account's.
-    pub(super) async fn send_verification(&self, request: &VerificationRequest, now: Timestamp) -> Result<Handled, DeliveryError> {
+    pub(super) async fn send_verification(
+        &self,
+        key: &EntryKey,
+        request: &VerificationRequest,
+        now: Timestamp,
+    ) -> Result<Handled, DeliveryError> {
         let Some(account) = self.store.account_by_email(&request.email).await? else { return Ok(Handled::Nothing("no account")) };
+        if self.tell_registered_again(key, &account, request.caller, now).await? {
+            return Ok(Handled::Nothing("registered before"));
+        }
         let suppressed = |why| Ok(Handled::About(account.id, Outcome::Suppressed(why)));
         if account.usable_password().is_none() {
             return suppressed(Suppressed::NoPassword);

@@ -44,6 +44,12 @@ impl LinkUrls {
         self.link(self.reset.as_deref(), "password_reset/confirm", token)
     }
 
+    /// Our own page on which one asks for such a link. Nothing that a stranger can read leads to it, and it opens nothing.
+    #[must_use]
+    pub fn ask(&self) -> String {
+        format!("{}/api/password_reset/", self.base)
+    }
+
     /// The token itself, if mails show it.
     #[must_use]
     pub fn shown(&self, token: &Token<Reset>) -> Option<String> {

@@ -3,6 +3,7 @@
 mod changed;
 mod deletion;
 mod links;
+mod registered;
 mod renamed;
 mod rendered;
 mod reset;
@@ -16,6 +17,7 @@ pub use self::{
     changed::ChangedMail,
     deletion::DeletionMail,
     links::LinkUrls,
+    registered::RegisteredMail,
     renamed::{ByOwner, RenamedMail},
     rendered::Rendered,
     reset::ResetMail,

@@ -1,6 +1,6 @@
 //! Mails with sample data, for previews and snapshots.
 
-use super::{ByOwner, ChangedMail, DeletionMail, RenamedMail, ResetMail, SignInMail, VerifyMail};
+use super::{ByOwner, ChangedMail, DeletionMail, RegisteredMail, RenamedMail, ResetMail, SignInMail, VerifyMail};
 use crate::{
     brand::Product,
     caller::Caller,
@@ -156,6 +156,26 @@ impl VerifyMail {
             lifetime: span::days(7),
             caller: sample_caller("203.0.113.7", "Firefox on Android", Some(language)),
             requested_at: sample_instant(),
+        };
+        let difficult = Self {
+            product: Product { name: "Tom's <Bits+Bobs>".to_owned(), ..Product::default() },
+            caller: sample_caller("2001:db8:85a3::8a2e:370:7334", "", None),
+            ..usual.clone()
+        };
+        vec![("usual", usual), ("difficult", difficult)]
+    }
+}
+
+impl RegisteredMail {
+    /// Samples: the usual mail, and one with difficult names.
+    #[must_use]
+    pub fn samples(language: Language) -> Vec<(&'static str, Self)> {
+        let usual = Self {
+            product: Product::default(),
+            language,
+            link: "https://accounts.example.com/api/password_reset/".to_owned(),
+            caller: sample_caller("203.0.113.7", "Firefox on Android", Some(language)),
+            at: sample_instant(),
         };
         let difficult = Self {
             product: Product { name: "Tom's <Bits+Bobs>".to_owned(), ..Product::default() },

@@ -75,6 +75,12 @@ impl EntryKey {
         Kind::stored(prefix)
     }
 
+    /// Its sort key: an id of what left the entry, or the time of a request of the API.
+    #[must_use]
+    pub fn cause(&self) -> &str {
+        &self.sort
+    }
+
     /// Whether it is the key of a reset request that anybody may have made through the API. The sort key of every other entry is no number.
     #[must_use]
     pub fn is_of_anybody(&self) -> bool {
@@ -137,6 +143,8 @@ pub enum ChangeKind {
     SignIn,
     /// It was not: the account was asked to be deleted.
     Deletion,
+    /// It was not: somebody tried to register with the account's address.
+    Registered,
 }
 
 impl ChangeKind {
@@ -149,11 +157,12 @@ impl ChangeKind {
             Self::Renamed => "renamed",
             Self::SignIn => "sign_in",
             Self::Deletion => "deletion",
+            Self::Registered => "registered",
         }
     }
 
     fn stored(text: &str) -> Option<Self> {
-        let all = [Self::Changed, Self::Reset, Self::Email, Self::Username, Self::Renamed, Self::SignIn, Self::Deletion];
+        let all = [Self::Changed, Self::Reset, Self::Email, Self::Username, Self::Renamed, Self::SignIn, Self::Deletion, Self::Registered];
         all.into_iter().find(|kind| kind.as_str() == text)
     }
 }

@@ -1,13 +1,17 @@
 //! The Outbox: mail to be sent, as items. The item decides; the stream only announces it.
 
+mod daily;
 mod entry;
 mod open;
 
 use std::time::Duration;
 
 use self::entry::{FAILED_LIFETIME, read};
-pub(crate) use self::entry::{
-    notice, notices, notices_attributes, read_notices, request_partition, reset_request, verification_partition, verification_request,
+pub(crate) use self::{
+    daily::id_of_day,
+    entry::{
+        notice, notices, notices_attributes, read_notices, request_partition, reset_request, verification_partition, verification_request,
+    },
 };
 pub use self::{
     entry::{ChangeKind, Entry, EntryKey, Kind, Notice, Notices, Payload, ResetRequest, VerificationRequest, oldest_worth_sending},

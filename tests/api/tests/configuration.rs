@@ -105,6 +105,7 @@ async fn a_login_function_says_all_that_is_wrong_with_it() {
     SESSIONS_NOT_BEFORE: must be an instant such as 2026-01-31T12:00:00Z
     IMPORTED_TOKENS: must be on or off
     SESSION_IDLE: must be off or whole days, 1d to 90d
+    REGISTRATION: must be open, closed or silent
     LOGIN_CLIENT_LIMIT: must be attempts/window such as 60/5m, the window 1s to 1day
     LOGIN_ACCOUNT_LIMIT: must be attempts/window such as 60/5m, the window 1s to 1day
     ");
@@ -137,6 +138,19 @@ async fn nothing_but_the_tables_the_sender_and_the_base_of_links_must_be_set() {
     sweeper: ACCOUNTS_TABLE is not set; LIMITS_TABLE is not set; OUTBOX_TABLE is not set
     ");
     assert!(at_start(&ENOUGH).await.iter().all(|(_, complaints)| complaints.is_empty()));
+}
+
+#[tokio::test]
+async fn silent_registration_is_refused_unless_nobody_logs_in_before_the_address_is_verified() {
+    for (verification, refused) in [("none", true), ("optional", true), ("", true), ("mandatory", false)] {
+        let pairs = [&ENOUGH[..], &[("REGISTRATION", "silent"), ("ADDRESS_VERIFICATION", verification)]].concat();
+        let complaining = at_start(&pairs).await.into_iter().filter(|(_, complaints)| !complaints.is_empty());
+        let expected = || {
+            ["register", "login"].map(|function| (function, vec!["REGISTRATION: silent needs ADDRESS_VERIFICATION=mandatory".to_owned()]))
+        };
+        let expected = if refused { expected().to_vec() } else { vec![] };
+        assert_eq!(complaining.collect::<Vec<_>>(), expected, "{verification}");
+    }
 }
 
 #[tokio::test]

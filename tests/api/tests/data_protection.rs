@@ -28,7 +28,7 @@ use doorward_kit::{
     },
     store::Facts,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 const PAGE: &str = include_str!("../../../docs/data-protection.md");
 

@@ -17,13 +17,13 @@ const IMPORTED: &str = "pbkdf2_sha256$1000$saltsaltsalt$FCUAohngPzY3dX0U8srI5cqt
 
 /// Everything except time by which a client or a bill could distinguish two requests.
 #[derive(Debug, PartialEq)]
-struct Seen {
-    answer: Response,
-    calls: Vec<String>,
-    waits: usize,
+pub struct Seen {
+    pub answer: Response,
+    pub calls: Vec<String>,
+    pub waits: usize,
     write_units: f64,
     read_units: f64,
-    hashes: u64,
+    pub hashes: u64,
 }
 
 /// A call without its random and personal values: the operation, the number of items, the attributes and the conditions.
@@ -47,7 +47,8 @@ fn shape(call: &doorward_kit::proxy::Call) -> String {
     format!("{} try {} {} {}", call.operation, call.attempt, call.status, names_only(&call.request))
 }
 
-async fn seen(app: &App, observer: &Observer, asked: Request) -> Seen {
+/// Asks, and looks what it takes.
+pub async fn seen(app: &App, observer: &Observer, asked: Request) -> Seen {
     let hashes = app.hasher.evaluations();
     observer.store.forget();
     let answer = app.send(asked).await;

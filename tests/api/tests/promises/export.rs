@@ -1,5 +1,6 @@
 //! An account's export: everything that is stored about it, for its owner.
 
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use doorward::outbox::ResetRequest;
 use doorward_kit::{
     App, Response,
@@ -304,4 +305,30 @@ async fn a_session_that_ends_while_it_exports_gets_no_file() {
             assert_eq!(part(&answer.json(), "sessions").iter().filter(current).count(), 1);
         }
     }
+}
+
+#[tokio::test]
+async fn an_account_with_more_sessions_than_an_answer_has_room_for_gets_its_file_and_is_told_how_many_more_there_are() {
+    let app = App::start().await;
+    let session = app.sign_up("ann").await.login().await;
+    let item = app.operator.items_of("ann").await.into_iter().find(|item| item["sk"].as_s().is_ok_and(|sort| sort.starts_with("session#")));
+    let item = item.expect("a session");
+    // Its own session comes after all of them in the order of the keys.
+    let copies: Vec<WriteRequest> = (0..5_000)
+        .map(|number| {
+            let mut copy = item.clone();
+            copy.insert("sk".to_owned(), AttributeValue::S(format!("session#---{number:040}")));
+            let put = PutRequest::builder().set_item(Some(copy)).build().expect("an item");
+            WriteRequest::builder().put_request(put).build()
+        })
+        .collect();
+    for batch in copies.chunks(25) {
+        let written = app.operator.client.batch_write_item().request_items(&app.tables.accounts, batch.to_vec());
+        written.send().await.expect("the store answers");
+    }
+    let answer = exported(&app, &session).await;
+    let file = answer.json();
+    assert_eq!((part(&file, "sessions").len(), &file["further"]), (5_000, &json!({ "sessions": 1 })));
+    // Lambda's answers have at most 6 MB.
+    assert!(answer.body.len() < 2_000_000, "{}", answer.body.len());
 }

@@ -15,3 +15,4 @@ mod passwords;
 mod session_list;
 mod sessions;
 mod set_username;
+mod silent;

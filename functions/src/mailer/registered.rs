@@ -1,0 +1,51 @@
+//! The mail that an address has an account already, where registration does not tell that.
+
+use doorward::{
+    account::{Account, AccountId},
+    caller::Caller,
+    clock::Timestamp,
+    delivery::Outcome,
+    mail::RegisteredMail,
+    outbox::{EntryKey, Notice},
+};
+
+use super::{
+    Mailer,
+    deliver::{DeliveryError, Handled},
+};
+
+impl Mailer {
+    /// Leaves the notice of a second registration with the address of `holder`, if it was one that asked for this entry's mail. It is a notice, and not a mail
+    /// at once, so that there is one a day however many register.
+    pub(super) async fn tell_registered_again(
+        &self,
+        key: &EntryKey,
+        holder: &Account,
+        caller: Caller,
+        now: Timestamp,
+    ) -> Result<bool, DeliveryError> {
+        // The entry of a registration is named by its account.
+        let Ok(registered) = key.cause().parse::<AccountId>() else { return Ok(false) };
+        if !self.store.was_registered_again(registered, holder).await? {
+            return Ok(false);
+        }
+        self.store.tell_registered_again(holder, caller, now).await?;
+        Ok(true)
+    }
+
+    pub(super) async fn send_registered(&self, notice: &Notice) -> Result<Handled, DeliveryError> {
+        // The address of an entry is not trusted: mail only goes to the account's own.
+        let Some(account) = self.store.account(notice.account).await? else { return Ok(Handled::Nothing("no account")) };
+        if account.email.folded() != notice.email.folded() {
+            return Ok(Handled::About(account.id, Outcome::Failed("not the account's address".to_owned())));
+        }
+        let mail = RegisteredMail {
+            product: self.product.clone(),
+            language: notice.caller.language.unwrap_or(self.default_language),
+            link: self.links.ask(),
+            caller: notice.caller,
+            at: notice.changed_at,
+        };
+        Ok(Handled::About(account.id, self.send(&account.email, mail.render().ok()).await?))
+    }
+}
