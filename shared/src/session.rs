@@ -201,7 +201,8 @@ impl Sessions {
             return Ok(Some(PresentedToken { account: token.account(), digest: token.digest() }));
         }
         let Some(token) = ImportedToken::parse(text).filter(|_| self.imported) else { return Ok(None) };
-        let owner = store.owner_of(&token).await?;
+        // Boxed, because every check of a token would else have room for this one in its future.
+        let owner = Box::pin(store.owner_of(&token)).await?;
         Ok(owner.map(|account| PresentedToken { account, digest: token.digest().clone() }))
     }
 
