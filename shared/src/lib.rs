@@ -33,6 +33,7 @@ pub mod outbox;
 pub mod page;
 pub mod password;
 mod preference;
+pub mod profile;
 pub mod recording;
 pub mod reset;
 #[cfg(feature = "samples")]

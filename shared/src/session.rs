@@ -90,6 +90,8 @@ pub struct Sessions {
     not_before: Option<Timestamp>,
     /// A session that is not used for so long ends.
     idle: Idle,
+    /// Whether a check reads the account's profile too, in the same call.
+    with_profile: bool,
 }
 
 impl Sessions {
@@ -101,7 +103,13 @@ impl Sessions {
         if not_before.is_some_and(|not_before| not_before > after(now, CLOCK_SKEW)) {
             settings.complain("SESSIONS_NOT_BEFORE: must not lie in the future".to_owned());
         }
-        Self { lifetime, not_before, idle: Idle::configured(settings) }
+        Self { lifetime, not_before, idle: Idle::configured(settings), with_profile: false }
+    }
+
+    /// The same, and a check reads the account's profile with the account where `is_needed`. It is one item more of the same call.
+    #[must_use]
+    pub fn with_profile(self, is_needed: bool) -> Self {
+        Self { with_profile: is_needed, ..self }
     }
 
     /// Whether the emergency switch has ended what was made at `instant`.
@@ -141,10 +149,12 @@ impl Sessions {
     pub async fn check(&self, store: &Store, token: Option<Token<Session>>, now: Timestamp) -> Result<Checked, Fault> {
         let Some(token) = token else { return Ok(Checked::Not(NotSignedIn::Invalid)) };
         let keys = [account::key(token.account()), key(token.account(), &token.digest())];
-        let [Some(account), Some(session)] = store.read_all(Table::Accounts, keys).await? else {
+        let profile = self.with_profile.then(|| account::profile_key(token.account()));
+        let ([Some(account), Some(session)], profile) = store.read_all_and(Table::Accounts, keys, profile).await? else {
             return Ok(Checked::Not(NotSignedIn::Invalid));
         };
-        let (account, session) = (account::read(&account)?, read(&session)?);
+        let (mut account, session) = (account::read(&account)?, read(&session)?);
+        account.profile = profile.map(account::read_profile).unwrap_or_default();
         Ok(if !self.is_valid(&account, &session, now) {
             Checked::Not(NotSignedIn::Invalid)
         } else if account.active {

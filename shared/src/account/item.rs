@@ -8,6 +8,7 @@ use crate::{
     fault::Fault,
     id::AccountId,
     password::{StoredPassword, UNUSABLE},
+    profile::Profile,
     store::{Item, Key, Table, Value, Write, millis, number, numbers_by_name, text, truth},
     token::{Digest, Verify, subject_digest},
 };
@@ -50,11 +51,12 @@ pub(super) fn holder(claim: &Item) -> Result<AccountId, Fault> {
     claim.parsed("account_id")
 }
 
-/// The writes that create an account, the claim on its username and the claim on its e-mail address, each on condition that the item does not exist.
-pub(super) fn creation(account: &Account) -> [Write; 3] {
+/// The writes that create an account, the claim on its username and the claim on its e-mail address, each on condition that the item does not exist, and
+/// its profile, if it has one.
+pub(super) fn creation(account: &Account) -> impl Iterator<Item = Write> {
     let claim = |key: Key| Write::put(key, [("account_id", text(account.id.to_string()))]);
-    let account = [put(account), claim(username_claim(account.username.folded())), claim(email_claim(account.email.folded()))];
-    account.map(|write| write.when("attribute_not_exists(pk)"))
+    let names = [put(account), claim(username_claim(account.username.folded())), claim(email_claim(account.email.folded()))];
+    names.map(|write| write.when("attribute_not_exists(pk)")).into_iter().chain(super::profile::creation(account))
 }
 
 fn put(account: &Account) -> Write {
@@ -122,6 +124,7 @@ pub(crate) fn read(item: &Item) -> Result<Account, Fault> {
         leaving,
         verified_at: item.optional_instant("verified_at"),
         verified_by: item.optional_text("verified_by").map(str::to_owned),
+        profile: Profile::default(),
     })
 }
 

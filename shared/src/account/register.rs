@@ -91,7 +91,7 @@ impl Store {
     /// Like `register_with`, for an account that is moved here from elsewhere and may bring its id along. That is no event: whoever greets new accounts
     /// would greet all the old ones.
     pub(crate) async fn bring_in_with(&self, account: &Account, also: impl IntoIterator<Item = Write>) -> Result<BroughtIn, Fault> {
-        let outcome = self.transact("register", creation(account).into_iter().chain(also).collect()).await?;
+        let outcome = self.transact("register", creation(account).chain(also).collect()).await?;
         Ok(match Taken::of(outcome.refused_at(1), outcome.refused_at(2)) {
             Some(taken) => BroughtIn::Taken(taken),
             // If neither name was the reason, it was the account's id.

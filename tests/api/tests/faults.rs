@@ -97,7 +97,8 @@ impl Case {
 async fn for_every_case<F: Future<Output = usize> + Send + 'static>(test: fn(&'static Case, App, Observer) -> F) -> usize {
     let ask = |case: &'static Case| {
         tokio::spawn(async move {
-            let (app, observer) = App::observed(&[("EVENTS", case.events), ("ADDRESS_VERIFICATION", "optional")]).await;
+            let fields = ("PROFILE_FIELDS", r#"{"nickname": {"type": "text"}}"#);
+            let (app, observer) = App::observed(&[("EVENTS", case.events), ("ADDRESS_VERIFICATION", "optional"), fields]).await;
             let asked = test(case, app.clone(), observer).await;
             app.assert_sound().await;
             asked

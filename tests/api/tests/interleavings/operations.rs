@@ -8,8 +8,8 @@ use std::{
 use doorward_admin::{Arguments, Failure, Terminal};
 use doorward_functions::{Handler as _, mailer::Records};
 use doorward_kit::requests::{
-    ACTIVATION, PASSWORD, VALIDATE, change_password, confirm_reset, delete_me, disavow, end_sessions, login, logout, logout_all, me,
-    register, reset_request, sessions, set_username, validate, verification_request, verify,
+    ACTIVATION, PASSWORD, VALIDATE, change_me, change_password, confirm_reset, delete_me, disavow, end_sessions, login, logout, logout_all,
+    me, register, reset_request, sessions, set_username, validate, verification_request, verify,
 };
 use serde_json::json;
 
@@ -50,6 +50,10 @@ pub enum Operation {
     EndOther,
     /// The session looks at its account.
     SeeMe,
+    /// The session changes a field of its account.
+    Edit,
+    /// The session changes another field, and that one.
+    EditBoth,
     /// The session gives the account the username nova.
     Rename,
     /// The session asks for the deletion of its account.
@@ -127,12 +131,12 @@ pub enum Operation {
 }
 use Operation::{
     Ask, AskToVerify, Authorize, Bounce, Change, Confirm, Count, Create, Delete, Deliver, DeliverLater, DeliverVerification, Disavow,
-    EndOther, EndSessions, Export, Import, Invite, Leave, List, ListEvents, ListFailed, Login, Logout, LogoutAll, Notify, Off, On, Publish,
+    Edit, EditBoth, EndOther, EndSessions, Export, Import, Invite, Leave, List, ListEvents, ListFailed, Login, Logout, LogoutAll, Notify, Off, On, Publish,
     Register, Rename, Reset, Retry, RetryEvent, Revoke, SeeMe, SeeSessions, SetEmail, SetUsername, Show, Sweep, Unlock, Validate, Verify,
 };
 
 /// The one list, with the route, function or command that each operation is of.
-pub const OPERATIONS: [(Operation, Actor, &str); 44] = [
+pub const OPERATIONS: [(Operation, Actor, &str); 46] = [
     (Register, Actor::Client, "/api/register/"),
     (Login, Actor::Client, "/api/login/"),
     (Logout, Actor::Client, "/api/logout/"),
@@ -140,6 +144,8 @@ pub const OPERATIONS: [(Operation, Actor, &str); 44] = [
     (SeeSessions, Actor::Client, "/api/sessions/"),
     (EndOther, Actor::Client, "/api/sessions/"),
     (SeeMe, Actor::Client, "/api/users/me/"),
+    (Edit, Actor::Client, "/api/users/me/"),
+    (EditBoth, Actor::Client, "/api/users/me/"),
     (Rename, Actor::Client, "/api/users/set_username/"),
     (Leave, Actor::Client, "/api/users/me/"),
     (Change, Actor::Client, "/api/change_password/"),
@@ -214,6 +220,8 @@ impl Operation {
             SeeSessions => world.ask(sessions(&held.session)).await,
             EndOther => world.ask(end_sessions(&held.session, &[&held.other], PASSWORD)).await,
             SeeMe => world.ask(me(&held.session)).await,
+            Edit => world.ask(change_me("PATCH", &held.session, &json!({ "age": 7 }))).await,
+            EditBoth => world.ask(change_me("PUT", &held.session, &json!({ "age": 8, "company": "Acme" }))).await,
             Rename => world.ask(set_username(&held.session, "nova", PASSWORD)).await,
             Leave => world.ask(delete_me(&held.session, PASSWORD)).await,
             Change => world.ask(change_password(&held.session, PASSWORD, CHANGED)).await,

@@ -37,6 +37,8 @@ use super::{
 
 /// Django's hash of PASSWORD, which takes no time to verify and which a login replaces.
 const IMPORTED: &str = "pbkdf2_sha256$1000$abcdefgh$NV/xnCaTZ36ksDsXc7gM4kB2Eq1TSiwPZMBg1TZej6g=";
+/// The fields that are declared.
+const AGE: &str = r#"{"age": {"type": "integer"}, "company": {"type": "text"}}"#;
 /// The time that passes between two operations, and while one is held.
 const A_MOMENT: Duration = Duration::from_millis(50);
 /// The network of [`super::operations::ELSEWHERE`].
@@ -115,7 +117,7 @@ impl Names {
 
 impl World {
     pub async fn start() -> Self {
-        let (app, observer) = App::observed(&[("EVENTS", "all"), ("ADDRESS_VERIFICATION", "optional")]).await;
+        let (app, observer) = App::observed(&[("EVENTS", "all"), ("ADDRESS_VERIFICATION", "optional"), ("PROFILE_FIELDS", AGE)]).await;
         let mara = app.sign_up("mara").await;
         app.deliver().await;
         // An account tells of logins from new places when it is an hour old.
