@@ -35,7 +35,8 @@ use crate::{Admin, Failure, Terminal, accounts::invitation, names::taken_names};
 /// The arguments of an import.
 #[derive(Debug, Args)]
 pub struct Import {
-    /// JSON lines, a list in JSON (also of Django's `dumpdata`) or CSV: username, email, password (a hash), `is_active`, `date_joined`, `external_id`
+    /// JSON lines, a list in JSON (also of Django's `dumpdata`) or CSV: username, email, password (a hash), `is_active`, `date_joined`, `external_id`,
+    /// declared fields
     file: PathBuf,
     /// The service that the file is from
     #[arg(long, value_enum, default_value_t)]
@@ -98,7 +99,7 @@ impl Admin {
         let mut refused = import.refused.as_deref().map(|path| RefusedFile::create(path, records.frame())).transpose()?;
         let mut report = Report::new(records.entry_word(), import.dry_run);
         let converter = Converter::new(import.format, firebase, self.clock.now());
-        let mut reader = Reader::new(records.entry_word(), converter, import.without_password, import.weak_hashes);
+        let mut reader = Reader::new(records.entry_word(), converter, import.without_password, import.weak_hashes, self.fields.clone());
         let pace = import.invite.map(Pace::new);
         let mut broken = None;
         // After a fault that does not pass nothing new is begun. The writes under way are completed, and the rest is counted.

@@ -246,6 +246,11 @@ pub(crate) fn unchanged(account: &Account) -> Write {
     Write::check(key(account.id)).when("epoch = :epoch AND active = :true").with(":epoch", number(account.epoch)).with(":true", truth(true))
 }
 
+/// Checks that an account is active.
+pub(super) fn in_use(id: AccountId) -> Write {
+    Write::check(key(id)).when("active = :true").with(":true", truth(true))
+}
+
 /// Ends every session of an account, if there is one.
 pub(crate) fn end_sessions(id: AccountId) -> Write {
     Write::update(key(id), "ADD epoch :one").when("attribute_exists(pk)").with(":one", number(1))

@@ -4,7 +4,7 @@
 
 use super::{
     Account,
-    item::{existing, partition, unchanged},
+    item::{in_use, partition, unchanged},
 };
 use crate::{
     clock::Timestamp,
@@ -23,7 +23,7 @@ pub(super) const SORT: &str = "profile";
 pub enum Profiled {
     /// It is changed.
     Now,
-    /// The account's sessions have ended since it was read, or it is inactive or gone (for an operator: only that). Nothing was written.
+    /// The account's sessions have ended since it was read, or it is inactive or gone. Nothing was written.
     Overtaken,
 }
 
@@ -41,9 +41,9 @@ impl Store {
         Ok(self.transact("change profile", writes).await?.or(Profiled::Now, Profiled::Overtaken))
     }
 
-    /// Sets these fields for an operator, if there is such an account, and leaves the event.
+    /// Sets these fields for an operator, if the account is active, and leaves the event. What is being deleted is not, and nothing is left behind.
     pub async fn set_profile(&self, account: AccountId, changes: &Changes, now: Timestamp) -> Result<Profiled, Fault> {
-        let mut writes = vec![existing(account), changed(account, changes, now)];
+        let mut writes = vec![in_use(account), changed(account, changes, now)];
         writes.extend(self.event(EventKind::AccountUpdated, account, now));
         Ok(self.transact("set profile", writes).await?.or(Profiled::Now, Profiled::Overtaken))
     }
@@ -64,7 +64,11 @@ pub(crate) fn read(item: Item) -> Profile {
         Value::N(number) => number.parse().ok().map(Scalar::Number),
         _ => None,
     };
-    item.into_attributes().filter_map(|(name, stored)| Some((name.strip_prefix(PREFIX)?.to_owned(), value(stored)?))).collect()
+    let changed_at = item.optional_instant("changed_at");
+    let values = item.into_attributes().filter_map(|(name, stored)| Some((name.strip_prefix(PREFIX)?.to_owned(), value(stored)?)));
+    let mut profile: Profile = values.collect();
+    profile.changed_at = changed_at;
+    profile
 }
 
 fn changed(account: AccountId, changes: &Changes, now: Timestamp) -> Write {

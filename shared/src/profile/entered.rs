@@ -73,7 +73,22 @@ impl ProfileField {
 
     /// The value of this field that a text says, for an operator.
     pub fn parse(&self, text: &str) -> Result<Scalar, Vec<Complaint>> {
-        self.kind.read(&Entered::Text(text.to_owned().into()), self.may_be_blank())
+        self.parse_json(&Value::from(text))
+    }
+
+    /// The value of this field that a value in JSON says, for an operator.
+    pub fn parse_json(&self, value: &Value) -> Result<Scalar, Vec<Complaint>> {
+        self.kind.read(&entered(value), self.may_be_blank())
+    }
+}
+
+/// A value in JSON, as if it had been entered in a body.
+fn entered(value: &Value) -> Entered {
+    match value {
+        Value::Null => Entered::Null,
+        Value::String(text) => Entered::Text(text.clone().into()),
+        Value::Bool(_) | Value::Number(_) => Entered::Scalar(value.to_string().into()),
+        Value::Array(_) | Value::Object(_) => Entered::Other(value.to_string().into()),
     }
 }
 
@@ -84,11 +99,7 @@ pub(super) fn default(kind: &Kind, declared: &Value) -> Option<Scalar> {
         Kind::Bool => declared.is_boolean(),
         Kind::Integer { .. } => declared.is_i64(),
     };
-    let entered = match declared {
-        Value::String(text) => Entered::Text(text.clone().into()),
-        other => Entered::Scalar(other.to_string().into()),
-    };
-    kind.read(&entered, true).ok().filter(|_| fits)
+    kind.read(&entered(declared), true).ok().filter(|_| fits)
 }
 
 impl Kind {

@@ -3,7 +3,7 @@
 mod declared;
 mod entered;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Serialize, Serializer};
 
@@ -11,6 +11,7 @@ pub use self::{
     declared::{FIRST_NAME, LAST_NAME, ProfileField, ProfileFields, is_plain},
     entered::{Asked, Change, Changes},
 };
+use crate::clock::Timestamp;
 
 /// How the name of an attribute begins that keeps a field's value. No reserved word of DynamoDB begins so.
 pub(crate) const PREFIX: &str = "f_";
@@ -28,7 +29,11 @@ pub enum Scalar {
 
 /// The values that an account has, of fields that are declared or once were. It has no `Debug`, because they are personal data.
 #[derive(Clone, Default)]
-pub struct Profile(BTreeMap<String, Scalar>);
+pub struct Profile {
+    values: BTreeMap<String, Scalar>,
+    /// When one of them was changed last, if it is stored.
+    pub changed_at: Option<Timestamp>,
+}
 
 /// The declared fields of an account with their values, in the order in which they are declared.
 pub struct Shown<'a> {
@@ -42,6 +47,22 @@ impl Serialize for Scalar {
             Self::Text(text) => serializer.serialize_str(text),
             Self::Truth(truth) => serializer.serialize_bool(*truth),
             Self::Number(number) => serializer.serialize_i64(*number),
+        }
+    }
+}
+
+impl Serialize for Profile {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+impl fmt::Display for Scalar {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => formatter.write_str(text),
+            Self::Truth(truth) => truth.fmt(formatter),
+            Self::Number(number) => number.fmt(formatter),
         }
     }
 }
@@ -64,18 +85,18 @@ impl Profile {
     /// The stored value of a field.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Scalar> {
-        self.0.get(name)
+        self.values.get(name)
     }
 
     /// Whether there is no value.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.values.is_empty()
     }
 
     /// Every value with the name of its field, in the order of the names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Scalar)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value))
+        self.values.iter().map(|(name, value)| (name.as_str(), value))
     }
 
     /// A profile of these values.
@@ -96,8 +117,8 @@ impl Profile {
     pub fn apply(&mut self, changes: &Changes) {
         for (field, value) in changes {
             match value {
-                Some(value) => self.0.insert(field.name.to_owned(), value.clone()),
-                None => self.0.remove(field.name),
+                Some(value) => self.values.insert(field.name.to_owned(), value.clone()),
+                None => self.values.remove(field.name),
             };
         }
     }
@@ -105,7 +126,7 @@ impl Profile {
 
 impl FromIterator<(String, Scalar)> for Profile {
     fn from_iter<I: IntoIterator<Item = (String, Scalar)>>(values: I) -> Self {
-        Self(values.into_iter().collect())
+        Self { values: values.into_iter().collect(), changed_at: None }
     }
 }
 

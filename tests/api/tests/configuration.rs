@@ -4,7 +4,7 @@ use doorward::{clock::Clock, config::Settings, entropy::Entropy, mail::Sender, s
 use doorward_functions::{FUNCTIONS, Mailer, Wiring, complaints};
 
 /// Every variable that a function reads, each with a wrong value. Each value contains a marker, which no complaint may repeat.
-const WRONG: [(&str, &str); 36] = [
+const WRONG: [(&str, &str); 37] = [
     ("LOG_LEVEL", "wrong"),
     ("ALLOWED_ORIGINS", "https://wrong.example/path"),
     ("PUBLIC_URL", "wrong"),
@@ -18,6 +18,7 @@ const WRONG: [(&str, &str); 36] = [
     ("REGISTRATION", "wrong"),
     ("OWN_ACCOUNT", "wrong"),
     ("DELETION_GRACE", "wrong"),
+    ("PROFILE_FIELDS", r#"{"wrong": {"type": "wrong"}}"#),
     ("EVENTS", "wrong"),
     ("EVENT_DATA", "wrong"),
     ("WEBHOOK_URL", "http://wrong.example"),

@@ -14,7 +14,7 @@ use doorward_kit::{
     mailbox::Refuse,
     proxy::{Failure, When},
     requests::{
-        ACTIVATION, Request, address_of, delete_me, end_sessions, login, me, post, request, reset_request, sessions, set_username,
+        ACTIVATION, NICKNAME, Request, address_of, change_me, delete_me, end_sessions, login, me, post, request, reset_request, sessions, set_username,
         validate, verification_request, verify,
     },
     store::lines,
@@ -85,12 +85,12 @@ struct Run {
 impl Run {
     async fn start() -> Self {
         let log = Log::start();
-        let (app, observer) = App::observed(&[("DEPLOYMENT", "doorward"), ("EVENTS", "all"), ("ADDRESS_VERIFICATION", "mandatory")]).await;
+        let (app, observer) = App::observed(&[("DEPLOYMENT", "doorward"), ("EVENTS", "all"), ("ADDRESS_VERIFICATION", "mandatory"), NICKNAME]).await;
         let passwords = [FIRST, SECOND, THIRD, WRONG, TOO_SHORT]
             .into_iter()
             .enumerate()
             .map(|(number, text)| Secret::text(&format!("password {number}"), text));
-        let personal = [EMAIL, STRANGER, "ann.o'neil+tag", "192.0.2.44"].map(|text| Secret::text(text, text));
+        let personal = [EMAIL, STRANGER, "ann.o'neil+tag", "192.0.2.44", "Nick-of-ann"].map(|text| Secret::text(text, text));
         Self {
             log,
             app,
@@ -196,6 +196,8 @@ impl Run {
         let session = self.sign_in(SECOND).await;
         self.send(sessions(&session)).await;
         self.send(me(&session)).await;
+        self.send(change_me("PATCH", &session, &json!({ "nickname": "Nick-of-ann" }))).await;
+        self.send(change_me("PUT", &session, &json!({ "plan": "Nick-of-ann" }))).await;
         for (username, password) in [("anne", WRONG), ("anne", SECOND), ("ann", SECOND)] {
             self.send(set_username(&session, username, password)).await;
         }

@@ -215,6 +215,10 @@ pub const FIELDS: &str = r#"{
     "newsletter": {"type": "bool"}, "credit": {"type": "integer", "default": 0, "write": "operator"}
 }"#;
 
+/// A setting of fields of which none is required.
+pub const NICKNAME: (&str, &str) =
+    ("PROFILE_FIELDS", r#"{"nickname": {"type": "text"}, "plan": {"type": "choice", "of": ["free", "pro"], "default": "free"}}"#);
+
 /// Changes declared fields of this session's account: those that are there with PATCH, all with PUT.
 pub fn change_me(method: &str, session: &str, fields: &Value) -> Request {
     request(method, "/api/users/me/").token(session).header("Content-Type", "application/json").body(fields.to_string())

@@ -106,6 +106,8 @@ pub enum Operation {
     SetUsername,
     /// `create` of an account of the name nova with mara's address.
     Create,
+    /// `set-field` of the field that the session changes
+    SetField,
     /// `activate`
     On,
     /// `deactivate`
@@ -132,11 +134,11 @@ pub enum Operation {
 use Operation::{
     Ask, AskToVerify, Authorize, Bounce, Change, Confirm, Count, Create, Delete, Deliver, DeliverLater, DeliverVerification, Disavow,
     Edit, EditBoth, EndOther, EndSessions, Export, Import, Invite, Leave, List, ListEvents, ListFailed, Login, Logout, LogoutAll, Notify, Off, On, Publish,
-    Register, Rename, Reset, Retry, RetryEvent, Revoke, SeeMe, SeeSessions, SetEmail, SetUsername, Show, Sweep, Unlock, Validate, Verify,
+    Register, Rename, Reset, Retry, RetryEvent, Revoke, SeeMe, SeeSessions, SetEmail, SetField, SetUsername, Show, Sweep, Unlock, Validate, Verify,
 };
 
 /// The one list, with the route, function or command that each operation is of.
-pub const OPERATIONS: [(Operation, Actor, &str); 46] = [
+pub const OPERATIONS: [(Operation, Actor, &str); 47] = [
     (Register, Actor::Client, "/api/register/"),
     (Login, Actor::Client, "/api/login/"),
     (Logout, Actor::Client, "/api/logout/"),
@@ -171,6 +173,7 @@ pub const OPERATIONS: [(Operation, Actor, &str); 46] = [
     (Revoke, Actor::Operator, "disavow"),
     (SetEmail, Actor::Operator, "set-email"),
     (SetUsername, Actor::Operator, "set-username"),
+    (SetField, Actor::Operator, "set-field"),
     (Create, Actor::Operator, "create"),
     (On, Actor::Operator, "activate"),
     (Off, Actor::Operator, "deactivate"),
@@ -256,6 +259,7 @@ impl Operation {
             Revoke => world.types(&["disavow", "--yes", &id]).await,
             SetEmail => world.types(&["set-email", "--yes", &id, "nova@example.com"]).await,
             SetUsername => world.types(&["set-username", "--yes", &id, "nova"]).await,
+            SetField => world.types(&["set-field", &id, "age", "9"]).await,
             Create => world.types(&["create", "nova", "mara@example.com"]).await,
             On => world.types(&["activate", &id]).await,
             Off => world.types(&["deactivate", &id]).await,

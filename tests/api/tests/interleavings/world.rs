@@ -184,7 +184,7 @@ impl World {
             file,
             names,
         };
-        let admin = Admin::new(&mut Settings::from_pairs([]), app.store.clone(), app.clock.clock(), Entropy::system());
+        let admin = Admin::new(&mut Settings::from_pairs([("PROFILE_FIELDS".to_owned(), AGE.to_owned())]), app.store.clone(), app.clock.clock(), Entropy::system());
         let links = ResetLinks::configured(&mut Settings::from_pairs([]), starts_at);
         Self { app, observer, admin, links, held, start, starts_at, present }
     }
