@@ -6,7 +6,13 @@ use crate::{Admin, Failure, Terminal, accounts::done};
 
 impl Admin {
     /// Sets a field, or takes its value away.
-    pub(crate) async fn set_field(&self, account: &Account, name: &str, value: Option<&str>, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    pub(crate) async fn set_field(
+        &self,
+        account: &Account,
+        name: &str,
+        value: Option<&str>,
+        terminal: &mut Terminal<'_>,
+    ) -> Result<(), Failure> {
         let Some(field) = self.fields.named(name) else {
             let declared: Vec<&str> = self.fields.iter().map(|field| field.name).collect();
             let declared = if declared.is_empty() { "none".to_owned() } else { declared.join(", ") };

@@ -179,7 +179,8 @@ impl Reader {
                 None | Some(Value::Null) => {}
                 Some(Value::String(text)) if text.trim().is_empty() => {}
                 Some(value) => {
-                    let read = field.parse_json(value).map_err(|_| Reason::new(format!("{}: no value that this field may have", field.name)))?;
+                    let read =
+                        field.parse_json(value).map_err(|_| Reason::new(format!("{}: no value that this field may have", field.name)))?;
                     values.push((field.name.to_owned(), read));
                 }
             }

@@ -90,7 +90,10 @@ impl Store {
     ///
     /// The items of a partition come one after the other and in the order of their sort keys, also over the pages of a scan, so a profile follows its
     /// account. One that does not, although its account is there, is a fault: it would be missing.
-    pub async fn visit_accounts_with_profiles(&self, mut visit: impl FnMut(Result<Account, Fault>) -> ControlFlow<()>) -> Result<(), Fault> {
+    pub async fn visit_accounts_with_profiles(
+        &self,
+        mut visit: impl FnMut(Result<Account, Fault>) -> ControlFlow<()>,
+    ) -> Result<(), Fault> {
         let mut waiting: Option<Result<Account, Fault>> = None;
         let mut goes_on = true;
         let mut apart: Vec<AccountId> = Vec::new();

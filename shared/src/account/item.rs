@@ -51,12 +51,11 @@ pub(super) fn holder(claim: &Item) -> Result<AccountId, Fault> {
     claim.parsed("account_id")
 }
 
-/// The writes that create an account, the claim on its username and the claim on its e-mail address, each on condition that the item does not exist, and
-/// its profile, if it has one.
-pub(super) fn creation(account: &Account) -> impl Iterator<Item = Write> {
+/// The writes that create an account, the claim on its username and the claim on its e-mail address, each on condition that the item does not exist.
+pub(super) fn creation(account: &Account) -> [Write; 3] {
     let claim = |key: Key| Write::put(key, [("account_id", text(account.id.to_string()))]);
-    let names = [put(account), claim(username_claim(account.username.folded())), claim(email_claim(account.email.folded()))];
-    names.map(|write| write.when("attribute_not_exists(pk)")).into_iter().chain(super::profile::creation(account))
+    let account = [put(account), claim(username_claim(account.username.folded())), claim(email_claim(account.email.folded()))];
+    account.map(|write| write.when("attribute_not_exists(pk)"))
 }
 
 fn put(account: &Account) -> Write {

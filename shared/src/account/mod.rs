@@ -19,12 +19,12 @@ pub use self::{
 };
 pub(crate) use self::{
     former::former,
-    profile::{key as profile_key, read as read_profile},
     item::{
         NewPassword, SORT, activated, deactivated, deletion_begun, end_sessions, existing, first_password, key, left, partition,
         password_changed, password_disavowed, password_reset, read, removed, resettable, unchanged, unverified, verified, with_email,
         with_own_username, with_username,
     },
+    profile::{key as profile_key, read as read_profile},
 };
 pub use crate::id::AccountId;
 use crate::{

@@ -8,7 +8,10 @@ use serde::{
 };
 use serde_json::Value;
 
-use super::{PREFIX, Profile, Scalar, entered};
+use super::{
+    PREFIX, Profile, Scalar,
+    value::{self, Kind},
+};
 use crate::config::Settings;
 
 /// The name of the variable.
@@ -87,16 +90,6 @@ pub struct ProfileField {
     pub in_token: bool,
 }
 
-/// The kind of a field's value.
-#[derive(Clone)]
-pub(super) enum Kind {
-    Text { max: usize },
-    Bool,
-    Integer { min: i64, max: i64 },
-    Date,
-    Choice(Vec<String>),
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Declaration {
@@ -164,7 +157,8 @@ impl ProfileFields {
         if fields.len() > MOST_FIELDS {
             complaints.push(format!("{NAME}: must have at most {MOST_FIELDS} fields"));
         }
-        let characters = |told: bool| fields.iter().filter(|field| field.in_token || !told).map(|field| field.kind.longest()).sum::<usize>();
+        let characters =
+            |told: bool| fields.iter().filter(|field| field.in_token || !told).map(|field| field.kind.longest()).sum::<usize>();
         if characters(false) > MOST_CHARACTERS {
             complaints.push(format!("{NAME}: its texts must have at most {MOST_CHARACTERS} characters together"));
         }
@@ -254,7 +248,7 @@ impl ProfileField {
             wrong.push("its type must be text, bool, integer, date or choice");
             return None;
         };
-        let given = declaration.default.as_ref().map(|default| entered::default(&kind, default));
+        let given = declaration.default.as_ref().map(|default| value::default(&kind, default));
         if matches!(given, Some(None)) {
             wrong.push("its default is no value that it may have");
         }

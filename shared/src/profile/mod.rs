@@ -2,6 +2,7 @@
 
 mod declared;
 mod entered;
+mod value;
 
 use std::{collections::BTreeMap, fmt};
 

@@ -22,7 +22,9 @@ fn parsed(declaration: &str, text: &str) -> Result<String, String> {
     let fields = fields(&format!("{{\"a\": {declaration}}}"));
     let value = fields.named("a").unwrap().parse(text);
     let json = |value: Scalar| serde_json::to_string(&value).unwrap();
-    value.map(json).map_err(|complaints| complaints.iter().map(|complaint| complaint.in_english().into_owned()).collect::<Vec<_>>().join(" "))
+    value
+        .map(json)
+        .map_err(|complaints| complaints.iter().map(|complaint| complaint.in_english().into_owned()).collect::<Vec<_>>().join(" "))
 }
 
 #[test]
@@ -104,7 +106,9 @@ fn dates_and_numbers_are_read_as_python_reads_them() {
     for (text, date) in [("2024-02-29", "2024-02-29"), ("2024-2-9", "2024-02-09"), ("20240229", "2024-02-29"), ("2024W091", "2024-02-26")] {
         assert_eq!(parsed(r#"{"type": "date"}"#, text), Ok(format!("\"{date}\"")), "{text}");
     }
-    for text in ["2023-02-29", "0000-01-01", "2024-02", "2024-060", "24-02-29", "W", "2024-W60-1", "2024-W01-8", "+2024-02-29", "-024-02-29"] {
+    for text in
+        ["2023-02-29", "0000-01-01", "2024-02", "2024-060", "24-02-29", "W", "2024-W60-1", "2024-W01-8", "+2024-02-29", "-024-02-29"]
+    {
         assert_eq!(parsed(r#"{"type": "date"}"#, text), Err(WRONG.to_owned()), "{text}");
     }
     for (text, number) in [("７", "7"), ("1_000", "1000"), ("-5", "-5"), ("\u{1f} 5.\t", "5"), ("9007199254740991", "9007199254740991")] {

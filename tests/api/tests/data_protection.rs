@@ -19,8 +19,8 @@ use doorward_kit::{
     mailbox::Refuse,
     proxy::{Failure, When},
     requests::{
-        ACTIVATION, NEW_PASSWORD, NICKNAME, PASSWORD, address_of, change_me, confirm_reset, delete_me, disavow, login, open, reset_request, set_username,
-        validate, verification_request, verify,
+        ACTIVATION, NEW_PASSWORD, NICKNAME, PASSWORD, address_of, change_me, confirm_reset, delete_me, disavow, login, open, reset_request,
+        set_username, validate, verification_request, verify,
     },
     store::Facts,
 };
@@ -241,8 +241,9 @@ async fn every_item_is_listed_with_its_attributes_and_how_long_it_is_kept() {
     let limits = ["LOGIN_CLIENT", "LOGIN_ACCOUNT", "REGISTER_CLIENT", "CHANGE_CLIENT", "CHANGE_ACCOUNT", "RESET_CLIENT", "VALIDATE_CLIENT"];
     let names: Vec<String> = limits.iter().chain(&["CONFIRM_CLIENT"]).map(|limit| format!("{limit}_LIMIT")).collect();
     let limits = names.iter().map(|name| (name.as_str(), "1000/1h"));
-    let settings: Vec<(&str, &str)> =
-        limits.chain([("SESSION_IDLE", "7d"), ("EVENTS", "all"), ("EVENT_DATA", "full"), ("ADDRESS_VERIFICATION", "optional"), NICKNAME]).collect();
+    let settings: Vec<(&str, &str)> = limits
+        .chain([("SESSION_IDLE", "7d"), ("EVENTS", "all"), ("EVENT_DATA", "full"), ("ADDRESS_VERIFICATION", "optional"), NICKNAME])
+        .collect();
     let (app, observer) = App::observed(&settings).await;
     let mut seen = Seen::default();
     everything(&app, &observer, &mut seen).await;

@@ -22,8 +22,8 @@ use doorward_kit::{
     App,
     person::Person,
     requests::{
-        ACTIVATION, NEW_PASSWORD, PASSWORD, Request, address_of, change_me, change_password, confirm_reset, delete_me, disavow, end_sessions, login,
-        logout, logout_all, post, register, request, reset_request, validate, verification_request, verify,
+        ACTIVATION, NEW_PASSWORD, PASSWORD, Request, address_of, change_me, change_password, confirm_reset, delete_me, disavow,
+        end_sessions, login, logout, logout_all, post, register, request, reset_request, validate, verification_request, verify,
     },
 };
 use serde_json::{Value, json};
@@ -43,7 +43,11 @@ struct Told {
 
 impl Told {
     async fn recording(records: &'static str) -> Self {
-        Self { app: App::configured(&[("EVENTS", records), ("ADDRESS_VERIFICATION", "optional"), ("PROFILE_FIELDS", FIELDS)]).await, records, seen: BTreeSet::new() }
+        Self {
+            app: App::configured(&[("EVENTS", records), ("ADDRESS_VERIFICATION", "optional"), ("PROFILE_FIELDS", FIELDS)]).await,
+            records,
+            seen: BTreeSet::new(),
+        }
     }
 
     /// Asserts which events were left since the last time, of those that would be with `all`.

@@ -120,7 +120,12 @@ async fn with_everything(app: &App) -> (Person, Vec<Secret>) {
     app.advance(61);
     let id = account(app, &ann.username).await.id.to_string();
     assert_eq!(app.send(change_me("PATCH", &session, &json!({ "company": "Acme of the tables" }))).await.status, 200);
-    let mut secrets = vec![Secret::text("field", "Acme of the tables"), Secret::text("name", &ann.username), Secret::text("address", &ann.email), Secret::text("id", &id)];
+    let mut secrets = vec![
+        Secret::text("field", "Acme of the tables"),
+        Secret::text("name", &ann.username),
+        Secret::text("address", &ann.email),
+        Secret::text("id", &id),
+    ];
     secrets.push(Secret::text("digest of the address", &URL_SAFE_NO_PAD.encode(Sha256::digest(&ann.email))));
     let mails = app.mailbox.to(&ann.email);
     let notices = mails.iter().filter_map(doorward_kit::mailbox::Mail::disavowal_token);

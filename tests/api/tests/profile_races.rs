@@ -6,7 +6,7 @@ use doorward_kit::{
     App,
     requests::{FIELDS, NEW_PASSWORD, PASSWORD, Request, change_me, change_password, delete_me, me, post},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// An app with an account of this name, and a session of it.
 async fn signed_up(app: &App, name: &str) -> String {
@@ -102,7 +102,7 @@ async fn a_session_that_a_change_of_the_password_ended_changes_nothing_after_it(
         let [changed, written] = both(&app, round, requests).await;
         assert!(changed == 200 && [200, 401].contains(&written), "{changed} {written}");
         let company = app.send(me(&owners)).await.json()["company"].clone();
-        assert_eq!(company == Value::from("Thief"), written == 200, "round {round}");
+        assert_eq!(company == "Thief", written == 200, "round {round}");
         assert_eq!(app.send(change_me("PATCH", &stolen, &json!({ "company": "Thief" }))).await.status, 401);
     }
     app.assert_sound().await;

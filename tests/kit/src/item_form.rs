@@ -72,7 +72,9 @@ pub(crate) fn kind(partition: &str, sort: &str) -> Option<&'static str> {
     }
     let (start, rest) = partition.split_once('#')?;
     match (start, sort.split_once('#')) {
-        ("account", None) if is_id(rest) => ["account", "profile", "reset", "verify", "mail-rate", "mail"].into_iter().find(|own| *own == sort),
+        ("account", None) if is_id(rest) => {
+            ["account", "profile", "reset", "verify", "mail-rate", "mail"].into_iter().find(|own| *own == sort)
+        }
         ("account", Some(("former", _))) if is_id(rest) => Some("former"),
         ("account", Some(("session", _))) if is_id(rest) => Some("session"),
         ("account", Some(("disavow", _))) if is_id(rest) => Some("disavow"),

@@ -1,8 +1,8 @@
 //! The requests whose calls fail.
 
 use doorward_kit::requests::{
-    ACTIVATION, NEW_PASSWORD, PASSWORD, Request, change_me, change_password, confirm_reset, delete_me, end_sessions, login, logout, logout_all, me,
-    post, register, request, reset_request, sessions, set_username, validate, verification_request, verify,
+    ACTIVATION, NEW_PASSWORD, PASSWORD, Request, change_me, change_password, confirm_reset, delete_me, end_sessions, login, logout,
+    logout_all, me, post, register, request, reset_request, sessions, set_username, validate, verification_request, verify,
 };
 
 use serde_json::json;

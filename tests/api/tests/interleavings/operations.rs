@@ -132,9 +132,10 @@ pub enum Operation {
     Import,
 }
 use Operation::{
-    Ask, AskToVerify, Authorize, Bounce, Change, Confirm, Count, Create, Delete, Deliver, DeliverLater, DeliverVerification, Disavow,
-    Edit, EditBoth, EndOther, EndSessions, Export, Import, Invite, Leave, List, ListEvents, ListFailed, Login, Logout, LogoutAll, Notify, Off, On, Publish,
-    Register, Rename, Reset, Retry, RetryEvent, Revoke, SeeMe, SeeSessions, SetEmail, SetField, SetUsername, Show, Sweep, Unlock, Validate, Verify,
+    Ask, AskToVerify, Authorize, Bounce, Change, Confirm, Count, Create, Delete, Deliver, DeliverLater, DeliverVerification, Disavow, Edit,
+    EditBoth, EndOther, EndSessions, Export, Import, Invite, Leave, List, ListEvents, ListFailed, Login, Logout, LogoutAll, Notify, Off,
+    On, Publish, Register, Rename, Reset, Retry, RetryEvent, Revoke, SeeMe, SeeSessions, SetEmail, SetField, SetUsername, Show, Sweep,
+    Unlock, Validate, Verify,
 };
 
 /// The one list, with the route, function or command that each operation is of.
@@ -223,8 +224,8 @@ impl Operation {
             SeeSessions => world.ask(sessions(&held.session)).await,
             EndOther => world.ask(end_sessions(&held.session, &[&held.other], PASSWORD)).await,
             SeeMe => world.ask(me(&held.session)).await,
-            Edit => world.ask(change_me("PATCH", &held.session, &json!({ "age": 7 }))).await,
-            EditBoth => world.ask(change_me("PUT", &held.session, &json!({ "age": 8, "company": "Acme" }))).await,
+            Edit => world.ask(change_me("PATCH", &held.session, &json!({ "nickname": "a" }))).await,
+            EditBoth => world.ask(change_me("PUT", &held.session, &json!({ "nickname": "b", "plan": "pro" }))).await,
             Rename => world.ask(set_username(&held.session, "nova", PASSWORD)).await,
             Leave => world.ask(delete_me(&held.session, PASSWORD)).await,
             Change => world.ask(change_password(&held.session, PASSWORD, CHANGED)).await,
@@ -259,7 +260,7 @@ impl Operation {
             Revoke => world.types(&["disavow", "--yes", &id]).await,
             SetEmail => world.types(&["set-email", "--yes", &id, "nova@example.com"]).await,
             SetUsername => world.types(&["set-username", "--yes", &id, "nova"]).await,
-            SetField => world.types(&["set-field", &id, "age", "9"]).await,
+            SetField => world.types(&["set-field", &id, "nickname", "c"]).await,
             Create => world.types(&["create", "nova", "mara@example.com"]).await,
             On => world.types(&["activate", &id]).await,
             Off => world.types(&["deactivate", &id]).await,

@@ -6,8 +6,8 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use doorward_kit::{
     App,
     requests::{
-        NEW_PASSWORD, PASSWORD, VALIDATE, address_of, confirm_reset, delete_me, disavow, login, me, post, request, reset_request,
-        change_me, set_username,
+        NEW_PASSWORD, PASSWORD, VALIDATE, address_of, change_me, confirm_reset, delete_me, disavow, login, me, post, request,
+        reset_request, set_username,
     },
     store::{lines, token_bytes},
 };
@@ -124,7 +124,8 @@ async fn whoever_stole_a_session_cannot_make_another_one_or_a_link_or_learn_a_ma
 
 #[tokio::test]
 async fn whoever_stole_a_session_changes_declared_fields_and_nothing_by_which_somebody_gets_in() {
-    let fields = r#"{"nickname": {"type": "text"}, "plan": {"type": "choice", "of": ["free", "pro"], "default": "free", "write": "operator"}}"#;
+    let fields =
+        r#"{"nickname": {"type": "text"}, "plan": {"type": "choice", "of": ["free", "pro"], "default": "free", "write": "operator"}}"#;
     let app = App::configured(&[("PROFILE_FIELDS", fields)]).await;
     let stolen = app.sign_up("ann").await.login().await;
     let before = app.everything_but_limits().await;

@@ -3,7 +3,7 @@
 use doorward_kit::{
     App,
     app::Observer,
-    requests::{FIELDS, NEW_PASSWORD, PASSWORD, change_me, change_password, confirm_reset, me, post, request},
+    requests::{FIELDS, NEW_PASSWORD, PASSWORD, change_me, change_password, confirm_reset, me, post, request, submit},
     store::Facts,
 };
 use serde_json::{Value, json};
@@ -73,7 +73,10 @@ async fn what_does_not_change_anything_writes_nothing_and_is_no_event() {
         let answer = app.send(change_me(method, &session, &body)).await;
         assert_eq!(answer.status, status, "{method} {body}: {answer:?}");
         if status == 200 {
-            assert_eq!((&answer.json()["credit"], &answer.json()["username"], &answer.json()["company"]), (&json!(0), &json!("ann"), &json!("Acme")));
+            assert_eq!(
+                (&answer.json()["credit"], &answer.json()["username"], &answer.json()["company"]),
+                (&json!(0), &json!("ann"), &json!("Acme"))
+            );
         }
         assert_eq!(app.everything_but_limits().await, before, "{method} {body}");
     }
@@ -147,9 +150,9 @@ async fn a_password_must_not_resemble_the_name_of_its_owner() {
     let link = app.reset_link("ann@example.com").await;
     let answer = app.send(confirm_reset(&link, "Oppenheimer8")).await;
     assert_eq!((answer.status, answer.json()), refused("password", "last"));
-    let page = post("/api/password_reset/confirm/", &json!({ "token": link, "password": "Oppenheimer8", "again": "Oppenheimer8" }));
-    let page = app.send(page.header("Accept", "text/html").header("Accept-Language", "de")).await;
-    assert!(page.status == 400 && page.body.contains("Das Passwort ist Ihrem Namen zu ähnlich."), "{page:?}");
+    let fields = [("token", link.as_str()), ("password", "Oppenheimer8"), ("again", "Oppenheimer8")];
+    let page = app.send(submit("/api/password_reset/confirm/", &fields).header("Accept-Language", "de")).await;
+    assert!(page.body.contains("Das Passwort ist Ihrem Namen zu ähnlich."), "{page:?}");
     assert_eq!(app.confirm_reset(&link, NEW_PASSWORD).await.status, 200);
     // Where no name is declared, a field of a body is none.
     let app = App::start().await;
@@ -192,14 +195,17 @@ async fn fields_cost_a_read_only_where_somebody_needs_them() {
     let named = r#"{"last_name": {"type": "text"}}"#;
     let (accepts, batch) = (200, ["BatchGetItem".to_owned()]);
     // What a check, a look, a change of the password, the page of a link and its use read, in units.
-    for (fields, expected) in [("", [2.0; 5]), (plain, [2.0, 3.0, 2.0, 2.0, 2.0]), (told, [3.0, 3.0, 2.0, 2.0, 2.0]), (named, [2.0, 3.0, 3.0, 2.0, 3.0])] {
+    for (fields, expected) in
+        [("", [2.0; 5]), (plain, [2.0, 3.0, 2.0, 2.0, 2.0]), (told, [3.0, 3.0, 2.0, 2.0, 2.0]), (named, [2.0, 3.0, 3.0, 2.0, 3.0])]
+    {
         let (app, observer) = App::observed(&[("PROFILE_FIELDS", fields)]).await;
         let session = ann(&app, json!({ "nickname": "Annie", "last_name": "Oppenheimer" })).await;
         let checked = spent(&observer, async { assert!(app.lets_pass(&session).await) }).await;
         assert_eq!(checked, (batch.to_vec(), 0.0, expected[0]), "{fields}");
         let looked = spent(&observer, async { assert_eq!(app.send(me(&session)).await.status, accepts) }).await;
         assert_eq!(looked, (batch.to_vec(), 0.0, expected[1]), "{fields}");
-        let changed = spent(&observer, async { assert_eq!(app.change_password(&session, PASSWORD, NEW_PASSWORD).await.status, accepts) }).await;
+        let changed =
+            spent(&observer, async { assert_eq!(app.change_password(&session, PASSWORD, NEW_PASSWORD).await.status, accepts) }).await;
         assert_eq!((changed.0.len(), changed.2.to_bits()), (4, expected[2].to_bits()), "{fields} {changed:?}");
         app.advance(61);
         let link = app.reset_link("ann@example.com").await;
