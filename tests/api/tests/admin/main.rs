@@ -10,6 +10,7 @@ mod import;
 mod list;
 mod mail;
 mod names;
+mod profile;
 mod questions;
 mod show;
 mod sources;
@@ -23,7 +24,13 @@ use doorward_kit::App;
 
 /// Runs a command and answers its question with `answer`; returns its output and its result.
 pub async fn types(app: &App, command: &[&str], answer: Option<&str>) -> (String, Result<(), Failure>) {
-    let admin = Admin::new(&mut Settings::from_pairs([]), app.store.clone(), app.clock.clock(), Entropy::system());
+    types_declaring(app, "", command, answer).await
+}
+
+/// The same where these fields are declared.
+pub async fn types_declaring(app: &App, fields: &str, command: &[&str], answer: Option<&str>) -> (String, Result<(), Failure>) {
+    let mut settings = Settings::from_pairs([("PROFILE_FIELDS".to_owned(), fields.to_owned())]);
+    let admin = Admin::new(&mut settings, app.store.clone(), app.clock.clock(), Entropy::system());
     let arguments = Arguments::try_parse_from([&["doorward-admin"], command].concat()).expect("a command");
     let mut out = Vec::new();
     let mut ask = |_: &str| answer.map(str::to_owned).ok_or_else(|| io::Error::other("no terminal"));
