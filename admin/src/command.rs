@@ -106,6 +106,19 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Sets a declared field of an account (`ProfileFields`), also one that its owner cannot
+    SetField {
+        /// Id, username or e-mail address
+        account: String,
+        /// Name of the field
+        field: String,
+        /// The value
+        #[arg(required_unless_present = "clear")]
+        value: Option<String>,
+        /// Take the value away, so that the field has its default
+        #[arg(long, conflicts_with = "value")]
+        clear: bool,
+    },
     /// Lists failed mail, or sends it again
     Mail {
         /// The command.

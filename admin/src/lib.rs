@@ -11,6 +11,7 @@ mod import;
 mod list;
 mod mail;
 mod names;
+mod profile;
 mod show;
 mod state;
 mod terminal;
@@ -25,6 +26,7 @@ use doorward::{
     fault::Fault,
     limit::Limit,
     password::Hasher,
+    profile::ProfileFields,
     session::Sessions,
     store::{Store, Table},
 };
@@ -65,6 +67,7 @@ pub struct Admin {
     hasher: Hasher,
     sessions: Sessions,
     login_limit: Limit,
+    fields: ProfileFields,
     clock: Clock,
     entropy: Entropy,
     /// Who gives the commands, as AWS knows them.
@@ -82,12 +85,13 @@ impl Admin {
         Ok(admin)
     }
 
-    /// The commands as configured, by the variables of the functions: `ARGON2_…`, `LOGIN_ACCOUNT_LIMIT`, `SESSIONS_NOT_BEFORE`; and `CALLER_ARN`, which
-    /// `make admin` asks AWS for.
+    /// The commands as configured, by the variables of the functions: `ARGON2_…`, `LOGIN_ACCOUNT_LIMIT`, `SESSIONS_NOT_BEFORE`, `PROFILE_FIELDS`; and
+    /// `CALLER_ARN`, which `make admin` asks AWS for.
     pub fn new(settings: &mut Settings, store: Store, clock: Clock, entropy: Entropy) -> Self {
         let (hasher, sessions) = (Hasher::configured(settings, entropy.clone()), Sessions::configured(settings, clock.now()));
         let (login_limit, caller) = (Limit::of_logins(settings), settings.optional("CALLER_ARN").filter(|caller| !caller.is_empty()));
-        Self { store, hasher, sessions, login_limit, clock, entropy, caller }
+        let fields = ProfileFields::configured(settings);
+        Self { store, hasher, sessions, login_limit, fields, clock, entropy, caller }
     }
 
     /// Runs a command.
@@ -109,6 +113,9 @@ impl Admin {
             Command::SetEmail { account, email, yes } => self.set_email(&self.find(&account).await?, &email, yes, terminal).await,
             Command::SetUsername { account, username, yes } => {
                 self.set_username(&self.find(&account).await?, &username, yes, terminal).await
+            }
+            Command::SetField { account, field, value, .. } => {
+                self.set_field(&self.find(&account).await?, &field, value.as_deref(), terminal).await
             }
             Command::Mail { command: MailCommand::Failed } => self.list_failed(terminal).await,
             Command::Mail { command: MailCommand::Retry { ids, all } } => self.retry(&ids, all, terminal).await,

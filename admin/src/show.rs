@@ -10,6 +10,7 @@ use doorward::{
     limit::LoginTries,
     outbox::{Kind, OpenMail},
     personal_data::View,
+    profile::Profile,
     session::SessionRecord,
 };
 use serde::Serialize;
@@ -27,6 +28,7 @@ struct Known {
     link_until: Option<Timestamp>,
     tries: Vec<LoginTries>,
     mail: Vec<Mail>,
+    profile: Profile,
 }
 
 /// A mail to the account: one that the mailer is done with, or one that waits or failed.
@@ -96,6 +98,7 @@ impl Admin {
             link_until: link.map(|link| link.valid_until),
             tries: self.store.login_tries(account, self.login_limit, now).await?,
             mail,
+            profile: self.store.profile(account.id).await?,
         })
     }
 }
@@ -137,6 +140,7 @@ fn facts(account: &Account, known: &Known, allowed: u32) -> Value {
             "limited": tries.is_limited,
             "until": rfc3339(tries.until),
         })).collect::<Vec<_>>(),
+        "profile": known.profile,
         "mail": known.mail.iter().map(mail_facts).collect::<Vec<_>>(),
     })
 }
@@ -202,7 +206,8 @@ fn text(account: &Account, known: &Known, allowed: u32) -> String {
         let begun = if leaving.has_begun { ", and has begun" } else { "; activate ID or disavow ID calls it off" };
         ("deletion", format!("asked for at {asked_at}, carried out after {due_at}{begun}"))
     });
-    let lines = lines.into_iter().chain(deletion).chain(elsewhere).chain(history.map(|line| ("history", line)));
+    let fields = known.profile.iter().map(|(name, value)| ("field", format!("{name}: {}", value.to_string().escape_debug())));
+    let lines = lines.into_iter().chain(deletion).chain(elsewhere).chain(fields).chain(history.map(|line| ("history", line)));
     lines.fold(String::new(), |mut text, (name, value)| {
         let _ = writeln!(text, "{name:<13} {value}");
         text

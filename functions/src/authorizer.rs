@@ -1,8 +1,8 @@
 //! A Lambda authorizer for the user's own APIs: REST (token and request) and HTTP (format 2.0, simple answers).
 //!
 //! A request with a valid session passes, and the API behind gets `account_id` and `username` as context, `verified` (whether it was shown that the
-//! address is the account's), the `external_id` of an account that was imported with one, and what `AUTHORIZER_CONTEXT` names. One consistent read a
-//! call: with the authorizer's result cache off (`AuthorizerResultTtlInSeconds: 0`) a session ends here the moment it ends anywhere.
+//! address is the account's), the `external_id` of an account that was imported with one, what `AUTHORIZER_CONTEXT` names, and the declared fields that
+//! are to be told. One consistent read a call, of an item more where such a field is declared: with the authorizer's result cache off (`AuthorizerResultTtlInSeconds: 0`) a session ends here the moment it ends anywhere.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -12,6 +12,7 @@ use doorward::{
     config::Settings,
     fault::Fault,
     http::credentials_of,
+    profile::{ProfileFields, Scalar},
     session::{Checked, Sessions},
     store::{Store, Table},
 };
@@ -34,6 +35,7 @@ pub struct Authorizer {
     store: Store,
     sessions: Sessions,
     told: Vec<(&'static str, Fact)>,
+    fields: ProfileFields,
     clock: Clock,
 }
 
@@ -61,7 +63,9 @@ impl Function for Authorizer {
 
     fn new(wiring: &mut Wiring) -> Self {
         let told = told(&mut wiring.settings);
-        Self { sessions: wiring.sessions(), told, store: wiring.store.clone(), clock: wiring.clock.clone() }
+        let fields = ProfileFields::configured(&mut wiring.settings);
+        let sessions = wiring.sessions().with_profile(fields.any_in_token());
+        Self { sessions, told, fields, store: wiring.store.clone(), clock: wiring.clock.clone() }
     }
 }
 
@@ -98,12 +102,21 @@ impl Authorizer {
         let mut context = json!({
             "account_id": account.id.to_string(), "username": account.username.as_str(), "verified": account.verified_at.is_some(),
         });
-        // A key is there only if the account has an id elsewhere: no gateway takes null in a context.
+        // A key is there only if the account has an id elsewhere, as below only if a field has a value: no gateway takes null in a context.
         if let Some(external_id) = &account.external_id {
             context["external_id"] = external_id.as_str().into();
         }
         for (name, fact) in &self.told {
             context[name] = fact(account).into();
+        }
+        for field in self.fields.iter().filter(|field| field.in_token) {
+            if let Some(value) = field.value_in(&account.profile) {
+                context[field.name] = match value {
+                    Scalar::Text(text) => text.as_str().into(),
+                    Scalar::Truth(truth) => (*truth).into(),
+                    Scalar::Number(number) => (*number).into(),
+                };
+            }
         }
         context
     }

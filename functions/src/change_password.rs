@@ -10,6 +10,7 @@ use doorward::{
     metric::Metric,
     outbox::{ChangeKind, Notice},
     password::{AcceptedPassword, Hasher, Policy, TypedPassword},
+    profile::ProfileFields,
     session::Sessions,
     step_up::StepUp,
     store::{Store, Table},
@@ -23,6 +24,7 @@ pub struct ChangePassword {
     hasher: Arc<Hasher>,
     policy: Policy,
     sessions: Sessions,
+    fields: ProfileFields,
     step_up: StepUp,
     clock: Clock,
     entropy: Entropy,
@@ -44,11 +46,13 @@ impl Function for ChangePassword {
 
     fn new(wiring: &mut Wiring) -> Self {
         let hasher = wiring.hasher();
+        let fields = ProfileFields::configured(&mut wiring.settings);
         Self {
             step_up: StepUp::configured(&mut wiring.settings, Arc::clone(&hasher)),
             hasher,
             policy: Policy::configured(&mut wiring.settings),
-            sessions: wiring.sessions(),
+            sessions: wiring.sessions().with_profile(fields.has_names()),
+            fields,
             store: wiring.store.clone(),
             clock: wiring.clock.clone(),
             entropy: wiring.entropy.clone(),
@@ -70,7 +74,7 @@ impl Endpoint for ChangePassword {
         let body = ChangeBody::read(request.form()?, &self.policy)?;
         let account = &signed_in.account;
         self.step_up.admit(&self.store, account, request.client, body.old_password, Refusal::OldPassword, now).await?;
-        let accepted = AcceptedPassword::new(body.new_password, &self.policy, account.username.as_str(), account.email.as_str())
+        let accepted = AcceptedPassword::new(body.new_password, &self.policy, &account.owner(&self.fields))
             .map_err(|violations| Refusal::violations("new_password", &violations))?;
         let password = self.hasher.hash(accepted).await?;
         let notice = Notice {

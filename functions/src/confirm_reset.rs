@@ -14,7 +14,8 @@ use doorward::{
     metric::Metric,
     outbox::{ChangeKind, Notice},
     page::{Page, Pages},
-    password::{AcceptedPassword, Hasher, Policy, TypedPassword},
+    password::{AcceptedPassword, Hasher, Owner, Policy, TypedPassword},
+    profile::ProfileFields,
     reset::{ResetLinks, Spent},
     store::{Store, Table},
     telemetry,
@@ -29,6 +30,7 @@ pub struct ConfirmReset {
     hasher: Arc<Hasher>,
     policy: Policy,
     links: ResetLinks,
+    fields: ProfileFields,
     client_limit: ClientLimit,
     page_limit: ClientLimit,
     pages: Pages,
@@ -84,11 +86,13 @@ impl ConfirmReset {
     async fn spend(&self, request: &Request) -> Result<(), Refusal> {
         let body = ConfirmBody::read(request.form()?, &self.policy, request.wants_page())?;
         let now = self.clock.now();
-        let look_up = self.links.check(&self.store, body.token.as_ref(), now);
+        // Only here is there a password to compare with a name.
+        let links = self.links.with_profile(self.fields.has_names());
+        let look_up = links.check(&self.store, body.token.as_ref(), now);
         let link = self.client_limit.admit_while(&self.store, request.client, now, look_up).await??.ok_or(Refusal::Token)?;
         let account = &link.account;
         telemetry::note_account(account.id);
-        let accepted = AcceptedPassword::new(body.password, &self.policy, account.username.as_str(), account.email.as_str())
+        let accepted = AcceptedPassword::new(body.password, &self.policy, &account.owner(&self.fields))
             .map_err(|violations| Refusal::violations("password", &violations))?;
         let password = self.hasher.hash(accepted).await?;
         let notice = Notice {
@@ -128,7 +132,8 @@ impl ConfirmReset {
         let mut errors = errors.clone();
         if errors.iter().all(|(name, _)| name == "again")
             && let Some(password) = fields.take("password", Field::Verbatim)
-            && let Err(violations) = AcceptedPassword::new(TypedPassword::from(password), &self.policy, &username, "")
+            && let Err(violations) =
+                AcceptedPassword::new(TypedPassword::from(password), &self.policy, &Owner { username: &username, ..Owner::default() })
         {
             for violation in violations {
                 errors.add("password", violation);
@@ -156,6 +161,7 @@ impl Function for ConfirmReset {
             hasher,
             policy: Policy::configured(settings),
             links: ResetLinks::configured(settings, wiring.clock.now()),
+            fields: ProfileFields::configured(settings),
             client_limit,
             page_limit,
             pages: Pages::configured(settings),

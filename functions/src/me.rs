@@ -1,17 +1,20 @@
-//! GET and DELETE `/api/users/me/`: an account, as its owner sees it, and its deletion. The route and its words are djoser's.
+//! GET, PUT, PATCH and DELETE `/api/users/me/`: an account, as its owner sees it, its declared fields, and its deletion. The route and its words are
+//! djoser's.
 //!
 //! Whoever holds a session may ask, so with `OwnAccount=masked` the address is shown only in part. The methods that change an account are arms of
-//! `handle`, and ask for the password where they decide who may use it.
+//! `handle`, and ask for the password where they decide who may use it. Declared fields do not, so a session alone changes them.
 //!
 //! A deletion only puts the account out of use. The sweeper carries it out, so that this function has no right to delete what others have.
 
 use doorward::{
-    account::Account,
+    account::{Account, Profiled},
     clock::{Clock, Timestamp},
     config::Settings,
+    fault::Fault,
     http::{self, Answer, Field, Fields, Method, Refusal, Request},
     leaving::{DeletionGrace, Left},
     password::TypedPassword,
+    profile::{Asked, ProfileFields, Shown},
     session::{Sessions, SignedIn},
     step_up::StepUp,
     store::{Store, Table},
@@ -20,9 +23,13 @@ use serde::Serialize;
 
 use crate::{Endpoint, Function, Wiring};
 
+/// Maximum number of tries to change the fields of an account that changes its password meanwhile.
+const MAX_TRIES: u32 = 5;
+
 pub struct Me {
     store: Store,
     sessions: Sessions,
+    fields: ProfileFields,
     step_up: StepUp,
     grace: DeletionGrace,
     shows: OwnAccount,
@@ -36,15 +43,17 @@ pub(crate) enum OwnAccount {
     Masked,
 }
 
-/// An account, as its owner sees it, with djoser's keys.
+/// An account, as its owner sees it, with djoser's keys and the declared fields.
 #[derive(Serialize)]
-struct Seen {
+struct Seen<'a> {
     email: String,
     id: String,
     username: String,
     verified: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     external_id: Option<String>,
+    #[serde(flatten)]
+    fields: Shown<'a>,
 }
 
 impl OwnAccount {
@@ -83,7 +92,32 @@ impl Me {
             username: if is_address { self.shows.shown(account.username.as_str()) } else { account.username.as_str().to_owned() },
             verified: account.verified_at.is_some(),
             external_id: account.external_id.clone(),
+            fields: self.fields.shown(&account.profile),
         })
+    }
+
+    /// Changes the declared fields that the body has, and nothing else: everything else in it is read-only or unknown, and is ignored as Django REST
+    /// Framework does. PUT asks for those that are required.
+    ///
+    /// The answer is the account as it was read, with these changes. What others change at the same moment is in the next answer.
+    async fn change(&self, request: &Request, mut account: Account, now: Timestamp) -> Result<Answer, Refusal> {
+        let asked = if request.method == Method::PUT { Asked::Whole } else { Asked::Part };
+        let mut fields = Fields::of(request.form()?);
+        let changes = self.fields.read(&mut fields, asked);
+        let changes = fields.finish(Some(changes))?;
+        for _ in 0..MAX_TRIES {
+            if account.profile.has(&changes) {
+                return Ok(self.see(&account));
+            }
+            if self.store.change_profile(&account, &changes, now).await? == Profiled::Now {
+                tracing::info!("profile changed");
+                account.profile.apply(&changes);
+                return Ok(self.see(&account));
+            }
+            // The session has ended meanwhile, or it has changed the password itself and goes on.
+            account = self.sessions.authenticate(&self.store, request, now).await?.account;
+        }
+        Err(Refusal::Fault(Fault::OutOfTime))
     }
 
     /// Puts the account out of use, with its password, and leaves its deletion to the sweeper.
@@ -112,11 +146,13 @@ impl Function for Me {
 
     fn new(wiring: &mut Wiring) -> Self {
         let hasher = wiring.hasher();
+        let fields = ProfileFields::configured(&mut wiring.settings);
         Self {
             step_up: StepUp::configured(&mut wiring.settings, hasher),
             grace: DeletionGrace::configured(&mut wiring.settings),
             shows: OwnAccount::configured(&mut wiring.settings),
-            sessions: wiring.sessions(),
+            sessions: wiring.sessions().with_profile(!fields.is_empty()),
+            fields,
             store: wiring.store.clone(),
             clock: wiring.clock.clone(),
         }
@@ -125,7 +161,7 @@ impl Function for Me {
 
 impl Endpoint for Me {
     const ROUTES: &[&str] = &["/api/users/me/"];
-    const METHODS: &[Method] = &[Method::GET, Method::HEAD, Method::DELETE];
+    const METHODS: &[Method] = &[Method::GET, Method::HEAD, Method::PUT, Method::PATCH, Method::DELETE];
     const PROTECTED: bool = true;
 
     async fn authenticate(&self, request: &Request) -> Result<(), Refusal> {
@@ -136,6 +172,7 @@ impl Endpoint for Me {
         let now = self.clock.now();
         let signed_in = self.sessions.authenticate(&self.store, &request, now).await?;
         match request.method {
+            Method::PUT | Method::PATCH => self.change(&request, signed_in.account, now).await,
             Method::DELETE => self.delete(&request, &signed_in, now).await,
             _ => Ok(self.see(&signed_in.account)),
         }

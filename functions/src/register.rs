@@ -11,7 +11,8 @@ use doorward::{
     limit::{ClientLimit, Limit},
     metric::Metric,
     outbox::VerificationRequest,
-    password::{AcceptedPassword, Hasher, Policy, TypedPassword},
+    password::{AcceptedPassword, Hasher, Owner, Policy, TypedPassword},
+    profile::{Asked, FIRST_NAME, LAST_NAME, Profile, ProfileFields, Shown},
     registration::Registration,
     store::{Store, Table},
     telemetry,
@@ -36,6 +37,7 @@ pub struct Register {
     registration: Registration,
     verification: AddressVerification,
     client_limit: ClientLimit,
+    fields: ProfileFields,
     clock: Clock,
     entropy: Entropy,
 }
@@ -44,12 +46,15 @@ struct RegisterBody {
     username: Username,
     email: EmailAddress,
     password: AcceptedPassword,
+    profile: Profile,
 }
 
 #[derive(Serialize)]
 struct RegisterAnswer<'a> {
     username: &'a str,
     email: &'a str,
+    #[serde(flatten)]
+    fields: Shown<'a>,
 }
 
 impl Function for Register {
@@ -63,6 +68,7 @@ impl Function for Register {
             policy: Policy::configured(&mut wiring.settings),
             registration: Registration::configured(&mut wiring.settings, verification),
             verification,
+            fields: ProfileFields::configured(&mut wiring.settings),
             client_limit: ClientLimit::configured(
                 &mut wiring.settings,
                 "register-client",
@@ -84,7 +90,7 @@ impl Endpoint for Register {
         if self.registration == Registration::Closed {
             return Err(Refusal::RegistrationClosed);
         }
-        let body = RegisterBody::read(request.form()?, &self.policy)?;
+        let body = RegisterBody::read(request.form()?, &self.policy, &self.fields)?;
         let now = self.clock.now();
         self.client_limit.admit(&self.store, request.client, now).await?;
 
@@ -92,7 +98,7 @@ impl Endpoint for Register {
         let id = AccountId::from(self.entropy.uuid(now));
         let language = request.language().map(|language| language.tag().to_owned());
         let networks = vec![KnownNetwork::of(request.client, now)];
-        let account = Account { language, networks, ..Account::new(id, body.username, body.email, password, now) };
+        let account = Account { language, networks, profile: body.profile, ..Account::new(id, body.username, body.email, password, now) };
         let registered = if self.verification.asks() {
             let email = account.email.clone();
             let asks = VerificationRequest { email, requested_at: now, caller: request.caller().in_language(account.language()) };
@@ -110,7 +116,11 @@ impl Endpoint for Register {
                 tracing::info!("registered");
                 Ok(http::with_status(
                     StatusCode::CREATED,
-                    &RegisterAnswer { username: account.username.as_str(), email: account.email.as_str() },
+                    &RegisterAnswer {
+                        username: account.username.as_str(),
+                        email: account.email.as_str(),
+                        fields: self.fields.shown(&account.profile),
+                    },
                 ))
             }
             Registered::Taken(taken) => Err(refuse_taken(taken)),
@@ -119,7 +129,7 @@ impl Endpoint for Register {
 }
 
 impl RegisterBody {
-    fn read(form: Form, policy: &Policy) -> Result<Self, Refusal> {
+    fn read(form: Form, policy: &Policy, declared: &ProfileFields) -> Result<Self, Refusal> {
         let mut fields = Fields::of(form);
         let typed_username = fields.take("username", Field::Text);
         let username = typed_username.as_deref().and_then(|text| parsed_username(&mut fields, "username", text));
@@ -137,8 +147,14 @@ impl RegisterBody {
         // The validators speak about any password that is one, whatever is wrong with the other fields. They compare it with every word of both names; what is
         // as long as a body is no name, and is not looked at before the client is counted.
         let password = password.filter(|_| !fields.has_complaint("password")).and_then(|password| {
-            let (username, email) = (comparable(typed_username.as_deref()), comparable(typed_email.as_deref()));
-            match AcceptedPassword::new(TypedPassword::from(password), policy, username, email) {
+            let name = |name| comparable(fields.glance(name).filter(|_| declared.takes_name(name)));
+            let owner = Owner {
+                username: comparable(typed_username.as_deref().map(String::as_str)),
+                first_name: name(FIRST_NAME),
+                last_name: name(LAST_NAME),
+                email: comparable(typed_email.as_deref().map(String::as_str)),
+            };
+            match AcceptedPassword::new(TypedPassword::from(password), policy, &owner) {
                 Ok(accepted) => Some(accepted),
                 Err(violations) => {
                     for violation in &violations {
@@ -148,8 +164,9 @@ impl RegisterBody {
                 }
             }
         });
+        let profile = Profile::of(&declared.read(&mut fields, Asked::Whole));
         let ((username, email), password) = fields.finish(username.zip(email).zip(password))?;
-        Ok(Self { username, email, password })
+        Ok(Self { username, email, password, profile })
     }
 }
 
@@ -167,8 +184,8 @@ pub(crate) fn parsed_username(fields: &mut Fields, name: &'static str, text: &st
 }
 
 /// A name as it was typed, unless it is too long to be one.
-fn comparable(typed: Option<&String>) -> &str {
-    typed.map(String::as_str).filter(|name| name.len() <= LONGEST_NORMALIZED).unwrap_or_default()
+fn comparable(typed: Option<&str>) -> &str {
+    typed.filter(|name| name.len() <= LONGEST_NORMALIZED).unwrap_or_default()
 }
 
 fn refuse_taken(taken: Taken) -> Refusal {

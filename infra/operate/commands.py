@@ -19,7 +19,7 @@ from verify import verify
 # Variables of the environment that only programs for a stack's tables need.
 SECRET = ("ARGS", "EVENT", "PARAMS", "STACK", "URL")
 # Parameters that `doorward-admin` reads as the functions do.
-READ_BY_ADMIN = ("LoginAccountLimit", "SessionLifetime", "SessionsNotBefore", "SessionIdle", "ImportedTokens", "Argon2MemoryKib", "Argon2Iterations", "Argon2Parallelism", "Argon2Dearest", "Events")
+READ_BY_ADMIN = ("LoginAccountLimit", "SessionLifetime", "SessionsNotBefore", "SessionIdle", "ImportedTokens", "Argon2MemoryKib", "Argon2Iterations", "Argon2Parallelism", "Argon2Dearest", "Events", "ProfileFields")
 
 
 def environment() -> Environment:

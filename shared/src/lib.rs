@@ -34,6 +34,7 @@ pub mod page;
 pub mod password;
 pub mod personal_data;
 mod preference;
+pub mod profile;
 pub mod recording;
 pub mod registration;
 pub mod reset;

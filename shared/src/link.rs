@@ -135,10 +135,17 @@ impl<P: Mailed> Links<P> {
 
     /// The link with this token, if it works. One consistent read, which does not use it up.
     pub(crate) async fn live(store: &Store, token: &Token<P>, now: Timestamp) -> Result<Option<LiveLink<P>>, Fault> {
+        Self::live_with(store, token, false, now).await
+    }
+
+    /// The same, with the account's profile where that is needed, in the same call.
+    pub(crate) async fn live_with(store: &Store, token: &Token<P>, profile: bool, now: Timestamp) -> Result<Option<LiveLink<P>>, Fault> {
         let digest = token.digest();
         let keys = [account::key(token.account()), Self::key(token.account(), &digest)];
-        let [Some(account), Some(item)] = store.read_all(Table::Accounts, keys).await? else { return Ok(None) };
-        let account = account::read(&account)?;
+        let profile = profile.then(|| account::profile_key(token.account()));
+        let ([Some(account), Some(item)], profile) = store.read_all_and(Table::Accounts, keys, profile).await? else { return Ok(None) };
+        let mut account = account::read(&account)?;
+        account.profile = profile.map(account::read_profile).unwrap_or_default();
         let Some((made_at, valid_until)) = Self::times(&item, &digest)? else { return Ok(None) };
         let works = now < valid_until && P::works_for(&account);
         Ok(works.then_some(LiveLink { account, digest, made_at, valid_until }))

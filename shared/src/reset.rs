@@ -42,12 +42,20 @@ pub enum Spent {
 #[derive(Clone, Copy, Debug)]
 pub struct ResetLinks {
     sessions: Sessions,
+    /// Whether a check reads the account's profile too, in the same call.
+    with_profile: bool,
 }
 
 impl ResetLinks {
     /// `SESSIONS_NOT_BEFORE` ends links too.
     pub fn configured(settings: &mut Settings, now: Timestamp) -> Self {
-        Self { sessions: Sessions::configured(settings, now) }
+        Self { sessions: Sessions::configured(settings, now), with_profile: false }
+    }
+
+    /// The same, and a check reads the account's profile with the account where `is_needed`. It is one item more of the same call.
+    #[must_use]
+    pub fn with_profile(self, is_needed: bool) -> Self {
+        Self { with_profile: is_needed, ..self }
     }
 
     /// Whether `SESSIONS_NOT_BEFORE` has ended the links that were made at this instant.
@@ -65,7 +73,7 @@ impl ResetLinks {
     /// The link with this token, if it works. One consistent read, which does not use it up; none if what was entered is no token.
     pub async fn check(&self, store: &Store, token: Option<&Token<Reset>>, now: Timestamp) -> Result<Option<LiveLink<Reset>>, Fault> {
         let Some(token) = token else { return Ok(None) };
-        let Some(link) = Links::live(store, token, now).await? else { return Ok(None) };
+        let Some(link) = Links::live_with(store, token, self.with_profile, now).await? else { return Ok(None) };
         let ended = link.made_at.is_none_or(|made_at| self.ended_by_switch(made_at));
         Ok((!ended).then_some(link))
     }

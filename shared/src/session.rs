@@ -117,6 +117,8 @@ pub struct Sessions {
     idle: Idle,
     /// Whether tokens are looked up that were imported from another site.
     imported: bool,
+    /// Whether a check reads the account's profile too, in the same call.
+    with_profile: bool,
 }
 
 impl Sessions {
@@ -133,13 +135,19 @@ impl Sessions {
             "off" => Ok(false),
             _ => Err("must be on or off".to_owned()),
         });
-        Self { lifetime, not_before, idle: Idle::configured(settings), imported }
+        Self { lifetime, not_before, idle: Idle::configured(settings), imported, with_profile: false }
     }
 
     /// Whether tokens that were imported from another site open sessions.
     #[must_use]
     pub fn take_imported_tokens(&self) -> bool {
         self.imported
+    }
+
+    /// The same, and a check reads the account's profile with the account where `is_needed`. It is one item more of the same call.
+    #[must_use]
+    pub fn with_profile(self, is_needed: bool) -> Self {
+        Self { with_profile: is_needed, ..self }
     }
 
     /// Whether the emergency switch has ended what was made at `instant`.
@@ -180,10 +188,12 @@ impl Sessions {
     pub async fn check(&self, store: &Store, token: &str, now: Timestamp) -> Result<Checked, Fault> {
         let Some(token) = self.presented(store, token).await? else { return Ok(Checked::Not(NotSignedIn::Invalid)) };
         let keys = [account::key(token.account), key(token.account, &token.digest)];
-        let [Some(account), Some(session)] = store.read_all(Table::Accounts, keys).await? else {
+        let profile = self.with_profile.then(|| account::profile_key(token.account));
+        let ([Some(account), Some(session)], profile) = store.read_all_and(Table::Accounts, keys, profile).await? else {
             return Ok(Checked::Not(NotSignedIn::Invalid));
         };
-        let (account, session) = (account::read(&account)?, read(&session)?);
+        let (mut account, session) = (account::read(&account)?, read(&session)?);
+        account.profile = profile.map(account::read_profile).unwrap_or_default();
         Ok(if !self.is_valid(&account, &session, now) {
             Checked::Not(NotSignedIn::Invalid)
         } else if account.active {

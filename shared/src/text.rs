@@ -138,6 +138,20 @@ pub fn is_digit(char: char) -> bool {
     category(char) == GeneralCategory::DecimalNumber || STYLED_DIGITS.iter().any(|&(first, last)| (first..=last).contains(&char))
 }
 
+/// The value of a decimal digit of any script, as Python's `int` reads it; `None` for every other character.
+///
+/// The digits of a script are consecutive, from zero to nine (Unicode 4.6, and its stability policy). Where several styles follow one another, so do
+/// their tens.
+#[must_use]
+pub fn decimal_value(char: char) -> Option<u8> {
+    let is_decimal = |char: &char| category(*char) == GeneralCategory::DecimalNumber;
+    if !is_decimal(&char) {
+        return None;
+    }
+    let before = (0..u32::from(char)).rev().map_while(char::from_u32).take_while(is_decimal).count();
+    u8::try_from(before % 10).ok()
+}
+
 /// Whether the character is invisible by default (`Default_Ignorable_Code_Point`), as the soft hyphen, the zero-width space and the Hangul fillers,
 /// which are letters.
 #[must_use]
@@ -246,6 +260,21 @@ mod tests {
         for char in "½Ⅷ一⑩㉑a\u{2189}\u{1F10B}".chars() {
             assert!(!is_digit(char), "{char:?}");
         }
+    }
+
+    #[test]
+    fn a_decimal_digit_of_any_script_has_its_value_and_nothing_else_has_one() {
+        for (digits, value) in [("0٠०０𝟎𝟘𝟶", 0), ("7٧७７𝟕𝟟𝟽", 7), ("9٩९９𝟗𝟡𝟿", 9)] {
+            for char in digits.chars() {
+                assert_eq!(decimal_value(char), Some(value), "{char:?}");
+            }
+        }
+        for char in "²①½Ⅷ一a ".chars() {
+            assert_eq!(decimal_value(char), None, "{char:?}");
+        }
+        let zeros = ('\0'..=char::MAX).filter(|char| decimal_value(*char) == Some(0)).count();
+        let all = ('\0'..=char::MAX).filter(|char| decimal_value(*char).is_some()).count();
+        assert_eq!(all, 10 * zeros);
     }
 
     #[test]

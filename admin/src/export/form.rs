@@ -7,6 +7,7 @@ use doorward::{
     account::Account,
     clock::Timestamp,
     password::{StoredPassword, UNUSABLE},
+    profile::Profile,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -125,6 +126,8 @@ struct Own<'a> {
     deletion: Option<Deletion>,
     #[serde(skip_serializing_if = "Option::is_none")]
     verified_at: Option<String>,
+    #[serde(skip_serializing_if = "Profile::is_empty")]
+    profile: &'a Profile,
 }
 
 #[derive(Serialize)]
@@ -156,6 +159,7 @@ fn own_line<'a>(account: &'a Account, password: Option<&'a str>) -> Own<'a> {
         undeliverable: account.undeliverable.map(|(why, sent_at)| Undeliverable { why: why.as_str(), sent_at: instant(sent_at) }),
         deletion: account.leaving.map(|leaving| Deletion { asked_at: instant(leaving.asked_at), due_at: instant(leaving.due_at) }),
         verified_at: account.verified_at.map(instant),
+        profile: &account.profile,
     }
 }
 

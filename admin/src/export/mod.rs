@@ -73,7 +73,10 @@ impl Admin {
         }
         let since = export.since.as_deref().map(|since| self.since(since)).transpose()?;
         let one = match &export.who {
-            Some(name) => Some(self.find(name).await?),
+            Some(name) => {
+                let account = self.find(name).await?;
+                Some(Account { profile: self.store.profile(account.id).await?, ..account })
+            }
             None => None,
         };
         // Before anything is read and paid for.
@@ -168,7 +171,7 @@ impl Admin {
                     ControlFlow::Continue(())
                 }
             };
-            self.store.visit_accounts(None, visit).await?;
+            self.store.visit_accounts_with_profiles(visit).await?;
         }
         bar.finish_and_clear();
         failure.map_or(Ok((counted, sorted)), Err)
@@ -176,10 +179,10 @@ impl Admin {
 }
 
 /// When an account changed last, as far as it says: when it was made, its password was set, it was disavowed or deactivated or given another address, that
-/// was verified, or its deletion was asked for.
+/// was verified, a field of it was changed, or its deletion was asked for.
 fn changed_at(account: &Account) -> Timestamp {
     let asked_at = account.leaving.map(|leaving| leaving.asked_at);
-    let later = [account.disavowals_before, account.verified_at, asked_at].into_iter().flatten();
+    let later = [account.disavowals_before, account.verified_at, account.profile.changed_at, asked_at].into_iter().flatten();
     later.fold(account.created_at.max(account.password_changed_at), Timestamp::max)
 }
 

@@ -9,6 +9,7 @@ use doorward::{
     account::{Account, AccountId, EmailAddress, Username},
     clock::Timestamp,
     password::StoredPassword,
+    profile::{Profile, ProfileFields},
 };
 use jiff::{civil::DateTime, tz::TimeZone};
 use serde_json::{Map, Value};
@@ -44,6 +45,8 @@ pub(super) struct Candidate {
     verified: bool,
     created_at: Option<Timestamp>,
     external_id: Option<String>,
+    /// The values of declared fields.
+    profile: Profile,
     /// What else an export of Doorward says.
     own: Option<Own>,
     /// Whether its hash cannot be verified and was dropped.
@@ -73,6 +76,7 @@ impl Candidate {
         account.created_at = self.created_at.unwrap_or(now).min(now);
         account.external_id.clone_from(&self.external_id);
         account.verified_at = self.verified.then_some(now);
+        account.profile.clone_from(&self.profile);
         if let Some(own) = &self.own {
             own.apply(&mut account, now);
         }
@@ -86,6 +90,8 @@ pub(super) struct Reader {
     converter: Converter,
     without_password: bool,
     weak_hashes: bool,
+    /// The declared fields.
+    declared: ProfileFields,
     /// The first entry with each name, by a hash of the name, because a file may have millions.
     seen: HashMap<u64, u32>,
     hasher: RandomState,
@@ -96,9 +102,15 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(entry_word: &'static str, converter: Converter, without_password: bool, weak_hashes: bool) -> Self {
+    pub(super) fn new(
+        entry_word: &'static str,
+        converter: Converter,
+        without_password: bool,
+        weak_hashes: bool,
+        declared: ProfileFields,
+    ) -> Self {
         let (seen, hasher, dropped, others) = (HashMap::new(), RandomState::new(), BTreeSet::new(), BTreeMap::new());
-        Self { entry_word, converter, without_password, weak_hashes, seen, hasher, dropped, others }
+        Self { entry_word, converter, without_password, weak_hashes, declared, seen, hasher, dropped, others }
     }
 
     /// An account, or the reason why it is refused; `None` if the entry is not a user.
@@ -139,7 +151,8 @@ impl Reader {
 
     fn drop_others<'a>(&mut self, names: impl Iterator<Item = &'a String>) {
         for name in names {
-            if !FIELDS.contains(&name.as_str()) && !self.dropped.contains(name) && self.dropped.len() < MOST_LISTED {
+            let is_read = FIELDS.contains(&name.as_str()) || self.declared.named(name).is_some();
+            if !is_read && !self.dropped.contains(name) && self.dropped.len() < MOST_LISTED {
                 self.dropped.insert(name.clone());
             }
         }
@@ -164,7 +177,25 @@ impl Reader {
         let own = if own::is_own(fields) { Some(Own::read(fields)?) } else { None };
         let external_id = external_id(fields)?;
         let (active, verified) = (truth(fields, "is_active")?, truth(fields, "verified")?);
-        Ok(Candidate { username, email, password, active, verified, created_at, external_id, own, lost_its_password })
+        let profile = self.profile(fields)?;
+        Ok(Candidate { username, email, password, active, verified, created_at, external_id, profile, own, lost_its_password })
+    }
+
+    /// The values of declared fields, in columns or fields of their names. What is empty is not there.
+    fn profile(&self, fields: &Map<String, Value>) -> Result<Profile, Reason> {
+        let mut values = Vec::new();
+        for field in self.declared.iter() {
+            match fields.get(field.name) {
+                None | Some(Value::Null) => {}
+                Some(Value::String(text)) if text.trim().is_empty() => {}
+                Some(value) => {
+                    let read =
+                        field.parse_json(value).map_err(|_| Reason::new(format!("{}: no value that this field may have", field.name)))?;
+                    values.push((field.name.to_owned(), read));
+                }
+            }
+        }
+        Ok(values.into_iter().collect())
     }
 
     /// The stored password, and whether it is missing because the hash cannot be verified.

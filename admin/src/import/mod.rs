@@ -43,7 +43,8 @@ use crate::{Admin, Failure, Terminal, accounts::invitation, names::taken_names};
 /// The arguments of an import.
 #[derive(Debug, Args)]
 pub struct Import {
-    /// JSON lines, a list in JSON (also of Django's `dumpdata`) or CSV: username, email, password (a hash), `is_active`, `date_joined`, `external_id`
+    /// JSON lines, a list in JSON (also of Django's `dumpdata`) or CSV: username, email, password (a hash), `is_active`, `date_joined`, `external_id`,
+    /// declared fields
     file: PathBuf,
     /// The service that the file is from
     #[arg(long, value_enum, default_value_t)]
@@ -131,7 +132,8 @@ impl Admin {
         let mut refused = import.refused.as_deref().map(|path| RefusedFile::create(path, records.frame())).transpose()?;
         let mut report = Report::new(records.entry_word(), import.dry_run, import.layered);
         let converter = Converter::new(import.format, firebase, self.clock.now());
-        let mut reader = Reader::new(records.entry_word(), converter, import.without_password, import.weak_hashes || import.layered);
+        let weak_hashes = import.weak_hashes || import.layered;
+        let mut reader = Reader::new(records.entry_word(), converter, import.without_password, weak_hashes, self.fields.clone());
         let pace = import.invite.map(Pace::new);
         let mut broken = None;
         // After a fault that does not pass nothing new is begun. The writes under way are completed, and the rest is counted.

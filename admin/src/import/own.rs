@@ -4,6 +4,7 @@ use doorward::{
     account::{Account, AccountId, KnownNetwork, Leaving, Undeliverable},
     client::Network,
     clock::Timestamp,
+    profile::{Profile, Scalar, is_plain},
 };
 use serde_json::{Map, Value};
 
@@ -13,8 +14,11 @@ use super::{candidate::instant, report::Reason};
 pub(crate) const VERSION: u64 = 1;
 
 /// The fields that only such lines have.
-pub(super) const FIELDS: [&str; 9] =
-    ["doorward", "id", "password_changed_at", "disavowed", "language", "networks", "undeliverable", "deletion", "verified_at"];
+pub(super) const FIELDS: [&str; 10] =
+    ["doorward", "id", "password_changed_at", "disavowed", "language", "networks", "undeliverable", "deletion", "verified_at", "profile"];
+
+/// Maximum number of characters of a field's value: more than a declaration allows.
+const LONGEST_TEXT: usize = 2000;
 
 /// Maximum length of a language's tag (RFC 5646, 4.4.1).
 const LONGEST_LANGUAGE: usize = 35;
@@ -29,6 +33,7 @@ pub(super) struct Own {
     undeliverable: Option<(Undeliverable, Timestamp)>,
     leaving: Option<Leaving>,
     verified_at: Option<Timestamp>,
+    profile: Profile,
 }
 
 /// Whether these are the fields of an account that was exported.
@@ -69,8 +74,13 @@ impl Own {
             Some(Leaving { asked_at: of("asked_at")?, due_at: of("due_at")?, has_begun: false })
         });
         let leaving = leaving.map(|read| read.ok_or_else(|| wrong("deletion"))).transpose()?;
+        let profile = match fields.get("profile") {
+            None => Profile::default(),
+            Some(Value::Object(values)) => values.iter().map(stored).collect::<Option<_>>().ok_or_else(|| wrong("profile"))?,
+            Some(_) => return Err(wrong("profile")),
+        };
         let language = language.map(str::to_owned);
-        Ok(Self { id, password_changed_at, disavowed, language, networks, undeliverable, leaving, verified_at })
+        Ok(Self { id, password_changed_at, disavowed, language, networks, undeliverable, leaving, verified_at, profile })
     }
 
     /// The account as it was.
@@ -88,5 +98,17 @@ impl Own {
         // Only an inactive account is deleted by the sweeper, and only such a one has a deletion.
         account.leaving = self.leaving.filter(|_| !account.active);
         account.verified_at = self.verified_at;
+        account.profile.clone_from(&self.profile);
     }
+}
+
+/// A field's name and value, whether it is declared here or not.
+fn stored((name, value): (&String, &Value)) -> Option<(String, Scalar)> {
+    let value = match value {
+        Value::String(text) if text.chars().count() <= LONGEST_TEXT => Scalar::Text(text.clone()),
+        Value::Bool(truth) => Scalar::Truth(*truth),
+        Value::Number(number) => Scalar::Number(number.as_i64()?),
+        _ => return None,
+    };
+    is_plain(name).then(|| (name.clone(), value))
 }

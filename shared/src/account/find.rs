@@ -5,13 +5,14 @@ use std::ops::ControlFlow;
 use super::{
     Account, EmailAddress, Username,
     email::{email_key, reads_as_email},
-    item::{SORT, email_claim, holder, key, read, username_claim},
+    item::{SORT, email_claim, holder, key, partition, read, username_claim},
+    profile,
 };
 use crate::{
     event::{Event, Names},
     fault::Fault,
     id::AccountId,
-    store::{Store, Table},
+    store::{Item, Store, Table},
     text::LONGEST_NORMALIZED,
     token::subject_digest,
 };
@@ -83,6 +84,43 @@ impl Store {
     ) -> Result<(), Fault> {
         let after = after.map(key);
         self.visit(Table::Accounts, "account", SORT, after.as_ref(), |item| visit(read(&item))).await
+    }
+
+    /// The same for every account, each with its profile.
+    ///
+    /// The items of a partition come one after the other and in the order of their sort keys, also over the pages of a scan, so a profile follows its
+    /// account. One that does not, although its account is there, is a fault: it would be missing.
+    pub async fn visit_accounts_with_profiles(
+        &self,
+        mut visit: impl FnMut(Result<Account, Fault>) -> ControlFlow<()>,
+    ) -> Result<(), Fault> {
+        let mut waiting: Option<Result<Account, Fault>> = None;
+        let mut goes_on = true;
+        let mut apart: Vec<AccountId> = Vec::new();
+        let see = |item: Item| {
+            if item.is_at(SORT) {
+                let before = waiting.replace(read(&item));
+                let next = before.map_or(ControlFlow::Continue(()), &mut visit);
+                goes_on = next.is_continue();
+                return next;
+            }
+            match &mut waiting {
+                Some(Ok(account)) if item.is_under(&partition(account.id)) => account.profile = profile::read(item),
+                _ => apart.extend(item.optional_text("pk").and_then(|pk| pk.strip_prefix("account#")?.parse::<AccountId>().ok())),
+            }
+            ControlFlow::Continue(())
+        };
+        self.visit_either(Table::Accounts, "account", [SORT, profile::SORT], see).await?;
+        if let Some(last) = waiting.filter(|_| goes_on) {
+            // Nothing comes after it.
+            let _ = visit(last);
+        }
+        for id in apart {
+            if matches!(self.account(id).await, Ok(Some(_))) {
+                return Err(Fault::Internal("reading profiles in the order of the table"));
+            }
+        }
+        Ok(())
     }
 
     /// The size of the table of accounts in bytes, as DynamoDB last counted it, which it does about every six hours.

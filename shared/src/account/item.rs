@@ -8,6 +8,7 @@ use crate::{
     fault::Fault,
     id::AccountId,
     password::{StoredPassword, UNUSABLE},
+    profile::Profile,
     store::{Item, Key, Table, Value, Write, millis, number, numbers_by_name, text, truth},
     token::{Digest, Verify, subject_digest},
 };
@@ -122,6 +123,7 @@ pub(crate) fn read(item: &Item) -> Result<Account, Fault> {
         leaving,
         verified_at: item.optional_instant("verified_at"),
         verified_by: item.optional_text("verified_by").map(str::to_owned),
+        profile: Profile::default(),
     })
 }
 
@@ -241,6 +243,11 @@ pub(crate) fn existing(id: AccountId) -> Write {
 /// Checks that an account is active and that its sessions were not ended since it was read. Every change of the password ends them.
 pub(crate) fn unchanged(account: &Account) -> Write {
     Write::check(key(account.id)).when("epoch = :epoch AND active = :true").with(":epoch", number(account.epoch)).with(":true", truth(true))
+}
+
+/// Checks that an account is active.
+pub(super) fn in_use(id: AccountId) -> Write {
+    Write::check(key(id)).when("active = :true").with(":true", truth(true))
 }
 
 /// Ends every session of an account, if there is one.

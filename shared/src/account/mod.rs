@@ -5,6 +5,7 @@ mod find;
 mod former;
 mod item;
 mod note;
+mod profile;
 mod register;
 mod username;
 
@@ -12,6 +13,7 @@ pub use self::{
     email::{EmailAddress, LONGEST_EMAIL, Malformed, email_key},
     find::Holders,
     note::Marked,
+    profile::Profiled,
     register::{BroughtIn, Registered, Taken},
     username::{Username, UsernameRule},
 };
@@ -22,13 +24,15 @@ pub(crate) use self::{
         password_changed, password_disavowed, password_reset, read, removed, resettable, unchanged, unverified, verified, with_email,
         with_own_username, with_username,
     },
+    profile::{key as profile_key, read as read_profile},
 };
 pub use crate::id::AccountId;
 use crate::{
     client::{Client, Network},
     clock::Timestamp,
     language::Language,
-    password::StoredPassword,
+    password::{Owner, StoredPassword},
+    profile::{Profile, ProfileFields},
 };
 
 /// The epoch of a new account: nothing has ended its sessions yet.
@@ -71,6 +75,9 @@ pub struct Account {
     pub verified_at: Option<Timestamp>,
     /// The digest of the link that showed it, if it was one of a verification mail.
     pub verified_by: Option<String>,
+    /// The values of declared fields, of an account that is to be created or that was read with its profile. They are in an item of their own, and it is
+    /// only read where somebody needs it.
+    pub profile: Profile,
 }
 
 /// The deletion of an account that its own password asked for.
@@ -106,6 +113,7 @@ impl Account {
             leaving: None,
             verified_at: None,
             verified_by: None,
+            profile: Profile::default(),
         }
     }
 
@@ -127,6 +135,13 @@ impl Account {
     #[must_use]
     pub fn usable_password(&self) -> Option<&StoredPassword> {
         self.password.as_ref().filter(|password| self.active && password.is_usable())
+    }
+
+    /// What a password of the account must not resemble: its names and its address, with a person's name where that is declared and was read.
+    #[must_use]
+    pub fn owner(&self, fields: &ProfileFields) -> Owner<'_> {
+        let [first_name, last_name] = fields.names_in(&self.profile);
+        Owner { username: self.username.as_str(), first_name, last_name, email: self.email.as_str() }
     }
 
     /// Whether its owner can disavow what somebody did with the password: it can be opened, or it is inactive because it was asked to be deleted, which

@@ -1,6 +1,6 @@
 //! Creating accounts.
 
-use super::{Account, find::Holders, item::creation};
+use super::{Account, find::Holders, item::creation, profile};
 use crate::{
     event::EventKind,
     fault::Fault,
@@ -91,7 +91,9 @@ impl Store {
     /// Like `register_with`, for an account that is moved here from elsewhere and may bring its id along. That is no event: whoever greets new accounts
     /// would greet all the old ones.
     pub(crate) async fn bring_in_with(&self, account: &Account, also: impl IntoIterator<Item = Write>) -> Result<BroughtIn, Fault> {
-        let outcome = self.transact("register", creation(account).into_iter().chain(also).collect()).await?;
+        // The account and its claims come first, so that their positions say what is taken.
+        let writes = creation(account).into_iter().chain(profile::creation(account));
+        let outcome = self.transact("register", writes.chain(also).collect()).await?;
         Ok(match Taken::of(outcome.refused_at(1), outcome.refused_at(2)) {
             Some(taken) => BroughtIn::Taken(taken),
             // If neither name was the reason, it was the account's id.

@@ -48,7 +48,7 @@ pub enum EventKind {
     AccountDeactivated,
     /// An account and its data were deleted.
     AccountDeleted,
-    /// The username of an account was changed.
+    /// The username of an account was changed, or one of its declared fields.
     AccountUpdated,
     /// The e-mail address of an account was changed.
     AddressChanged,

@@ -1,6 +1,6 @@
 //! Bodies: JSON and both kinds of forms.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use lambda_http::http::{HeaderMap, header};
 use serde_json::value::RawValue;
@@ -20,17 +20,23 @@ const URLENCODED: &str = "application/x-www-form-urlencoded";
 const MULTIPART: &str = "multipart/form-data";
 
 /// The fields of a body with their values. Texts are wiped when they are dropped, because any of them may be a password.
-pub struct Form(HashMap<String, Value>);
+pub struct Form {
+    fields: HashMap<String, Value>,
+    /// Whether it is an HTML form, in which a box that is not ticked is missing and everything else is text.
+    is_html: bool,
+}
 
-/// A field's JSON value. Only text, null and lists matter; everything else is `Other`.
+/// A field's JSON value.
 #[derive(Clone)]
 pub(super) enum Value {
     Null,
     Text(Zeroizing<String>),
     /// A list, in JSON. It is parsed where a list is expected.
     List(Zeroizing<String>),
-    /// A boolean, number or object.
-    Other,
+    /// A boolean or a number, in JSON.
+    Scalar(Zeroizing<String>),
+    /// An object in JSON, or a file, of which nothing is kept.
+    Other(Zeroizing<String>),
 }
 
 impl Value {
@@ -49,7 +55,7 @@ impl Form {
             return Err(Refusal::TooLarge);
         }
         if body.is_empty() {
-            return Ok(Self(HashMap::new()));
+            return Ok(Self { fields: HashMap::new(), is_html: Self::is_sent_by_page(headers) });
         }
         let stated = content_type(headers);
         match media_type(&stated).as_str() {
@@ -73,18 +79,16 @@ impl Form {
             return Err(Refusal::NoObject(kind(raw.get())));
         }
         let fields: HashMap<String, &RawValue> = serde_json::from_str(raw.get()).map_err(unreadable)?;
-        Ok(Self(fields.into_iter().map(|(name, raw)| Ok((name, value(raw)?))).collect::<Result<_, Refusal>>()?))
+        let fields = fields.into_iter().map(|(name, raw)| Ok((name, value(raw)?))).collect::<Result<_, Refusal>>()?;
+        Ok(Self { fields, is_html: false })
     }
 
     fn urlencoded(body: &[u8]) -> Result<Self, Refusal> {
         if body.split(|byte| *byte == b'&').count() > MOST_FIELDS {
             return Err(Refusal::TooManyFields);
         }
-        Ok(Self(
-            form_urlencoded::parse(body)
-                .map(|(name, value)| (name.into_owned(), Value::Text(Zeroizing::new(value.into_owned()))))
-                .collect(),
-        ))
+        let text = |(name, value): (Cow<'_, str>, Cow<'_, str>)| (name.into_owned(), Value::Text(Zeroizing::new(value.into_owned())));
+        Ok(Self { fields: form_urlencoded::parse(body).map(text).collect(), is_html: true })
     }
 
     /// The last part with a name counts. A file, which is not text, takes precedence over texts of the same name, as in the DRF API.
@@ -96,14 +100,25 @@ impl Form {
         let (files, texts): (Vec<_>, Vec<_>) = parts.into_iter().partition(|part| part.content == Content::File);
         let value = |content| match content {
             Content::Text(text) => Value::Text(text),
-            Content::File => Value::Other,
+            Content::File => Value::Other(Zeroizing::default()),
         };
-        Ok(Self(texts.into_iter().chain(files).map(|part| (part.name, value(part.content))).collect()))
+        let fields = texts.into_iter().chain(files).map(|part| (part.name, value(part.content))).collect();
+        Ok(Self { fields, is_html: true })
     }
 
     /// Removes a field and returns it, or `None` if it is missing.
     pub(super) fn take(&mut self, name: &str) -> Option<Value> {
-        self.0.remove(name)
+        self.fields.remove(name)
+    }
+
+    /// A field's text, if it is one.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        if let Some(Value::Text(text)) = self.fields.get(name) { Some(text) } else { None }
+    }
+
+    /// Whether it is an HTML form.
+    pub(super) fn is_html(&self) -> bool {
+        self.is_html
     }
 }
 
@@ -116,13 +131,14 @@ fn media_type(content_type: &str) -> String {
     content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// Reads a field's value. Numbers are not parsed, because no field is a number and 1e999 is valid JSON.
+/// Reads a field's value. Numbers are not parsed, because 1e999 is valid JSON.
 fn value(raw: &RawValue) -> Result<Value, Refusal> {
     Ok(match raw.get().as_bytes() {
         [b'"', ..] => Value::Text(Zeroizing::new(serde_json::from_str(raw.get()).map_err(unreadable)?)),
         [b'n', ..] => Value::Null,
         [b'[', ..] => Value::List(Zeroizing::new(raw.get().to_owned())),
-        _ => Value::Other,
+        [b'{', ..] => Value::Other(Zeroizing::new(raw.get().to_owned())),
+        _ => Value::Scalar(Zeroizing::new(raw.get().to_owned())),
     })
 }
 
@@ -173,7 +189,7 @@ mod tests {
     fn text(form: &mut Form, name: &str) -> Option<String> {
         match form.take(name)? {
             Value::Text(text) => Some(text.to_string()),
-            Value::Null | Value::List(_) | Value::Other => None,
+            Value::Null | Value::List(_) | Value::Scalar(_) | Value::Other(_) => None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Complaints about fields.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use serde::{Serialize, Serializer};
 
@@ -25,8 +25,20 @@ pub enum Complaint {
     Mismatch,
     /// It is refused as a password.
     Password(crate::password::Violation),
+    /// It is none of the values that may be chosen.
+    NoChoice(Typed),
     /// A message of one endpoint that no page has.
     Other(Cow<'static, str>),
+}
+
+/// What somebody typed, as a complaint repeats it. It may be personal data, so it is not printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Typed(pub String);
+
+impl fmt::Debug for Typed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("***")
+    }
 }
 
 impl Complaint {
@@ -43,6 +55,7 @@ impl Complaint {
             Self::NullCharacter => "Null characters are not allowed.".into(),
             Self::Mismatch => "The two passwords are not the same.".into(),
             Self::Password(violation) => violation.message(),
+            Self::NoChoice(Typed(typed)) => format!("\"{typed}\" is not a valid choice.").into(),
             Self::Other(message) => message.clone(),
         }
     }

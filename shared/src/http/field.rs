@@ -20,6 +20,18 @@ pub enum Field {
     KnownEmail,
 }
 
+/// The value of a declared field as it was entered. It has no `Debug`, because it may be personal data.
+pub enum Entered {
+    /// Null.
+    Null,
+    /// A text. In a form everything is one.
+    Text(Zeroizing<String>),
+    /// A boolean or a number, in JSON.
+    Scalar(Zeroizing<String>),
+    /// A list or an object in JSON, or a file, which is empty.
+    Other(Zeroizing<String>),
+}
+
 /// The fields of a body, and the complaints about them.
 pub struct Fields {
     form: Form,
@@ -38,10 +50,10 @@ impl Fields {
         let text = match self.form.take(name) {
             None => return self.complain(name, Complaint::Required),
             Some(Value::Null) => return self.complain(name, Complaint::Null),
-            Some(Value::List(_) | Value::Other) if matches!(field, Field::Email | Field::KnownEmail) => {
+            Some(Value::List(_) | Value::Scalar(_) | Value::Other(_)) if matches!(field, Field::Email | Field::KnownEmail) => {
                 return self.complain(name, Complaint::Email);
             }
-            Some(Value::List(_) | Value::Other) => return self.complain(name, Complaint::NotText),
+            Some(Value::List(_) | Value::Scalar(_) | Value::Other(_)) => return self.complain(name, Complaint::NotText),
             Some(Value::Text(text)) => text,
         };
         let text = match field {
@@ -80,6 +92,28 @@ impl Fields {
         let text = |value| if let Value::Text(text) = value { Some(text) } else { None };
         let texts: Option<Vec<Zeroizing<String>>> = values.into_iter().map(text).collect();
         if texts.is_none() { self.complain(name, Complaint::NotText) } else { texts }
+    }
+
+    /// The value of a declared field, if it is there.
+    pub fn take_entered(&mut self, name: &str) -> Option<Entered> {
+        Some(match self.form.take(name)? {
+            Value::Null => Entered::Null,
+            Value::Text(text) => Entered::Text(text),
+            Value::Scalar(raw) => Entered::Scalar(raw),
+            Value::List(raw) | Value::Other(raw) => Entered::Other(raw),
+        })
+    }
+
+    /// The text of a field, which stays to be taken. `None` if it is missing or no text.
+    #[must_use]
+    pub fn glance(&self, name: &str) -> Option<&str> {
+        self.form.text(name)
+    }
+
+    /// Whether the body is an HTML form, in which a box that is not ticked is missing.
+    #[must_use]
+    pub fn is_form(&self) -> bool {
+        self.form.is_html()
     }
 
     /// Complains about `name` unless it is a form's box that a person has ticked. Browsers send "on" for a box without a value (HTML, 4.10.18.5).

@@ -336,7 +336,7 @@ fn complaints(errors: &FieldErrors, field: &str, language: Language) -> Result<V
     here.sort_by_key(|complaint| match complaint {
         Complaint::Password(Violation::Common) => 1,
         Complaint::Password(Violation::Numeric) => 2,
-        Complaint::Password(Violation::LikeUsername | Violation::LikeEmail) => 3,
+        Complaint::Password(Violation::LikeUsername | Violation::LikeFirstName | Violation::LikeLastName | Violation::LikeEmail) => 3,
         _ => 0,
     });
     for complaint in here {
@@ -358,12 +358,13 @@ fn in_language(complaint: &Complaint, language: Language) -> Result<String, Miss
         Complaint::Mismatch => language.say("complaint.mismatch", &[]),
         Complaint::Password(violation) => match violation {
             Violation::LikeUsername => language.say("complaint.like_username", &[]),
+            Violation::LikeFirstName | Violation::LikeLastName => language.say("complaint.like_name", &[]),
             Violation::LikeEmail => language.say("complaint.like_email", &[]),
             Violation::TooShort(least) => language.say("complaint.too_short", &[("length", &characters(*least)?)]),
             Violation::Common => language.say("complaint.common", &[]),
             Violation::Numeric => language.say("complaint.numeric", &[]),
         },
-        // No page has a field that can get this complaint.
-        Complaint::Other(message) => Ok(message.to_string()),
+        // No page has a field that can get one of these complaints.
+        Complaint::NoChoice(_) | Complaint::Other(_) => Ok(complaint.in_english().into_owned()),
     }
 }

@@ -14,7 +14,7 @@ pub use self::{
     cost::{Cost, CostRefused},
     hasher::{Hasher, Verdict},
     imported::RefusedHash,
-    policy::{Policy, Violation},
+    policy::{Owner, Policy, Violation},
     typed::{AcceptedPassword, TypedPassword},
     workspace::HashingFault,
 };

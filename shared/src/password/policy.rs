@@ -24,11 +24,28 @@ impl Default for Policy {
     }
 }
 
+/// Whose password it is: what it must not resemble. What is not known is empty, and nothing resembles that.
+#[derive(Clone, Copy, Default)]
+pub struct Owner<'a> {
+    /// The username.
+    pub username: &'a str,
+    /// The first name, where the deployment declares such a field.
+    pub first_name: &'a str,
+    /// The last name, likewise.
+    pub last_name: &'a str,
+    /// The e-mail address.
+    pub email: &'a str,
+}
+
 /// A rule that a password breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Violation {
     /// It resembles the username.
     LikeUsername,
+    /// It resembles the first name.
+    LikeFirstName,
+    /// It resembles the last name.
+    LikeLastName,
     /// It resembles the e-mail address.
     LikeEmail,
     /// It has fewer code points than this minimum.
@@ -45,6 +62,8 @@ impl Violation {
     pub fn message(self) -> Cow<'static, str> {
         match self {
             Self::LikeUsername => "The password is too similar to the username.".into(),
+            Self::LikeFirstName => "The password is too similar to the first name.".into(),
+            Self::LikeLastName => "The password is too similar to the last name.".into(),
             Self::LikeEmail => "The password is too similar to the email.".into(),
             Self::TooShort(1) => "This password is too short. It must contain at least 1 character.".into(),
             Self::TooShort(length) => format!("This password is too short. It must contain at least {length} characters.").into(),
@@ -58,9 +77,21 @@ impl Policy {
     /// Every rule that the password breaks for an account with this username and address, in the order in which they are reported.
     #[must_use]
     pub fn judge(&self, password: &str, username: &str, email: &str) -> Vec<Violation> {
+        self.judge_for(password, &Owner { username, email, ..Owner::default() })
+    }
+
+    /// The same for somebody whose name may be known too.
+    #[must_use]
+    pub fn judge_for(&self, password: &str, owner: &Owner<'_>) -> Vec<Violation> {
         let lower = Zeroizing::new(password.to_lowercase());
         let characters = sorted(&lower);
-        let resembled = [(username, Violation::LikeUsername), (email, Violation::LikeEmail)];
+        // In the order of Django's `DEFAULT_USER_ATTRIBUTES`.
+        let resembled = [
+            (owner.username, Violation::LikeUsername),
+            (owner.first_name, Violation::LikeFirstName),
+            (owner.last_name, Violation::LikeLastName),
+            (owner.email, Violation::LikeEmail),
+        ];
         let broken = [
             resembled.into_iter().find_map(|(value, violation)| resembles(&characters, value).then_some(violation)),
             (password.chars().count() < self.min_length).then_some(Violation::TooShort(self.min_length)),

@@ -5,7 +5,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use super::policy::{Policy, Violation};
+use super::policy::{Owner, Policy, Violation};
 use crate::text::composed;
 
 /// A password exactly as typed: not trimmed, not normalised, wiped when dropped.
@@ -57,13 +57,13 @@ impl fmt::Debug for TypedPassword {
 pub struct AcceptedPassword(NormalPassword);
 
 impl AcceptedPassword {
-    /// Checks a typed password against the policy, with the username and address that it must not resemble. The policy sees the text that will be hashed.
+    /// Checks a typed password against the policy, with the names and the address that it must not resemble. The policy sees the text that will be hashed.
     ///
     /// The error lists every rule that it breaks, in the order in which they are shown.
     #[expect(clippy::needless_pass_by_value, reason = "what was typed is wiped here, and only what is hashed goes on")]
-    pub fn new(typed: TypedPassword, policy: &Policy, username: &str, email: &str) -> Result<Self, Vec<Violation>> {
+    pub fn new(typed: TypedPassword, policy: &Policy, owner: &Owner<'_>) -> Result<Self, Vec<Violation>> {
         let normal = typed.normal();
-        let violations = policy.judge(normal.reveal(), username, email);
+        let violations = policy.judge_for(normal.reveal(), owner);
         if violations.is_empty() { Ok(Self(normal)) } else { Err(violations) }
     }
 

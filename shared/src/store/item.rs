@@ -47,6 +47,16 @@ impl Item {
         Self { kind, attributes }
     }
 
+    /// Whether its sort key is this.
+    pub(crate) fn is_at(&self, sort: &str) -> bool {
+        self.optional_text("sk") == Some(sort)
+    }
+
+    /// Whether its partition key is this.
+    pub(crate) fn is_under(&self, partition: &str) -> bool {
+        self.optional_text("pk") == Some(partition)
+    }
+
     pub(crate) fn has(&self, name: &str) -> bool {
         self.attributes.contains_key(name)
     }

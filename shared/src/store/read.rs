@@ -39,10 +39,20 @@ impl Store {
     ///
     /// DynamoDB returns unread keys when it is throttled. They are read after a pause.
     pub(crate) async fn read_all<const N: usize>(&self, table: Table, keys: [Key; N]) -> Result<[Option<Item>; N], Fault> {
+        self.read_all_and(table, keys, None).await.map(|(items, _)| items)
+    }
+
+    /// The same, with one item more where there is a key of one, in the same call.
+    pub(crate) async fn read_all_and<const N: usize>(
+        &self,
+        table: Table,
+        keys: [Key; N],
+        more: Option<Key>,
+    ) -> Result<([Option<Item>; N], Option<Item>), Fault> {
         let table = self.tables.name(table);
-        let mut items = [const { None }; N];
+        let (mut items, mut another) = ([const { None }; N], None);
         let mut pause = self.pause();
-        let mut wanted: Vec<_> = keys.iter().map(Key::attributes).collect();
+        let mut wanted: Vec<_> = keys.iter().chain(&more).map(Key::attributes).collect();
         loop {
             let request = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true).build().map_err(|_| NOT_BUILT)?;
             let answer = self.client.batch_get_item().request_items(table, request).send().await;
@@ -51,11 +61,13 @@ impl Store {
                 let is_under = |key: &Key| key.attributes().iter().all(|(name, value)| attributes.get(name) == Some(value));
                 if let Some(position) = keys.iter().position(is_under) {
                     items[position] = Some(Item::new(keys[position].kind, attributes));
+                } else if let Some(key) = more.as_ref().filter(|key| is_under(key)) {
+                    another = Some(Item::new(key.kind, attributes));
                 }
             }
             wanted = answer.unprocessed_keys.take().and_then(|mut tables| tables.remove(table)).map(|left| left.keys).unwrap_or_default();
             if wanted.is_empty() {
-                return Ok(items);
+                return Ok((items, another));
             }
             pause.take().await;
         }
@@ -117,10 +129,32 @@ impl Store {
         kind: &'static str,
         sort: &str,
         after: Option<&Key>,
+        visit: impl FnMut(Item) -> ControlFlow<()>,
+    ) -> Result<(), Fault> {
+        self.visit_where(table, kind, [sort, sort], after, visit).await
+    }
+
+    /// The same for the items whose sort key is one of these two.
+    pub(crate) async fn visit_either(
+        &self,
+        table: Table,
+        kind: &'static str,
+        sorts: [&str; 2],
+        visit: impl FnMut(Item) -> ControlFlow<()>,
+    ) -> Result<(), Fault> {
+        self.visit_where(table, kind, sorts, None, visit).await
+    }
+
+    async fn visit_where(
+        &self,
+        table: Table,
+        kind: &'static str,
+        sorts: [&str; 2],
+        after: Option<&Key>,
         mut visit: impl FnMut(Item) -> ControlFlow<()>,
     ) -> Result<(), Fault> {
-        let scan = self.client.scan().table_name(self.tables.name(table)).filter_expression("sk = :sort");
-        let scan = scan.expression_attribute_values(":sort", text(sort));
+        let scan = self.client.scan().table_name(self.tables.name(table)).filter_expression("sk = :one OR sk = :other");
+        let scan = scan.expression_attribute_values(":one", text(sorts[0])).expression_attribute_values(":other", text(sorts[1]));
         let mut after = after.map(Key::attributes);
         loop {
             let page = scan.clone().set_exclusive_start_key(after).customize();

@@ -28,6 +28,7 @@ mod mail_rate;
 mod modules;
 mod openapi;
 mod pages;
+mod profile_races;
 #[path = "promises/main.rs"]
 mod promises;
 mod properties;

@@ -18,6 +18,7 @@ const WRONG: [(&str, &str); 37] = [
     ("REGISTRATION", "wrong"),
     ("OWN_ACCOUNT", "wrong"),
     ("DELETION_GRACE", "wrong"),
+    ("PROFILE_FIELDS", r#"{"wrong": {"type": "wrong"}}"#),
     ("EVENTS", "wrong"),
     ("EVENT_DATA", "wrong"),
     ("WEBHOOK_URL", "http://wrong.example"),

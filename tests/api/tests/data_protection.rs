@@ -23,8 +23,8 @@ use doorward_kit::{
     mailbox::Refuse,
     proxy::{Failure, When},
     requests::{
-        ACTIVATION, NEW_PASSWORD, PASSWORD, address_of, confirm_reset, delete_me, disavow, export, login, open, reset_request,
-        set_username, validate, verification_request, verify,
+        ACTIVATION, NEW_PASSWORD, NICKNAME, PASSWORD, address_of, change_me, confirm_reset, delete_me, disavow, export, login, open,
+        reset_request, set_username, validate, verification_request, verify,
     },
     store::Facts,
 };
@@ -46,7 +46,7 @@ struct Kept {
 fn kind((partition, sort): &(String, String)) -> Kind {
     let plain = |text: &str| match text.split_once('#') {
         Some((prefix, _)) => format!("{prefix}#…"),
-        None if ["account", "claim", "held", "mail", "mail-rate", "reset", "token", "verify"].contains(&text) => text.to_owned(),
+        None if ["account", "claim", "held", "mail", "mail-rate", "profile", "reset", "token", "verify"].contains(&text) => text.to_owned(),
         None => "…".to_owned(),
     };
     let is_outbox = ["reset#", "verify#", "notice#", "event#", "sweep#", "held"].iter().any(|prefix| partition.starts_with(prefix));
@@ -78,7 +78,9 @@ impl Seen {
         let facts: Facts = app.everything().await;
         for (key, item) in &facts {
             let kept = self.0.entry(kind(key)).or_default();
-            kept.attributes.extend(item.keys().filter(|name| !["pk", "sk"].contains(&name.as_str())).cloned());
+            // The name of a declared field follows `f_`.
+            let attribute = |name: &String| if name.starts_with("f_") { "f_…".to_owned() } else { name.clone() };
+            kept.attributes.extend(item.keys().filter(|name| !["pk", "sk"].contains(&name.as_str())).map(attribute));
             if let Some(expires) = item.get("expires_at") {
                 let seconds = expires.parse::<i64>().unwrap() - app.clock.now().as_second();
                 let hours = (seconds + 3599).div_euclid(3600);
@@ -182,6 +184,7 @@ async fn everything(app: &App, observer: &Observer, seen: &mut Seen) {
     let firefox = login("ann", PASSWORD).header("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0");
     let session = app.send(firefox).await.text("token");
     app.send(login("ann", "Wrong-Horse-42")).await;
+    assert_eq!(app.send(change_me("PATCH", &session, &json!({ "nickname": "Nick" }))).await.status, 200);
     app.change_password(&session, "Wrong-Horse-42", NEW_PASSWORD).await;
     app.change_password(&session, PASSWORD, NEW_PASSWORD).await;
     let records = dies_with_a_lease(app, observer, seen).await;
@@ -287,8 +290,9 @@ async fn every_item_is_listed_with_its_attributes_and_how_long_it_is_kept() {
     let limits = ["LOGIN_CLIENT", "LOGIN_ACCOUNT", "REGISTER_CLIENT", "CHANGE_CLIENT", "CHANGE_ACCOUNT", "RESET_CLIENT", "VALIDATE_CLIENT"];
     let names: Vec<String> = limits.iter().chain(&["CONFIRM_CLIENT"]).map(|limit| format!("{limit}_LIMIT")).collect();
     let limits = names.iter().map(|name| (name.as_str(), "1000/1h"));
-    let settings: Vec<(&str, &str)> =
-        limits.chain([("SESSION_IDLE", "7d"), ("EVENTS", "all"), ("EVENT_DATA", "full"), ("ADDRESS_VERIFICATION", "optional")]).collect();
+    let settings: Vec<(&str, &str)> = limits
+        .chain([("SESSION_IDLE", "7d"), ("EVENTS", "all"), ("EVENT_DATA", "full"), ("ADDRESS_VERIFICATION", "optional"), NICKNAME])
+        .collect();
     let (app, observer) = App::observed(&settings).await;
     let mut seen = Seen::default();
     everything(&app, &observer, &mut seen).await;
@@ -314,7 +318,7 @@ async fn every_item_about_an_account_is_in_its_export_or_named_as_left_out() {
 
 #[tokio::test]
 async fn after_a_deletion_only_digests_are_left_in_the_tables() {
-    let (app, observer) = App::observed(&[("EVENTS", "all"), ("ADDRESS_VERIFICATION", "optional")]).await;
+    let (app, observer) = App::observed(&[("EVENTS", "all"), ("ADDRESS_VERIFICATION", "optional"), NICKNAME]).await;
     everything(&app, &observer, &mut Seen::default()).await;
     let account = app.store.account_by_login_name("ann").await.unwrap().unwrap();
     app.store.delete_account(&account, app.clock.now()).await.unwrap();
@@ -323,5 +327,5 @@ async fn after_a_deletion_only_digests_are_left_in_the_tables() {
     let left: BTreeSet<Kind> = app.everything().await.keys().map(kind).collect();
     assert!(left.iter().all(|kind| kind.contains("-client#") || kind.contains("-page#") || kind.contains("-account#")), "{left:?}");
     let text = format!("{:?}", app.everything().await);
-    assert!(!text.contains("ann") && !text.contains(&account.id.to_string()), "{text}");
+    assert!(!text.contains("ann") && !text.contains("Nick") && !text.contains(&account.id.to_string()), "{text}");
 }

@@ -22,11 +22,14 @@ use doorward_kit::{
     App,
     person::Person,
     requests::{
-        ACTIVATION, NEW_PASSWORD, PASSWORD, Request, address_of, change_password, confirm_reset, delete_me, disavow, end_sessions, login,
-        logout, logout_all, post, register, request, reset_request, validate, verification_request, verify,
+        ACTIVATION, NEW_PASSWORD, PASSWORD, Request, address_of, change_me, change_password, confirm_reset, delete_me, disavow,
+        end_sessions, login, logout, logout_all, post, register, request, reset_request, validate, verification_request, verify,
     },
 };
 use serde_json::{Value, json};
+
+/// The declared fields.
+const FIELDS: &str = r#"{"age": {"type": "integer", "min": 0}}"#;
 
 /// The events of the default, and those that are only recorded with `all`.
 const OF_SESSIONS: [&str; 2] = ["session.opened", "session.ended"];
@@ -40,7 +43,11 @@ struct Told {
 
 impl Told {
     async fn recording(records: &'static str) -> Self {
-        Self { app: App::configured(&[("EVENTS", records), ("ADDRESS_VERIFICATION", "optional")]).await, records, seen: BTreeSet::new() }
+        Self {
+            app: App::configured(&[("EVENTS", records), ("ADDRESS_VERIFICATION", "optional"), ("PROFILE_FIELDS", FIELDS)]).await,
+            records,
+            seen: BTreeSet::new(),
+        }
     }
 
     /// Asserts which events were left since the last time, of those that would be with `all`.
@@ -132,6 +139,9 @@ async fn every_operation_leaves_exactly_its_events_and_a_refused_one_none() {
         let link = it.app.newest_reset_link(&address).unwrap();
         it.asks(200, confirm_reset(&link, NEW_PASSWORD), &["password.reset"]).await;
         let session = it.logs_in(NEW_PASSWORD).await;
+        it.asks(200, change_me("PATCH", &session, &json!({ "age": 7 })), &["account.updated"]).await;
+        it.asks(200, change_me("PATCH", &session, &json!({ "age": 7 })), &[]).await;
+        it.asks(400, change_me("PATCH", &session, &json!({ "age": -7 })), &[]).await;
         it.asks(400, delete_me(&session, "Wrong-Horse-42"), &[]).await;
         it.asks(204, delete_me(&session, NEW_PASSWORD), &["account.deactivated"]).await;
         it.delivers("the notice of the deletion", &[]).await;

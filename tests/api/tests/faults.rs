@@ -13,6 +13,7 @@ use doorward_kit::{
     changes::changes,
     person::Person,
     proxy::{Call, Failure, Injected, When},
+    requests::NICKNAME,
     store::Facts,
     time::Stopwatch,
 };
@@ -97,7 +98,7 @@ impl Case {
 async fn for_every_case<F: Future<Output = usize> + Send + 'static>(test: fn(&'static Case, App, Observer) -> F) -> usize {
     let ask = |case: &'static Case| {
         tokio::spawn(async move {
-            let (app, observer) = App::observed(&[("EVENTS", case.events), ("ADDRESS_VERIFICATION", "optional")]).await;
+            let (app, observer) = App::observed(&[("EVENTS", case.events), ("ADDRESS_VERIFICATION", "optional"), NICKNAME]).await;
             let asked = test(case, app.clone(), observer).await;
             app.assert_sound().await;
             asked

@@ -18,13 +18,16 @@ use doorward_kit::{
     person::Person,
     proxy::{Call, Failure, When},
     requests::{
-        NEW_PASSWORD, PASSWORD, Request, address_of, confirm_reset, delete_me, disavow, login, me, open, post, reset_request, submit,
+        NEW_PASSWORD, PASSWORD, Request, address_of, change_me, confirm_reset, delete_me, disavow, login, me, open, post, reset_request,
+        submit,
     },
     store::lines,
 };
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
+/// The declared fields.
+const FIELDS: &str = r#"{"company": {"type": "text"}}"#;
 const DAY: u64 = 24 * 60 * 60;
 const DISAVOW: &str = "/api/password_reset/disavow/";
 
@@ -116,7 +119,13 @@ async fn with_everything(app: &App) -> (Person, Vec<Secret>) {
     let reset = ann.reset_link().await;
     app.advance(61);
     let id = account(app, &ann.username).await.id.to_string();
-    let mut secrets = vec![Secret::text("name", &ann.username), Secret::text("address", &ann.email), Secret::text("id", &id)];
+    assert_eq!(app.send(change_me("PATCH", &session, &json!({ "company": "Acme of the tables" }))).await.status, 200);
+    let mut secrets = vec![
+        Secret::text("field", "Acme of the tables"),
+        Secret::text("name", &ann.username),
+        Secret::text("address", &ann.email),
+        Secret::text("id", &id),
+    ];
     secrets.push(Secret::text("digest of the address", &URL_SAFE_NO_PAD.encode(Sha256::digest(&ann.email))));
     let mails = app.mailbox.to(&ann.email);
     let notices = mails.iter().filter_map(doorward_kit::mailbox::Mail::disavowal_token);
@@ -134,7 +143,7 @@ async fn left_of(app: &App, secrets: &[Secret]) -> Vec<String> {
 
 #[tokio::test]
 async fn nothing_of_a_deleted_account_is_in_any_table() {
-    let app = App::start().await;
+    let app = App::configured(&[("PROFILE_FIELDS", FIELDS)]).await;
     let (_, secrets) = with_everything(&app).await;
     assert!(!left_of(&app, &secrets).await.is_empty(), "they are found while it is there");
     app.advance(3 * DAY);
@@ -146,7 +155,7 @@ async fn nothing_of_a_deleted_account_is_in_any_table() {
 #[tokio::test]
 async fn a_deletion_that_is_killed_before_or_after_any_call_is_finished_by_the_next_hour() {
     let mut killed = 0;
-    let (app, observer): (App, Observer) = App::observed(&[]).await;
+    let (app, observer): (App, Observer) = App::observed(&[("PROFILE_FIELDS", FIELDS)]).await;
     let (ann, secrets) = with_everything(&app).await;
     app.advance(3 * DAY);
     let (start, starts_at) = (app.items().await, app.clock.now());

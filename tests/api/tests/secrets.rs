@@ -14,8 +14,8 @@ use doorward_kit::{
     mailbox::Refuse,
     proxy::{Failure, When},
     requests::{
-        ACTIVATION, Request, address_of, delete_me, end_sessions, export, login, me, post, request, reset_request, sessions, set_username,
-        validate, verification_request, verify,
+        ACTIVATION, NICKNAME, Request, address_of, change_me, delete_me, end_sessions, export, login, me, post, request, reset_request,
+        sessions, set_username, validate, verification_request, verify,
     },
     store::lines,
 };
@@ -85,19 +85,19 @@ struct Run {
 impl Run {
     async fn start() -> Self {
         let log = Log::start();
-        let (app, observer) = App::observed(&[("DEPLOYMENT", "doorward"), ("EVENTS", "all"), ("ADDRESS_VERIFICATION", "mandatory")]).await;
+        let (app, observer) =
+            App::observed(&[("DEPLOYMENT", "doorward"), ("EVENTS", "all"), ("ADDRESS_VERIFICATION", "mandatory"), NICKNAME]).await;
         let passwords = [FIRST, SECOND, THIRD, WRONG, TOO_SHORT]
             .into_iter()
             .enumerate()
             .map(|(number, text)| Secret::text(&format!("password {number}"), text));
-        let personal = [EMAIL, STRANGER, "ann.o'neil+tag", "192.0.2.44"].map(|text| Secret::text(text, text));
         Self {
             log,
             app,
             observer,
             passwords: passwords.collect(),
             tokens: vec![],
-            personal: personal.to_vec(),
+            personal: [EMAIL, STRANGER, "ann.o'neil+tag", "192.0.2.44", "Nick-of-ann"].map(|text| Secret::text(text, text)).to_vec(),
             kept: vec![],
             answers: vec![],
             asked: vec![],
@@ -163,7 +163,8 @@ impl Run {
     /// Uses every endpoint with success and with a refusal.
     async fn everything(&mut self) {
         let register = json!({ "username": "ann", "email": EMAIL, "password": FIRST });
-        for body in [json!({ "username": "ann", "email": EMAIL, "password": TOO_SHORT }), register.clone(), register] {
+        for body in [json!({ "username": "ann", "email": EMAIL, "password": TOO_SHORT, "plan": "Nick-of-ann" }), register.clone(), register]
+        {
             self.send(post("/api/register/", &body)).await;
         }
         self.app.advance(1);
@@ -197,6 +198,7 @@ impl Run {
         self.send(sessions(&session)).await;
         self.send(me(&session)).await;
         self.send(export(&session)).await;
+        self.send(change_me("PATCH", &session, &json!({ "nickname": "Nick-of-ann" }))).await;
         for (username, password) in [("anne", WRONG), ("anne", SECOND), ("ann", SECOND)] {
             self.send(set_username(&session, username, password)).await;
         }

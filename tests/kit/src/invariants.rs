@@ -94,7 +94,9 @@ pub fn broken(before: &Items, items: &Items) -> Vec<String> {
             "claim" if claims.get(key) != Some(&text(item, "account_id")) => {
                 wrong.push("it claims a name for an account that has it not".to_owned())
             }
-            "session" | "reset" | "verify" | "disavow" | "notice" | "mail-rate" | "held" | "mail" | "former" if account.is_none() => {
+            "profile" | "session" | "reset" | "verify" | "disavow" | "notice" | "mail-rate" | "held" | "mail" | "former"
+                if account.is_none() =>
+            {
                 wrong.push("its account is gone".to_owned())
             }
             "session" if number(item, "epoch") > account.and_then(|account| number(account, "epoch")) => {
@@ -178,6 +180,7 @@ impl App {
                 Ok(_) => self.store.account_and_mail_rate(id).await.map(drop),
                 read => read.map(drop),
             },
+            ("profile", Some(id)) => self.store.profile(id).await.map(drop),
             ("verify", Some(id)) => self.store.verification_link(id).await.map(drop),
             ("mail", Some(id)) => self.store.deliveries(id).await.map(drop),
             ("held", _) => self.store.due_notices(now).await.map(drop),

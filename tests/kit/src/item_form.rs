@@ -13,13 +13,15 @@ pub(crate) struct Form {
     attributes: &'static str,
 }
 
-pub(crate) const FORMS: [Form; 17] = [
+pub(crate) const FORMS: [Form; 18] = [
     Form {
         kind: "account",
         attributes: "username:S username_folded:S email:S email_folded:S epoch:N active:BOOL created_at:N password_changed_at:N networks:M \
                      [password:S] [language:S] [external_id:S] [disavowed_at:N] [disavowals_before:N] [undeliverable:S undeliverable_at:N] \
                      [verified_at:N] [verified_by:S] [deleted_at:N delete_after:N] [deleting:N]",
     },
+    // Besides it has a value for each declared field, see `differs`.
+    Form { kind: "profile", attributes: "changed_at:N" },
     Form { kind: "sweep", attributes: "" },
     Form { kind: "session", attributes: "epoch:N created_at:N valid_until:N expires_at:N [network:S] [browser:S] [seen_on:N]" },
     Form {
@@ -73,7 +75,9 @@ pub(crate) fn kind(partition: &str, sort: &str) -> Option<&'static str> {
     }
     let (start, rest) = partition.split_once('#')?;
     match (start, sort.split_once('#')) {
-        ("account", None) if is_id(rest) => ["account", "reset", "verify", "mail-rate", "mail"].into_iter().find(|own| *own == sort),
+        ("account", None) if is_id(rest) => {
+            ["account", "profile", "reset", "verify", "mail-rate", "mail"].into_iter().find(|own| *own == sort)
+        }
         ("account", Some(("former", _))) if is_id(rest) => Some("former"),
         ("account", Some(("session", _))) if is_id(rest) => Some("session"),
         ("account", Some(("disavow", _))) if is_id(rest) => Some("disavow"),
@@ -111,6 +115,10 @@ impl Form {
     /// What of this shape is missing or is too much.
     pub(crate) fn differs(&self, mut shape: BTreeSet<String>) -> Vec<String> {
         let mut wrong = Vec::new();
+        if self.kind == "profile" {
+            let is_field = |text: &str| text.starts_with("f_") && [":S", ":N", ":BOOL"].iter().any(|kind| text.ends_with(kind));
+            shape.retain(|attribute| !is_field(attribute));
+        }
         for (number, part) in self.attributes.split(['[', ']']).enumerate() {
             let there: Vec<bool> = part.split_whitespace().map(|attribute| shape.remove(attribute)).collect();
             let is_optional = number % 2 == 1;

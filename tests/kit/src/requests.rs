@@ -213,6 +213,22 @@ pub fn export(session: &str) -> Request {
     request("GET", "/api/users/me/export/").token(session)
 }
 
+/// The declared fields with which djoser's answers were recorded (`PROFILE_FIELDS`). In `credit` only an operator writes.
+pub const FIELDS: &str = r#"{
+    "first_name": {"type": "text", "max": 150}, "company": {"type": "text", "max": 20, "required": true}, "birthday": {"type": "date"},
+    "age": {"type": "integer", "min": 0, "max": 150}, "tier": {"type": "choice", "of": ["free", "pro"], "default": "free"},
+    "newsletter": {"type": "bool"}, "credit": {"type": "integer", "default": 0, "write": "operator"}
+}"#;
+
+/// A setting of fields of which none is required.
+pub const NICKNAME: (&str, &str) =
+    ("PROFILE_FIELDS", r#"{"nickname": {"type": "text"}, "plan": {"type": "choice", "of": ["free", "pro"], "default": "free"}}"#);
+
+/// Changes declared fields of this session's account: those that are there with PATCH, all with PUT.
+pub fn change_me(method: &str, session: &str, fields: &Value) -> Request {
+    request(method, "/api/users/me/").token(session).header("Content-Type", "application/json").body(fields.to_string())
+}
+
 /// Gives this session's account another username.
 pub fn set_username(session: &str, username: &str, password: &str) -> Request {
     post("/api/users/set_username/", &json!({ "new_username": username, "current_password": password })).token(session)

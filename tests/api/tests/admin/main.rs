@@ -11,6 +11,7 @@ mod layers;
 mod list;
 mod mail;
 mod names;
+mod profile;
 mod questions;
 mod show;
 mod sources;

@@ -1,9 +1,11 @@
 //! The requests whose calls fail.
 
 use doorward_kit::requests::{
-    ACTIVATION, NEW_PASSWORD, PASSWORD, Request, change_password, confirm_reset, delete_me, end_sessions, export, login, logout,
-    logout_all, me, register, request, reset_request, sessions, set_username, validate, verification_request, verify,
+    ACTIVATION, NEW_PASSWORD, PASSWORD, Request, change_me, change_password, confirm_reset, delete_me, end_sessions, export, login, logout,
+    logout_all, me, post, register, request, reset_request, sessions, set_username, validate, verification_request, verify,
 };
+
+use serde_json::json;
 
 use super::World;
 
@@ -22,7 +24,7 @@ pub struct Case {
 }
 
 /// Every request.
-pub static CASES: [Case; 22] = [
+pub static CASES: [Case; 24] = [
     Case {
         name: "register",
         ask: |world| register(&format!("new{}", world.person.username), &format!("new{}", world.person.email)),
@@ -100,6 +102,25 @@ pub static CASES: [Case; 22] = [
     },
     Case { name: "see own account", ask: |world| me(&world.session), done: 200, again: 200, changes: "", events: "account" },
     Case { name: "export own account", ask: |world| export(&world.session), done: 200, again: 200, changes: "", events: "account" },
+    Case {
+        name: "change a field",
+        ask: |world| change_me("PATCH", &world.session, &json!({ "nickname": "Annie" })),
+        done: 200,
+        again: 200,
+        changes: "+event,+profile",
+        events: "account",
+    },
+    Case {
+        name: "register with a field",
+        ask: |world| {
+            let (username, email) = (format!("new{}", world.person.username), format!("new{}", world.person.email));
+            post("/api/register/", &json!({ "username": username, "email": email, "password": PASSWORD, "nickname": "Annie" }))
+        },
+        done: 201,
+        again: 400,
+        changes: "+account,+email claim,+event,+profile,+request,+username claim",
+        events: "account",
+    },
     Case { name: "see sessions", ask: |world| sessions(&world.session), done: 200, again: 200, changes: "", events: "account" },
     Case {
         name: "end a session",

@@ -13,8 +13,8 @@ use doorward::{
 use doorward_admin::{Arguments, Failure, Terminal};
 use doorward_functions::{Handler as _, mailer::Records};
 use doorward_kit::requests::{
-    ACTIVATION, PASSWORD, VALIDATE, change_password, confirm_reset, delete_me, disavow, end_sessions, export, login, logout, logout_all,
-    me, register, reset_request, sessions, set_username, validate, verification_request, verify,
+    ACTIVATION, PASSWORD, VALIDATE, change_me, change_password, confirm_reset, delete_me, disavow, end_sessions, export, login, logout,
+    logout_all, me, register, reset_request, sessions, set_username, validate, verification_request, verify,
 };
 use doorward_kit::store::Items;
 use serde_json::json;
@@ -58,6 +58,10 @@ pub enum Operation {
     SeeMe,
     /// The session exports its account.
     ExportMe,
+    /// The session changes a field of its account.
+    Edit,
+    /// The session changes another field, and that one.
+    EditBoth,
     /// The session gives the account the username nova.
     Rename,
     /// The session asks for the deletion of its account.
@@ -110,6 +114,8 @@ pub enum Operation {
     SetUsername,
     /// `create` of an account of the name nova with mara's address.
     Create,
+    /// `set-field` of the field that the session changes
+    SetField,
     /// `activate`
     On,
     /// `deactivate`
@@ -137,13 +143,13 @@ pub enum Operation {
 }
 use Operation::{
     Ask, AskToVerify, Authorize, Bounce, CarryOver, Change, Confirm, Count, Create, Delete, Deliver, DeliverLater, DeliverVerification,
-    Disavow, EndOther, EndSessions, Export, ExportMe, Import, Invite, Leave, List, ListEvents, ListFailed, Login, Logout, LogoutAll,
-    Notify, Off, On, Publish, Register, Rename, Reset, Retry, RetryEvent, Revoke, SeeMe, SeeSessions, SetEmail, SetUsername, Show, Sweep,
-    Unlock, Validate, Verify,
+    Disavow, Edit, EditBoth, EndOther, EndSessions, Export, ExportMe, Import, Invite, Leave, List, ListEvents, ListFailed, Login, Logout,
+    LogoutAll, Notify, Off, On, Publish, Register, Rename, Reset, Retry, RetryEvent, Revoke, SeeMe, SeeSessions, SetEmail, SetField,
+    SetUsername, Show, Sweep, Unlock, Validate, Verify,
 };
 
 /// The one list, with the route, function or command that each operation is of.
-pub const OPERATIONS: [(Operation, Actor, &str); 45] = [
+pub const OPERATIONS: [(Operation, Actor, &str); 48] = [
     (Register, Actor::Client, "/api/register/"),
     (Login, Actor::Client, "/api/login/"),
     (Logout, Actor::Client, "/api/logout/"),
@@ -152,6 +158,8 @@ pub const OPERATIONS: [(Operation, Actor, &str); 45] = [
     (EndOther, Actor::Client, "/api/sessions/"),
     (SeeMe, Actor::Client, "/api/users/me/"),
     (ExportMe, Actor::Client, "/api/users/me/export/"),
+    (Edit, Actor::Client, "/api/users/me/"),
+    (EditBoth, Actor::Client, "/api/users/me/"),
     (Rename, Actor::Client, "/api/users/set_username/"),
     (Leave, Actor::Client, "/api/users/me/"),
     (Change, Actor::Client, "/api/change_password/"),
@@ -177,6 +185,7 @@ pub const OPERATIONS: [(Operation, Actor, &str); 45] = [
     (Revoke, Actor::Operator, "disavow"),
     (SetEmail, Actor::Operator, "set-email"),
     (SetUsername, Actor::Operator, "set-username"),
+    (SetField, Actor::Operator, "set-field"),
     (Create, Actor::Operator, "create"),
     (On, Actor::Operator, "activate"),
     (Off, Actor::Operator, "deactivate"),
@@ -245,6 +254,8 @@ impl Operation {
             EndOther => world.ask(end_sessions(&held.session, &[&held.other], PASSWORD)).await,
             SeeMe => world.ask(me(&held.session)).await,
             ExportMe => world.ask(export(&held.session)).await,
+            Edit => world.ask(change_me("PATCH", &held.session, &json!({ "nickname": "a" }))).await,
+            EditBoth => world.ask(change_me("PUT", &held.session, &json!({ "nickname": "b", "plan": "pro" }))).await,
             Rename => world.ask(set_username(&held.session, "nova", PASSWORD)).await,
             Leave => world.ask(delete_me(&held.session, PASSWORD)).await,
             Change => world.ask(change_password(&held.session, PASSWORD, CHANGED)).await,
@@ -279,6 +290,7 @@ impl Operation {
             Revoke => world.types(&["disavow", "--yes", &id]).await,
             SetEmail => world.types(&["set-email", "--yes", &id, "nova@example.com"]).await,
             SetUsername => world.types(&["set-username", "--yes", &id, "nova"]).await,
+            SetField => world.types(&["set-field", &id, "nickname", "c"]).await,
             Create => world.types(&["create", "nova", "mara@example.com"]).await,
             On => world.types(&["activate", &id]).await,
             Off => world.types(&["deactivate", &id]).await,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::operations::Operation;
 
 const SWITCHED_OFF: &str = "no link is mailed to an account that is switched off";
+const NO_FIELD: &str = "no field is set in an account that is switched off";
 const NO_PASSWORD: &str = "no password can be taken out of use in an account that is switched off";
 /// While a deletion that was asked for is carried out, what would call it off is refused like this.
 const HAS_BEGUN: [&str; 2] = [
@@ -62,7 +63,7 @@ impl Outcome {
         }
         if operations[0] == Operation::Delete {
             // While it is being deleted, an account is one that is switched off.
-            let off = [SWITCHED_OFF, NO_PASSWORD];
+            let off = [SWITCHED_OFF, NO_PASSWORD, NO_FIELD];
             this.answers
                 .iter_mut()
                 .for_each(|answer| *answer = off.iter().fold(answer.clone(), |answer, off| answer.replace(off, NO_ACCOUNT)));

@@ -25,7 +25,7 @@ use doorward_kit::{
     bus::BusFault,
     mailbox::{Mail, Refuse},
     proxy::{Failure, Gate, When},
-    requests::{NEW_PASSWORD, PASSWORD, reset_request, verification_request},
+    requests::{NEW_PASSWORD, NICKNAME, PASSWORD, reset_request, verification_request},
     store::{Facts, Items, facts},
 };
 use serde_json::json;
@@ -115,7 +115,7 @@ impl Names {
 
 impl World {
     pub async fn start() -> Self {
-        let (app, observer) = App::observed(&[("EVENTS", "all"), ("ADDRESS_VERIFICATION", "optional")]).await;
+        let (app, observer) = App::observed(&[("EVENTS", "all"), ("ADDRESS_VERIFICATION", "optional"), NICKNAME]).await;
         let mara = app.sign_up("mara").await;
         app.deliver().await;
         // An account tells of logins from new places when it is an hour old.
@@ -182,7 +182,8 @@ impl World {
             file,
             names,
         };
-        let admin = Admin::new(&mut Settings::from_pairs([]), app.store.clone(), app.clock.clock(), Entropy::system());
+        let mut declared = Settings::from_pairs([(NICKNAME.0.to_owned(), NICKNAME.1.to_owned())]);
+        let admin = Admin::new(&mut declared, app.store.clone(), app.clock.clock(), Entropy::system());
         let links = ResetLinks::configured(&mut Settings::from_pairs([]), starts_at);
         Self { app, observer, admin, links, held, start, starts_at, present }
     }

@@ -6,8 +6,8 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use doorward_kit::{
     App,
     requests::{
-        NEW_PASSWORD, PASSWORD, VALIDATE, address_of, confirm_reset, delete_me, disavow, export, login, me, post, request, reset_request,
-        set_username,
+        NEW_PASSWORD, PASSWORD, VALIDATE, address_of, change_me, confirm_reset, delete_me, disavow, export, login, me, post, request,
+        reset_request, set_username,
     },
     store::{lines, token_bytes},
 };
@@ -127,7 +127,8 @@ async fn whoever_stole_a_session_cannot_make_another_one_or_a_link_or_learn_a_ma
             let body = json!({ "username": "ann", "token": stolen, "password": NEW_PASSWORD });
             let asked = request(method, path).token(&stolen).header("Content-Type", "application/json").body(body.to_string()).from(THIEF);
             let answer = app.send(asked).await;
-            let shows = (method, path) == ("GET", "/api/users/me/");
+            // Where no field is declared, a change of fields shows the account and changes nothing.
+            let shows = ["GET", "PUT"].contains(&method) && path == "/api/users/me/";
             assert!(answer.status >= 400 || shows, "{method} {path} {answer:?}");
             assert!(!answer.body.contains("ann@example.com"), "{method} {path} {answer:?}");
         }
@@ -136,6 +137,24 @@ async fn whoever_stole_a_session_cannot_make_another_one_or_a_link_or_learn_a_ma
     let context = app.authorize(json!({ "version": "2.0", "headers": { "authorization": format!("Token {stolen}") } })).await;
     let told: Vec<&String> = context["context"].as_object().expect("a context").keys().collect();
     assert_eq!(told, ["account_id", "username", "verified"]);
+}
+
+#[tokio::test]
+async fn whoever_stole_a_session_changes_declared_fields_and_nothing_by_which_somebody_gets_in() {
+    let fields =
+        r#"{"nickname": {"type": "text"}, "plan": {"type": "choice", "of": ["free", "pro"], "default": "free", "write": "operator"}}"#;
+    let app = App::configured(&[("PROFILE_FIELDS", fields)]).await;
+    let stolen = app.sign_up("ann").await.login().await;
+    let before = app.everything_but_limits().await;
+    let body = json!({ "nickname": "Thief", "plan": "pro", "email": "thief@example.com", "username": "thief", "password": NEW_PASSWORD, "epoch": 7 });
+    for method in ["PATCH", "PUT"] {
+        let changed = app.send(change_me(method, &stolen, &body).from(THIEF)).await.json();
+        assert_eq!((&changed["nickname"], &changed["plan"], &changed["username"]), (&json!("Thief"), &json!("free"), &json!("ann")));
+    }
+    let mut after = app.everything_but_limits().await;
+    after.retain(|(_, sort), _| sort != "profile");
+    assert_eq!(after, before);
+    assert_eq!(app.send(login("ann", PASSWORD)).await.status, 200);
 }
 
 #[tokio::test]

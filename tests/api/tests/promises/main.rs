@@ -12,6 +12,7 @@ mod names;
 mod new_place;
 mod own_account;
 mod passwords;
+mod profile;
 mod session_list;
 mod sessions;
 mod set_username;

@@ -1,0 +1,30 @@
+//! Declared fields of accounts.
+
+use doorward::account::{Account, Profiled};
+
+use crate::{Admin, Failure, Terminal, accounts::done};
+
+impl Admin {
+    /// Sets a field, or takes its value away.
+    pub(crate) async fn set_field(
+        &self,
+        account: &Account,
+        name: &str,
+        value: Option<&str>,
+        terminal: &mut Terminal<'_>,
+    ) -> Result<(), Failure> {
+        let Some(field) = self.fields.named(name) else {
+            let declared: Vec<&str> = self.fields.iter().map(|field| field.name).collect();
+            let declared = if declared.is_empty() { "none".to_owned() } else { declared.join(", ") };
+            return Err(Failure::Refused(format!("no such field is declared (ProfileFields); declared are: {declared}")));
+        };
+        let value = value.map(|text| field.parse(text)).transpose().map_err(|complaints| {
+            let complaints: Vec<_> = complaints.iter().map(doorward::http::Complaint::in_english).collect();
+            Failure::Refused(format!("{name}: {}", complaints.join(" ")))
+        })?;
+        match self.store.set_profile(account.id, &[(field.clone(), value)], self.clock.now()).await? {
+            Profiled::Now => done(terminal, account.id, "field set", &format!("{}: {name} set", account.id)),
+            Profiled::Overtaken => Err(Failure::Refused("no field is set in an account that is switched off".to_owned())),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The declared fields of a body.
+
+use serde_json::Value;
+
+use super::{
+    ProfileField, ProfileFields, Scalar,
+    value::{Kind, entered},
+};
+use crate::http::{Complaint, Entered, Fields};
+
+/// A field that is to change, with its value; `None` is null.
+pub type Change = (ProfileField, Option<Scalar>);
+
+/// The fields that are to change.
+pub type Changes = [Change];
+
+/// How much of a profile is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// All of it, at registration and in PUT: a field that is required has to be there, and a form without a box means that it is not ticked.
+    Whole,
+    /// What is there, in PATCH.
+    Part,
+}
+
+impl ProfileFields {
+    /// Reads the declared fields of a body. Complaints are noted; the values are then of no use. Fields that only an operator writes are ignored.
+    pub fn read(&self, fields: &mut Fields, asked: Asked) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for field in self.iter().filter(|field| !field.by_operator) {
+            match field.read(fields, asked) {
+                Ok(change) => changes.extend(change),
+                Err(complaints) => {
+                    for complaint in complaints {
+                        fields.complain::<()>(field.name, complaint);
+                    }
+                }
+            }
+        }
+        changes
+    }
+}
+
+impl ProfileField {
+    /// The change that a body asks for, `None` if it asks for none.
+    fn read(&self, fields: &mut Fields, asked: Asked) -> Result<Option<Change>, Vec<Complaint>> {
+        let to = |value| Ok(Some((self.clone(), value)));
+        let is_form = fields.is_form();
+        let entered = match fields.take_entered(self.name) {
+            None if is_form && asked == Asked::Whole && matches!(self.kind, Kind::Bool) => return to(Some(Scalar::Truth(false))),
+            None if self.required && asked == Asked::Whole => return Err(vec![Complaint::Required]),
+            None => return Ok(None),
+            Some(entered) => entered,
+        };
+        if is_form && matches!(&entered, Entered::Text(text) if text.is_empty()) {
+            if self.may_be_null() {
+                return to(None);
+            }
+            if !self.required && !self.may_be_blank() {
+                return Ok(None);
+            }
+        }
+        match entered {
+            Entered::Null if self.may_be_null() => to(None),
+            Entered::Null => Err(vec![Complaint::Null]),
+            entered => to(Some(self.kind.read(&entered, self.may_be_blank())?)),
+        }
+    }
+
+    /// The value of this field that a text says, for an operator.
+    pub fn parse(&self, text: &str) -> Result<Scalar, Vec<Complaint>> {
+        self.parse_json(&Value::from(text))
+    }
+
+    /// The value of this field that a value in JSON says, for an operator.
+    pub fn parse_json(&self, value: &Value) -> Result<Scalar, Vec<Complaint>> {
+        self.kind.read(&entered(value), self.may_be_blank())
+    }
+}
