@@ -1,9 +1,12 @@
-//! GET and DELETE `/api/users/me/`: an account, as its owner sees it, and its deletion. The route and its words are djoser's.
+//! GET, PUT, PATCH and DELETE `/api/users/me/`: an account, as its owner sees it, a change of its address, and its deletion. The route and its words are
+//! djoser's.
 //!
 //! Whoever holds a session may ask, so with `OwnAccount=masked` the address is shown only in part. The methods that change an account are arms of
 //! `handle`, and ask for the password where they decide who may use it.
 //!
 //! A deletion only puts the account out of use. The sweeper carries it out, so that this function has no right to delete what others have.
+
+mod address;
 
 use doorward::{
     account::Account,
@@ -15,6 +18,7 @@ use doorward::{
     session::{Sessions, SignedIn},
     step_up::StepUp,
     store::{Store, Table},
+    verification::AddressVerification,
 };
 use serde::Serialize;
 
@@ -26,6 +30,7 @@ pub struct Me {
     step_up: StepUp,
     grace: DeletionGrace,
     shows: OwnAccount,
+    verification: AddressVerification,
     clock: Clock,
 }
 
@@ -45,6 +50,9 @@ struct Seen {
     verified: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     external_id: Option<String>,
+    /// The address that was asked for, until its mailbox confirms it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending_email: Option<String>,
 }
 
 impl OwnAccount {
@@ -75,15 +83,17 @@ fn masked(local: &str, domain: &str) -> String {
 }
 
 impl Me {
-    fn see(&self, account: &Account) -> Answer {
+    async fn see(&self, account: &Account, now: Timestamp) -> Result<Answer, Refusal> {
+        let pending = if self.verification.asks() { self.store.pending_address(account, now).await? } else { None };
         let is_address = account.username.folded() == account.email.folded();
-        http::ok(&Seen {
+        Ok(http::ok(&Seen {
             email: self.shows.shown(account.email.as_str()),
             id: account.id.to_string(),
             username: if is_address { self.shows.shown(account.username.as_str()) } else { account.username.as_str().to_owned() },
             verified: account.verified_at.is_some(),
             external_id: account.external_id.clone(),
-        })
+            pending_email: pending.map(|email| self.shows.shown(email.as_str())),
+        }))
     }
 
     /// Puts the account out of use, with its password, and leaves its deletion to the sweeper.
@@ -116,6 +126,7 @@ impl Function for Me {
             step_up: StepUp::configured(&mut wiring.settings, hasher),
             grace: DeletionGrace::configured(&mut wiring.settings),
             shows: OwnAccount::configured(&mut wiring.settings),
+            verification: AddressVerification::configured(&mut wiring.settings),
             sessions: wiring.sessions(),
             store: wiring.store.clone(),
             clock: wiring.clock.clone(),
@@ -125,7 +136,7 @@ impl Function for Me {
 
 impl Endpoint for Me {
     const ROUTES: &[&str] = &["/api/users/me/"];
-    const METHODS: &[Method] = &[Method::GET, Method::HEAD, Method::DELETE];
+    const METHODS: &[Method] = &[Method::GET, Method::HEAD, Method::PUT, Method::PATCH, Method::DELETE];
     const PROTECTED: bool = true;
 
     async fn authenticate(&self, request: &Request) -> Result<(), Refusal> {
@@ -137,7 +148,8 @@ impl Endpoint for Me {
         let signed_in = self.sessions.authenticate(&self.store, &request, now).await?;
         match request.method {
             Method::DELETE => self.delete(&request, &signed_in, now).await,
-            _ => Ok(self.see(&signed_in.account)),
+            Method::PUT | Method::PATCH => self.update(&request, &signed_in, now).await,
+            _ => self.see(&signed_in.account, now).await,
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     brand::{Links, Logo, Product},
     http::Reader,
     language::Language,
-    mail::{ChangedMail, DeletionMail, RenamedMail, Rendered, ResetMail, SignInMail, VerifyMail},
+    mail::{AddressMail, ChangedMail, DeletionMail, RenamedMail, Rendered, ResetMail, SignInMail, VerifyMail},
     page::{Page, Pages},
     template::TemplateError,
 };
@@ -31,6 +31,9 @@ pub fn mails(language: Language, product: &Product) -> Vec<(String, Result<Rende
     }
     for (name, mail) in VerifyMail::samples(language) {
         mails.push((format!("verify-{name}"), VerifyMail { product: of(mail.product.clone()), ..mail }.render()));
+    }
+    for (name, mail) in AddressMail::samples(language) {
+        mails.push((format!("address_changed-{name}"), AddressMail { product: of(mail.product.clone()), ..mail }.render()));
     }
     mails
 }

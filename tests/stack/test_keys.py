@@ -175,6 +175,16 @@ class Keys(unittest.TestCase):
         self.attribute("Sweeper")
         self.assertNotIn("Item", database.get_item(TableName=accounts, Key=account))
 
+    def move(self, name: str) -> None:
+        """Changes the address of an account whose username it is, asks for its deletion, and takes both back from the old mailbox."""
+        old, new = f"{name}@example.com", f"{name}@example.org"
+        self.do(REGISTER, username=old, email=old, password=PASSWORD)
+        session = self.do(LOGIN, username=old, password=PASSWORD)["token"]
+        self.do(ME, session, method="PATCH", email=new, current_password=PASSWORD)
+        self.do(ACTIVATION, token=self.token(new, "dwc"))
+        self.do(ME, session, method="DELETE", current_password=PASSWORD)
+        self.do(DISAVOW, token=self.token(old, "dwn"))
+
     @without_timer()
     def test_a_function_asks_for_what_it_may_and_may_what_it_asks_for(self) -> None:
         self.began = datetime.now(timezone.utc) - timedelta(seconds=1)
@@ -230,6 +240,7 @@ class Keys(unittest.TestCase):
             self.attribute("Disavow")
         self.do(DISAVOW, token=link)
         self.delete(f"{name}-leaves")
+        self.move(f"{name}-moves")
 
         # A login writes to an account only if its hash has other parameters or its network is new, neither of which is the case here. tests/api tests both.
         # So is the notice of a login from a new network. A session's use is noted only with SessionIdle. The publisher marks an event only if the bus

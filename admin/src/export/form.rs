@@ -125,6 +125,14 @@ struct Own<'a> {
     deletion: Option<Deletion>,
     #[serde(skip_serializing_if = "Option::is_none")]
     verified_at: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    former_addresses: Vec<Former<'a>>,
+}
+
+#[derive(Serialize)]
+struct Former<'a> {
+    email: &'a str,
+    kept_until: String,
 }
 
 #[derive(Serialize)]
@@ -156,6 +164,11 @@ fn own_line<'a>(account: &'a Account, password: Option<&'a str>) -> Own<'a> {
         undeliverable: account.undeliverable.map(|(why, sent_at)| Undeliverable { why: why.as_str(), sent_at: instant(sent_at) }),
         deletion: account.leaving.map(|leaving| Deletion { asked_at: instant(leaving.asked_at), due_at: instant(leaving.due_at) }),
         verified_at: account.verified_at.map(instant),
+        former_addresses: account
+            .former
+            .iter()
+            .map(|former| Former { email: former.email.as_str(), kept_until: instant(former.until) })
+            .collect(),
     }
 }
 

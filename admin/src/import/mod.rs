@@ -193,13 +193,13 @@ impl Admin {
     /// Writes an account. An invitation is written with it, so that a second run invites nobody twice.
     async fn write(&self, candidate: &Candidate, new: AccountId, pace: Option<&Pace>) -> Result<BroughtIn, Fault> {
         match pace.filter(|_| candidate.account(new, self.clock.now()).active && !candidate.password.is_usable()) {
-            None => self.store.bring_in(&candidate.account(new, self.clock.now()), None).await,
+            None => self.store.bring_in(&candidate.account(new, self.clock.now()), None, self.clock.now()).await,
             Some(pace) => {
                 pace.wait().await;
                 let now = self.clock.now();
                 let mut account = candidate.account(new, now);
                 account.password = Some(self.hasher.unknowable());
-                self.store.bring_in(&account, Some(&invitation(&account, now))).await
+                self.store.bring_in(&account, Some(&invitation(&account, now)), now).await
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What an export of Doorward says of an account besides what every file can say.
 
 use doorward::{
-    account::{Account, AccountId, KnownNetwork, Leaving, Undeliverable},
+    account::{Account, AccountId, EmailAddress, FormerAddress, KnownNetwork, Leaving, Undeliverable},
     client::Network,
     clock::Timestamp,
 };
@@ -13,8 +13,18 @@ use super::{candidate::instant, report::Reason};
 pub(crate) const VERSION: u64 = 1;
 
 /// The fields that only such lines have.
-pub(super) const FIELDS: [&str; 9] =
-    ["doorward", "id", "password_changed_at", "disavowed", "language", "networks", "undeliverable", "deletion", "verified_at"];
+pub(super) const FIELDS: [&str; 10] = [
+    "doorward",
+    "id",
+    "password_changed_at",
+    "disavowed",
+    "language",
+    "networks",
+    "undeliverable",
+    "deletion",
+    "verified_at",
+    "former_addresses",
+];
 
 /// Maximum length of a language's tag (RFC 5646, 4.4.1).
 const LONGEST_LANGUAGE: usize = 35;
@@ -29,6 +39,7 @@ pub(super) struct Own {
     undeliverable: Option<(Undeliverable, Timestamp)>,
     leaving: Option<Leaving>,
     verified_at: Option<Timestamp>,
+    former: Vec<FormerAddress>,
 }
 
 /// Whether these are the fields of an account that was exported.
@@ -69,8 +80,12 @@ impl Own {
             Some(Leaving { asked_at: of("asked_at")?, due_at: of("due_at")?, has_begun: false })
         });
         let leaving = leaving.map(|read| read.ok_or_else(|| wrong("deletion"))).transpose()?;
+        let former = match fields.get("former_addresses") {
+            None => Vec::new(),
+            Some(value) => value.as_array().and_then(|list| former(list)).ok_or_else(|| wrong("former_addresses"))?,
+        };
         let language = language.map(str::to_owned);
-        Ok(Self { id, password_changed_at, disavowed, language, networks, undeliverable, leaving, verified_at })
+        Ok(Self { id, password_changed_at, disavowed, language, networks, undeliverable, leaving, verified_at, former })
     }
 
     /// The account as it was.
@@ -88,5 +103,16 @@ impl Own {
         // Only an inactive account is deleted by the sweeper, and only such a one has a deletion.
         account.leaving = self.leaving.filter(|_| !account.active);
         account.verified_at = self.verified_at;
+        account.former.clone_from(&self.former);
+        account.address_no = self.former.last().map_or(0, |former| former.no);
     }
+}
+
+/// The former addresses that are kept for an account, the oldest first. The changes are numbered anew, since no mailed link comes along.
+fn former(list: &[Value]) -> Option<Vec<FormerAddress>> {
+    let read = |(no, value): (u64, &Value)| {
+        let of = |name: &str| value.get(name).and_then(Value::as_str);
+        Some(FormerAddress { no, email: EmailAddress::parse(of("email")?).ok()?, until: of("kept_until").and_then(instant)? })
+    };
+    (1..).zip(list).map(read).collect()
 }

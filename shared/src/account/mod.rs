@@ -6,6 +6,7 @@ mod former;
 mod item;
 mod note;
 mod register;
+mod reserved;
 mod username;
 
 pub use self::{
@@ -13,6 +14,7 @@ pub use self::{
     find::Holders,
     note::Marked,
     register::{BroughtIn, Registered, Taken},
+    reserved::FormerAddress,
     username::{Username, UsernameRule},
 };
 pub(crate) use self::{
@@ -22,6 +24,7 @@ pub(crate) use self::{
         password_changed, password_disavowed, password_reset, read, removed, resettable, unchanged, unverified, verified, with_email,
         with_own_username, with_username,
     },
+    reserved::{Confirmed, GivenBack, confirmed, expired, unmoved},
 };
 pub use crate::id::AccountId;
 use crate::{
@@ -68,6 +71,10 @@ pub struct Account {
     pub verified_at: Option<Timestamp>,
     /// The digest of the link that showed it, if it was one of a verification mail.
     pub verified_by: Option<String>,
+    /// How often its address was changed or given back.
+    pub address_no: u64,
+    /// The addresses that its owner has changed, and that are kept for it, the oldest first.
+    pub former: Vec<FormerAddress>,
 }
 
 /// The deletion of an account that its own password asked for.
@@ -103,6 +110,8 @@ impl Account {
             leaving: None,
             verified_at: None,
             verified_by: None,
+            address_no: 0,
+            former: Vec::new(),
         }
     }
 

@@ -43,6 +43,12 @@ impl Value {
 }
 
 impl Form {
+    /// Whether it has a field of this name.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// The fields of a body. An empty body has none.
     pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Self, Refusal> {
         if body.len() > LARGEST {

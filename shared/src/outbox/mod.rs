@@ -1,10 +1,13 @@
 //! The Outbox: mail to be sent, as items. The item decides; the stream only announces it.
 
+mod address;
 mod entry;
 mod open;
 
 use std::time::Duration;
 
+pub use self::address::AddressRequest;
+pub(crate) use self::address::{address_partition, address_request};
 use self::entry::{FAILED_LIFETIME, read};
 pub(crate) use self::entry::{
     notice, notices, notices_attributes, read_notices, request_partition, reset_request, verification_partition, verification_request,

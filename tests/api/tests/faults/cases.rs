@@ -1,8 +1,8 @@
 //! The requests whose calls fail.
 
 use doorward_kit::requests::{
-    ACTIVATION, NEW_PASSWORD, PASSWORD, Request, change_password, confirm_reset, delete_me, end_sessions, login, logout, logout_all, me,
-    register, request, reset_request, sessions, set_username, validate, verification_request, verify,
+    ACTIVATION, NEW_PASSWORD, PASSWORD, Request, change_address, change_password, confirm_reset, delete_me, end_sessions, login, logout,
+    logout_all, me, register, request, reset_request, sessions, set_username, validate, verification_request, verify,
 };
 
 use super::World;
@@ -22,7 +22,7 @@ pub struct Case {
 }
 
 /// Every request.
-pub static CASES: [Case; 21] = [
+pub static CASES: [Case; 24] = [
     Case {
         name: "register",
         ask: |world| register(&format!("new{}", world.person.username), &format!("new{}", world.person.email)),
@@ -146,6 +146,30 @@ pub static CASES: [Case; 21] = [
         done: 204,
         again: 400,
         changes: "+event,+notice,+username claim,-username claim,~account username username_folded",
+        events: "account",
+    },
+    Case {
+        name: "change of address",
+        ask: |world| change_address(&world.session, &format!("other{}", world.person.email), PASSWORD),
+        done: 200,
+        again: 200,
+        changes: "+notice,+request,~address digest email email_folded expires_at issued_at requested_at sent_at valid_until",
+        events: "account",
+    },
+    Case {
+        name: "confirm a change of address",
+        ask: |world| verify(&world.change),
+        done: 204,
+        again: 204,
+        changes: "+email claim,+event,+former,+notice,-address,-reset,-verify,~account address_no email email_folded former verified_at verified_by,~email claim expires_at reserved_until",
+        events: "account",
+    },
+    Case {
+        name: "change of address page",
+        ask: |world| request("GET", &format!("{ACTIVATION}?token={}", world.change)),
+        done: 200,
+        again: 200,
+        changes: "",
         events: "account",
     },
     Case {

@@ -8,8 +8,8 @@ use std::{
 use doorward_admin::{Arguments, Failure, Terminal};
 use doorward_functions::{Handler as _, mailer::Records};
 use doorward_kit::requests::{
-    ACTIVATION, PASSWORD, VALIDATE, change_password, confirm_reset, delete_me, disavow, end_sessions, login, logout, logout_all, me,
-    register, reset_request, sessions, set_username, validate, verification_request, verify,
+    ACTIVATION, PASSWORD, VALIDATE, change_address, change_password, confirm_reset, delete_me, disavow, end_sessions, login, logout,
+    logout_all, me, register, reset_request, sessions, set_username, validate, verification_request, verify,
 };
 use serde_json::json;
 
@@ -54,6 +54,10 @@ pub enum Operation {
     Rename,
     /// The session asks for the deletion of its account.
     Leave,
+    /// The session asks for an address of the name nova.
+    AskAddress,
+    /// The mailbox of that address confirms the change that was asked for.
+    ConfirmAddress,
     /// The session changes the password.
     Change,
     /// Somebody requests a link.
@@ -100,6 +104,8 @@ pub enum Operation {
     SetEmail,
     /// `set-username` to nova
     SetUsername,
+    /// `restore-address`
+    RestoreAddress,
     /// `create` of an account of the name nova with mara's address.
     Create,
     /// `activate`
@@ -126,13 +132,14 @@ pub enum Operation {
     Import,
 }
 use Operation::{
-    Ask, AskToVerify, Authorize, Bounce, Change, Confirm, Count, Create, Delete, Deliver, DeliverLater, DeliverVerification, Disavow,
-    EndOther, EndSessions, Export, Import, Invite, Leave, List, ListEvents, ListFailed, Login, Logout, LogoutAll, Notify, Off, On, Publish,
-    Register, Rename, Reset, Retry, RetryEvent, Revoke, SeeMe, SeeSessions, SetEmail, SetUsername, Show, Sweep, Unlock, Validate, Verify,
+    Ask, AskAddress, AskToVerify, Authorize, Bounce, Change, Confirm, ConfirmAddress, Count, Create, Delete, Deliver, DeliverLater,
+    DeliverVerification, Disavow, EndOther, EndSessions, Export, Import, Invite, Leave, List, ListEvents, ListFailed, Login, Logout,
+    LogoutAll, Notify, Off, On, Publish, Register, Rename, Reset, RestoreAddress, Retry, RetryEvent, Revoke, SeeMe, SeeSessions, SetEmail,
+    SetUsername, Show, Sweep, Unlock, Validate, Verify,
 };
 
 /// The one list, with the route, function or command that each operation is of.
-pub const OPERATIONS: [(Operation, Actor, &str); 44] = [
+pub const OPERATIONS: [(Operation, Actor, &str); 47] = [
     (Register, Actor::Client, "/api/register/"),
     (Login, Actor::Client, "/api/login/"),
     (Logout, Actor::Client, "/api/logout/"),
@@ -142,6 +149,8 @@ pub const OPERATIONS: [(Operation, Actor, &str); 44] = [
     (SeeMe, Actor::Client, "/api/users/me/"),
     (Rename, Actor::Client, "/api/users/set_username/"),
     (Leave, Actor::Client, "/api/users/me/"),
+    (AskAddress, Actor::Client, "/api/users/me/"),
+    (ConfirmAddress, Actor::Client, ACTIVATION),
     (Change, Actor::Client, "/api/change_password/"),
     (Ask, Actor::Client, "/api/password_reset/"),
     (Validate, Actor::Client, VALIDATE),
@@ -165,6 +174,7 @@ pub const OPERATIONS: [(Operation, Actor, &str); 44] = [
     (Revoke, Actor::Operator, "disavow"),
     (SetEmail, Actor::Operator, "set-email"),
     (SetUsername, Actor::Operator, "set-username"),
+    (RestoreAddress, Actor::Operator, "restore-address"),
     (Create, Actor::Operator, "create"),
     (On, Actor::Operator, "activate"),
     (Off, Actor::Operator, "deactivate"),
@@ -216,6 +226,8 @@ impl Operation {
             SeeMe => world.ask(me(&held.session)).await,
             Rename => world.ask(set_username(&held.session, "nova", PASSWORD)).await,
             Leave => world.ask(delete_me(&held.session, PASSWORD)).await,
+            AskAddress => world.ask(change_address(&held.session, "nova@example.com", PASSWORD)).await,
+            ConfirmAddress => world.ask(verify(&held.change)).await,
             Change => world.ask(change_password(&held.session, PASSWORD, CHANGED)).await,
             Ask => world.ask(reset_request("mara@example.com")).await,
             Validate => world.ask(validate(&held.link)).await,
@@ -248,6 +260,7 @@ impl Operation {
             Revoke => world.types(&["disavow", "--yes", &id]).await,
             SetEmail => world.types(&["set-email", "--yes", &id, "nova@example.com"]).await,
             SetUsername => world.types(&["set-username", "--yes", &id, "nova"]).await,
+            RestoreAddress => world.types(&["restore-address", "--yes", &id]).await,
             Create => world.types(&["create", "nova", "mara@example.com"]).await,
             On => world.types(&["activate", &id]).await,
             Off => world.types(&["deactivate", &id]).await,
