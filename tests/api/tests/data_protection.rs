@@ -141,6 +141,7 @@ async fn change_of_address(app: &App, observer: &Observer, seen: &mut Seen) {
     app.change_password(&session, PASSWORD, NEW_PASSWORD).await;
     app.deliver().await;
     seen.look(app).await;
+    app.advance(1);
     let undo = app.mailbox.to(&address_of("mia")).pop().unwrap().disavowal_token().unwrap();
     assert_eq!(app.send(disavow(&undo)).await.status, 200);
     seen.look(app).await;

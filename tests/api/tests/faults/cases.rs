@@ -149,15 +149,15 @@ pub static CASES: [Case; 24] = [
         events: "account",
     },
     Case {
-        name: "change of address",
-        ask: |world| change_address(&world.session, &format!("other{}", world.person.email), PASSWORD),
+        name: "address asked",
+        ask: |world| change_address(&world.session, &format!("o{}", world.person.email), PASSWORD),
         done: 200,
         again: 200,
         changes: "+notice,+request,~address digest email email_folded expires_at issued_at requested_at sent_at valid_until",
         events: "account",
     },
     Case {
-        name: "confirm a change of address",
+        name: "address confirmed",
         ask: |world| verify(&world.change),
         done: 204,
         again: 204,
@@ -165,7 +165,7 @@ pub static CASES: [Case; 24] = [
         events: "account",
     },
     Case {
-        name: "change of address page",
+        name: "address page",
         ask: |world| request("GET", &format!("{ACTIVATION}?token={}", world.change)),
         done: 200,
         again: 200,
