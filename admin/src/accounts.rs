@@ -121,7 +121,7 @@ pub(crate) fn done(terminal: &mut Terminal<'_>, id: AccountId, what: &str, sente
 }
 
 /// A reset request by an operator, who is no caller.
-fn reset_request(account: &Account, now: Timestamp) -> ResetRequest {
+pub(crate) fn reset_request(account: &Account, now: Timestamp) -> ResetRequest {
     ResetRequest {
         email: account.email.clone(),
         // Only a request that is newer than the password leads to a link.

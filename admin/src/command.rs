@@ -96,6 +96,14 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Gives an account the oldest former address back that is kept for it, and its owner a link there to choose a password
+    RestoreAddress {
+        /// Id, username or e-mail address
+        account: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
     /// Gives an account another username; a notice goes to its address
     SetUsername {
         /// Id, username or e-mail address

@@ -19,7 +19,7 @@ mod terminal;
 use std::io;
 
 use doorward::{
-    account::{Account, AccountId},
+    account::{Account, AccountId, EmailAddress},
     clock::Clock,
     config::{ConfigError, Settings},
     entropy::Entropy,
@@ -111,6 +111,7 @@ impl Admin {
             Command::Reset { account } => self.reset(&self.find(&account).await?, terminal).await,
             Command::Disavow { account, yes } => self.disavow(&self.find(&account).await?, yes, terminal).await,
             Command::SetEmail { account, email, yes } => self.set_email(&self.find(&account).await?, &email, yes, terminal).await,
+            Command::RestoreAddress { account, yes } => self.restore_address(&self.find(&account).await?, yes, terminal).await,
             Command::SetUsername { account, username, yes } => {
                 self.set_username(&self.find(&account).await?, &username, yes, terminal).await
             }
@@ -139,7 +140,11 @@ impl Admin {
         match (by_id, self.store.account_by_login_name(name).await?) {
             (Some(one), Some(other)) if one.id != other.id => Err(Failure::Ambiguous(one.id, other.id)),
             (Some(account), _) | (None, Some(account)) => Ok(account),
-            (None, None) => Err(Failure::NoAccount),
+            // Whoever was robbed of an account writes from the address that it had.
+            (None, None) => {
+                let Ok(email) = EmailAddress::parse(name) else { return Err(Failure::NoAccount) };
+                self.store.account_by_former_address(&email, self.clock.now()).await?.ok_or(Failure::NoAccount)
+            }
         }
     }
 }

@@ -2,10 +2,14 @@
 
 use doorward::{
     account::{Account, EmailAddress, LONGEST_EMAIL, Taken, Username},
+    disavow::Disavowed,
     lifecycle::Renamed,
 };
 
-use crate::{Admin, Failure, Terminal, accounts::done};
+use crate::{
+    Admin, Failure, Terminal,
+    accounts::{done, reset_request},
+};
 
 impl Admin {
     pub(crate) async fn set_email(&self, account: &Account, email: &str, yes: bool, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
@@ -22,6 +26,33 @@ impl Admin {
         terminal.confirm(yes, &question, username, "that is not its username; nothing was changed")?;
         let renamed = self.store.set_email(account, &email, self.clock.now()).await?;
         told(terminal, account, renamed, "e-mail address set", Taken::Email, "A notice to the former address is on its way.")
+    }
+
+    /// Gives an account the oldest of its former addresses back, as the link of the notice of its change does.
+    pub(crate) async fn restore_address(&self, account: &Account, yes: bool, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+        let now = self.clock.now();
+        let Some(former) = account.reserved(now).next() else {
+            return Err(Failure::Refused("no former address is kept for it; use set-email".to_owned()));
+        };
+        if !account.can_be_disavowed() {
+            return Err(Failure::Refused("it is switched off; activate it first".to_owned()));
+        }
+        let (username, id) = (account.username.as_str(), account.id);
+        let question = format!(
+            "{username} ({id}) gets the address {} back. Its password stops working until its owner chooses another by a link in that mailbox, and every \
+             change of the address since then is void. To go on, type its username",
+            former.email.as_str()
+        );
+        terminal.confirm(yes, &question, username, "that is not its username; nothing was changed")?;
+        match self.store.restore_address(account, reset_request(account, now)).await? {
+            Disavowed::Now => {
+                let sentence = format!(
+                    "{id}: the former address is back, every session is over and the password out of use; a link to choose another is on its way."
+                );
+                done(terminal, id, "address restored", &sentence)
+            }
+            Disavowed::NotValid => Err(Failure::Refused("the account changed meanwhile; look at it again".to_owned())),
+        }
     }
 
     pub(crate) async fn set_username(&self, account: &Account, name: &str, yes: bool, terminal: &mut Terminal<'_>) -> Result<(), Failure> {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use doorward::{
-    account::Account,
+    account::{Account, EmailAddress, FormerAddress},
     clock::{Timestamp, rfc3339},
     delivery::{Delivery, Outcome, Suppressed},
     fault::Fault,
@@ -26,6 +26,7 @@ struct Known {
     now: Timestamp,
     sessions: Vec<SessionRecord>,
     link_until: Option<Timestamp>,
+    pending_email: Option<EmailAddress>,
     tries: Vec<LoginTries>,
     mail: Vec<Mail>,
     profile: Profile,
@@ -96,6 +97,7 @@ impl Admin {
             now,
             sessions,
             link_until: link.map(|link| link.valid_until),
+            pending_email: self.store.pending_address(account, now).await?,
             tries: self.store.login_tries(account, self.login_limit, now).await?,
             mail,
             profile: self.store.profile(account.id).await?,
@@ -123,6 +125,8 @@ fn facts(account: &Account, known: &Known, allowed: u32) -> Value {
         "external_id": account.external_id,
         "username": account.username.as_str(),
         "email": account.email.as_str(),
+        "pending_email": known.pending_email.as_ref().map(EmailAddress::as_str),
+        "former_addresses": account.reserved(known.now).map(|former| json!({ "email": former.email.as_str(), "kept_until": rfc3339(former.until) })).collect::<Vec<_>>(),
         "verified_at": account.verified_at.map(rfc3339),
         "state": State::of(account),
         "created_at": rfc3339(account.created_at),
@@ -206,8 +210,14 @@ fn text(account: &Account, known: &Known, allowed: u32) -> String {
         let begun = if leaving.has_begun { ", and has begun" } else { "; activate ID or disavow ID calls it off" };
         ("deletion", format!("asked for at {asked_at}, carried out after {due_at}{begun}"))
     });
+    let pending = known.pending_email.iter().map(|email| ("address asked", format!("{}, until its mailbox confirms it", email.as_str())));
+    let kept = |former: &FormerAddress| {
+        format!("{}, kept until {}; restore-address ID gives it back", former.email.as_str(), rfc3339(former.until))
+    };
+    let former = account.reserved(known.now).map(|former| ("former", kept(former)));
     let fields = known.profile.iter().map(|(name, value)| ("field", format!("{name}: {}", value.to_string().escape_debug())));
-    let lines = lines.into_iter().chain(deletion).chain(elsewhere).chain(fields).chain(history.map(|line| ("history", line)));
+    let lines = lines.into_iter().chain(pending).chain(former).chain(deletion).chain(elsewhere).chain(fields);
+    let lines = lines.chain(history.map(|line| ("history", line)));
     lines.fold(String::new(), |mut text, (name, value)| {
         let _ = writeln!(text, "{name:<13} {value}");
         text

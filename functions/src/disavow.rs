@@ -1,7 +1,7 @@
 //! GET and POST `/api/password_reset/disavow/`: "this wasn't me", the link of a notice.
 //!
 //! GET shows a page with a form and does not use up the link, however often a mail scanner opens it. POST uses it up: it ends every session, takes the
-//! password out of use and starts a reset, once; and it calls the account's deletion off. This function cannot set a password, as it has no permission to.
+//! password out of use and starts a reset, once; it calls the account's deletion off, and gives it back the address to which the link was mailed. This function cannot set a password, as it has no permission to.
 
 use doorward::{
     clock::Clock,
@@ -54,7 +54,7 @@ impl Disavow {
             Err(Refusal::Token) => Ok(self.pages.show(reader, &Page::DeadDisavowal)?),
             Err(Refusal::Fields(errors)) => {
                 let token = Fields::of(request.form()?).take("token", Field::Text).unwrap_or_default();
-                Ok(self.pages.show(reader, &Page::Disavow { token: &token, due_at: None, errors: &errors })?)
+                Ok(self.pages.show(reader, &Page::Disavow { token: &token, due_at: None, gives_back: false, errors: &errors })?)
             }
             answer => answer,
         }
@@ -67,8 +67,8 @@ impl Disavow {
         let look_up = self.store.disavowal(token.as_ref(), now);
         let link = self.page_limit.admit_while(&self.store, request.client, now, look_up).await??;
         let (token, link) = token.zip(link).ok_or(Refusal::Token)?;
-        let due_at = link.account.leaving.map(|leaving| leaving.due_at);
-        let form = Page::Disavow { token: &token.reveal(), due_at, errors: &FieldErrors::default() };
+        let (due_at, gives_back) = (link.account.leaving.map(|leaving| leaving.due_at), link.gives_back(now).is_some());
+        let form = Page::Disavow { token: &token.reveal(), due_at, gives_back, errors: &FieldErrors::default() };
         Ok(self.pages.show(&request.reader_in(link.account.language()), &form)?)
     }
 
@@ -86,7 +86,7 @@ impl Disavow {
         let now = self.clock.now();
         let look_up = self.store.disavowal(token.as_ref(), now);
         let link = self.client_limit.admit_while(&self.store, request.client, now, look_up).await??.ok_or(Refusal::Token)?;
-        // To the present address: a person who has changed it since could as well ask for a link there.
+        // To the present address, or to the one that the link gives back: the store decides, since it can change meanwhile.
         let caller = request.caller().in_language(link.account.language());
         let reset = ResetRequest { email: link.account.email.clone(), requested_at: now, caller, invites: false };
         match self.store.disavow(&link, reset).await? {

@@ -1,10 +1,12 @@
-//! GET, PUT, PATCH and DELETE `/api/users/me/`: an account, as its owner sees it, its declared fields, and its deletion. The route and its words are
-//! djoser's.
+//! GET, PUT, PATCH and DELETE `/api/users/me/`: an account, as its owner sees it, its declared fields, a change of its address, and its deletion. The
+//! route and its words are djoser's.
 //!
 //! Whoever holds a session may ask, so with `OwnAccount=masked` the address is shown only in part. The methods that change an account are arms of
 //! `handle`, and ask for the password where they decide who may use it. Declared fields do not, so a session alone changes them.
 //!
 //! A deletion only puts the account out of use. The sweeper carries it out, so that this function has no right to delete what others have.
+
+mod address;
 
 use doorward::{
     account::{Account, Profiled},
@@ -14,10 +16,11 @@ use doorward::{
     http::{self, Answer, Field, Fields, Method, Refusal, Request},
     leaving::{DeletionGrace, Left},
     password::TypedPassword,
-    profile::{Asked, ProfileFields, Shown},
+    profile::{Asked, Changes, ProfileFields, Shown},
     session::{Sessions, SignedIn},
     step_up::StepUp,
     store::{Store, Table},
+    verification::AddressVerification,
 };
 use serde::Serialize;
 
@@ -33,6 +36,7 @@ pub struct Me {
     step_up: StepUp,
     grace: DeletionGrace,
     shows: OwnAccount,
+    verification: AddressVerification,
     clock: Clock,
 }
 
@@ -54,6 +58,9 @@ struct Seen<'a> {
     external_id: Option<String>,
     #[serde(flatten)]
     fields: Shown<'a>,
+    /// The address that was asked for, until its mailbox confirms it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending_email: Option<String>,
 }
 
 impl OwnAccount {
@@ -84,35 +91,53 @@ fn masked(local: &str, domain: &str) -> String {
 }
 
 impl Me {
-    fn see(&self, account: &Account) -> Answer {
+    async fn see(&self, account: &Account, now: Timestamp) -> Result<Answer, Refusal> {
+        let pending = if self.verification.asks() { self.store.pending_address(account, now).await? } else { None };
         let is_address = account.username.folded() == account.email.folded();
-        http::ok(&Seen {
+        Ok(http::ok(&Seen {
             email: self.shows.shown(account.email.as_str()),
             id: account.id.to_string(),
             username: if is_address { self.shows.shown(account.username.as_str()) } else { account.username.as_str().to_owned() },
             verified: account.verified_at.is_some(),
             external_id: account.external_id.clone(),
             fields: self.fields.shown(&account.profile),
-        })
+            pending_email: pending.map(|email| self.shows.shown(email.as_str())),
+        }))
     }
 
-    /// Changes the declared fields that the body has, and nothing else: everything else in it is read-only or unknown, and is ignored as Django REST
-    /// Framework does. PUT asks for those that are required.
+    /// Changes the declared fields that the body has, and asks for another address if it has one, with the password. Nothing else changes: everything else
+    /// in it is read-only or unknown, and is ignored as Django REST Framework does. PUT asks for the fields that are required.
     ///
     /// The answer is the account as it was read, with these changes. What others change at the same moment is in the next answer.
-    async fn change(&self, request: &Request, mut account: Account, now: Timestamp) -> Result<Answer, Refusal> {
+    async fn update(&self, request: &Request, SignedIn { account, .. }: &SignedIn, now: Timestamp) -> Result<Answer, Refusal> {
         let asked = if request.method == Method::PUT { Asked::Whole } else { Asked::Part };
         let mut fields = Fields::of(request.form()?);
         let changes = self.fields.read(&mut fields, asked);
-        let changes = fields.finish(Some(changes))?;
+        let address = self.read_address(account, &mut fields);
+        let (changes, address) = fields.finish(Some(changes).zip(address))?;
+        // The password decides before anything changes.
+        let address = match address {
+            Some(body) => Some(self.may_ask_for(body, account, request, now).await?),
+            None => None,
+        };
+        let changed = self.change_fields(request, account.clone(), &changes, now).await?;
+        if let Some(email) = address {
+            // For the account as it was when the password was checked.
+            self.ask_for(&email, account, request, now).await?;
+        }
+        self.see(&changed, now).await
+    }
+
+    /// Stores the changes, and returns the account with them.
+    async fn change_fields(&self, request: &Request, mut account: Account, changes: &Changes, now: Timestamp) -> Result<Account, Refusal> {
         for _ in 0..MAX_TRIES {
-            if account.profile.has(&changes) {
-                return Ok(self.see(&account));
+            if account.profile.has(changes) {
+                return Ok(account);
             }
-            if self.store.change_profile(&account, &changes, now).await? == Profiled::Now {
+            if self.store.change_profile(&account, changes, now).await? == Profiled::Now {
                 tracing::info!("profile changed");
-                account.profile.apply(&changes);
-                return Ok(self.see(&account));
+                account.profile.apply(changes);
+                return Ok(account);
             }
             // The session has ended meanwhile, or it has changed the password itself and goes on.
             account = self.sessions.authenticate(&self.store, request, now).await?.account;
@@ -151,6 +176,7 @@ impl Function for Me {
             step_up: StepUp::configured(&mut wiring.settings, hasher),
             grace: DeletionGrace::configured(&mut wiring.settings),
             shows: OwnAccount::configured(&mut wiring.settings),
+            verification: AddressVerification::configured(&mut wiring.settings),
             sessions: wiring.sessions().with_profile(!fields.is_empty()),
             fields,
             store: wiring.store.clone(),
@@ -172,9 +198,9 @@ impl Endpoint for Me {
         let now = self.clock.now();
         let signed_in = self.sessions.authenticate(&self.store, &request, now).await?;
         match request.method {
-            Method::PUT | Method::PATCH => self.change(&request, signed_in.account, now).await,
             Method::DELETE => self.delete(&request, &signed_in, now).await,
-            _ => Ok(self.see(&signed_in.account)),
+            Method::PUT | Method::PATCH => self.update(&request, &signed_in, now).await,
+            _ => self.see(&signed_in.account, now).await,
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    account::{self, Account, AccountId},
+    account::{self, Account, AccountId, FormerAddress, GivenBack, Username},
+    address,
     client::Client,
     clock::{Timestamp, after, before},
     config::span,
@@ -13,8 +14,9 @@ use crate::{
     link::{Kept, Links, LiveLink, Mailed},
     outbox::{self, ResetRequest},
     reset,
-    store::{Store, Write},
+    store::{Store, Write, number},
     token::{Digest, Disavow, Token},
+    verification,
 };
 
 /// How long such a link works. A person who is on holiday for a week still has it.
@@ -46,20 +48,53 @@ pub enum Disavowed {
     NotValid,
 }
 
-/// The write that stores a link.
-pub(crate) fn link(account: AccountId, link: &Digest<Disavow>, now: Timestamp) -> Write {
-    link_until(account, link, now, after(now, DISAVOWAL_LIFETIME))
+/// The write that stores a link, which goes to the mailbox that the account had when its address had changed `address_no` times.
+pub(crate) fn link(account: AccountId, link: &Digest<Disavow>, address_no: u64, now: Timestamp) -> Write {
+    link_until(account, link, address_no, now, after(now, DISAVOWAL_LIFETIME))
 }
 
 /// The write that stores a link that works until then.
-pub(crate) fn link_until(account: AccountId, link: &Digest<Disavow>, now: Timestamp, valid_until: Timestamp) -> Write {
-    Links::put(account, link, now, valid_until, [])
+pub(crate) fn link_until(account: AccountId, link: &Digest<Disavow>, address_no: u64, now: Timestamp, valid_until: Timestamp) -> Write {
+    let besides = (address_no > 0).then(|| ("address_no", number(address_no)));
+    Links::put(account, link, now, valid_until, besides)
+}
+
+/// Who says that it was not the owner.
+#[derive(Clone, Copy)]
+enum By<'a> {
+    /// Whoever has the link of a notice.
+    Link(&'a LiveLink<Disavow>),
+    /// An operator. With `true` the account gets the oldest of its former addresses back, and nothing happens if there is none.
+    Operator(bool),
+}
+
+impl LiveLink<Disavow> {
+    /// The former address that this link gives its account back, if any: the one to which it was mailed.
+    #[must_use]
+    pub fn gives_back(&self, now: Timestamp) -> Option<&FormerAddress> {
+        self.account.address_before(self.address_no, now)
+    }
+
+    /// Whether it works for the account as it is now: it was mailed to the present address, or to a former one that it gives back. A disavowal ends the
+    /// links that were made before it, but none that gives an address back: otherwise whoever has the new mailbox could end it.
+    fn counts(&self, account: &Account, now: Timestamp) -> bool {
+        let is_newer = account.disavowals_before.is_none_or(|before| before < made_at(self));
+        is_newer && self.address_no == account.address_no || account.address_before(self.address_no, now).is_some()
+    }
 }
 
 impl Store {
-    /// Stores a link of an account, unless the account is gone.
-    pub async fn keep_disavowal(&self, account: AccountId, digest: &Digest<Disavow>, now: Timestamp) -> Result<bool, Fault> {
-        let writes = vec![account::existing(account), link(account, digest, now)];
+    /// Stores a link of an account, unless the account is gone. Without `until` it works for [`DISAVOWAL_LIFETIME`].
+    pub async fn keep_disavowal(
+        &self,
+        account: AccountId,
+        digest: &Digest<Disavow>,
+        address_no: u64,
+        until: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
+        let until = until.unwrap_or(after(now, DISAVOWAL_LIFETIME));
+        let writes = vec![account::existing(account), link_until(account, digest, address_no, now, until)];
         Ok(self.transact("keep disavowal", writes).await?.or(true, false))
     }
 
@@ -69,37 +104,45 @@ impl Store {
     pub async fn disavowal(&self, token: Option<&Token<Disavow>>, now: Timestamp) -> Result<Option<LiveLink<Disavow>>, Fault> {
         let Some(token) = token else { return Ok(None) };
         let link = Links::live(self, token, now).await?;
-        Ok(link.filter(|link| link.account.disavowals_before.is_none_or(|before| before < made_at(link))))
+        Ok(link.filter(|link| link.counts(&link.account, now)))
     }
 
     /// Spends a link, all or nothing, once: ends every session, takes the password out of use, ends the reset link, and leaves a request
-    /// for a new one, which is the only way back in. If the account was asked to be deleted, that is called off.
+    /// for a new one, which is the only way back in. If the account was asked to be deleted, that is called off. If its address was changed since the link
+    /// was mailed, it gets the former one back, and every change since then is void.
     ///
     /// The old reset link is deleted because a thief who changed the password may hold it. Its cool-down is deleted with it, so that the new one is sent.
     /// A request that is not newer than the password gets no link, so a disavowal that loses against a change is repeated with a time after that change.
     pub async fn disavow(&self, link: &LiveLink<Disavow>, request: ResetRequest) -> Result<Disavowed, Fault> {
         let sort = format!("{SORT_PREFIX}{}", link.digest.as_str());
         let spend = |now| Some(Links::spend(link.account.id, &link.digest, now));
-        self.disavow_password(&link.account, Some(made_at(link)), request, &sort, spend).await
+        self.disavow_password(&link.account, By::Link(link), request, &sort, spend).await
     }
 
     /// Does for an operator, who knows that it was not the owner, what such a link does: it needs an account for which such a link would work.
     pub async fn disavow_for_owner(&self, account: &Account, request: ResetRequest) -> Result<Disavowed, Fault> {
         let sort = self.entropy().uuid(request.requested_at).to_string();
-        self.disavow_password(account, None, request, &sort, |_| None).await
+        self.disavow_password(account, By::Operator(false), request, &sort, |_| None).await
     }
 
-    /// `made_at` is when the link was made; without one, the disavowal follows all that there were. `sort` is the sort key of the request, and `spend` the
-    /// write that uses up the link.
+    /// Does the same, and gives the account the oldest of its former addresses back.
+    pub async fn restore_address(&self, account: &Account, request: ResetRequest) -> Result<Disavowed, Fault> {
+        let sort = self.entropy().uuid(request.requested_at).to_string();
+        self.disavow_password(account, By::Operator(true), request, &sort, |_| None).await
+    }
+
+    /// `sort` is the sort key of the request, and `spend` the write that uses up the link. The request is for the address that the account has then.
     async fn disavow_password(
         &self,
         account: &Account,
-        made_at: Option<Timestamp>,
+        by: By<'_>,
         mut request: ResetRequest,
         sort: &str,
         spend: impl Fn(Timestamp) -> Option<Write>,
     ) -> Result<Disavowed, Fault> {
         let (id, mut account) = (account.id, account.clone());
+        let made_at = if let By::Link(link) = by { Some(made_at(link)) } else { None };
+        let mut renames = false;
         let network = request.caller.address.map(|address| Client::at(address).site());
         for _ in 0..MAX_TRIES {
             let latest = account
@@ -108,28 +151,62 @@ impl Store {
                 .map_or(account.password_changed_at, |before| before.max(account.password_changed_at));
             let now = request.requested_at.max(after(latest, Duration::from_millis(1)));
             request.requested_at = now;
-            let disavowed = account::password_disavowed(&account, made_at.unwrap_or(now), now);
+            let back = self.given_back(&account, by, renames, now);
+            if back.is_none() && matches!(by, By::Operator(true)) {
+                return Ok(Disavowed::NotValid);
+            }
+            request.email = back.as_ref().map_or(&account.email, |back| &back.email).clone();
+            let disavowed = account::password_disavowed(&account, made_at.unwrap_or(now), back.as_ref(), now);
             let link = spend(now);
             let has_link = link.is_some();
+            let moved = back.as_ref().map(|back| self.moved_back(&account, back, now)).unwrap_or_default();
             let others = [reset::forgotten(id), outbox::reset_request(&request, sort)];
             let others = others.into_iter().chain(self.event_from(EventKind::PasswordDisavowed, id, network.clone(), now));
             let kept = account.leaving.iter().flat_map(|leaving| {
                 [Some(deletion::called_off(id, leaving)), self.event(EventKind::AccountActivated, id, now)].into_iter().flatten()
             });
             let others = others.chain(kept);
-            let outcome = self.transact("disavow", [disavowed].into_iter().chain(link).chain(others).collect()).await?;
-            if !outcome.refused_at(0) || has_link && outcome.refused_at(1) {
+            // Behind the account and the link the first is the claim on a username that comes back with its address. It may be another account's by now.
+            let named = if has_link { 2 } else { 1 };
+            let outcome = self.transact("disavow", [disavowed].into_iter().chain(link).chain(moved).chain(others).collect()).await?;
+            let is_taken = back.is_some() && !renames && outcome.refused_at(named);
+            if !(outcome.refused_at(0) || is_taken) || has_link && outcome.refused_at(1) {
                 return Ok(outcome.or(Disavowed::Now, Disavowed::NotValid));
             }
-            // The sessions were ended in the meantime, for example by a change of the password.
-            let is_newer =
-                |account: &Account| made_at.is_none_or(|made_at| account.disavowals_before.is_none_or(|before| before < made_at));
+            renames |= is_taken;
+            // The sessions were ended in the meantime, for example by a change of the password, or the address was changed.
+            let works = |account: &Account| if let By::Link(link) = by { link.counts(account, now) } else { true };
             account = match self.account(id).await? {
-                Some(account) if account.can_be_disavowed() && is_newer(&account) => account,
+                Some(account) if account.can_be_disavowed() && works(&account) => account,
                 _ => return Ok(Disavowed::NotValid),
             };
         }
         Err(Fault::OutOfTime)
+    }
+
+    /// The former address that the account is given back. A link that was mailed there proves that its mailbox is the account's; an operator's word does not.
+    fn given_back(&self, account: &Account, by: By<'_>, renames: bool, now: Timestamp) -> Option<GivenBack> {
+        let former = match by {
+            By::Link(link) => account.address_before(link.address_no, now)?,
+            By::Operator(true) => account.reserved(now).next()?,
+            By::Operator(false) => return None,
+        };
+        let renames = renames || account.username_with(&former.email).is_none();
+        // A name that is no address and nobody's.
+        let otherwise = renames.then(|| Username::parse(&self.entropy().uuid(now).to_string()).ok()).flatten();
+        Some(GivenBack::of(account, former, otherwise, matches!(by, By::Link(_))))
+    }
+
+    /// What happens besides when an account is given an address back: the claims move, and what was mailed to the address that it had ends.
+    fn moved_back(&self, account: &Account, back: &GivenBack, now: Timestamp) -> Vec<Write> {
+        let mut writes = back.claims(account);
+        writes.extend([
+            verification::forgotten(account.id),
+            address::forgotten(account.id),
+            account::former(account.id, &account.email, now),
+        ]);
+        writes.extend(self.event(EventKind::AddressChanged, account.id, now));
+        writes
     }
 }
 

@@ -99,10 +99,11 @@ impl Store {
         account: AccountId,
         leaving: &Leaving,
         link: &Digest<Disavow>,
+        address_no: u64,
         now: Timestamp,
     ) -> Result<bool, Fault> {
         let until = leaving.due_at.max(after(now, disavow::DISAVOWAL_LIFETIME));
-        let writes = vec![account::existing(account), disavow::link_until(account, link, now, until)];
+        let writes = vec![account::existing(account), disavow::link_until(account, link, address_no, now, until)];
         Ok(self.transact("store deletion link", writes).await? == Transacted::Done)
     }
 

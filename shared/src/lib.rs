@@ -5,6 +5,7 @@
 //! only (ARCHITECTURE.md).
 
 pub mod account;
+pub mod address;
 pub mod agent;
 pub mod aws;
 pub mod brand;

@@ -2,6 +2,7 @@
 
 use crate::{
     account::{self, Account, AccountId, BroughtIn, EmailAddress, Registered, Username},
+    address,
     caller::Caller,
     clock::Timestamp,
     deletion,
@@ -71,10 +72,10 @@ impl Store {
 
     /// Writes an account from elsewhere, which may bring its id along, and the request for the link that lets its owner choose a password, where there
     /// is one, or does nothing.
-    pub async fn bring_in(&self, account: &Account, invitation: Option<&ResetRequest>) -> Result<BroughtIn, Fault> {
+    pub async fn bring_in(&self, account: &Account, invitation: Option<&ResetRequest>, now: Timestamp) -> Result<BroughtIn, Fault> {
         let invitation = invitation.map(|request| outbox::reset_request(request, &account.id.to_string()));
         let deletion = account.leaving.iter().map(|leaving| deletion::listed(account.id, leaving));
-        self.bring_in_with(account, invitation.into_iter().chain(deletion)).await
+        self.bring_in_with(account, invitation.into_iter().chain(deletion), now).await
     }
 
     /// Gives an account without a usable password one that nobody knows, and leaves the request for the link that replaces it, or does nothing. A link
@@ -138,10 +139,11 @@ impl Store {
     /// Gives an account another e-mail address, and leaves a notice to the former one. Links that were mailed to that one end; sessions go on.
     pub async fn set_email(&self, account: &Account, email: &EmailAddress, now: Timestamp) -> Result<Renamed, Fault> {
         let mut writes = account::with_email(account, email, now);
-        let moves = writes.len() > 1;
+        let moves = account.email.folded() != email.folded();
         writes.extend([
             reset::forgotten(account.id),
             verification::forgotten(account.id),
+            address::forgotten(account.id),
             account::former(account.id, &account.email, now),
         ]);
         writes.push(outbox::notice(&self.notice_of_name(account, ChangeKind::Email, now)));
@@ -211,7 +213,10 @@ impl Store {
             self.clear_rest_of(account).await?;
             self.clear_requests_for(&current.email).await?;
             let event = self.event(EventKind::AccountDeleted, account.id, now);
-            let writes = account::removed(&current).into_iter().chain(event).collect();
+            for former in current.former.iter().filter(|former| former.until <= now) {
+                self.write(account::expired(current.id, former, now)).await.map(drop)?;
+            }
+            let writes = account::removed(&current, now).into_iter().chain(event).collect();
             if self.transact("delete account", writes).await? == Transacted::Done {
                 break;
             }
@@ -251,6 +256,7 @@ impl Store {
     pub(crate) async fn clear_under(&self, account: AccountId) -> Result<(), Fault> {
         let partition = account::partition(account);
         self.clear_partition_and(Table::Accounts, &partition, |sort| sort != account::SORT, session::imported::elsewhere).await?;
-        self.clear_partition(Table::Outbox, &outbox::notice_partition(account), |_| true).await
+        self.clear_partition(Table::Outbox, &outbox::notice_partition(account), |_| true).await?;
+        self.clear_partition(Table::Outbox, &outbox::address_partition(account), |_| true).await
     }
 }

@@ -33,6 +33,13 @@ pub const EXPORT_ACCOUNT: &str = "export-account";
 /// How often an account is exported by its sessions. It reads everything that is stored about the account.
 pub const EXPORTS: Limit = Limit::new(10, span::days(1));
 
+/// The rule that counts how often an account's owner asks for another address. Each time sends two mails.
+pub const ADDRESS_ACCOUNT: &str = "address-account";
+/// The rule that counts how often any account asks for an address, whose mailbox may be a stranger's.
+pub const ADDRESS_TARGET: &str = "address-target";
+/// How often another address may be asked for, by an account and for a mailbox.
+pub const ADDRESS_CHANGES: Limit = Limit::new(5, span::days(1));
+
 /// How long a network of the owner has a window of its own. This is longer than every session (`SESSION_LIFETIME` is at most 365 days), so that an
 /// owner who logs in only when a session has ended still has one.
 const NETWORK_LIFETIME: Duration = span::days(400);
@@ -249,12 +256,12 @@ pub fn change_subject(account: &Account) -> String {
 }
 
 /// The partitions of the counters for an account: with its current password, logins from anywhere, logins from its own networks, and changes; changes of
-/// its username; and exports.
+/// its username and its address; and exports.
 pub(crate) fn windows_of(account: &Account) -> Vec<String> {
     let networks = account.networks.iter().map(|known| known.network.as_str()).chain([""]);
     let logins = networks.map(|network| counted_under(LOGIN_ACCOUNT, &login_subject_of(account, network)));
-    let [renames, exports] = [RENAME_ACCOUNT, EXPORT_ACCOUNT].map(|rule| counted_under(rule, &account.id.to_string()));
-    logins.chain([counted_under(CHANGE_ACCOUNT, &change_subject(account)), renames, exports]).collect()
+    let others = [RENAME_ACCOUNT, ADDRESS_ACCOUNT, EXPORT_ACCOUNT].map(|rule| counted_under(rule, &account.id.to_string()));
+    logins.chain([counted_under(CHANGE_ACCOUNT, &change_subject(account))]).chain(others).collect()
 }
 
 fn counted_under(rule: &str, subject: &str) -> String {

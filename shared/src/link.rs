@@ -44,6 +44,8 @@ pub struct LiveLink<P> {
     pub(crate) made_at: Option<Timestamp>,
     /// When it expires.
     pub(crate) valid_until: Timestamp,
+    /// How often the account's address had changed when it was mailed, which says to which of its mailboxes.
+    pub(crate) address_no: u64,
 }
 
 /// A stored link of an account of which the newest works.
@@ -148,7 +150,8 @@ impl<P: Mailed> Links<P> {
         account.profile = profile.map(account::read_profile).unwrap_or_default();
         let Some((made_at, valid_until)) = Self::times(&item, &digest)? else { return Ok(None) };
         let works = now < valid_until && P::works_for(&account);
-        Ok(works.then_some(LiveLink { account, digest, made_at, valid_until }))
+        let address_no = item.optional_number("address_no").unwrap_or_default();
+        Ok(works.then_some(LiveLink { account, digest, made_at, valid_until, address_no }))
     }
 
     /// When the link with this digest was made and when it expires, if the item contains it.

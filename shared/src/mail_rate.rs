@@ -213,14 +213,22 @@ impl Store {
         Ok((link.as_ref().map(reset::read).transpose()?, read(rate.as_ref(), account)?))
     }
 
-    /// Counts a notice that is about to be sent, and stores the "this wasn't me" link of this try. `rate` permits it.
-    pub async fn permit_notice(&self, notice: &Notice, rate: &MailRate, link: &Digest<Disavow>, now: Timestamp) -> Result<Stepped, Fault> {
+    /// Counts a notice that is about to be sent, and stores the "this wasn't me" link of this try, which goes to the mailbox that the account had when its
+    /// address had changed `address_no` times. `rate` permits it.
+    pub async fn permit_notice(
+        &self,
+        notice: &Notice,
+        rate: &MailRate,
+        link: &Digest<Disavow>,
+        address_no: u64,
+        now: Timestamp,
+    ) -> Result<Stepped, Fault> {
         let counted = if rate.permitted == Some(notice.id) {
             Write::check(key(notice.account)).when("permitted = :notice").with(":notice", text(notice.id.to_string()))
         } else {
             rate.and_notice(notice.id, now).put(notice.account, now)
         };
-        let writes = vec![account::existing(notice.account), counted, disavow::link(notice.account, link, now)];
+        let writes = vec![account::existing(notice.account), counted, disavow::link(notice.account, link, address_no, now)];
         let outcome = self.transact("permit notice", writes).await?;
         let gone = outcome.refused_at(0);
         Ok(outcome.or(Stepped::Now, if gone { Stepped::Gone } else { Stepped::Changed }))

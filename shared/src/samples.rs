@@ -4,7 +4,7 @@ use crate::{
     brand::{Links, Logo, Product},
     http::Reader,
     language::Language,
-    mail::{ChangedMail, DeletionMail, RegisteredMail, RenamedMail, Rendered, ResetMail, SignInMail, VerifyMail},
+    mail::{AddressMail, ChangedMail, DeletionMail, RegisteredMail, RenamedMail, Rendered, ResetMail, SignInMail, VerifyMail},
     page::{Page, Pages},
     template::TemplateError,
 };
@@ -34,6 +34,9 @@ pub fn mails(language: Language, product: &Product) -> Vec<(String, Result<Rende
     }
     for (name, mail) in RegisteredMail::samples(language) {
         mails.push((format!("registered-{name}"), RegisteredMail { product: of(mail.product.clone()), ..mail }.render()));
+    }
+    for (name, mail) in AddressMail::samples(language) {
+        mails.push((format!("address_changed-{name}"), AddressMail { product: of(mail.product.clone()), ..mail }.render()));
     }
     mails
 }

@@ -39,6 +39,9 @@ pub enum Disavow {}
 /// Shows once that an address is its account's.
 #[derive(Clone, Copy, Debug)]
 pub enum Verify {}
+/// Gives an account its new address once.
+#[derive(Clone, Copy, Debug)]
+pub enum NewAddress {}
 
 impl Purpose for Session {
     const PREFIX: &'static str = "dws_";
@@ -51,6 +54,9 @@ impl Purpose for Disavow {
 }
 impl Purpose for Verify {
     const PREFIX: &'static str = "dwv_";
+}
+impl Purpose for NewAddress {
+    const PREFIX: &'static str = "dwc_";
 }
 
 /// A token in plain text. Its `Debug` output does not contain it.

@@ -128,6 +128,14 @@ struct Own<'a> {
     verified_at: Option<String>,
     #[serde(skip_serializing_if = "Profile::is_empty")]
     profile: &'a Profile,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    former_addresses: Vec<Former<'a>>,
+}
+
+#[derive(Serialize)]
+struct Former<'a> {
+    email: &'a str,
+    kept_until: String,
 }
 
 #[derive(Serialize)]
@@ -160,6 +168,11 @@ fn own_line<'a>(account: &'a Account, password: Option<&'a str>) -> Own<'a> {
         deletion: account.leaving.map(|leaving| Deletion { asked_at: instant(leaving.asked_at), due_at: instant(leaving.due_at) }),
         verified_at: account.verified_at.map(instant),
         profile: &account.profile,
+        former_addresses: account
+            .former
+            .iter()
+            .map(|former| Former { email: former.email.as_str(), kept_until: instant(former.until) })
+            .collect(),
     }
 }
 

@@ -276,18 +276,19 @@ impl Admin {
                 return Ok(BroughtIn::Taken(taken));
             }
             let layered = bringing.layered.get_or_try_init(|| layers.over(&candidate.password)).await?;
-            let mut account = candidate.account(new, self.clock.now());
+            let now = self.clock.now();
+            let mut account = candidate.account(new, now);
             account.password = Some(layered.clone());
-            return self.store.bring_in(&account, None).await;
+            return self.store.bring_in(&account, None, now).await;
         }
         match pace.filter(|_| candidate.account(new, self.clock.now()).active && !candidate.password.is_usable()) {
-            None => self.store.bring_in(&candidate.account(new, self.clock.now()), None).await,
+            None => self.store.bring_in(&candidate.account(new, self.clock.now()), None, self.clock.now()).await,
             Some(pace) => {
                 pace.wait().await;
                 let now = self.clock.now();
                 let mut account = candidate.account(new, now);
                 account.password = Some(self.hasher.unknowable());
-                self.store.bring_in(&account, Some(&invitation(&account, now))).await
+                self.store.bring_in(&account, Some(&invitation(&account, now)), now).await
             }
         }
     }

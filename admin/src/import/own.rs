@@ -1,7 +1,7 @@
 //! What an export of Doorward says of an account besides what every file can say.
 
 use doorward::{
-    account::{Account, AccountId, KnownNetwork, Leaving, Undeliverable},
+    account::{Account, AccountId, EmailAddress, FormerAddress, KnownNetwork, Leaving, Undeliverable},
     client::Network,
     clock::Timestamp,
     profile::{Profile, Scalar, is_plain},
@@ -14,8 +14,19 @@ use super::{candidate::instant, report::Reason};
 pub(crate) const VERSION: u64 = 1;
 
 /// The fields that only such lines have.
-pub(super) const FIELDS: [&str; 10] =
-    ["doorward", "id", "password_changed_at", "disavowed", "language", "networks", "undeliverable", "deletion", "verified_at", "profile"];
+pub(super) const FIELDS: [&str; 11] = [
+    "doorward",
+    "id",
+    "password_changed_at",
+    "disavowed",
+    "language",
+    "networks",
+    "undeliverable",
+    "deletion",
+    "verified_at",
+    "former_addresses",
+    "profile",
+];
 
 /// Maximum number of characters of a field's value: more than a declaration allows.
 const LONGEST_TEXT: usize = 2000;
@@ -34,6 +45,7 @@ pub(super) struct Own {
     leaving: Option<Leaving>,
     verified_at: Option<Timestamp>,
     profile: Profile,
+    former: Vec<FormerAddress>,
 }
 
 /// Whether these are the fields of an account that was exported.
@@ -79,8 +91,12 @@ impl Own {
             Some(Value::Object(values)) => values.iter().map(stored).collect::<Option<_>>().ok_or_else(|| wrong("profile"))?,
             Some(_) => return Err(wrong("profile")),
         };
+        let former = match fields.get("former_addresses") {
+            None => Vec::new(),
+            Some(value) => value.as_array().and_then(|list| former(list)).ok_or_else(|| wrong("former_addresses"))?,
+        };
         let language = language.map(str::to_owned);
-        Ok(Self { id, password_changed_at, disavowed, language, networks, undeliverable, leaving, verified_at, profile })
+        Ok(Self { id, password_changed_at, disavowed, language, networks, undeliverable, leaving, verified_at, profile, former })
     }
 
     /// The account as it was.
@@ -99,6 +115,8 @@ impl Own {
         account.leaving = self.leaving.filter(|_| !account.active);
         account.verified_at = self.verified_at;
         account.profile.clone_from(&self.profile);
+        account.former.clone_from(&self.former);
+        account.address_no = self.former.last().map_or(0, |former| former.no);
     }
 }
 
@@ -111,4 +129,13 @@ fn stored((name, value): (&String, &Value)) -> Option<(String, Scalar)> {
         _ => return None,
     };
     is_plain(name).then(|| (name.clone(), value))
+}
+
+/// The former addresses that are kept for an account, the oldest first. The changes are numbered anew, since no mailed link comes along.
+fn former(list: &[Value]) -> Option<Vec<FormerAddress>> {
+    let read = |(no, value): (u64, &Value)| {
+        let of = |name: &str| value.get(name).and_then(Value::as_str);
+        Some(FormerAddress { no, email: EmailAddress::parse(of("email")?).ok()?, until: of("kept_until").and_then(instant)? })
+    };
+    (1..).zip(list).map(read).collect()
 }

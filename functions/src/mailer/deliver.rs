@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use doorward::{
-    account::{Account, AccountId, EmailAddress, Leaving},
+    account::{Account, AccountId, EmailAddress},
     clock::{Timestamp, after},
     config::span,
     delivery::{Delivery, Outcome, Suppressed},
     disavow::DISAVOWAL_LIFETIME,
     fault::Fault,
-    mail::{ByOwner, ChangedMail, DeletionMail, RenamedMail, Rendered, ResetMail, SendError, SignInMail},
+    mail::{ChangedMail, Rendered, ResetMail, SendError, SignInMail},
     mail_rate::{MailRate, Stepped},
     metric::Metric,
     outbox::{ChangeKind, Entry, EntryKey, Lease, Notice, Notices, Payload, ResetRequest, oldest_worth_sending},
@@ -38,6 +38,8 @@ pub(crate) struct RetryLater;
 pub(super) enum Handled {
     /// It is about this account, and this became of it.
     About(AccountId, Outcome),
+    /// The same, but it is not recorded with the account: the record would tell whether an address is somebody else's.
+    Unrecorded(AccountId, Outcome),
     /// It is about this account, and it is marked as done already: a later mail tells of it.
     Held(AccountId),
     /// It is about no account that is known, or was done before.
@@ -106,6 +108,7 @@ impl Mailer {
             Payload::Reset(request) => self.send_reset(key, request, now).await,
             Payload::Notice(notices) => self.send_notices(key, notices, now).await,
             Payload::Verify(request) => self.send_verification(key, request, now).await,
+            Payload::Address(request) => self.send_address_link(request, now).await,
         };
         let now = self.clock.now();
         match worked {
@@ -122,12 +125,11 @@ impl Mailer {
             Ok(Handled::About(account, outcome)) => {
                 telemetry::note_account(account);
                 self.note(account, entry, outcome.clone(), now).await;
-                match outcome {
-                    Outcome::Sent(message_id) => tracing::info!(outcome = "sent", message_id, attempts = entry.attempts, "mail handled"),
-                    Outcome::Suppressed(why) => tracing::info!(outcome = why.as_str(), attempts = entry.attempts, "mail handled"),
-                    Outcome::Failed(reason) => return self.fail(key, entry, &reason, now).await,
-                }
-                self.store.finish(key, now).await.map_err(retry_later)
+                self.end(key, entry, outcome, now).await
+            }
+            Ok(Handled::Unrecorded(account, outcome)) => {
+                telemetry::note_account(account);
+                self.end(key, entry, outcome, now).await
             }
             Err(DeliveryError::NotNow(reason)) => {
                 tracing::warn!(reason, attempts = entry.attempts, "mail not sent yet");
@@ -145,6 +147,15 @@ impl Mailer {
                 Err(retry_later(fault))
             }
         }
+    }
+
+    async fn end(&self, key: &EntryKey, entry: &Entry, outcome: Outcome, now: Timestamp) -> Result<(), RetryLater> {
+        match outcome {
+            Outcome::Sent(message_id) => tracing::info!(outcome = "sent", message_id, attempts = entry.attempts, "mail handled"),
+            Outcome::Suppressed(why) => tracing::info!(outcome = why.as_str(), attempts = entry.attempts, "mail handled"),
+            Outcome::Failed(reason) => return self.fail(key, entry, &reason, now).await,
+        }
+        self.store.finish(key, now).await.map_err(retry_later)
     }
 
     async fn fail(&self, key: &EntryKey, entry: &Entry, reason: &str, now: Timestamp) -> Result<(), RetryLater> {
@@ -258,22 +269,22 @@ impl Mailer {
             ChangeKind::Renamed => return self.send_own_renamed(notice, now).await,
             ChangeKind::Deletion => return self.send_deletion(notice, now).await,
             ChangeKind::Registered => return self.send_registered(notice).await,
+            ChangeKind::AddressAsked => return self.send_address_asked(notice, now).await,
+            ChangeKind::AddressChanged => return self.send_address_changed(notice, now).await,
             ChangeKind::Changed | ChangeKind::Reset | ChangeKind::SignIn => {}
         }
         for _ in 0..MAX_TRIES {
-            // Other functions may write to the Outbox too, so its address is not trusted: mail only goes to the account's own address.
+            // Other functions may write to the Outbox too, so its address is not trusted: mail only goes to the account's own address, or to the one that
+            // it had when that happened and can be given back.
             let (account, rate) = self.store.account_and_mail_rate(notice.account).await?;
             let Some(account) = account else { return Ok(Handled::Nothing("no account")) };
-            if account.email.folded() != notice.email.folded() {
-                return Ok(Handled::About(account.id, Outcome::Failed("not the account's address".to_owned())));
-            }
+            let Some((to, address_no)) = account.mailbox(&notice.email, now) else { return Ok(not_its_address(&account)) };
             let stepped = if rate.permits(notice, now) {
                 // Every try makes its own link, so that both links work if the mail goes out twice.
                 let token = Token::<Disavow>::generate(notice.account, &self.entropy);
-                let permitted = self.store.permit_notice(notice, &rate, &token.digest(), now).await?;
+                let permitted = self.store.permit_notice(notice, &rate, &token.digest(), address_no, now).await?;
                 if permitted == Stepped::Now {
-                    let mail = self.notice_mail(notices, self.links.disavow(&token));
-                    return Ok(Handled::About(account.id, self.send(&account.email, mail).await?));
+                    return Ok(Handled::About(account.id, self.send_notice(to, notices, &token).await?));
                 }
                 permitted
             } else if rate.is_due(now) {
@@ -292,67 +303,8 @@ impl Mailer {
         Err(DeliveryError::NotNow("contended".to_owned()))
     }
 
-    /// Sends the notice that an operator gave the account another name. Nobody but an operator causes such notices, so they do not count.
-    async fn send_renamed(&self, notice: &Notice) -> Result<Handled, DeliveryError> {
-        // Here too the address of the entry is not trusted. It is the account's own or, if that was changed, the one that the account had until then.
-        let Some(account) = self.store.account(notice.account).await? else { return Ok(Handled::Nothing("no account")) };
-        let is_email = notice.kind == ChangeKind::Email;
-        let is_own = if is_email {
-            self.store.had_address(account.id, &notice.email, notice.changed_at).await?
-        } else {
-            account.email.folded() == notice.email.folded()
-        };
-        if !is_own {
-            return Ok(Handled::About(account.id, Outcome::Failed("not the account's address".to_owned())));
-        }
-        let to = if is_email { &notice.email } else { &account.email };
-        let language = notice.caller.language.unwrap_or(self.default_language);
-        let mail = RenamedMail { product: self.product.clone(), language, is_email, changed_at: notice.changed_at, by: None };
-        Ok(Handled::About(account.id, self.send(to, mail.render().ok()).await?))
-    }
-
-    /// Sends the notice that somebody who knew the password changed the username, with a link. It does not count, because such changes have a limit of
-    /// their own (`limit::RENAMES`).
-    async fn send_own_renamed(&self, notice: &Notice, now: Timestamp) -> Result<Handled, DeliveryError> {
-        let Some(account) = self.store.account(notice.account).await? else { return Ok(Handled::Nothing("no account")) };
-        if account.email.folded() != notice.email.folded() {
-            return Ok(Handled::About(account.id, Outcome::Failed("not the account's address".to_owned())));
-        }
-        // Every try makes its own link, so that both links work if the mail goes out twice.
-        let token = Token::<Disavow>::generate(notice.account, &self.entropy);
-        if !self.store.keep_disavowal(account.id, &token.digest(), now).await? {
-            return Ok(Handled::Nothing("gone"));
-        }
-        let language = notice.caller.language.unwrap_or(self.default_language);
-        let by = ByOwner { caller: notice.caller, link: self.links.disavow(&token), lifetime: DISAVOWAL_LIFETIME };
-        let mail = RenamedMail { product: self.product.clone(), language, is_email: false, changed_at: notice.changed_at, by: Some(by) };
-        Ok(Handled::About(account.id, self.send(&account.email, mail.render().ok()).await?))
-    }
-
-    /// Sends the notice that an account will be deleted, with a link that calls it off. It is never held and does not count: the account is out of use until
-    /// such a link or an operator brings it back, so nobody can cause many of them.
-    async fn send_deletion(&self, notice: &Notice, now: Timestamp) -> Result<Handled, DeliveryError> {
-        let Some(account) = self.store.account(notice.account).await? else { return Ok(Handled::Nothing("no account")) };
-        // Here too the address of the entry is not trusted.
-        if account.email.folded() != notice.email.folded() {
-            return Ok(Handled::About(account.id, Outcome::Failed("not the account's address".to_owned())));
-        }
-        let is_this = |leaving: &Leaving| !leaving.has_begun && leaving.asked_at == notice.changed_at;
-        let Some(leaving) = account.leaving.filter(is_this) else { return Ok(Handled::Nothing("deletion called off")) };
-        // Every try makes its own link, so that both links work if the mail goes out twice.
-        let token = Token::<Disavow>::generate(account.id, &self.entropy);
-        if !self.store.store_deletion_link(account.id, &leaving, &token.digest(), now).await? {
-            return Ok(Handled::Nothing("no account"));
-        }
-        let mail = DeletionMail {
-            product: self.product.clone(),
-            language: notice.caller.language.unwrap_or(self.default_language),
-            link: self.links.disavow(&token),
-            caller: notice.caller,
-            asked_at: leaving.asked_at,
-            due_at: leaving.due_at,
-        };
-        Ok(Handled::About(account.id, self.send(&account.email, mail.render().ok()).await?))
+    async fn send_notice(&self, to: &EmailAddress, notices: &Notices, token: &Token<Disavow>) -> Result<Outcome, DeliveryError> {
+        self.send(to, self.notice_mail(notices, self.links.disavow(token))).await
     }
 
     /// `None` if a template is broken.
@@ -389,6 +341,11 @@ impl Mailer {
             Err(SendError::NotNow(code)) => Err(DeliveryError::NotNow(code)),
         }
     }
+}
+
+/// A notice to an address that is not the account's.
+pub(super) fn not_its_address(account: &Account) -> Handled {
+    Handled::About(account.id, Outcome::Failed("not the account's address".to_owned()))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "a map_err function")]

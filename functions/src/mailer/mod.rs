@@ -5,6 +5,8 @@
 //!
 //! Notices of an account that was sent one a short time ago are held. A timer makes the mailer look for those that are due.
 
+mod address;
+mod changes;
 mod deliver;
 mod registered;
 mod verify;

@@ -61,6 +61,7 @@ impl Mailer {
             language: account.language().or(request.caller.language).unwrap_or(self.default_language),
             link: self.links.verify(&token),
             lifetime: LIFETIME,
+            changes: false,
             caller: request.caller,
             requested_at: request.requested_at,
         };

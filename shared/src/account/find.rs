@@ -9,6 +9,7 @@ use super::{
     profile,
 };
 use crate::{
+    clock::Timestamp,
     event::{Event, Names},
     fault::Fault,
     id::AccountId,
@@ -62,7 +63,8 @@ impl Store {
         // A text that is not a name still costs its look-up.
         let folded = name_key(name).unwrap_or_else(|| subject_digest(name));
         let [username, email] = self.read_all(Table::Accounts, [username_claim(&folded), email_claim(&folded)]).await?;
-        match username.or(email) {
+        // A former address that is kept for an account is no name of it.
+        match username.or(email.filter(|claim| !claim.has("reserved_until"))) {
             Some(claim) => holder(&claim),
             None => Ok(AccountId::from(uuid::Uuid::from_bytes(self.entropy().bytes()))),
         }
@@ -73,6 +75,20 @@ impl Store {
         let Some(claim) = self.read(&email_claim(email.folded())).await? else { return Ok(None) };
         // The account may have been given another address since its claim was read.
         Ok(self.account(holder(&claim)?).await?.filter(|account| account.email.folded() == email.folded()))
+    }
+
+    /// Whether an account can get this address at `now`: nobody else has it, and it is kept for nobody else.
+    pub async fn is_free(&self, account: &Account, email: &EmailAddress, now: Timestamp) -> Result<bool, Fault> {
+        let Some(claim) = self.read(&email_claim(email.folded())).await? else { return Ok(true) };
+        let is_over = claim.optional_instant("reserved_until").is_some_and(|until| until <= now);
+        Ok(is_over || holder(&claim)? == account.id)
+    }
+
+    /// The account for which this former address is kept, for an operator to whom its owner writes from there.
+    pub async fn account_by_former_address(&self, email: &EmailAddress, now: Timestamp) -> Result<Option<Account>, Fault> {
+        let Some(claim) = self.read(&email_claim(email.folded())).await? else { return Ok(None) };
+        let keeps = |account: &Account| account.reserved(now).any(|former| former.email.folded() == email.folded());
+        Ok(self.account(holder(&claim)?).await?.filter(keeps))
     }
 
     /// Shows `visit` every account, in no order, after the one with the id `after`, until it says that this is enough. It reads the whole table, and may

@@ -1,7 +1,7 @@
 //! The items of an account (the account itself and the claims on its two names): how they are read, and the writes that create, change and delete them.
 //! Features combine these writes into transactions.
 
-use super::{Account, EmailAddress, KnownNetwork, Leaving, Undeliverable, Username};
+use super::{Account, EmailAddress, GivenBack, KnownNetwork, Leaving, Undeliverable, Username, reserved};
 use crate::{
     client::Network,
     clock::Timestamp,
@@ -51,11 +51,12 @@ pub(super) fn holder(claim: &Item) -> Result<AccountId, Fault> {
     claim.parsed("account_id")
 }
 
-/// The writes that create an account, the claim on its username and the claim on its e-mail address, each on condition that the item does not exist.
-pub(super) fn creation(account: &Account) -> [Write; 3] {
-    let claim = |key: Key| Write::put(key, [("account_id", text(account.id.to_string()))]);
-    let account = [put(account), claim(username_claim(account.username.folded())), claim(email_claim(account.email.folded()))];
-    account.map(|write| write.when("attribute_not_exists(pk)"))
+/// The writes that create an account, the claim on its username and the claim on its e-mail address, each on condition that the item does not exist. The
+/// address may be one that was kept for another account, and is not any more at `now`.
+pub(super) fn creation(account: &Account, now: Timestamp) -> [Write; 3] {
+    let name = Write::put(username_claim(account.username.folded()), [("account_id", text(account.id.to_string()))]);
+    let absent = |write: Write| write.when("attribute_not_exists(pk)");
+    [absent(put(account)), absent(name), reserved::claimed(account.id, &account.email, now)]
 }
 
 fn put(account: &Account) -> Write {
@@ -86,6 +87,9 @@ fn put(account: &Account) -> Write {
     );
     // So does only one that is imported.
     attributes.extend(account.verified_at.map(|instant| ("verified_at", millis(instant))));
+    if !account.former.is_empty() {
+        attributes.extend([("address_no", number(account.address_no)), ("former", reserved::list(&account.former))]);
+    }
     Write::put(key(account.id), attributes)
 }
 
@@ -124,6 +128,8 @@ pub(crate) fn read(item: &Item) -> Result<Account, Fault> {
         verified_at: item.optional_instant("verified_at"),
         verified_by: item.optional_text("verified_by").map(str::to_owned),
         profile: Profile::default(),
+        address_no: item.optional_number("address_no").unwrap_or_default(),
+        former: reserved::listed(item)?,
     })
 }
 
@@ -204,23 +210,33 @@ fn set_password(id: AccountId, password: NewPassword<'_>, now: Timestamp, also: 
 
 /// Takes the password out of use and ends every session, if the account is active, its sessions were not ended since it was read, and it was not
 /// disavowed since the link was made. It also ends every other disavowal link that was made until now. An account that was asked to be deleted is active
-/// again, if the deletion has not begun.
+/// again, if the deletion has not begun. With `back` it gets a former address back, and then the link counts although it is older than the last disavowal:
+/// whoever has the mailbox since cannot end it.
 ///
 /// The condition checks the epoch instead of the password: every change of the password raises it. IAM permissions depend on the names of attributes,
 /// including those in conditions, and the function that calls this has no permission to write a password.
-pub(crate) fn password_disavowed(account: &Account, made_at: Timestamp, now: Timestamp) -> Write {
-    let write = if account.leaving.is_some() {
-        let kept = "SET disavowed_at = :now, disavowals_before = :now, active = :true REMOVE deleted_at, delete_after ADD epoch :one";
+pub(crate) fn password_disavowed(account: &Account, made_at: Timestamp, back: Option<&GivenBack>, now: Timestamp) -> Write {
+    let (mut set, mut removed) = back.map(GivenBack::expressions).unwrap_or_default();
+    let is_leaving = account.leaving.is_some();
+    if is_leaving {
+        set += ", active = :true";
+        removed = [removed.as_str(), "deleted_at, delete_after"].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
+    }
+    let removes = if removed.is_empty() { String::new() } else { format!(" REMOVE {removed}") };
+    let write = Write::update(key(account.id), format!("SET disavowed_at = :now, disavowals_before = :now{set}{removes} ADD epoch :one"));
+    let write = if is_leaving {
         let leaves = "active = :false AND attribute_exists(deleted_at) AND attribute_not_exists(deleting)";
-        Write::update(key(account.id), kept).when(leaves).with(":false", truth(false))
+        write.when(leaves).with(":false", truth(false))
     } else {
-        Write::update(key(account.id), "SET disavowed_at = :now, disavowals_before = :now ADD epoch :one").when("active = :true")
+        write.when("active = :true")
     };
-    write
+    let write = match back {
+        Some(back) => back.values(account, write),
+        None => write.when("attribute_not_exists(disavowals_before) OR disavowals_before < :made").with(":made", millis(made_at)),
+    };
+    reserved::when_address_is_same(write, account)
         .when("epoch = :epoch")
-        .when("attribute_not_exists(disavowals_before) OR disavowals_before < :made")
         .with(":epoch", number(account.epoch))
-        .with(":made", millis(made_at))
         .with(":now", millis(now))
         .with(":one", number(1))
         .with(":true", truth(true))
@@ -306,10 +322,12 @@ pub(crate) fn deletion_begun(id: AccountId, due_at: Timestamp, now: Timestamp) -
 
 /// Gives an account another e-mail address and moves its claim, if the account has the address that was read and nobody has the new one. It ends the
 /// links of notices, which went to the old address, and clears the mark that mail does not arrive there. Nobody has shown yet that the new one is the
-/// account's.
+/// account's. Former addresses are not kept any longer: an operator decides whose the account is.
 pub(crate) fn with_email(account: &Account, email: &EmailAddress, now: Timestamp) -> Vec<Write> {
-    let set = "SET email = :email, email_folded = :folded, disavowals_before = :now REMOVE undeliverable, undeliverable_at, verified_at, verified_by";
-    let write = Write::update(key(account.id), set)
+    let set = "SET email = :email, email_folded = :folded, disavowals_before = :now, address_no = :no \
+               REMOVE undeliverable, undeliverable_at, verified_at, verified_by, former";
+    let write = reserved::when_address_is_same(Write::update(key(account.id), set), account)
+        .with(":no", number(account.address_no.saturating_add(1)))
         .when("email_folded = :former AND username_folded = :username")
         .with(":email", text(email.as_str()))
         .with(":folded", text(email.folded()))
@@ -317,7 +335,11 @@ pub(crate) fn with_email(account: &Account, email: &EmailAddress, now: Timestamp
         .with(":username", text(account.username.folded()))
         .with(":now", millis(now));
     let (from, to) = (account.email.folded(), email.folded());
-    std::iter::once(write).chain(moved_claim(account.id, from != to, email_claim(from), email_claim(to))).collect()
+    let mut moved = moved_claim(account.id, from != to, email_claim(from), email_claim(to));
+    if let Some(claim) = moved.first_mut() {
+        *claim = reserved::claimed(account.id, email, now);
+    }
+    std::iter::once(write).chain(moved).chain(reserved::freed(account, now, &[email])).collect()
 }
 
 /// Gives an account another username and moves its claim, if the account has the names that were read and nobody has the new one.
@@ -351,8 +373,8 @@ fn moved_claim(id: AccountId, moves: bool, from: Key, to: Key) -> Vec<Write> {
 }
 
 /// Deletes an account and its claims, if there is such an account with these names and no other has them. If its own deletion has begun, the account must
-/// still be that one, and not one that was brought in again under its id.
-pub(crate) fn removed(account: &Account) -> [Write; 3] {
+/// still be that one, and not one that was brought in again under its id. The addresses that are kept for it are free again.
+pub(crate) fn removed(account: &Account, now: Timestamp) -> Vec<Write> {
     let has_begun = account.leaving.is_some_and(|leaving| leaving.has_begun);
     let release = |claim: Key| {
         let write = Write::delete(claim).when("attribute_not_exists(pk) OR account_id = :account");
@@ -362,9 +384,11 @@ pub(crate) fn removed(account: &Account) -> [Write; 3] {
         .when("username_folded = :username AND email_folded = :email")
         .with(":username", text(account.username.folded()))
         .with(":email", text(account.email.folded()));
-    [
+    let gone = reserved::when_address_is_same(gone, account);
+    let account_and_claims = [
         if has_begun { gone.when("attribute_exists(deleting)") } else { gone },
         release(username_claim(account.username.folded())),
         release(email_claim(account.email.folded())),
-    ]
+    ];
+    account_and_claims.into_iter().chain(reserved::freed(account, now, &[])).collect()
 }

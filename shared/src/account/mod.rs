@@ -7,6 +7,7 @@ mod item;
 mod note;
 mod profile;
 mod register;
+mod reserved;
 mod username;
 
 pub use self::{
@@ -15,6 +16,7 @@ pub use self::{
     note::Marked,
     profile::Profiled,
     register::{BroughtIn, Registered, Taken},
+    reserved::FormerAddress,
     username::{Username, UsernameRule},
 };
 pub(crate) use self::{
@@ -25,6 +27,7 @@ pub(crate) use self::{
         with_own_username, with_username,
     },
     profile::{key as profile_key, read as read_profile},
+    reserved::{Confirmed, GivenBack, confirmed, expired, unmoved},
 };
 pub use crate::id::AccountId;
 use crate::{
@@ -78,6 +81,10 @@ pub struct Account {
     /// The values of declared fields, of an account that is to be created or that was read with its profile. They are in an item of their own, and it is
     /// only read where somebody needs it.
     pub profile: Profile,
+    /// How often its address was changed or given back.
+    pub address_no: u64,
+    /// The addresses that its owner has changed, and that are kept for it, the oldest first.
+    pub former: Vec<FormerAddress>,
 }
 
 /// The deletion of an account that its own password asked for.
@@ -114,6 +121,8 @@ impl Account {
             verified_at: None,
             verified_by: None,
             profile: Profile::default(),
+            address_no: 0,
+            former: Vec::new(),
         }
     }
 

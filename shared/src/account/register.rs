@@ -1,10 +1,11 @@
 //! Creating accounts.
 
-use super::{Account, find::Holders, item::creation, profile};
+use super::{Account, find::Holders, item::creation, profile, reserved};
 use crate::{
+    clock::Timestamp,
     event::EventKind,
     fault::Fault,
-    store::{Store, Write},
+    store::{Store, Transacted, Write},
 };
 
 /// The outcome of registering.
@@ -80,7 +81,7 @@ impl Store {
         // A new account knows the network from which it was registered; one of an operator knows none.
         let network = account.networks.first().map(|known| known.network.clone());
         let event = self.event_from(EventKind::AccountCreated, account.id, network, account.created_at);
-        match self.bring_in_with(account, also.into_iter().chain(event)).await? {
+        match self.bring_in_with(account, also.into_iter().chain(event), account.created_at).await? {
             BroughtIn::Now => Ok(Registered::Now),
             BroughtIn::Taken(taken) => Ok(Registered::Taken(taken)),
             // A new random id belongs to no other account.
@@ -90,10 +91,22 @@ impl Store {
 
     /// Like `register_with`, for an account that is moved here from elsewhere and may bring its id along. That is no event: whoever greets new accounts
     /// would greet all the old ones.
-    pub(crate) async fn bring_in_with(&self, account: &Account, also: impl IntoIterator<Item = Write>) -> Result<BroughtIn, Fault> {
+    ///
+    /// Former addresses are kept for it again, unless somebody else has them by now.
+    pub(crate) async fn bring_in_with(
+        &self,
+        account: &Account,
+        also: impl IntoIterator<Item = Write>,
+        now: Timestamp,
+    ) -> Result<BroughtIn, Fault> {
         // The account and its claims come first, so that their positions say what is taken.
-        let writes = creation(account).into_iter().chain(profile::creation(account));
-        let outcome = self.transact("register", writes.chain(also).collect()).await?;
+        let writes: Vec<Write> = creation(account, now).into_iter().chain(profile::creation(account)).chain(also).collect();
+        let kept = reserved::brought_in(account, now);
+        let mut outcome = self.transact("register", writes.iter().cloned().chain(kept.clone()).collect()).await?;
+        if !kept.is_empty() && outcome != Transacted::Done && (0..writes.len()).all(|write| !outcome.refused_at(write)) {
+            let free = (writes.len()..).zip(kept).filter(|(write, _)| !outcome.refused_at(*write)).map(|(_, kept)| kept);
+            outcome = self.transact("register", writes.iter().cloned().chain(free).collect()).await?;
+        }
         Ok(match Taken::of(outcome.refused_at(1), outcome.refused_at(2)) {
             Some(taken) => BroughtIn::Taken(taken),
             // If neither name was the reason, it was the account's id.

@@ -49,6 +49,11 @@ impl Value {
 }
 
 impl Form {
+    /// Whether it has a field of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.fields.contains_key(name)
+    }
+
     /// The fields of a body. An empty body has none.
     pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Self, Refusal> {
         if body.len() > LARGEST {

@@ -104,6 +104,12 @@ impl Fields {
         })
     }
 
+    /// Whether the body has a field of this name, which stays to be taken.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.form.has(name)
+    }
+
     /// The text of a field, which stays to be taken. `None` if it is missing or no text.
     #[must_use]
     pub fn glance(&self, name: &str) -> Option<&str> {

@@ -2,7 +2,7 @@
 
 use crate::{
     config::Settings,
-    token::{Disavow, Purpose, Reset, Token, Verify},
+    token::{Disavow, NewAddress, Purpose, Reset, Token, Verify},
     url::{host_and_rest, is_plain},
 };
 
@@ -65,6 +65,12 @@ impl LinkUrls {
     /// The link that shows that an address is its account's.
     #[must_use]
     pub fn verify(&self, token: &Token<Verify>) -> String {
+        self.link(self.verify.as_deref(), "users/activation", token)
+    }
+
+    /// The link that gives an account its new address. It leads where the other links lead that show whose an address is.
+    #[must_use]
+    pub fn new_address(&self, token: &Token<NewAddress>) -> String {
         self.link(self.verify.as_deref(), "users/activation", token)
     }
 

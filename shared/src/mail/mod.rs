@@ -1,5 +1,6 @@
 //! Mail: a mail is data, is rendered, and is sent by SES.
 
+mod address;
 mod changed;
 mod deletion;
 mod links;
@@ -14,6 +15,7 @@ mod sign_in;
 mod verify;
 
 pub use self::{
+    address::{AddressMail, AddressStep},
     changed::ChangedMail,
     deletion::DeletionMail,
     links::LinkUrls,

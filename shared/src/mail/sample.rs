@@ -1,6 +1,6 @@
 //! Mails with sample data, for previews and snapshots.
 
-use super::{ByOwner, ChangedMail, DeletionMail, RegisteredMail, RenamedMail, ResetMail, SignInMail, VerifyMail};
+use super::{AddressMail, AddressStep, ByOwner, ChangedMail, DeletionMail, RegisteredMail, RenamedMail, ResetMail, SignInMail, VerifyMail};
 use crate::{
     brand::Product,
     caller::Caller,
@@ -154,6 +154,7 @@ impl VerifyMail {
             language,
             link: "https://accounts.example.com/api/users/activation/?token=dwv_AZsW0t9gcbuyT3Z1bZ5c3nJ1Q0d1vK2xq7f8sVt0n4uYx3JmL9wPzA6hRkDe5GiB".to_owned(),
             lifetime: span::days(7),
+            changes: false,
             caller: sample_caller("203.0.113.7", "Firefox on Android", Some(language)),
             requested_at: sample_instant(),
         };
@@ -162,7 +163,34 @@ impl VerifyMail {
             caller: sample_caller("2001:db8:85a3::8a2e:370:7334", "", None),
             ..usual.clone()
         };
-        vec![("usual", usual), ("difficult", difficult)]
+        let link =
+            "https://accounts.example.com/api/users/activation/?token=dwc_AZsW0t9gcbuyT3Z1bZ5c3nJ1Q0d1vK2xq7f8sVt0n4uYx3JmL9wPzA6hRkDe5GiB";
+        let change = Self { link: link.to_owned(), lifetime: span::days(1), changes: true, ..usual.clone() };
+        vec![("usual", usual), ("difficult", difficult), ("change", change)]
+    }
+}
+
+impl AddressMail {
+    /// Samples: asked for, changed, and changed where there is no way back and the product has a difficult name.
+    #[must_use]
+    pub fn samples(language: Language) -> Vec<(&'static str, Self)> {
+        let link = "https://accounts.example.com/api/password_reset/disavow/?token=dwn_AZsW0t9gcbuyT3Z1bZ5c3nJ1Q0d1vK2xq7f8sVt0n4uYx3JmL9wPzA6hRkDe5GiB";
+        let asked = Self {
+            product: Product::default(),
+            language,
+            step: AddressStep::Asked,
+            at: sample_instant(),
+            caller: sample_caller("203.0.113.7", "Firefox on Windows", Some(language)),
+            undo: Some((link.to_owned(), span::days(7))),
+        };
+        let changed = Self { step: AddressStep::Changed, ..asked.clone() };
+        let difficult = Self {
+            product: Product { name: "Tom's <Bits+Bobs>".to_owned(), ..Product::default() },
+            caller: sample_caller("2001:db8:85a3::8a2e:370:7334", "", None),
+            undo: None,
+            ..changed.clone()
+        };
+        vec![("asked", asked), ("changed", changed), ("difficult", difficult)]
     }
 }
 

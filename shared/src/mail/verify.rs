@@ -19,6 +19,8 @@ pub struct VerifyMail {
     pub link: String,
     /// How long the link works.
     pub lifetime: Duration,
+    /// Whether it is the new address of an account that has another one until then.
+    pub changes: bool,
     /// Who asked for it.
     pub caller: Caller,
     /// When it was asked for.
@@ -29,6 +31,7 @@ pub struct VerifyMail {
 struct Data<'a> {
     link: &'a str,
     days: String,
+    changes: bool,
     #[serde(flatten)]
     caller: CallerInWords,
 }
@@ -39,6 +42,7 @@ impl VerifyMail {
         let data = Data {
             link: &self.link,
             days: self.language.count("days", self.lifetime.as_secs() / (24 * 60 * 60))?,
+            changes: self.changes,
             caller: CallerInWords::new(&self.caller, self.requested_at, self.language)?,
         };
         Rendered::of("verify", self.language, &self.product, &data)

@@ -2,6 +2,7 @@
 
 use std::{fmt, time::Duration};
 
+use super::AddressRequest;
 use crate::{
     account::{AccountId, EmailAddress, email_key},
     caller::Caller,
@@ -145,6 +146,10 @@ pub enum ChangeKind {
     Deletion,
     /// It was not: somebody tried to register with the account's address.
     Registered,
+    /// It was not: somebody who knew the password asked for another e-mail address, which the new mailbox has not confirmed yet.
+    AddressAsked,
+    /// It was not: the account has the e-mail address that was asked for. The notice goes to the former one.
+    AddressChanged,
 }
 
 impl ChangeKind {
@@ -158,12 +163,14 @@ impl ChangeKind {
             Self::SignIn => "sign_in",
             Self::Deletion => "deletion",
             Self::Registered => "registered",
+            Self::AddressAsked => "address_asked",
+            Self::AddressChanged => "address_changed",
         }
     }
 
     fn stored(text: &str) -> Option<Self> {
         let all = [Self::Changed, Self::Reset, Self::Email, Self::Username, Self::Renamed, Self::SignIn, Self::Deletion, Self::Registered];
-        all.into_iter().find(|kind| kind.as_str() == text)
+        all.into_iter().chain([Self::AddressAsked, Self::AddressChanged]).find(|kind| kind.as_str() == text)
     }
 }
 
@@ -229,6 +236,8 @@ pub enum Payload {
     Notice(Notices),
     /// A link that shows that an address is its account's.
     Verify(VerificationRequest),
+    /// A link that gives an account another address.
+    Address(AddressRequest),
 }
 
 impl Payload {
@@ -238,7 +247,7 @@ impl Payload {
         match self {
             Self::Reset(_) => Kind::Reset,
             Self::Notice(_) => Kind::Notice,
-            Self::Verify(_) => Kind::Verify,
+            Self::Verify(_) | Self::Address(_) => Kind::Verify,
         }
     }
 
@@ -249,6 +258,7 @@ impl Payload {
             Self::Reset(request) => &request.caller,
             Self::Notice(notices) => &notices.newest.caller,
             Self::Verify(request) => &request.caller,
+            Self::Address(request) => &request.caller,
         }
     }
 }
@@ -336,7 +346,7 @@ pub(crate) fn verification_partition(email: &EmailAddress) -> String {
     Kind::Verify.partition(subject_digest(email.folded()))
 }
 
-fn caller_attributes(caller: &Caller) -> impl Iterator<Item = (&'static str, Value)> {
+pub(super) fn caller_attributes(caller: &Caller) -> impl Iterator<Item = (&'static str, Value)> {
     let address = caller.address.map(|address| address.to_string()).unwrap_or_default();
     let browser = caller.agent.map(|agent| agent.to_string()).unwrap_or_default();
     let language = caller.language.map(|language| ("language", text(language.tag())));
@@ -357,6 +367,7 @@ fn read_caller(item: &Item) -> Caller {
 pub(super) fn read(item: &Item) -> Result<Entry, Fault> {
     let requested_at = item.instant("requested_at")?;
     let key = EntryKey::of(item)?;
+    let account = key.partition.split_once('#').and_then(|(_, id)| id.parse().ok());
     let payload = match key.kind().ok_or(item.unreadable("pk"))? {
         Kind::Reset => Payload::Reset(ResetRequest {
             email: EmailAddress::stored(item.text("email")?, item.text("email_folded")?),
@@ -364,13 +375,16 @@ pub(super) fn read(item: &Item) -> Result<Entry, Fault> {
             caller: read_caller(item),
             invites: item.truth("invites").unwrap_or(false),
         }),
-        Kind::Verify => Payload::Verify(VerificationRequest {
-            email: EmailAddress::stored(item.text("email")?, item.text("email_folded")?),
-            requested_at,
-            caller: read_caller(item),
-        }),
+        Kind::Verify => match account {
+            Some(account) => Payload::Address(AddressRequest { account, requested_at, caller: read_caller(item) }),
+            None => Payload::Verify(VerificationRequest {
+                email: EmailAddress::stored(item.text("email")?, item.text("email_folded")?),
+                requested_at,
+                caller: read_caller(item),
+            }),
+        },
         Kind::Notice => {
-            let account = key.partition.split_once('#').and_then(|(_, id)| id.parse().ok()).ok_or(item.unreadable("pk"))?;
+            let account = account.ok_or(item.unreadable("pk"))?;
             Payload::Notice(read_notices(item, item.parsed("sk")?, account)?)
         }
     };

@@ -1,11 +1,14 @@
 //! The Outbox: mail to be sent, as items. The item decides; the stream only announces it.
 
+mod address;
 mod daily;
 mod entry;
 mod open;
 
 use std::time::Duration;
 
+pub use self::address::AddressRequest;
+pub(crate) use self::address::{address_partition, address_request};
 use self::entry::{FAILED_LIFETIME, read};
 pub(crate) use self::{
     daily::id_of_day,

@@ -1,6 +1,7 @@
 //! Mail that is not sent yet or that failed, for the operator.
 
 use super::{
+    address_partition,
     entry::{EntryKey, FAILED_LIFETIME, Kind, oldest_worth_sending},
     notice_partition, request_partition, verification_partition,
 };
@@ -85,7 +86,8 @@ impl Store {
     /// Mail to an account that waits or failed, oldest first.
     pub async fn open_mail_of(&self, account: &Account, now: Timestamp) -> Result<Vec<OpenMail>, Fault> {
         let mut mail = Vec::new();
-        for partition in [notice_partition(account.id), request_partition(&account.email), verification_partition(&account.email)] {
+        let of_address = [request_partition(&account.email), verification_partition(&account.email)];
+        for partition in [notice_partition(account.id), address_partition(account.id)].into_iter().chain(of_address) {
             for item in self.read_partition(Table::Outbox, "outbox entry", &partition).await? {
                 let (failed, requested_at) = (item.has("failed_at") || is_given_up(&item, now)?, item.instant("requested_at")?);
                 if failed || !item.has("done_at") {

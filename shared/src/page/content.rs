@@ -44,6 +44,8 @@ pub enum Page<'a> {
         token: &'a str,
         /// When the account will be deleted, if that was asked for and this was looked up.
         due_at: Option<Timestamp>,
+        /// Whether the account gets a former address back, if this was looked up.
+        gives_back: bool,
         /// The complaints: the box was not ticked.
         errors: &'a FieldErrors,
     },
@@ -129,6 +131,7 @@ struct Disavow<'a> {
     token: &'a str,
     /// When the account will be deleted, or nothing.
     due: String,
+    gives_back: bool,
     problems: Vec<String>,
 }
 
@@ -238,10 +241,10 @@ impl Page<'_> {
                 let (title, text) = (language.say("page.verify.title", &[])?, language.say("page.verify.ask", &[])?);
                 pages.dress("page/ask.html", self, reader, Ask { title, text, email, problems: complaints(errors, "email", language)? })
             }
-            Self::Disavow { token, due_at, errors } => {
+            Self::Disavow { token, due_at, gives_back, errors } => {
                 let problems = unticked(errors, "complaint.tick", language)?;
                 let due = due_at.map(|due_at| language.instant(due_at)).transpose()?.unwrap_or_default();
-                pages.dress("page/disavow.html", self, reader, Disavow { token, due, problems })
+                pages.dress("page/disavow.html", self, reader, Disavow { token, due, gives_back: *gives_back, problems })
             }
             Self::Verify { token, username, errors } => {
                 let problems = unticked(errors, "complaint.tick_mine", language)?;

@@ -25,9 +25,16 @@ impl Page<'_> {
         show("ask-refused", &Page::Ask { email: "mara'<lindgren>+work", errors: &FieldErrors::one("email", Complaint::Email) });
         show("asked", &Page::Asked);
         let token = "dwn_AZsW0t9gcbuyT3Z1bZ5c3nJ1Q0d1vK2xq7f8sVt0n4uYx3JmL9wPzA6hRkDe5GiB";
-        show("disavow", &Page::Disavow { token, due_at: None, errors: &nothing });
-        show("disavow-deletion", &Page::Disavow { token, due_at: Timestamp::from_second(1_767_532_200).ok(), errors: &nothing });
-        show("disavow-unticked", &Page::Disavow { token, due_at: None, errors: &FieldErrors::one("not_me", Complaint::Required) });
+        show("disavow", &Page::Disavow { token, due_at: None, gives_back: false, errors: &nothing });
+        show(
+            "disavow-deletion",
+            &Page::Disavow { token, due_at: Timestamp::from_second(1_767_532_200).ok(), gives_back: false, errors: &nothing },
+        );
+        show("disavow-address", &Page::Disavow { token, due_at: None, gives_back: true, errors: &nothing });
+        show(
+            "disavow-unticked",
+            &Page::Disavow { token, due_at: None, gives_back: false, errors: &FieldErrors::one("not_me", Complaint::Required) },
+        );
         show("disavowed", &Page::Disavowed);
         show("dead-disavowal", &Page::DeadDisavowal);
         let token = "dwv_AZsW0t9gcbuyT3Z1bZ5c3nJ1Q0d1vK2xq7f8sVt0n4uYx3JmL9wPzA6hRkDe5GiB";

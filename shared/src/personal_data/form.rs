@@ -39,10 +39,16 @@ pub(super) enum As {
     SessionId,
     /// When a former address was given up, from its key.
     FormerUntil,
+    /// The former addresses that are kept for the account.
+    Kept,
+    /// The value of a declared field, under the field's name.
+    Declared,
     /// It is not shown, for this reason.
     Never(&'static str),
 }
-use As::{AfterKey, Day, Deliveries, FormerUntil, Instant, Name, Network, Networks, Never, Number, Second, SessionId, Text, Truth};
+use As::{
+    AfterKey, Day, Declared, Deliveries, FormerUntil, Instant, Kept, Name, Network, Networks, Never, Number, Second, SessionId, Text, Truth,
+};
 
 /// The name of an attribute, the name under which it is shown, and how.
 type Attribute = (&'static str, &'static str, As);
@@ -71,6 +77,7 @@ const LINK: &[Attribute] = &[
     ("issued_at", "issued_at", Instant),
     ("valid_until", "valid_until", Instant),
     ("expires_at", "kept_until", Second),
+    ("address_no", "email_changes", Number),
     ("sent", "mails", Number),
     ("sent_at", "sent_at", Instant),
     ("pending_issued_at", "next_issued_at", Instant),
@@ -132,6 +139,8 @@ pub(super) const KINDS: &[Kind] = &[
             ("disavowed_at", "password_disavowed_at", Instant),
             ("disavowals_before", "notices_over_before", Instant),
             ("verified_at", "email_verified_at", Instant),
+            ("address_no", "email_changes", Number),
+            ("former", "emails_kept", Kept),
             ("undeliverable", "email_undeliverable", Text),
             ("undeliverable_at", "email_undeliverable_at", Instant),
             ("language", "language", Text),
@@ -144,6 +153,30 @@ pub(super) const KINDS: &[Kind] = &[
             ("verified_by", "", Never(DIGEST)),
             ("username_folded", "", Never(FOLDED)),
             ("email_folded", "", Never(FOLDED)),
+        ],
+    },
+    Kind {
+        partition: "account",
+        sort: "profile",
+        section: "profile",
+        says: &[],
+        attributes: &[("changed_at", "changed_at", Instant), ("f_*", "", Declared)],
+    },
+    Kind {
+        partition: "account",
+        sort: "address",
+        section: "pending_addresses",
+        says: &[],
+        attributes: &[
+            ("email", "email", Name),
+            ("requested_at", "requested_at", Instant),
+            ("issued_at", "issued_at", Instant),
+            ("sent_at", "sent_at", Instant),
+            ("valid_until", "valid_until", Instant),
+            ("expires_at", "kept_until", Second),
+            ("epoch", "", Never("it only decides whether the request is over")),
+            ("email_folded", "", Never(FOLDED)),
+            ("digest", "", Never(DIGEST)),
         ],
     },
     Kind {
@@ -283,6 +316,7 @@ pub(super) const KINDS: &[Kind] = &[
         attributes: WINDOW,
     },
     Kind { partition: "rename-account", sort: "*", section: "counters", says: &[("of", "changes of the username")], attributes: WINDOW },
+    Kind { partition: "address-account", sort: "*", section: "counters", says: &[("of", "changes of the address")], attributes: WINDOW },
     Kind { partition: "export-account", sort: "*", section: "counters", says: &[("of", "exports")], attributes: WINDOW },
 ];
 
@@ -293,6 +327,14 @@ impl Kind {
         let is_like = |form: &str| form == "*" || form == sort || form.ends_with('#') && sort.starts_with(form);
         KINDS.iter().find(|kind| kind.partition == start && is_like(kind.sort))
     }
+}
+
+/// The line of an attribute, and the name under which it is shown.
+pub(super) fn of_attribute<'a>(kind: &'static Kind, name: &'a str) -> Option<(&'a str, &'static As)> {
+    kind.attributes.iter().find_map(|(stored, called, form)| match stored.strip_suffix('*') {
+        Some(start) => name.strip_prefix(start).map(|called| (called, form)),
+        None => (*stored == name).then_some((*called, form)),
+    })
 }
 
 impl As {
@@ -328,6 +370,21 @@ impl As {
                 }
                 json!(entries)
             }
+            // Each with its own masked form, since a session may not see addresses whole.
+            Kept => {
+                let kept: Vec<Map<String, Json>> = serde_json::from_str(text()?).ok()?;
+                let shown = kept.into_iter().map(|former| {
+                    let until = instant(former.get("until")?.as_i64()?)?;
+                    Some(json!({ "email": name(former.get("email")?.as_str()?), "until": until }))
+                });
+                Json::Array(shown.collect::<Option<_>>()?)
+            }
+            Declared => match value {
+                Value::S(text) => json!(text),
+                Value::Bool(truth) => json!(truth),
+                Value::N(number) => json!(number.parse::<i64>().ok()?),
+                _ => return None,
+            },
             AfterKey => json!(text()?.split_once('#')?.1),
             SessionId => json!(session::id_in(text()?)?),
             FormerUntil => json!(instant(text()?.split('#').nth(1)?.parse().ok()?)?),

@@ -83,10 +83,10 @@ impl Document<'_> {
         }
         for (name, value) in item.into_attributes() {
             let named = format!("{}.{name}", kind.section);
-            match kind.attributes.iter().find(|(stored, ..)| *stored == name) {
-                Some((_, _, As::Never(why))) => drop(self.left_out.insert(named, why)),
-                Some((_, called, form)) => match form.show(&value, self.view.name) {
-                    Some(value) => drop(shown.insert((*called).to_owned(), value)),
+            match form::of_attribute(kind, &name) {
+                Some((_, As::Never(why))) => drop(self.left_out.insert(named, why)),
+                Some((called, form)) => match form.show(&value, self.view.name) {
+                    Some(value) => drop(shown.insert(called.to_owned(), value)),
                     None => drop(self.not_known.insert(named)),
                 },
                 // A key that is not shown is made of the account's id and of digests.
@@ -152,8 +152,9 @@ impl Store {
         // Requests are left under the address, and an operator may have changed that.
         let addresses = document.former.iter().chain([&view.account.email]);
         let requests = addresses.flat_map(|email| [outbox::request_partition(email), outbox::verification_partition(email)]);
+        let id = view.account.id;
         let outbox: BTreeSet<String> =
-            requests.chain([outbox::notice_partition(view.account.id), event::partition(view.account.id)]).collect();
+            requests.chain([outbox::notice_partition(id), outbox::address_partition(id), event::partition(id)]).collect();
         let partitions = outbox.into_iter().map(|partition| (Table::Outbox, partition));
         let partitions = partitions.chain(limit::windows_of(view.account).into_iter().map(|partition| (Table::Limits, partition)));
         let reads = partitions.map(|(table, partition)| Box::pin(async move { self.read_partition(table, "item", &partition).await }));

@@ -5,6 +5,8 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
+mod address_mail;
+mod address_races;
 mod architecture;
 mod browsers;
 mod builds;

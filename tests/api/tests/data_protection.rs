@@ -23,8 +23,8 @@ use doorward_kit::{
     mailbox::Refuse,
     proxy::{Failure, When},
     requests::{
-        ACTIVATION, NEW_PASSWORD, NICKNAME, PASSWORD, address_of, change_me, confirm_reset, delete_me, disavow, export, login, open,
-        reset_request, set_username, validate, verification_request, verify,
+        ACTIVATION, NEW_PASSWORD, NICKNAME, PASSWORD, address_of, change_address, change_me, confirm_reset, delete_me, disavow, export,
+        login, open, reset_request, set_username, validate, verification_request, verify,
     },
     store::Facts,
 };
@@ -46,7 +46,9 @@ struct Kept {
 fn kind((partition, sort): &(String, String)) -> Kind {
     let plain = |text: &str| match text.split_once('#') {
         Some((prefix, _)) => format!("{prefix}#…"),
-        None if ["account", "claim", "held", "mail", "mail-rate", "profile", "reset", "token", "verify"].contains(&text) => text.to_owned(),
+        None if ["account", "address", "claim", "held", "mail", "mail-rate", "profile", "reset", "token", "verify"].contains(&text) => {
+            text.to_owned()
+        }
         None => "…".to_owned(),
     };
     let is_outbox = ["reset#", "verify#", "notice#", "event#", "sweep#", "held"].iter().any(|prefix| partition.starts_with(prefix));
@@ -173,9 +175,33 @@ async fn verification(app: &App, observer: &Observer, seen: &mut Seen) {
     app.store.delete_account(&account, app.clock.now()).await.unwrap();
 }
 
+/// Everything that can happen to a change of an address.
+async fn change_of_address(app: &App, observer: &Observer, seen: &mut Seen) {
+    // Such changes are counted by days of UTC, and a counter is kept for another day.
+    app.advance(86_400 - u64::try_from(app.clock.now().as_second()).unwrap() % 86_400);
+    let session = app.sign_up_verified("mia").await.login().await;
+    app.send(change_address(&session, "mia@new.example", PASSWORD)).await;
+    let records = dies_with_a_lease(app, observer, seen).await;
+    app.mailer.deliver(records).await;
+    seen.look(app).await;
+    let link = app.verification_links("mia@new.example").pop().unwrap();
+    assert_eq!(app.send(verify(&link)).await.status, 204);
+    app.advance(1);
+    app.change_password(&session, PASSWORD, NEW_PASSWORD).await;
+    app.deliver().await;
+    seen.look(app).await;
+    app.advance(1);
+    let undo = app.mailbox.to(&address_of("mia")).pop().unwrap().disavowal_token().unwrap();
+    assert_eq!(app.send(disavow(&undo)).await.status, 200);
+    seen.look(app).await;
+    let account = app.store.account_by_login_name("mia").await.unwrap().unwrap();
+    app.store.delete_account(&account, app.clock.now()).await.unwrap();
+}
+
 /// Everything that can happen to an account and its mail.
 async fn everything(app: &App, observer: &Observer, seen: &mut Seen) {
     verification(app, observer, seen).await;
+    change_of_address(app, observer, seen).await;
     let register = json!({ "username": "ann", "email": address_of("ann"), "password": PASSWORD });
     let asked = doorward_kit::requests::post("/api/register/", &register).header("Accept-Language", "de");
     assert_eq!(app.send(asked).await.status, 201);
@@ -257,7 +283,7 @@ async fn everything(app: &App, observer: &Observer, seen: &mut Seen) {
     // An account that was imported with an id from elsewhere.
     let email = EmailAddress::parse("imported@example.com").unwrap();
     let imported = Account { external_id: Some("7".to_owned()), email, epoch: 1, active: true, ..with_username(&account, "imported") };
-    app.store.bring_in(&imported, None).await.unwrap();
+    app.store.bring_in(&imported, None, app.clock.now()).await.unwrap();
     let sessions = Sessions::configured(&mut Settings::from_pairs([]), app.clock.now());
     let token = ImportedToken::parse("9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b").unwrap();
     assert_eq!(sessions.carry_over(&app.store, imported.id, "7", &token, app.clock.now()).await.unwrap(), CarriedOver::Now);
@@ -325,7 +351,8 @@ async fn after_a_deletion_only_digests_are_left_in_the_tables() {
     // The events of the deletion name the account by its id, and wait for a moment.
     app.publish().await;
     let left: BTreeSet<Kind> = app.everything().await.keys().map(kind).collect();
-    assert!(left.iter().all(|kind| kind.contains("-client#") || kind.contains("-page#") || kind.contains("-account#")), "{left:?}");
+    let counts = |kind: &String| ["-client#", "-page#", "-account#", "-target#"].iter().any(|counter| kind.contains(counter));
+    assert!(left.iter().all(counts), "{left:?}");
     let text = format!("{:?}", app.everything().await);
     assert!(!text.contains("ann") && !text.contains("Nick") && !text.contains(&account.id.to_string()), "{text}");
 }

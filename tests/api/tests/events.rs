@@ -22,8 +22,8 @@ use doorward_kit::{
     App,
     person::Person,
     requests::{
-        ACTIVATION, NEW_PASSWORD, PASSWORD, Request, address_of, change_me, change_password, confirm_reset, delete_me, disavow,
-        end_sessions, login, logout, logout_all, post, register, request, reset_request, validate, verification_request, verify,
+        ACTIVATION, NEW_PASSWORD, PASSWORD, Request, address_of, change_address, change_me, change_password, confirm_reset, delete_me,
+        disavow, end_sessions, login, logout, logout_all, post, register, request, reset_request, validate, verification_request, verify,
     },
 };
 use serde_json::{Value, json};
@@ -143,6 +143,20 @@ async fn every_operation_leaves_exactly_its_events_and_a_refused_one_none() {
         it.asks(200, change_me("PATCH", &session, &json!({ "age": 7 })), &[]).await;
         it.asks(400, change_me("PATCH", &session, &json!({ "age": -7 })), &[]).await;
         it.asks(400, delete_me(&session, "Wrong-Horse-42"), &[]).await;
+        it.asks(400, change_address(&session, "ann@other.example", "Wrong-Horse-42"), &[]).await;
+        it.asks(200, change_address(&session, "ann@other.example", NEW_PASSWORD), &[]).await;
+        it.delivers("the link of the change", &[]).await;
+        let change = it.app.verification_links("ann@other.example").pop().unwrap();
+        it.asks(204, verify(&change), &["address.changed"]).await;
+        it.asks(204, verify(&change), &[]).await;
+        it.delivers("the notice of the change", &[]).await;
+        let undo = it.app.mailbox.to(&address).pop().unwrap().disavowal_token().unwrap();
+        it.app.advance(1);
+        it.asks(200, disavow(&undo), &["address.changed", "password.disavowed"]).await;
+        it.delivers("the link after the change was taken back", &["password.reset_requested"]).await;
+        let link = it.app.newest_reset_link(&address).unwrap();
+        it.asks(200, confirm_reset(&link, NEW_PASSWORD), &["password.reset"]).await;
+        let session = it.logs_in(NEW_PASSWORD).await;
         it.asks(204, delete_me(&session, NEW_PASSWORD), &["account.deactivated"]).await;
         it.delivers("the notice of the deletion", &[]).await;
         let keep = it.app.mailbox.to(&address).iter().rev().find_map(doorward_kit::mailbox::Mail::disavowal_token).unwrap();

@@ -13,7 +13,7 @@ use doorward_kit::{
     changes::changes,
     person::Person,
     proxy::{Call, Failure, Injected, When},
-    requests::NICKNAME,
+    requests::{NICKNAME, PASSWORD, change_address},
     store::Facts,
     time::Stopwatch,
 };
@@ -29,6 +29,7 @@ struct World {
     other: String,
     link: String,
     verification: String,
+    change: String,
     before: Facts,
 }
 
@@ -39,9 +40,13 @@ impl World {
         let other = app.session_id(&person.login().await).await;
         let link = person.reset_link().await;
         let verification = app.verification_links(&person.email).pop().expect("a link");
+        let new = format!("n{}", person.email);
+        assert_eq!(app.send(change_address(&session, &new, PASSWORD)).await.status, 200);
+        app.deliver().await;
+        let change = app.verification_links(&new).pop().expect("a link");
         app.clock.advance(Duration::from_secs(61));
         let before = app.everything_but_limits().await;
-        Self { person, session, other, link, verification, before }
+        Self { person, session, other, link, verification, change, before }
     }
 
     async fn changes(&self, app: &App) -> String {

@@ -4,6 +4,7 @@
 //! Two calls before which it is all the same, because what is between them has no item in common with the second operation, are tried as one. Most of
 //! the time is the SDK's: about a millisecond for a call.
 
+mod names;
 mod operations;
 mod outcome;
 mod world;

@@ -74,6 +74,29 @@ pub fn broken(before: &Items, items: &Items) -> Vec<String> {
             broken.push(format!("{partition} is to be deleted, and is active or in no list"));
         }
     }
+    let kept = |id: &str| {
+        let account = items.get(&(format!("account#{id}"), "account".to_owned()));
+        account.map_or_else(BTreeMap::new, |account| {
+            let listed: serde_json::Value = serde_json::from_str(text(account, "former")).unwrap_or_default();
+            let listed = listed.as_array().cloned().unwrap_or_default();
+            let entry = |former: &serde_json::Value| Some((former["email_folded"].as_str()?.to_owned(), former["until"].as_i64()?));
+            // Of an address that it had twice the claim is that of the later time.
+            listed.iter().filter_map(entry).collect::<BTreeMap<String, i64>>()
+        })
+    };
+    for ((partition, _), account) in accounts() {
+        let id = partition.trim_start_matches("account#");
+        for (folded, until) in kept(id).into_iter().filter(|(folded, _)| folded != text(account, "email_folded")) {
+            let claim = items.get(&claim_of("email", &folded));
+            if claim.map(|claim| (text(claim, "account_id"), number(claim, "reserved_until"))) != Some((id, Some(until))) {
+                broken.push(format!("a former address of {id} is not kept for it"));
+            }
+        }
+        let last = text(account, "former").rsplit("\"no\":").next().and_then(|rest| rest.split(',').next()?.parse::<i64>().ok());
+        if last > number(account, "address_no") {
+            broken.push(format!("a former address of {id} is from a change that is still to come"));
+        }
+    }
     for (claim, id) in &claims {
         if items.get(claim).map(|item| text(item, "account_id")) != Some(id) {
             broken.push(format!("{} is a name of {id}, which has no claim on it", claim.0));
@@ -91,15 +114,22 @@ pub fn broken(before: &Items, items: &Items) -> Vec<String> {
         let of_account = |sort: &str| items.get(&(format!("account#{id}"), sort.to_owned()));
         let account = of_account("account");
         match kind {
-            "claim" if claims.get(key) != Some(&text(item, "account_id")) => {
-                wrong.push("it claims a name for an account that has it not".to_owned())
+            "claim" if item.contains_key("reserved_until") => {
+                let folded = partition.trim_start_matches("email#");
+                if claims.contains_key(key) || !kept(text(item, "account_id")).contains_key(folded) {
+                    wrong.push("it keeps an address that is no former one of its account".to_owned());
+                }
             }
-            "profile" | "session" | "reset" | "verify" | "disavow" | "notice" | "mail-rate" | "held" | "mail" | "former"
+            "claim" if claims.get(key) != Some(&text(item, "account_id")) => {
+                wrong.push("it claims a name for an account that has it not".to_owned());
+            }
+            "profile" | "session" | "reset" | "verify" | "address" | "address-request" | "disavow" | "notice" | "mail-rate" | "held"
+            | "mail" | "former"
                 if account.is_none() =>
             {
                 wrong.push("its account is gone".to_owned())
             }
-            "session" if number(item, "epoch") > account.and_then(|account| number(account, "epoch")) => {
+            "session" | "address" if number(item, "epoch") > account.and_then(|account| number(account, "epoch")) => {
                 wrong.push("its epoch is still to come".to_owned());
             }
             "sweep" if account.and_then(|account| number(account, "delete_after")).map(due_in_key).as_deref() != sort.split('#').next() => {
@@ -118,7 +148,7 @@ pub fn broken(before: &Items, items: &Items) -> Vec<String> {
         if lives > number(item, "expires_at").map(|seconds| seconds * 1000) {
             wrong.push("it is removed before it ends".to_owned());
         }
-        for name in ["epoch", "password_changed_at", "disavowals_before"].iter().filter(|_| kind == "account") {
+        for name in ["epoch", "password_changed_at", "disavowals_before", "address_no"].iter().filter(|_| kind == "account") {
             if before.get(key).is_some_and(|before| number(before, name) > number(item, name)) {
                 wrong.push(format!("its {name} has fallen"));
             }
@@ -181,6 +211,7 @@ impl App {
                 read => read.map(drop),
             },
             ("profile", Some(id)) => self.store.profile(id).await.map(drop),
+            ("address", Some(id)) => self.store.asked_address(id).await.map(drop),
             ("verify", Some(id)) => self.store.verification_link(id).await.map(drop),
             ("mail", Some(id)) => self.store.deliveries(id).await.map(drop),
             ("held", _) => self.store.due_notices(now).await.map(drop),
@@ -191,14 +222,14 @@ impl App {
                 self.removed(&copy).await;
                 read
             }
-            ("request" | "notice", _) if number(item, "done_at").is_none() => {
+            ("request" | "address-request" | "notice", _) if number(item, "done_at").is_none() => {
                 let copy = self.copied(item, Entropy::system().uuid(now).to_string()).await;
                 let read = self.store.lease(&EntryKey::new(partition, text(&copy, "sk")), span::seconds(1), now).await.map(drop);
                 self.removed(&copy).await;
                 read
             }
             // What is done is only looked at by the list of failed mail, which reads all of it.
-            ("request" | "notice", _) => self.store.failed_mail(now).await.map(drop),
+            ("request" | "address-request" | "notice", _) => self.store.failed_mail(now).await.map(drop),
             ("sweep", _) => {
                 let list = partition.split_once('#').and_then(|(_, digit)| u32::from_str_radix(digit, 16).ok()).expect("a digit");
                 let (_, unreadable) = self.store.due_deletions(list, Timestamp::MAX).await.map_err(|fault| fault.to_string())?;

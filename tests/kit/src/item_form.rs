@@ -13,12 +13,12 @@ pub(crate) struct Form {
     attributes: &'static str,
 }
 
-pub(crate) const FORMS: [Form; 18] = [
+pub(crate) const FORMS: [Form; 19] = [
     Form {
         kind: "account",
         attributes: "username:S username_folded:S email:S email_folded:S epoch:N active:BOOL created_at:N password_changed_at:N networks:M \
                      [password:S] [language:S] [external_id:S] [disavowed_at:N] [disavowals_before:N] [undeliverable:S undeliverable_at:N] \
-                     [verified_at:N] [verified_by:S] [deleted_at:N delete_after:N] [deleting:N]",
+                     [verified_at:N] [verified_by:S] [address_no:N] [former:S] [deleted_at:N delete_after:N] [deleting:N]",
     },
     // Besides it has a value for each declared field, see `differs`.
     Form { kind: "profile", attributes: "changed_at:N" },
@@ -34,8 +34,12 @@ pub(crate) const FORMS: [Form; 18] = [
         attributes: "digest:S issued_at:N valid_until:N expires_at:N requested_at:N sent:N [sent_at:N] \
                      [pending_digest:S pending_issued_at:N pending_valid_until:N]",
     },
-    Form { kind: "disavow", attributes: "issued_at:N valid_until:N expires_at:N" },
-    Form { kind: "claim", attributes: "account_id:S" },
+    Form { kind: "disavow", attributes: "issued_at:N valid_until:N expires_at:N [address_no:N]" },
+    Form {
+        kind: "address",
+        attributes: "email:S email_folded:S epoch:N requested_at:N valid_until:N expires_at:N [digest:S issued_at:N] [sent_at:N]",
+    },
+    Form { kind: "claim", attributes: "account_id:S [reserved_until:N expires_at:N]" },
     // A token of another site: whose it is, and that it was taken.
     Form { kind: "token", attributes: "account_id:S expires_at:N" },
     Form { kind: "taken", attributes: "" },
@@ -43,6 +47,12 @@ pub(crate) const FORMS: [Form; 18] = [
         kind: "request",
         attributes: "[email:S email_folded:S address:S] browser:S requested_at:N expires_at:N [language:S] [request_id:S] [changed_at:N] [invites:BOOL] \
                      [attempts:N] [lease_until:N worker:S] [done_at:N] [failed_at:N] [outcome:S]",
+    },
+    // The request for the link of a change of the address, which names no address.
+    Form {
+        kind: "address-request",
+        attributes: "[address:S] browser:S requested_at:N expires_at:N [language:S] [request_id:S] [attempts:N] [lease_until:N worker:S] [done_at:N] \
+                     [failed_at:N] [outcome:S]",
     },
     Form {
         kind: "notice",
@@ -76,7 +86,7 @@ pub(crate) fn kind(partition: &str, sort: &str) -> Option<&'static str> {
     let (start, rest) = partition.split_once('#')?;
     match (start, sort.split_once('#')) {
         ("account", None) if is_id(rest) => {
-            ["account", "profile", "reset", "verify", "mail-rate", "mail"].into_iter().find(|own| *own == sort)
+            ["account", "profile", "reset", "verify", "address", "mail-rate", "mail"].into_iter().find(|own| *own == sort)
         }
         ("account", Some(("former", _))) if is_id(rest) => Some("former"),
         ("account", Some(("session", _))) if is_id(rest) => Some("session"),
@@ -85,6 +95,7 @@ pub(crate) fn kind(partition: &str, sort: &str) -> Option<&'static str> {
         ("token", None) if sort == "token" => Some("token"),
         ("username" | "email", None) if sort == "claim" => Some("claim"),
         ("sweep", Some((_, id))) if rest.len() == 1 && is_id(id) && id.ends_with(rest) => Some("sweep"),
+        ("verify", None) if is_id(rest) => is_id(sort).then_some("address-request"),
         ("reset" | "verify", _) => Some("request"),
         ("notice", None) if is_id(rest) && is_id(sort) => Some("notice"),
         ("event", None) if (is_id(rest) || rest == "accounts") && is_id(sort) => Some("event"),

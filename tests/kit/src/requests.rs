@@ -234,6 +234,13 @@ pub fn set_username(session: &str, username: &str, password: &str) -> Request {
     post("/api/users/set_username/", &json!({ "new_username": username, "current_password": password })).token(session)
 }
 
+/// Asks for another address of this session's account.
+pub fn change_address(session: &str, email: &str, password: &str) -> Request {
+    let mut asked = post("/api/users/me/", &json!({ "email": email, "current_password": password })).token(session);
+    asked.method = "PATCH".to_owned();
+    asked
+}
+
 /// Asks for the deletion of this session's account.
 pub fn delete_me(session: &str, password: &str) -> Request {
     let body = json!({ "current_password": password });

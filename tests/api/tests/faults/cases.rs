@@ -1,8 +1,9 @@
 //! The requests whose calls fail.
 
 use doorward_kit::requests::{
-    ACTIVATION, NEW_PASSWORD, PASSWORD, Request, change_me, change_password, confirm_reset, delete_me, end_sessions, export, login, logout,
-    logout_all, me, post, register, request, reset_request, sessions, set_username, validate, verification_request, verify,
+    ACTIVATION, NEW_PASSWORD, PASSWORD, Request, change_address, change_me, change_password, confirm_reset, delete_me, end_sessions,
+    export, login, logout, logout_all, me, post, register, request, reset_request, sessions, set_username, validate, verification_request,
+    verify,
 };
 
 use serde_json::json;
@@ -168,6 +169,30 @@ pub static CASES: [Case; 24] = [
         done: 204,
         again: 400,
         changes: "+event,+notice,+username claim,-username claim,~account username username_folded",
+        events: "account",
+    },
+    Case {
+        name: "address asked",
+        ask: |world| change_address(&world.session, &format!("o{}", world.person.email), PASSWORD),
+        done: 200,
+        again: 200,
+        changes: "+notice,+request,~address digest email email_folded expires_at issued_at requested_at sent_at valid_until",
+        events: "account",
+    },
+    Case {
+        name: "address confirmed",
+        ask: |world| verify(&world.change),
+        done: 204,
+        again: 204,
+        changes: "+email claim,+event,+former,+notice,-address,-reset,-verify,~account address_no email email_folded former verified_at verified_by,~email claim expires_at reserved_until",
+        events: "account",
+    },
+    Case {
+        name: "address page",
+        ask: |world| request("GET", &format!("{ACTIVATION}?token={}", world.change)),
+        done: 200,
+        again: 200,
+        changes: "",
         events: "account",
     },
     Case {

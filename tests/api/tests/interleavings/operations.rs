@@ -13,8 +13,8 @@ use doorward::{
 use doorward_admin::{Arguments, Failure, Terminal};
 use doorward_functions::{Handler as _, mailer::Records};
 use doorward_kit::requests::{
-    ACTIVATION, PASSWORD, VALIDATE, change_me, change_password, confirm_reset, delete_me, disavow, end_sessions, export, login, logout,
-    logout_all, me, register, reset_request, sessions, set_username, validate, verification_request, verify,
+    ACTIVATION, PASSWORD, VALIDATE, change_address, change_me, change_password, confirm_reset, delete_me, disavow, end_sessions, export,
+    login, logout, logout_all, me, register, reset_request, sessions, set_username, validate, verification_request, verify,
 };
 use doorward_kit::store::Items;
 use serde_json::json;
@@ -66,6 +66,10 @@ pub enum Operation {
     Rename,
     /// The session asks for the deletion of its account.
     Leave,
+    /// The session asks for an address of the name nova.
+    AskAddress,
+    /// The mailbox of that address confirms the change that was asked for.
+    ConfirmAddress,
     /// The session changes the password.
     Change,
     /// Somebody requests a link.
@@ -112,6 +116,8 @@ pub enum Operation {
     SetEmail,
     /// `set-username` to nova
     SetUsername,
+    /// `restore-address`
+    RestoreAddress,
     /// `create` of an account of the name nova with mara's address.
     Create,
     /// `set-field` of the field that the session changes
@@ -142,14 +148,14 @@ pub enum Operation {
     CarryOver,
 }
 use Operation::{
-    Ask, AskToVerify, Authorize, Bounce, CarryOver, Change, Confirm, Count, Create, Delete, Deliver, DeliverLater, DeliverVerification,
-    Disavow, Edit, EditBoth, EndOther, EndSessions, Export, ExportMe, Import, Invite, Leave, List, ListEvents, ListFailed, Login, Logout,
-    LogoutAll, Notify, Off, On, Publish, Register, Rename, Reset, Retry, RetryEvent, Revoke, SeeMe, SeeSessions, SetEmail, SetField,
-    SetUsername, Show, Sweep, Unlock, Validate, Verify,
+    Ask, AskAddress, AskToVerify, Authorize, Bounce, CarryOver, Change, Confirm, ConfirmAddress, Count, Create, Delete, Deliver,
+    DeliverLater, DeliverVerification, Disavow, Edit, EditBoth, EndOther, EndSessions, Export, ExportMe, Import, Invite, Leave, List,
+    ListEvents, ListFailed, Login, Logout, LogoutAll, Notify, Off, On, Publish, Register, Rename, Reset, RestoreAddress, Retry, RetryEvent,
+    Revoke, SeeMe, SeeSessions, SetEmail, SetField, SetUsername, Show, Sweep, Unlock, Validate, Verify,
 };
 
 /// The one list, with the route, function or command that each operation is of.
-pub const OPERATIONS: [(Operation, Actor, &str); 48] = [
+pub const OPERATIONS: [(Operation, Actor, &str); 51] = [
     (Register, Actor::Client, "/api/register/"),
     (Login, Actor::Client, "/api/login/"),
     (Logout, Actor::Client, "/api/logout/"),
@@ -162,6 +168,8 @@ pub const OPERATIONS: [(Operation, Actor, &str); 48] = [
     (EditBoth, Actor::Client, "/api/users/me/"),
     (Rename, Actor::Client, "/api/users/set_username/"),
     (Leave, Actor::Client, "/api/users/me/"),
+    (AskAddress, Actor::Client, "/api/users/me/"),
+    (ConfirmAddress, Actor::Client, ACTIVATION),
     (Change, Actor::Client, "/api/change_password/"),
     (Ask, Actor::Client, "/api/password_reset/"),
     (Validate, Actor::Client, VALIDATE),
@@ -186,6 +194,7 @@ pub const OPERATIONS: [(Operation, Actor, &str); 48] = [
     (SetEmail, Actor::Operator, "set-email"),
     (SetUsername, Actor::Operator, "set-username"),
     (SetField, Actor::Operator, "set-field"),
+    (RestoreAddress, Actor::Operator, "restore-address"),
     (Create, Actor::Operator, "create"),
     (On, Actor::Operator, "activate"),
     (Off, Actor::Operator, "deactivate"),
@@ -258,6 +267,8 @@ impl Operation {
             EditBoth => world.ask(change_me("PUT", &held.session, &json!({ "nickname": "b", "plan": "pro" }))).await,
             Rename => world.ask(set_username(&held.session, "nova", PASSWORD)).await,
             Leave => world.ask(delete_me(&held.session, PASSWORD)).await,
+            AskAddress => world.ask(change_address(&held.session, "nova@example.com", PASSWORD)).await,
+            ConfirmAddress => world.ask(verify(&held.change)).await,
             Change => world.ask(change_password(&held.session, PASSWORD, CHANGED)).await,
             Ask => world.ask(reset_request("mara@example.com")).await,
             Validate => world.ask(validate(&held.link)).await,
@@ -291,6 +302,7 @@ impl Operation {
             SetEmail => world.types(&["set-email", "--yes", &id, "nova@example.com"]).await,
             SetUsername => world.types(&["set-username", "--yes", &id, "nova"]).await,
             SetField => world.types(&["set-field", &id, "nickname", "c"]).await,
+            RestoreAddress => world.types(&["restore-address", "--yes", &id]).await,
             Create => world.types(&["create", "nova", "mara@example.com"]).await,
             On => world.types(&["activate", &id]).await,
             Off => world.types(&["deactivate", &id]).await,

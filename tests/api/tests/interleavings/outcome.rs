@@ -74,7 +74,13 @@ impl Outcome {
                 .iter_mut()
                 .for_each(|answer| *answer = HAS_BEGUN.iter().fold(answer.clone(), |answer, begun| answer.replace(begun, NO_ACCOUNT)));
         }
-        if [[Operation::Import, Operation::SetEmail], [Operation::Import, Operation::SetUsername]].contains(&operations) {
+        let notes = [Operation::Change, Operation::Leave].contains(&operations[0]);
+        if notes && operations[1] == Operation::ConfirmAddress {
+            // The notice goes to the mailbox that the account had when it was asked for, which is one of its own still.
+            this.items.retain(|item| !item.starts_with("notice#"));
+        }
+        let renames = [Operation::SetEmail, Operation::SetUsername, Operation::ConfirmAddress];
+        if operations[0] == Operation::Import && renames.contains(&operations[1]) {
             // It reads claims and account one after the other, so the reason of its refusal may name a name that was free by then.
             this.answers.retain(|answer| !answer.starts_with("Import: "));
         }

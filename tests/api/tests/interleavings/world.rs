@@ -14,7 +14,7 @@ use doorward::{
     entropy::Entropy,
     password::{StoredPassword, TypedPassword, UNUSABLE, Verdict},
     reset::ResetLinks,
-    token::{self, Disavow, Purpose, Session, Token, Verify},
+    token::{self, Disavow, NewAddress, Session, Token, Verify},
     verification::Verification,
 };
 use doorward_admin::Admin;
@@ -25,12 +25,13 @@ use doorward_kit::{
     bus::BusFault,
     mailbox::{Mail, Refuse},
     proxy::{Failure, Gate, When},
-    requests::{NEW_PASSWORD, NICKNAME, PASSWORD, reset_request, verification_request},
+    requests::{NEW_PASSWORD, NICKNAME, PASSWORD, change_address, reset_request, verification_request},
     store::{Facts, Items, facts},
 };
 use serde_json::json;
 
 use super::{
+    names::Names,
     operations::{Answer, CHANGED, Operation, RESET},
     outcome::{DEAD, Outcome, WORKS},
 };
@@ -66,6 +67,8 @@ pub struct Held {
     /// The link of the mail after registering, and a request for another one.
     pub verification: String,
     pub verification_request: Records,
+    /// The link that gives the account an address of the name nova.
+    pub change: String,
     /// Two requests for another link.
     pub requests: [Records; 2],
     /// The notice of the second change.
@@ -79,38 +82,6 @@ pub struct Held {
     /// A file with the account, to be imported.
     pub file: PathBuf,
     pub names: Names,
-}
-
-/// Names for what is different in every world: ids and digests.
-#[derive(Clone, Default)]
-pub struct Names(BTreeMap<String, String>);
-
-impl Names {
-    fn digest<P: Purpose>(&mut self, token: &str, name: impl Into<String>) {
-        self.0.insert(Token::<P>::parse(token).expect("a token").digest().as_str().to_owned(), name.into());
-    }
-
-    /// A text in which ids and digests are replaced by their names, or by their kind if they have none.
-    pub fn in_words(&self, text: &str) -> String {
-        let is_part = |char: char| char.is_ascii_alphanumeric() || char == '-' || char == '_';
-        let mut words = String::new();
-        let mut rest = text;
-        while !rest.is_empty() {
-            let length = rest.find(|char| !is_part(char)).unwrap_or(rest.len());
-            let (word, other) = rest.split_at(length);
-            words.push_str(match self.0.get(word) {
-                Some(name) => name,
-                None if word.len() == 36 && word.matches('-').count() == 4 => "(an id)",
-                None if word.len() == 43 => "(a digest)",
-                None if word.len() == 13 && word.bytes().all(|byte| byte.is_ascii_digit()) => "(an instant)",
-                None => word,
-            });
-            let next = other.find(is_part).unwrap_or(other.len());
-            words.push_str(&other[..next]);
-            rest = &other[next..];
-        }
-        words
-    }
 }
 
 impl World {
@@ -147,6 +118,9 @@ impl World {
             assert_eq!(app.send(reset_request(&mara.email)).await.status, 200);
             requests.push(app.stream().await);
         }
+        assert_eq!(app.send(change_address(&session, "nova@example.com", PASSWORD)).await.status, 200);
+        app.deliver().await;
+        let change = app.verification_links("nova@example.com").pop().expect("a link");
         app.operator.set_password_hash("mara", IMPORTED).await;
         let events = app.event_records().await;
         let present = app.items().await;
@@ -161,6 +135,7 @@ impl World {
         names.digest::<token::Reset>(&link, "the link");
         names.digest::<Disavow>(&disavowal, "the link of the first notice");
         names.digest::<Verify>(&verification, "the link of the first verification mail");
+        names.digest::<NewAddress>(&change, "the link of a change of the address");
         // In the middle of a second, and of a window of requests: a moment later is the same second and the same window.
         let second = app.clock.now().as_second() / 10 * 10 + 65;
         let starts_at = Timestamp::from_millisecond(second * 1000 + 500).expect("an instant");
@@ -174,6 +149,7 @@ impl World {
             disavowal,
             verification,
             verification_request,
+            change,
             requests,
             notice,
             failed,

@@ -127,7 +127,7 @@ async fn whoever_stole_a_session_cannot_make_another_one_or_a_link_or_learn_a_ma
             let body = json!({ "username": "ann", "token": stolen, "password": NEW_PASSWORD });
             let asked = request(method, path).token(&stolen).header("Content-Type", "application/json").body(body.to_string()).from(THIEF);
             let answer = app.send(asked).await;
-            // Where no field is declared, a change of fields shows the account and changes nothing.
+            // Without another address or a declared field a PUT changes nothing.
             let shows = ["GET", "PUT"].contains(&method) && path == "/api/users/me/";
             assert!(answer.status >= 400 || shows, "{method} {path} {answer:?}");
             assert!(!answer.body.contains("ann@example.com"), "{method} {path} {answer:?}");

@@ -7,7 +7,10 @@ use doorward::{
 use doorward_kit::{
     App, Response,
     app::Observer,
-    requests::{ACTIVATION, NEW_PASSWORD, PASSWORD, Request, login, request, reset_request, validate, verification_request, verify},
+    requests::{
+        ACTIVATION, NEW_PASSWORD, PASSWORD, Request, change_address, login, me, request, reset_request, validate, verification_request,
+        verify,
+    },
     time::processor_time,
 };
 use serde_json::{Value, json};
@@ -184,6 +187,41 @@ async fn a_request_for_a_verification_link_looks_and_costs_the_same_whoever_is_m
         assert!(all.iter().all(|one| *one == all[0]), "{again}: {all:#?}");
         assert_eq!((all[0].answer.status, all[0].answer.body.as_str(), all[0].calls.len()), (204, "", 2));
     }
+}
+
+#[tokio::test]
+async fn asking_for_a_taken_address_looks_and_costs_the_same_as_for_a_free_one() {
+    let (app, observer) = App::observed(&[("ADDRESS_VERIFICATION", "optional")]).await;
+    let others = everybody(&app).await;
+    // Another one's former address, which is kept for it.
+    let oldie = app.sign_up("olda").await.login().await;
+    app.send(change_address(&oldie, "newa@example.com", PASSWORD)).await;
+    app.deliver().await;
+    assert_eq!(app.send(verify(&app.verification_links("newa@example.com").pop().expect("a link"))).await.status, 204);
+    let mut all = Vec::new();
+    for name in others.into_iter().chain(["olda", "newa", "free"]) {
+        let session = app.sign_up(&format!("me{name}")).await.login().await;
+        app.deliver().await;
+        app.advance(60);
+        let email = format!("{name}@example.com");
+        let mut asked = seen(&app, &observer, change_address(&session, &email, PASSWORD)).await;
+        app.deliver().await;
+        app.advance(60);
+        let mut later = seen(&app, &observer, me(&session)).await;
+        for seen in [&mut asked, &mut later] {
+            let mut body = seen.answer.json();
+            assert_eq!(body["pending_email"], json!(email), "{name}");
+            for own in ["id", "username", "email", "pending_email"] {
+                body[own] = json!(null);
+            }
+            seen.answer.body = body.to_string();
+            seen.answer.headers.clear();
+        }
+        all.push((asked, later));
+    }
+    assert!(all.iter().all(|one| *one == all[0]), "{all:#?}");
+    let (asked, later) = &all[0];
+    assert_eq!((asked.answer.status, asked.calls.len(), asked.waits, later.calls.len()), (200, 7, 7, 2), "{asked:#?}");
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! The promises of SECURITY.md, each with its tests.
 
 mod address;
+mod address_drill;
 mod answers;
+mod change_of_address;
 mod drill;
 mod enumeration;
 mod export;

@@ -1,0 +1,76 @@
+//! Notices of what else happens to an account than a change of its password: another name, its deletion.
+
+use doorward::{
+    account::Leaving,
+    clock::Timestamp,
+    disavow::DISAVOWAL_LIFETIME,
+    mail::{ByOwner, DeletionMail, RenamedMail},
+    outbox::{ChangeKind, Notice},
+    token::{Disavow, Token},
+};
+
+use super::{
+    Mailer,
+    deliver::{DeliveryError, Handled, not_its_address},
+};
+
+impl Mailer {
+    /// Sends the notice that an operator gave the account another name. Nobody but an operator causes such notices, so they do not count.
+    pub(super) async fn send_renamed(&self, notice: &Notice) -> Result<Handled, DeliveryError> {
+        // Here too the address of the entry is not trusted. It is the account's own or, if that was changed, the one that the account had until then.
+        let Some(account) = self.store.account(notice.account).await? else { return Ok(Handled::Nothing("no account")) };
+        let is_email = notice.kind == ChangeKind::Email;
+        let is_own = if is_email {
+            self.store.had_address(account.id, &notice.email, notice.changed_at).await?
+        } else {
+            account.email.folded() == notice.email.folded()
+        };
+        if !is_own {
+            return Ok(not_its_address(&account));
+        }
+        let to = if is_email { &notice.email } else { &account.email };
+        let language = notice.caller.language.unwrap_or(self.default_language);
+        let mail = RenamedMail { product: self.product.clone(), language, is_email, changed_at: notice.changed_at, by: None };
+        Ok(Handled::About(account.id, self.send(to, mail.render().ok()).await?))
+    }
+
+    /// Sends the notice that somebody who knew the password changed the username, with a link. It does not count, because such changes have a limit of
+    /// their own (`limit::RENAMES`).
+    pub(super) async fn send_own_renamed(&self, notice: &Notice, now: Timestamp) -> Result<Handled, DeliveryError> {
+        let Some(account) = self.store.account(notice.account).await? else { return Ok(Handled::Nothing("no account")) };
+        let Some((to, address_no)) = account.mailbox(&notice.email, now) else { return Ok(not_its_address(&account)) };
+        // Every try makes its own link, so that both links work if the mail goes out twice.
+        let token = Token::<Disavow>::generate(notice.account, &self.entropy);
+        if !self.store.keep_disavowal(account.id, &token.digest(), address_no, None, now).await? {
+            return Ok(Handled::Nothing("gone"));
+        }
+        let language = notice.caller.language.unwrap_or(self.default_language);
+        let by = ByOwner { caller: notice.caller, link: self.links.disavow(&token), lifetime: DISAVOWAL_LIFETIME };
+        let mail = RenamedMail { product: self.product.clone(), language, is_email: false, changed_at: notice.changed_at, by: Some(by) };
+        Ok(Handled::About(account.id, self.send(to, mail.render().ok()).await?))
+    }
+
+    /// Sends the notice that an account will be deleted, with a link that calls it off. It is never held and does not count: the account is out of use until
+    /// such a link or an operator brings it back, so nobody can cause many of them.
+    pub(super) async fn send_deletion(&self, notice: &Notice, now: Timestamp) -> Result<Handled, DeliveryError> {
+        let Some(account) = self.store.account(notice.account).await? else { return Ok(Handled::Nothing("no account")) };
+        // Here too the address of the entry is not trusted.
+        let Some((to, address_no)) = account.mailbox(&notice.email, now) else { return Ok(not_its_address(&account)) };
+        let is_this = |leaving: &Leaving| !leaving.has_begun && leaving.asked_at == notice.changed_at;
+        let Some(leaving) = account.leaving.filter(is_this) else { return Ok(Handled::Nothing("deletion called off")) };
+        // Every try makes its own link, so that both links work if the mail goes out twice.
+        let token = Token::<Disavow>::generate(account.id, &self.entropy);
+        if !self.store.store_deletion_link(account.id, &leaving, &token.digest(), address_no, now).await? {
+            return Ok(Handled::Nothing("no account"));
+        }
+        let mail = DeletionMail {
+            product: self.product.clone(),
+            language: notice.caller.language.unwrap_or(self.default_language),
+            link: self.links.disavow(&token),
+            caller: notice.caller,
+            asked_at: leaving.asked_at,
+            due_at: leaving.due_at,
+        };
+        Ok(Handled::About(account.id, self.send(to, mail.render().ok()).await?))
+    }
+}

@@ -1,0 +1,96 @@
+//! PATCH and PUT of `/api/users/me/` with another `email`: asks for a change of the address, with the password. Until the new mailbox has confirmed it the
+//! account keeps the one that it has.
+//!
+//! Nothing here looks whether somebody else has the new address, and this function has no permission to: the answer and what is written are the same.
+
+use doorward::{
+    account::{Account, EmailAddress, LONGEST_EMAIL},
+    address::{Asked, MOST_KEPT},
+    clock::Timestamp,
+    http::{Complaint, Field, FieldErrors, Fields, Refusal, Request},
+    limit::{ADDRESS_ACCOUNT, ADDRESS_CHANGES, ADDRESS_TARGET, Attempt},
+    metric::Metric,
+    password::TypedPassword,
+};
+
+use super::Me;
+use crate::Endpoint as _;
+
+/// The message for an address that cannot be the account's username, which is its address.
+const NO_USERNAME: &str = "Your username is your e-mail address, and this address cannot be a username.";
+/// The message for an account that has had too many addresses lately.
+const TOO_MANY: &str = "The address was changed too often. Try again in a few days.";
+
+/// A change of the address that is asked for.
+pub(super) struct AddressBody {
+    email: EmailAddress,
+    current_password: TypedPassword,
+}
+
+impl Me {
+    /// Whether the account may have this address asked for, by its password and by how often that happened. Nothing is stored but what is counted.
+    pub(super) async fn may_ask_for(
+        &self,
+        AddressBody { email, current_password }: AddressBody,
+        account: &Account,
+        request: &Request,
+        now: Timestamp,
+    ) -> Result<EmailAddress, Refusal> {
+        self.step_up.admit(&self.store, account, request.client, current_password, Refusal::CurrentPassword, now).await?;
+        if account.username_with(&email).is_none() {
+            return Err(Refusal::Fields(FieldErrors::one("email", NO_USERNAME)));
+        }
+        if account.reserved(now).count() >= MOST_KEPT {
+            return Err(Refusal::Fields(FieldErrors::one("email", TOO_MANY)));
+        }
+        self.count(ADDRESS_ACCOUNT, &account.id.to_string(), now).await?;
+        self.count(ADDRESS_TARGET, email.folded(), now).await?;
+        Ok(email)
+    }
+
+    /// Asks for the address.
+    pub(super) async fn ask_for(&self, email: &EmailAddress, account: &Account, request: &Request, now: Timestamp) -> Result<(), Refusal> {
+        let caller = request.caller().in_language(account.language());
+        match self.store.ask_for_address(account, email, caller, now).await? {
+            Asked::Now => {
+                tracing::info!("change of address asked for");
+                Ok(())
+            }
+            // The session has ended meanwhile, or it has changed the password or the address itself.
+            Asked::Overtaken => {
+                self.authenticate(request).await?;
+                Err(Refusal::CurrentPassword)
+            }
+        }
+    }
+
+    async fn count(&self, rule: &'static str, subject: &str, now: Timestamp) -> Result<(), Refusal> {
+        let window = ADDRESS_CHANGES.window(rule, subject, now);
+        if self.store.count(&window).await? == Attempt::Refused {
+            Metric::CHANGES_LIMITED.count();
+            return Err(Refusal::Throttled { retry_after: window.ends_in(now) });
+        }
+        Ok(())
+    }
+
+    /// The new address and the password, or nothing if the body has no other address than the account's; `None` if one of them is wrong. Without a function
+    /// that confirms it, an address is a field that can only be read, and DRF does not read such a field.
+    pub(super) fn read_address(&self, account: &Account, fields: &mut Fields) -> Option<Option<AddressBody>> {
+        // A client that sends back what it was shown changes nothing.
+        let is_as_shown = fields.glance("email").is_some_and(|typed| typed == self.shows.shown(account.email.as_str()));
+        if !self.verification.asks() || !fields.has("email") || is_as_shown {
+            return Some(None);
+        }
+        let typed = fields.take_checked("email", Field::Email, Some(LONGEST_EMAIL));
+        let email = typed.as_deref().and_then(|text| match EmailAddress::parse(text) {
+            Ok(email) => Some(email),
+            Err(_) => fields.complain("email", Complaint::Email),
+        });
+        if email.as_ref().is_some_and(|email| email.folded() == account.email.folded()) {
+            return Some(None);
+        }
+        let current_password = fields.take_checked("current_password", Field::Verbatim, None);
+        let (email, current_password) = email.zip(current_password)?;
+        Some(Some(AddressBody { email, current_password: TypedPassword::from(current_password) }))
+    }
+}

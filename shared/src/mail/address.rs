@@ -1,0 +1,59 @@
+//! The notices of a change of the address, to the old one.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::rendered::{CallerInWords, Rendered};
+use crate::{brand::Product, caller::Caller, clock::Timestamp, language::Language, template::TemplateError};
+
+/// How far a change of the address is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressStep {
+    /// It was asked for.
+    Asked,
+    /// The new mailbox has confirmed it.
+    Changed,
+}
+
+/// The notice that another address was asked for, or is the account's. It does not name that address, because whoever reads the old mailbox need not be the
+/// owner any more.
+#[derive(Clone)]
+pub struct AddressMail {
+    /// The product.
+    pub product: Product,
+    /// The language.
+    pub language: Language,
+    /// What happened.
+    pub step: AddressStep,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Who did it.
+    pub caller: Caller,
+    /// The "this wasn't me" link, including its token, and how long it works, if there is a way back.
+    pub undo: Option<(String, Duration)>,
+}
+
+#[derive(Serialize)]
+struct Data<'a> {
+    is_done: bool,
+    link: &'a str,
+    days: String,
+    #[serde(flatten)]
+    caller: CallerInWords,
+}
+
+impl AddressMail {
+    /// The mail.
+    pub fn render(&self) -> Result<Rendered, TemplateError> {
+        let (link, lifetime) = self.undo.as_ref().map_or(("", Duration::ZERO), |(link, lifetime)| (link, *lifetime));
+        let days = lifetime.as_secs().div_ceil(24 * 60 * 60);
+        let data = Data {
+            is_done: self.step == AddressStep::Changed,
+            link,
+            days: self.language.count("days", days)?,
+            caller: CallerInWords::new(&self.caller, self.at, self.language)?,
+        };
+        Rendered::of("address_changed", self.language, &self.product, &data)
+    }
+}

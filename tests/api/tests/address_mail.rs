@@ -1,0 +1,56 @@
+//! Each call of the mailer is made to fail while it sends the link of a change of the address: the mail comes, once unless nobody can know whether it was
+//! accepted, and the newest link works.
+
+use doorward_functions::mailer::Records;
+use doorward_kit::{
+    App,
+    proxy::{Failure, When},
+    requests::{ACTIVATION, PASSWORD, change_address, open},
+};
+
+const NEW: &str = "anna@new.example";
+/// The calls of a delivery that ask the store.
+const CALLS: [&str; 7] = ["lease", "account", "change", "claim", "store the link", "mark the link", "finish"];
+
+/// An account that has asked for an address, and the record of the request for its link.
+async fn asked(app: &App) -> Records {
+    let session = app.sign_up_verified("anna").await.login().await;
+    assert_eq!(app.send(change_address(&session, NEW, PASSWORD)).await.status, 200);
+    let mut records = app.stream().await;
+    records.records.retain(|record| record.event_name == "INSERT" && record.dynamodb.keys.pk.value.starts_with("verify#"));
+    assert_eq!(records.records.len(), 1);
+    records
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whichever_call_fails_while_the_link_of_a_change_is_mailed_it_comes_and_the_newest_works() {
+    for when in [When::Before, When::After] {
+        for (number, call) in CALLS.into_iter().enumerate() {
+            for dies in [false, true] {
+                let context = format!("{call} {when:?}, dies: {dies}");
+                let (app, observer) = App::observed(&[("ADDRESS_VERIFICATION", "optional")]).await;
+                let records = asked(&app).await;
+                observer.store.forget();
+                observer.store.fail(move |asked| {
+                    (asked.number == number || dies && asked.number > number).then(|| (when, Failure::code(500, "InternalServerError")))
+                });
+                let report = app.mailer.deliver(records.clone()).await;
+                assert!(observer.store.calls().iter().any(|asked| asked.number == number), "no such call: {context}");
+                observer.store.forget();
+                assert_eq!(report.failures.len(), 1, "{context}");
+                for _ in 0..2 {
+                    app.advance(91);
+                    assert!(app.mailer.deliver(records.clone()).await.failures.is_empty(), "{context}");
+                }
+                let links = app.verification_links(NEW);
+                let unknown = call == "mark the link" && when == When::Before;
+                assert_eq!(links.len(), if unknown { 2 } else { 1 }, "{context}");
+                for (number, link) in links.iter().enumerate() {
+                    let works = app.send(open(&format!("{ACTIVATION}?token={link}"))).await.status == 200;
+                    assert_eq!(works, number + 1 == links.len(), "{context}");
+                }
+                app.assert_sound().await;
+            }
+        }
+    }
+}

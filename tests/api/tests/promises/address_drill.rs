@@ -1,0 +1,105 @@
+//! The takeover drill of SECURITY.md, as far as it is about the address: what a thief with a session or with the password can do to it.
+
+use doorward_kit::{
+    App,
+    mailbox::Mail,
+    requests::{NEW_PASSWORD, PASSWORD, address_of, change_address, disavow, login, me, verify},
+};
+
+const THIEF: &str = "198.51.100.66";
+
+/// A thief asks for an address, and confirms it where mail for it arrives.
+async fn moves(app: &App, session: &str, email: &str, password: &str) {
+    assert_eq!(app.send(change_address(session, email, password).from(THIEF)).await.status, 200);
+    app.deliver().await;
+    let link = app.verification_links(email).pop().expect("a link");
+    assert_eq!(app.send(verify(&link).from(THIEF)).await.status, 204);
+    app.deliver().await;
+    app.advance(1);
+}
+
+fn newest_notice(app: &App, email: &str) -> String {
+    app.mailbox.to(email).iter().rev().find_map(Mail::disavowal_token).expect("a notice")
+}
+
+#[tokio::test]
+async fn whoever_stole_a_session_cannot_change_the_address() {
+    let app = App::configured(&[("ADDRESS_VERIFICATION", "optional")]).await;
+    let stolen = app.sign_up_verified("ann").await.login().await;
+    let before = app.everything_but_limits().await;
+    for guess in ["", "Wrong-Horse-42", NEW_PASSWORD] {
+        assert_eq!(app.send(change_address(&stolen, "eve@evil.example", guess).from(THIEF)).await.status, 400, "{guess}");
+    }
+    assert_eq!(app.everything_but_limits().await, before);
+    assert!(app.mailbox.to("eve@evil.example").is_empty());
+}
+
+#[tokio::test]
+async fn whoever_learned_the_password_and_changes_the_address_is_undone_from_the_old_mailbox_twice_in_a_row() {
+    let app = App::configured(&[("ADDRESS_VERIFICATION", "optional")]).await;
+    app.sign_up_verified("ann").await;
+    for round in 0..2 {
+        let password = [PASSWORD, NEW_PASSWORD][round];
+        let thief = app.login("ann", password).await;
+        let owners = address_of("ann");
+        // Through two mailboxes, so that the owner's link is not the newest notice, and with a link of its own that takes the second change back.
+        let (first, second) = (format!("eve{round}@evil.example"), format!("eva{round}@evil.example"));
+        moves(&app, &thief, &first, password).await;
+        let undo = newest_notice(&app, &owners);
+        moves(&app, &thief, &second, password).await;
+        // The thief's own undo ends other links, but not the owner's.
+        let thiefs = newest_notice(&app, &first);
+        assert_eq!(app.send(disavow(&thiefs).from(THIEF)).await.status, 200);
+        app.deliver().await;
+        let reset = app.newest_reset_link(&first).expect("the thief's link");
+        assert_eq!(app.confirm_reset(&reset, "Thief-Horse-42").await.status, 200);
+        app.deliver().await;
+        app.advance(1);
+        assert_eq!(app.send(disavow(&undo)).await.status, 200, "round {round}");
+        for dead in [&thiefs, &newest_notice(&app, &first)] {
+            assert_eq!(app.send(disavow(dead).from(THIEF)).await.status, 404, "round {round}");
+        }
+        app.deliver().await;
+        let link = app.newest_reset_link(&owners).expect("the owner's link");
+        assert_eq!(app.confirm_reset(&link, NEW_PASSWORD).await.status, 200);
+        app.deliver().await;
+        for name in ["ann", &owners] {
+            app.login(name, NEW_PASSWORD).await;
+        }
+        app.assert_sound().await;
+        app.advance(24 * 60 * 60);
+    }
+}
+
+#[tokio::test]
+async fn whoever_registers_somebody_elses_address_keeps_nothing_when_its_owner_resets_the_password() {
+    let app = App::configured(&[("ADDRESS_VERIFICATION", "optional")]).await;
+    let thief = app.sign_up("ann").await.login().await;
+    app.deliver().await;
+    assert_eq!(app.send(change_address(&thief, "eve@evil.example", PASSWORD).from(THIEF)).await.status, 200);
+    app.deliver().await;
+    let pending = app.verification_links("eve@evil.example").pop().expect("a link");
+    let link = app.reset_link(&address_of("ann")).await;
+    assert_eq!(app.confirm_reset(&link, NEW_PASSWORD).await.status, 200);
+    app.advance(1);
+    assert!(!app.lets_pass(&thief).await);
+    assert_eq!(app.send(verify(&pending).from(THIEF)).await.status, 400);
+    assert_eq!(app.send(login("ann", PASSWORD).from(THIEF)).await.status, 401);
+    let session = app.login(&address_of("ann"), NEW_PASSWORD).await;
+    assert!(app.send(me(&session)).await.json().get("pending_email").is_none());
+}
+
+#[tokio::test]
+async fn the_notice_of_a_change_of_the_password_gives_the_address_back_that_was_changed_after_it() {
+    let app = App::configured(&[("ADDRESS_VERIFICATION", "optional")]).await;
+    let thief = app.sign_up_verified("ann").await.login().await;
+    assert_eq!(app.change_password(&thief, PASSWORD, "Thief-Horse-42").await.status, 200);
+    app.deliver().await;
+    app.advance(1);
+    let first = newest_notice(&app, &address_of("ann"));
+    moves(&app, &thief, "eve@evil.example", "Thief-Horse-42").await;
+    assert_eq!(app.send(disavow(&first)).await.status, 200);
+    app.deliver().await;
+    assert!(app.newest_reset_link(&address_of("ann")).is_some() && app.newest_reset_link("eve@evil.example").is_none());
+    app.assert_sound().await;
+}
