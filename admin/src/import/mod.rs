@@ -42,6 +42,7 @@ use crate::{Admin, Failure, Terminal, accounts::invitation, names::taken_names};
 
 /// The arguments of an import.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an argument of its own")]
 pub struct Import {
     /// JSON lines, a list in JSON (also of Django's `dumpdata`) or CSV: username, email, password (a hash), `is_active`, `date_joined`, `external_id`,
     /// declared fields
@@ -170,7 +171,11 @@ impl Admin {
         {
             let mut fates = std::pin::pin!(stream::iter(std::iter::from_fn(read)).map(one).buffered(import.at_once.into()));
             while let Some((entry, fate, carried)) = fates.next().await {
-                carried.iter().for_each(|carried| tokens.iter().for_each(|tokens| tokens.note(carried)));
+                if let Some(tokens) = &tokens {
+                    for carried in &carried {
+                        tokens.note(carried);
+                    }
+                }
                 let reason = match (entry.account, fate) {
                     (Ok(candidate), Some(Ok(fate))) => report.note(&candidate, fate),
                     (Ok(_), Some(Err(fault))) => report.stopped(fault),

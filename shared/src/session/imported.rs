@@ -97,8 +97,8 @@ impl Sessions {
         external_id: &str,
         token: &ImportedToken,
     ) -> Result<CarriedOver, Fault> {
-        let [item, taken] = store.read_all(Table::Accounts, [account::key(account), taken_key(account, token)]).await?;
-        if taken.is_some() {
+        let [item, mark] = store.read_all(Table::Accounts, [account::key(account), taken_key(account, token)]).await?;
+        if mark.is_some() {
             return Ok(CarriedOver::Before);
         }
         let account: Option<Account> = item.map(|item| account::read(&item)).transpose()?;
