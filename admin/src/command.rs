@@ -121,7 +121,7 @@ pub enum Command {
         /// Name of the field
         field: String,
         /// The value
-        #[arg(required_unless_present = "clear")]
+        #[arg(required_unless_present = "clear", allow_negative_numbers = true)]
         value: Option<String>,
         /// Take the value away, so that the field has its default
         #[arg(long, conflicts_with = "value")]

@@ -252,6 +252,17 @@ class Writes(unittest.TestCase):
         for other in ("Me", "Sessions", "SetUsername", "ChangePassword", "Logout"):
             self.assertFalse(could(other, "Query", "Outbox", "notice#0"), other)
 
+    def test_declared_fields_are_written_only_where_there_are_some_and_nothing_else_with_them(self) -> None:
+        roles = document()["Resources"]
+        for role in ("Me", "Register"):
+            statements = [s for s in roles[f"{role}Role"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"] if "f_*" in str(s)]
+            self.assertEqual([s[0] for s in statements], ["HasProfileFields"], role)
+        self.assertTrue(could("Register", "PutItem", "Accounts", "account#0", {"f_age", "changed_at"}))
+        self.assertTrue(could("Me", "UpdateItem", "Accounts", "account#0", {"f_age", "changed_at"}))
+        for attribute in ("password", "epoch", "active", "email", "verified_at", "digest"):
+            self.assertFalse(could("Me", "UpdateItem", "Accounts", "account#0", {"f_age", attribute}), attribute)
+        self.assertFalse(could("Me", "UpdateItem", "Accounts", "username#0", {"f_age"}))
+
     def test_the_use_of_a_session_is_noted_only_where_idle_sessions_end_and_nothing_else_with_it(self) -> None:
         roles = document()["Resources"]
         for role in ("Authorizer", "Logout", "Sessions", "ChangePassword"):

@@ -13,7 +13,7 @@ pub(crate) struct Form {
     attributes: &'static str,
 }
 
-pub(crate) const FORMS: [Form; 19] = [
+pub(crate) const FORMS: [Form; 20] = [
     Form {
         kind: "account",
         attributes: "username:S username_folded:S email:S email_folded:S epoch:N active:BOOL created_at:N password_changed_at:N networks:M \

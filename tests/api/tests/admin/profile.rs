@@ -105,7 +105,7 @@ async fn fields_leave_with_an_export_and_come_back_as_they_were_whatever_is_decl
 #[tokio::test]
 async fn a_file_that_is_no_export_sets_no_field_by_force() {
     let (app, _) = with_ann().await;
-    let line = exported(&app, &[]).await;
+    let line = exported(&app, &["--with-hashes"]).await;
     for wrong in [r#""age":7.5"#, r#""age":[]"#, r#""age":null"#, r#""Age":7"#, r#""a b":7"#] {
         let line = line.replace(r#""age":7"#, wrong).replace("ann", "eve");
         let (written, _) = refused(&app, &["import", Temporary::of(&[line]).path()]).await;
