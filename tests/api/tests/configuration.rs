@@ -4,7 +4,7 @@ use doorward::{clock::Clock, config::Settings, entropy::Entropy, mail::Sender, s
 use doorward_functions::{FUNCTIONS, Mailer, Wiring, complaints};
 
 /// Every variable that a function reads, each with a wrong value. Each value contains a marker, which no complaint may repeat.
-const WRONG: [(&str, &str); 37] = [
+const WRONG: [(&str, &str); 38] = [
     ("LOG_LEVEL", "wrong"),
     ("ALLOWED_ORIGINS", "https://wrong.example/path"),
     ("PUBLIC_URL", "wrong"),

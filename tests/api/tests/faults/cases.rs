@@ -25,7 +25,7 @@ pub struct Case {
 }
 
 /// Every request.
-pub static CASES: [Case; 24] = [
+pub static CASES: [Case; 27] = [
     Case {
         name: "register",
         ask: |world| register(&format!("new{}", world.person.username), &format!("new{}", world.person.email)),

@@ -155,7 +155,7 @@ use Operation::{
 };
 
 /// The one list, with the route, function or command that each operation is of.
-pub const OPERATIONS: [(Operation, Actor, &str); 51] = [
+pub const OPERATIONS: [(Operation, Actor, &str); 52] = [
     (Register, Actor::Client, "/api/register/"),
     (Login, Actor::Client, "/api/login/"),
     (Logout, Actor::Client, "/api/logout/"),
