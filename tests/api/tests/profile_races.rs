@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use doorward::{account::Account, lifecycle::Deleted};
+use doorward::{
+    account::Account,
+    lifecycle::{Deleted, Switched},
+};
 use doorward_kit::{
     App, Response,
     app::Observer,
@@ -57,7 +60,12 @@ async fn a_change_of_fields_that_the_end_of_its_session_overtakes_changes_nothin
     type End = fn(&App, Account) -> std::pin::Pin<Box<dyn Future<Output = ()> + '_>>;
     let ends: [End; 3] = [
         |app, account| Box::pin(async move { app.store.end_sessions(account.id, app.clock.now()).await.expect("the store answers") }),
-        |app, account| Box::pin(async move { drop(app.store.deactivate(account.id, app.clock.now()).await.expect("the store answers")) }),
+        |app, account| {
+            Box::pin(async move {
+                let off = app.store.deactivate(account.id, app.clock.now()).await.expect("the store answers");
+                assert_eq!(off, Switched::Now);
+            })
+        },
         |app, account| {
             Box::pin(async move {
                 let deleted = app.store.delete_account(&account, app.clock.now()).await.expect("the store answers");
