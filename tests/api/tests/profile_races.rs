@@ -1,9 +1,18 @@
 //! Changes of declared fields at once, over the real protocol: each holds, and none brings back what is gone.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
+use doorward::{
+    account::Account,
+    lifecycle::{Deleted, Switched},
+};
 use doorward_kit::{
-    App,
+    App, Response,
+    app::Observer,
+    proxy::{Failure, Gate, When},
     requests::{FIELDS, NEW_PASSWORD, PASSWORD, Request, change_me, change_password, delete_me, me, post},
 };
 use serde_json::json;
@@ -26,6 +35,67 @@ async fn both(app: &App, round: u64, requests: [Request; 2]) -> [u16; 2] {
     tokio::time::sleep(Duration::from_micros(round * 7_919 % 40_000)).await;
     let second = app.send_within(second, Duration::from_secs(600)).await.status;
     [first.await.expect("no function panics"), second]
+}
+
+/// Changes a field, and lets this happen before the change reaches the store. Returns the answer.
+async fn overtaken(app: &App, observer: &Observer, change: Request, by: impl Future<Output = ()>) -> Response {
+    let (gate, is_first) = (Gate::default(), AtomicBool::new(true));
+    let held = gate.clone();
+    observer.store.fail(move |call| {
+        let is_held = call.operation == "TransactWriteItems" && is_first.swap(false, Ordering::SeqCst);
+        is_held.then(|| (When::Before, Failure::Waits(held.clone())))
+    });
+    let asked = tokio::spawn({
+        let app = app.clone();
+        async move { app.send_within(change, Duration::from_secs(600)).await }
+    });
+    gate.reached().await;
+    by.await;
+    gate.open();
+    asked.await.expect("no function panics")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_fields_that_the_end_of_its_session_overtakes_changes_nothing() {
+    type End = fn(&App, Account) -> std::pin::Pin<Box<dyn Future<Output = ()> + '_>>;
+    let ends: [End; 3] = [
+        |app, account| Box::pin(async move { app.store.end_sessions(account.id, app.clock.now()).await.expect("the store answers") }),
+        |app, account| {
+            Box::pin(async move {
+                let off = app.store.deactivate(account.id, app.clock.now()).await.expect("the store answers");
+                assert_eq!(off, Switched::Now);
+            })
+        },
+        |app, account| {
+            Box::pin(async move {
+                let deleted = app.store.delete_account(&account, app.clock.now()).await.expect("the store answers");
+                assert_eq!(deleted, Deleted::Now);
+            })
+        },
+    ];
+    for (number, end) in ends.into_iter().enumerate() {
+        let (app, observer) = App::observed(&[("PROFILE_FIELDS", FIELDS)]).await;
+        let session = signed_up(&app, "anna").await;
+        let partition = app.operator.partition("anna").await;
+        let account = app.store.account_by_login_name("anna").await.expect("the store answers").expect("an account");
+        let answer = overtaken(&app, &observer, change_me("PATCH", &session, &json!({ "company": "Late" })), end(&app, account)).await;
+        assert_eq!(answer.status, 401, "{number}: {answer:?}");
+        let stored = app.snapshot("accounts").await.remove(&(partition, "profile".to_owned())).map(|profile| profile["f_company"].clone());
+        assert_eq!(stored, (number < 2).then(|| "Acme".to_owned()), "{number}");
+        app.assert_sound().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_fields_leaves_what_another_has_written_since_it_read_them() {
+    let (app, observer) = App::observed(&[("PROFILE_FIELDS", FIELDS)]).await;
+    let session = signed_up(&app, "anna").await;
+    let other = async { assert_eq!(app.send(change_me("PATCH", &session, &json!({ "first_name": "Anna", "age": 7 }))).await.status, 200) };
+    let answer = overtaken(&app, &observer, change_me("PATCH", &session, &json!({ "age": 8 })), other).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let seen = app.send(me(&session)).await.json();
+    assert_eq!((&seen["first_name"], &seen["age"], &seen["company"]), (&json!("Anna"), &json!(8), &json!("Acme")));
+    app.assert_sound().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
