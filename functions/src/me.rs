@@ -9,7 +9,7 @@
 mod address;
 
 use doorward::{
-    account::Account,
+    account::{Account, EmailAddress},
     clock::{Clock, Timestamp},
     config::Settings,
     http::{self, Answer, Field, Fields, Method, Refusal, Request},
@@ -85,15 +85,20 @@ fn masked(local: &str, domain: &str) -> String {
 impl Me {
     async fn see(&self, account: &Account, now: Timestamp) -> Result<Answer, Refusal> {
         let pending = if self.verification.asks() { self.store.pending_address(account, now).await? } else { None };
+        Ok(self.shown(account, pending.as_ref()))
+    }
+
+    /// The account with the address that was asked for.
+    fn shown(&self, account: &Account, pending: Option<&EmailAddress>) -> Answer {
         let is_address = account.username.folded() == account.email.folded();
-        Ok(http::ok(&Seen {
+        http::ok(&Seen {
             email: self.shows.shown(account.email.as_str()),
             id: account.id.to_string(),
             username: if is_address { self.shows.shown(account.username.as_str()) } else { account.username.as_str().to_owned() },
             verified: account.verified_at.is_some(),
             external_id: account.external_id.clone(),
             pending_email: pending.map(|email| self.shows.shown(email.as_str())),
-        }))
+        })
     }
 
     /// Puts the account out of use, with its password, and leaves its deletion to the sweeper.

@@ -45,7 +45,7 @@ impl Me {
         match self.store.ask_for_address(account, &body.email, caller, now).await? {
             Asked::Now => {
                 tracing::info!("change of address asked for");
-                self.see(account, now).await
+                Ok(self.shown(account, Some(&body.email)))
             }
             // The session has ended meanwhile, or it has changed the password or the address itself.
             Asked::Overtaken => {
