@@ -9,7 +9,7 @@
 mod address;
 
 use doorward::{
-    account::{Account, Profiled},
+    account::{Account, EmailAddress, Profiled},
     clock::{Clock, Timestamp},
     config::Settings,
     fault::Fault,
@@ -93,8 +93,13 @@ fn masked(local: &str, domain: &str) -> String {
 impl Me {
     async fn see(&self, account: &Account, now: Timestamp) -> Result<Answer, Refusal> {
         let pending = if self.verification.asks() { self.store.pending_address(account, now).await? } else { None };
+        Ok(self.shown(account, pending.as_ref()))
+    }
+
+    /// The account with the address that was asked for.
+    fn shown(&self, account: &Account, pending: Option<&EmailAddress>) -> Answer {
         let is_address = account.username.folded() == account.email.folded();
-        Ok(http::ok(&Seen {
+        http::ok(&Seen {
             email: self.shows.shown(account.email.as_str()),
             id: account.id.to_string(),
             username: if is_address { self.shows.shown(account.username.as_str()) } else { account.username.as_str().to_owned() },
@@ -102,7 +107,7 @@ impl Me {
             external_id: account.external_id.clone(),
             fields: self.fields.shown(&account.profile),
             pending_email: pending.map(|email| self.shows.shown(email.as_str())),
-        }))
+        })
     }
 
     /// Changes the declared fields that the body has, and asks for another address if it has one, with the password. Nothing else changes: everything else
@@ -124,6 +129,7 @@ impl Me {
         if let Some(email) = address {
             // For the account as it was when the password was checked.
             self.ask_for(&email, account, request, now).await?;
+            return Ok(self.shown(&changed, Some(&email)));
         }
         self.see(&changed, now).await
     }

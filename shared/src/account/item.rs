@@ -216,13 +216,13 @@ fn set_password(id: AccountId, password: NewPassword<'_>, now: Timestamp, also: 
 /// The condition checks the epoch instead of the password: every change of the password raises it. IAM permissions depend on the names of attributes,
 /// including those in conditions, and the function that calls this has no permission to write a password.
 pub(crate) fn password_disavowed(account: &Account, made_at: Timestamp, back: Option<&GivenBack>, now: Timestamp) -> Write {
-    let (mut set, mut removed) = back.map(GivenBack::expressions).unwrap_or_default();
+    let (mut set, mut cleared) = back.map(GivenBack::expressions).unwrap_or_default();
     let is_leaving = account.leaving.is_some();
     if is_leaving {
         set += ", active = :true";
-        removed = [removed.as_str(), "deleted_at, delete_after"].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
+        cleared = [cleared.as_str(), "deleted_at, delete_after"].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
     }
-    let removes = if removed.is_empty() { String::new() } else { format!(" REMOVE {removed}") };
+    let removes = if cleared.is_empty() { String::new() } else { format!(" REMOVE {cleared}") };
     let write = Write::update(key(account.id), format!("SET disavowed_at = :now, disavowals_before = :now{set}{removes} ADD epoch :one"));
     let write = if is_leaving {
         let leaves = "active = :false AND attribute_exists(deleted_at) AND attribute_not_exists(deleting)";

@@ -189,14 +189,14 @@ impl GivenBack {
                 .to_owned();
         let mut removed = "undeliverable, undeliverable_at, verified_by".to_owned();
         if self.is_verified {
-            set += ", verified_at = :now"
+            set += ", verified_at = :now";
         } else {
-            removed += ", verified_at"
+            removed += ", verified_at";
         }
         if self.kept.is_empty() {
-            removed += ", former"
+            removed += ", former";
         } else {
-            set += ", former = :former"
+            set += ", former = :former";
         }
         (set, removed)
     }

@@ -221,7 +221,7 @@ async fn asking_for_a_taken_address_looks_and_costs_the_same_as_for_a_free_one()
     }
     assert!(all.iter().all(|one| *one == all[0]), "{all:#?}");
     let (asked, later) = &all[0];
-    assert_eq!((asked.answer.status, asked.calls.len(), asked.waits, later.calls.len()), (200, 7, 7, 2), "{asked:#?}");
+    assert_eq!((asked.answer.status, asked.calls.len(), asked.waits, later.calls.len()), (200, 6, 6, 2), "{asked:#?}");
 }
 
 #[tokio::test]
