@@ -81,7 +81,7 @@ def allows(statement: dict[str, Any], what: Asked, keys: frozenset[str]) -> bool
 
 
 # Conditions of permissions that do not hold in the stack of tests: Events=all, SessionIdle and EventData=full.
-NOT_HERE = ("RecordsSessions", "EndsIdleSessions", "TellsNames")
+NOT_HERE = ("RecordsSessions", "EndsIdleSessions", "TellsNames", "RegistersSilently")
 
 
 @cache
