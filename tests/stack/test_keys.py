@@ -80,8 +80,9 @@ def allows(statement: dict[str, Any], what: Asked, keys: frozenset[str]) -> bool
     )
 
 
-# Conditions of permissions that do not hold in the stack of tests: Events=all, SessionIdle and EventData=full. Imported tokens are those of test_django.
-NOT_HERE = ("RecordsSessions", "EndsIdleSessions", "TellsNames", "TakesImportedTokens")
+# Conditions of permissions that do not hold in the stack of tests: Events=all, SessionIdle, EventData=full and Registration=silent. Imported tokens are
+# those of test_django.
+NOT_HERE = ("RecordsSessions", "EndsIdleSessions", "TellsNames", "TakesImportedTokens", "RegistersSilently")
 
 
 @cache

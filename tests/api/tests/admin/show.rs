@@ -10,7 +10,7 @@ use doorward_kit::{
     leak::{Secret, found},
     mailbox::Refuse,
     proxy::{Call, Failure, When},
-    requests::{NEW_PASSWORD, PASSWORD, address_of, login, reset_request},
+    requests::{NEW_PASSWORD, PASSWORD, address_of, export, login, reset_request},
 };
 use serde_json::{Value, json};
 
@@ -67,6 +67,21 @@ async fn what_was_asked_for_mailed_suppressed_and_refused_is_told_with_the_reaso
     let outcomes: Vec<&Value> = mail.as_array().unwrap().iter().map(|mail| &mail["outcome"]).collect();
     assert_eq!(outcomes, ["sent", "suppressed", "failed", "sent"]);
     assert_eq!((&mail[1]["times"], &mail[1]["detail"], &mail[2]["key"]), (&json!(4), &json!("cooling down"), &json!(key)));
+}
+
+#[tokio::test]
+async fn a_program_is_shown_the_document_that_the_owner_gets_from_the_export() {
+    let app = App::start().await;
+    let session = app.sign_up("ann").await.login().await;
+    app.send(login("ann", "Wrong-Horse-42")).await;
+    app.reset_link(&address_of("ann")).await;
+    let mut own = app.send(export(&session)).await.json();
+    // Which of the sessions asks is known to the owner only.
+    own["sessions"][0]["is_current"] = json!(false);
+    assert_eq!(shown(&app, "ann").await["personal_data"], own);
+    assert_eq!((&own["account"]["username"], own["counters"].as_array().unwrap().len()), (&json!("ann"), 2));
+    app.operator.set_active("ann", false).await;
+    assert_eq!(shown(&app, "ann").await["personal_data"]["account"]["active"], false, "of an account that nobody can log in to as well");
 }
 
 #[tokio::test]
