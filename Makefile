@@ -57,6 +57,9 @@ other_tests = $(filter-out $(typed_tests) $(own_stacks),$(basename $(notdir $(wi
 browser_tests = $(NODE) --test --test-reporter=spec $(wildcard tests/browser/*.test.js)
 client_tests = $(NODE) --test --test-reporter=spec $(wildcard tests/clients/*.test.js) && \
     .tools/clients/bin/python -m unittest discover --start-directory tests/clients
+# The fields that the stacks of these tests declare, for the profile of examples/account-page and for the permissions that only such fields need.
+of_browser = PARAMS="ProfileFields='{\"first_name\": {\"type\": \"text\"}, \"birthday\": {\"type\": \"date\"}, \"newsletter\": {\"type\": \"bool\", \"default\": false}}'"
+of_rust = PARAMS="ProfileFields='{\"nickname\": {\"type\": \"text\"}}'"
 # The parameters of the stack for tests of clients: the origin of a page in a browser, which leads to this machine there.
 of_clients = PARAMS=AllowedOrigins=http://app.doorward.test
 schemathesis = .tools/schemathesis/bin/schemathesis run docs/openapi.json --url "$$API_URL" --checks all --max-examples 25 --seed 1 \
@@ -178,7 +181,7 @@ stack-test: stack-test-rust stack-test-browser #+ Tests of the deployed template
 stack-test-rust stack-test-browser stack-test-operators stack-test-deploy stack-test-clients: alone = env --unset=MAKEFLAGS --unset=MFLAGS --unset=MAKELEVEL
 stack-test-rust: $(call tool,local) $(call tool,aws) $(call tool,django)
 	$(live)@$(call step,Tests of a stack)
-	@$(alone) AUTH=true CLOUDTRAIL_RECORDING=1 $(stack) with_stack sh -c '$(stack_tests) && $(call operation_tests,$(other_tests))'
+	@$(alone) AUTH=true CLOUDTRAIL_RECORDING=1 $(of_rust) $(stack) with_stack sh -c '$(stack_tests) && $(call operation_tests,$(other_tests))'
 
 stack-test-operators: $(call tool,local) $(call tool,aws)
 	$(live)@$(call step,Tests of what operators type)
@@ -190,14 +193,14 @@ stack-test-deploy: $(call tool,local) $(call tool,aws) $(call tool,webhook)
 
 stack-test-browser: $(call tool,local) $(browser)
 	$(live)@$(call step,Tests in a browser)
-	@$(alone) AUTH=true $(stack) with_stack $(browser_tests)
+	@$(alone) AUTH=true $(of_browser) $(stack) with_stack $(browser_tests)
 
 stack-test-clients: $(call tool,local) $(call tool,schemathesis) $(browser) $(clients)
 	$(live)@$(call step,Tests of clients)
 	@$(alone) AUTH=true $(of_clients) $(stack) with_stack sh -c '$(wire_tests) && $(schemathesis) && $(client_tests)'
 
 browser: $(call tool,local) $(browser) #+ The tests in a browser alone
-	$(stack) with_stack $(browser_tests)
+	$(of_browser) $(stack) with_stack $(browser_tests)
 
 clients: $(call tool,local) $(browser) $(clients) #+ The tests of clients alone: libraries, and clients generated from docs/openapi.json
 	@$(of_clients) $(stack) with_stack sh -c '$(client_tests)'
