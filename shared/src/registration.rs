@@ -80,7 +80,7 @@ impl Store {
     /// A username is public, so one that is taken is refused, but for one that is the address: it tells what the address would.
     pub async fn register_silently(&self, account: &Account, request: &VerificationRequest) -> Result<Registered, Fault> {
         for _ in 0..MAX_TRIES {
-            let holders = self.holders(&account.username, &account.email).await?;
+            let holders = self.holders(&account.username, &account.email, account.created_at).await?;
             if holders.username.is_some() && !is_by_address(account) {
                 return Ok(Registered::Taken(Taken::Username));
             }

@@ -244,7 +244,7 @@ impl Admin {
                 BroughtIn::Taken(_) => {}
             }
         }
-        let holders = self.store.holders(&candidate.username, &candidate.email).await?;
+        let holders = self.store.holders(&candidate.username, &candidate.email, self.clock.now()).await?;
         let same = match (holders.username, holders.email) {
             (None, None) if dry_run => return self.would_be(candidate, new).await,
             (Some(one), Some(other)) if one == other => self.store.account(one).await?,
@@ -277,7 +277,7 @@ impl Admin {
         let Bringing { candidate, new, pace, .. } = *bringing;
         if let Some(layers) = bringing.layers.filter(|_| candidate.password.takes_layer()) {
             // A layer takes longer than this read, and another run finds most accounts there. The unlayered hash is written in no case.
-            if let Some(taken) = self.store.holders(&candidate.username, &candidate.email).await?.taken() {
+            if let Some(taken) = self.store.holders(&candidate.username, &candidate.email, self.clock.now()).await?.taken() {
                 return Ok(BroughtIn::Taken(taken));
             }
             let layered = bringing.layered.get_or_try_init(|| layers.over(&candidate.password)).await?;

@@ -26,6 +26,11 @@ fn name_key(name: &str) -> Option<String> {
     is_name.then_some(key)
 }
 
+/// Whether a claim is one on a former address that is not kept any more.
+fn is_over(claim: &Item, now: Timestamp) -> bool {
+    claim.optional_instant("reserved_until").is_some_and(|until| until <= now)
+}
+
 /// The accounts that hold a username and an e-mail address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Holders {
@@ -80,8 +85,7 @@ impl Store {
     /// Whether an account can get this address at `now`: nobody else has it, and it is kept for nobody else.
     pub async fn is_free(&self, account: &Account, email: &EmailAddress, now: Timestamp) -> Result<bool, Fault> {
         let Some(claim) = self.read(&email_claim(email.folded())).await? else { return Ok(true) };
-        let is_over = claim.optional_instant("reserved_until").is_some_and(|until| until <= now);
-        Ok(is_over || holder(&claim)? == account.id)
+        Ok(is_over(&claim, now) || holder(&claim)? == account.id)
     }
 
     /// The account for which this former address is kept, for an operator to whom its owner writes from there.
@@ -144,9 +148,10 @@ impl Store {
         self.size(Table::Accounts).await
     }
 
-    /// The accounts that hold these names. One call.
-    pub async fn holders(&self, username: &Username, email: &EmailAddress) -> Result<Holders, Fault> {
+    /// The accounts that hold these names at `now`, an address among them that is kept for an account. One call.
+    pub async fn holders(&self, username: &Username, email: &EmailAddress, now: Timestamp) -> Result<Holders, Fault> {
         let [username, email] = self.read_all(Table::Accounts, [username_claim(username.folded()), email_claim(email.folded())]).await?;
+        let email = email.filter(|claim| !is_over(claim, now));
         Ok(Holders { username: username.as_ref().map(holder).transpose()?, email: email.as_ref().map(holder).transpose()? })
     }
 }

@@ -14,8 +14,8 @@ use doorward_kit::{
     mailbox::Refuse,
     proxy::{Failure, When},
     requests::{
-        ACTIVATION, NICKNAME, Request, address_of, change_me, delete_me, end_sessions, export, login, me, post, request, reset_request,
-        sessions, set_username, validate, verification_request, verify,
+        ACTIVATION, NICKNAME, Request, address_of, change_address, change_me, delete_me, end_sessions, export, login, me, post, request,
+        reset_request, sessions, set_username, validate, verification_request, verify,
     },
     store::lines,
 };
@@ -29,6 +29,7 @@ const WRONG: &str = "Wrong-Guess-$1-Once";
 const TOO_SHORT: &str = "Zq7#x9";
 const EMAIL: &str = "ann.o'neil+tag@example.com";
 const STRANGER: &str = "stranger@elsewhere.example";
+const MOVED: &str = "ann.moved@elsewhere.example";
 
 /// Log lines as a function writes them, at the most verbose level.
 #[derive(Clone, Default)]
@@ -97,7 +98,7 @@ impl Run {
             observer,
             passwords: passwords.collect(),
             tokens: vec![],
-            personal: [EMAIL, STRANGER, "ann.o'neil+tag", "192.0.2.44", "Nick-of-ann"].map(|text| Secret::text(text, text)).to_vec(),
+            personal: [EMAIL, STRANGER, MOVED, "ann.o'neil+tag", "192.0.2.44", "Nick-of-ann"].map(|text| Secret::text(text, text)).to_vec(),
             kept: vec![],
             answers: vec![],
             asked: vec![],
@@ -154,23 +155,26 @@ impl Run {
             self.knows_token("verification link", link);
             let page = format!("{ACTIVATION}?token={link}");
             let form = verify(link).header("Accept", "text/html");
-            for asked in [request("GET", &page), request("GET", &page).header("Accept", "text/html"), verify(link), verify(link), form] {
-                self.send(asked).await;
-            }
+            self.send_all([request("GET", &page), request("GET", &page).header("Accept", "text/html"), verify(link), verify(link), form])
+                .await;
+        }
+    }
+
+    async fn send_all(&mut self, all: impl IntoIterator<Item = Request>) {
+        for asked in all {
+            self.send(asked).await;
         }
     }
 
     /// Uses every endpoint with success and with a refusal.
     async fn everything(&mut self) {
         let register = json!({ "username": "ann", "email": EMAIL, "password": FIRST });
-        for body in [json!({ "username": "ann", "email": EMAIL, "password": TOO_SHORT, "plan": "Nick-of-ann" }), register.clone(), register]
-        {
-            self.send(post("/api/register/", &body)).await;
-        }
+        let wrong = json!({ "username": "ann", "email": EMAIL, "password": TOO_SHORT, "plan": "Nick-of-ann" });
+        self.send_all([wrong, register.clone(), register].map(|body| post("/api/register/", &body))).await;
         self.app.advance(1);
         self.verification().await;
         let session = self.sign_in(FIRST).await;
-        for asked in [
+        self.send_all([
             login("ann", WRONG),
             login(STRANGER, WRONG),
             login(EMAIL, TOO_SHORT),
@@ -180,33 +184,29 @@ impl Run {
             login("ann", WRONG).header("Origin", "https://evil.example"),
             request("POST", "/api/logout/").header("Authorization", &format!("Token {session} {session}")),
             request("POST", "/api/logout/").header("Authorization", &format!("Token {session}x")),
-        ] {
-            self.send(asked).await;
-        }
+        ])
+        .await;
         let change =
             |old: &str, new: &str| post("/api/change_password/", &json!({ "old_password": old, "new_password": new })).token(&session);
-        for asked in [change(WRONG, SECOND), change(FIRST, TOO_SHORT), change(FIRST, SECOND)] {
-            self.send(asked).await;
-        }
+        self.send_all([change(WRONG, SECOND), change(FIRST, TOO_SHORT), change(FIRST, SECOND)]).await;
         self.knows_hash().await;
         let seen = self.send(sessions(&session)).await.json();
         let id = seen[0]["id"].as_str().expect("an id").to_owned();
-        for password in [WRONG, SECOND] {
-            self.send(end_sessions(&session, &["another", &id], password)).await;
-        }
+        self.send_all([WRONG, SECOND].map(|password| end_sessions(&session, &["another", &id], password))).await;
         let session = self.sign_in(SECOND).await;
-        self.send(sessions(&session)).await;
-        self.send(me(&session)).await;
-        self.send(export(&session)).await;
-        self.send(change_me("PATCH", &session, &json!({ "nickname": "Nick-of-ann" }))).await;
-        for (username, password) in [("anne", WRONG), ("anne", SECOND), ("ann", SECOND)] {
-            self.send(set_username(&session, username, password)).await;
-        }
+        let names = [("anne", WRONG), ("anne", SECOND), ("ann", SECOND)].map(|(name, password)| set_username(&session, name, password));
+        let moves = [WRONG, SECOND].map(|password| change_address(&session, MOVED, password));
+        let change = change_me("PATCH", &session, &json!({ "nickname": "Nick-of-ann" }));
+        self.send_all([sessions(&session), change].into_iter().chain(names).chain(moves).chain([me(&session), export(&session)])).await;
+        self.app.deliver().await;
+        let link = self.app.verification_links(MOVED).pop().expect("a link");
+        self.knows_token("link of a change", &link);
+        self.send(request("GET", &format!("{ACTIVATION}?token={link}"))).await;
         self.send(delete_me(&session, WRONG)).await;
         self.send(reset_request(STRANGER)).await;
         let link = self.reset_token().await;
         let page = format!("/api/password_reset/confirm/?token={link}");
-        for asked in [
+        self.send_all([
             request("GET", &page),
             validate(&link),
             validate(&session),
@@ -215,9 +215,8 @@ impl Run {
             post("/api/password_reset/confirm/", &json!({ "token": link, "password": THIRD })),
             post("/api/password_reset/confirm/", &json!({ "token": link, "password": THIRD })),
             request("GET", &page).header("Accept", "text/html"),
-        ] {
-            self.send(asked).await;
-        }
+        ])
+        .await;
         self.knows_hash().await;
         let last = self.sign_in(THIRD).await;
         for header in [format!("Token {last}"), format!("Bearer {session}")] {
@@ -261,7 +260,7 @@ impl Run {
                     let told = json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": call.request.to_string() });
                     (call.number >= number).then_some((When::Before, Failure::Says(if code.starts_with('I') { 500 } else { 400 }, told)))
                 });
-                for asked in [
+                self.send_all([
                     post("/api/register/", &json!({ "username": "bob", "email": STRANGER, "password": FIRST })),
                     login(EMAIL, WRONG),
                     post("/api/change_password/", &json!({ "old_password": doorward_kit::requests::PASSWORD, "new_password": SECOND }))
@@ -271,9 +270,8 @@ impl Run {
                     request("GET", &format!("/api/password_reset/confirm/?token={link}")),
                     request("POST", "/api/logout/").token(&link),
                     end_sessions(&session, &["another"], doorward_kit::requests::PASSWORD),
-                ] {
-                    self.send(asked).await;
-                }
+                ])
+                .await;
                 let calls_before = self.observer.store.calls().len();
                 self.app.mailer.deliver(records).await;
                 assert!(self.observer.store.calls().len() > calls_before);

@@ -1,4 +1,4 @@
-//! Promise 19: a change of address can be taken back from the old mailbox, whoever made it, and takes effect only when the new mailbox confirms it.
+//! Promise 20: a change of address can be taken back from the old mailbox, whoever made it, and takes effect only when the new mailbox confirms it.
 
 use doorward::account::Account;
 use doorward_kit::{

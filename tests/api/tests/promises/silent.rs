@@ -7,7 +7,9 @@ use doorward_kit::{
     changes::changes,
     place::Place,
     proxy::{Failure, When},
-    requests::{NEW_PASSWORD, PASSWORD, Request, address_of, login, post, register, reset_request, verification_request, verify},
+    requests::{
+        NEW_PASSWORD, PASSWORD, Request, address_of, change_address, login, post, register, reset_request, verification_request, verify,
+    },
 };
 use serde_json::json;
 
@@ -215,6 +217,32 @@ async fn of_many_registrations_of_one_address_at_once_one_is_its_account_and_one
     app.login(&email, SECOND).await;
     let racers = app.at_once((0..12).map(|number| login(&format!("racer{number}"), SECOND))).await;
     assert_eq!(racers.iter().filter(|answer| answer.status == 200).count(), 1);
+}
+
+#[tokio::test]
+async fn a_former_address_that_is_kept_for_its_account_looks_like_any_other_and_is_anybodys_afterwards() {
+    let settings = [&SILENT[..], &[("ADDRESS_UNDO", "2d")]].concat();
+    let (app, observer) = App::observed(&settings).await;
+    let session = app.sign_up_verified("ann").await.login().await;
+    app.advance(1);
+    let (old, new) = (address_of("ann"), "ann@new.example");
+    assert_eq!(app.send(change_address(&session, new, PASSWORD)).await.status, 200);
+    app.deliver().await;
+    let link = app.verification_links(new).pop().expect("a link");
+    assert_eq!(app.send(verify(&link)).await.status, 204);
+    app.deliver().await;
+    let mut all: Vec<Seen> = Vec::new();
+    for (username, seconds, mails) in [("eve", 2 * 24 * 60 * 60 - 60, 0), ("mia", 60, 1)] {
+        app.advance(seconds);
+        app.mailbox.forget();
+        let mut one = seen(&app, &observer, second(username, &old)).await;
+        one.answer.body = in_words(&one.answer, username, &old).1;
+        app.deliver().await;
+        assert_eq!((one.answer.status, app.mailbox.to(&old).len()), (201, mails), "{username}");
+        all.push(one);
+    }
+    assert_eq!(all[0], all[1]);
+    app.assert_sound().await;
 }
 
 #[tokio::test]
