@@ -87,10 +87,10 @@ test('a whole life of an account by clicking', async (t) => {
   await said(page, 'Open the link in the mail to the new address.');
   await page.getByText(renamed.email).waitFor();
   await press(other, await mailWith('activation', renamed), say('mail.verify.button'));
-  await other.getByRole('button', { name: say('page.verify.submit') }).click();
+  await confirmAddress(other, say);
   await titled(other, say('page.verified.title'));
   await page.getByRole('button', { name: 'Refresh' }).click();
-  assert.equal(await page.locator('#email').filter({ hasText: renamed.email }).count(), 1);
+  await page.locator('#email').filter({ hasText: renamed.email }).waitFor();
 
   const download = page.waitForEvent('download');
   await page.getByRole('button', { name: 'Download' }).click();
