@@ -112,7 +112,7 @@ pub static CASES: [Case; 27] = [
         events: "account",
     },
     Case {
-        name: "register with a field",
+        name: "register fields",
         ask: |world| {
             let (username, email) = (format!("new{}", world.person.username), format!("new{}", world.person.email));
             post("/api/register/", &json!({ "username": username, "email": email, "password": PASSWORD, "nickname": "Annie" }))
