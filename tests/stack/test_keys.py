@@ -80,7 +80,7 @@ def allows(statement: dict[str, Any], what: Asked, keys: frozenset[str]) -> bool
     )
 
 
-# Conditions of permissions that do not hold in the stack of tests: Events=all, SessionIdle and EventData=full.
+# Conditions of permissions that do not hold in the stack of tests: Events=all, SessionIdle, EventData=full and Registration=silent.
 NOT_HERE = ("RecordsSessions", "EndsIdleSessions", "TellsNames", "RegistersSilently")
 
 
