@@ -7,6 +7,7 @@ use doorward::{
     account::{Account, EmailAddress, LONGEST_EMAIL},
     address::{Asked, MOST_KEPT},
     clock::Timestamp,
+    fault::Fault,
     http::{Answer, Complaint, Field, FieldErrors, Fields, Form, Refusal, Request},
     limit::{ADDRESS_ACCOUNT, ADDRESS_CHANGES, ADDRESS_TARGET, Attempt},
     metric::Metric,
@@ -15,7 +16,9 @@ use doorward::{
 };
 
 use super::Me;
-use crate::Endpoint as _;
+
+/// Maximum number of tries while the account's address is changed.
+const MAX_TRIES: u32 = 5;
 
 /// The message for an address that cannot be the account's username, which is its address.
 const NO_USERNAME: &str = "Your username is your e-mail address, and this address cannot be a username.";
@@ -41,18 +44,29 @@ impl Me {
         }
         self.count(ADDRESS_ACCOUNT, &account.id.to_string(), now).await?;
         self.count(ADDRESS_TARGET, body.email.folded(), now).await?;
-        let caller = request.caller().in_language(account.language());
-        match self.store.ask_for_address(account, &body.email, caller, now).await? {
-            Asked::Now => {
+        self.ask(request, account.clone(), &body.email, now).await
+    }
+
+    /// Asks for the address of an account, which is read as it was when its password was verified.
+    async fn ask(&self, request: &Request, mut account: Account, email: &EmailAddress, now: Timestamp) -> Result<Answer, Refusal> {
+        let epoch = account.epoch;
+        for _ in 0..MAX_TRIES {
+            let caller = request.caller().in_language(account.language());
+            if self.store.ask_for_address(&account, email, caller, now).await? == Asked::Now {
                 tracing::info!("change of address asked for");
-                Ok(self.shown(account, Some(&body.email)))
+                return Ok(self.shown(&account, Some(email)));
             }
-            // The session has ended meanwhile, or it has changed the password or the address itself.
-            Asked::Overtaken => {
-                self.authenticate(request).await?;
-                Err(Refusal::CurrentPassword)
+            // The answer says what is true now: the session has ended, or the password that was verified is not the account's any more.
+            account = self.sessions.authenticate(&self.store, request, now).await?.account;
+            if account.epoch != epoch {
+                return Err(Refusal::CurrentPassword);
+            }
+            // Its address was changed meanwhile, perhaps to this one.
+            if account.email.folded() == email.folded() {
+                return self.see(&account, now).await;
             }
         }
+        Err(Refusal::Fault(Fault::OutOfTime))
     }
 
     async fn count(&self, rule: &'static str, subject: &str, now: Timestamp) -> Result<(), Refusal> {
