@@ -126,12 +126,10 @@ impl Me {
             None => None,
         };
         let changed = self.change_fields(request, account.clone(), &changes, now).await?;
-        if let Some(email) = address {
-            // For the account as it was when the password was checked.
-            self.ask_for(&email, account, request, now).await?;
-            return Ok(self.shown(&changed, Some(&email)));
+        match address {
+            Some(email) => self.ask_for(&email, changed, account.epoch, request, now).await,
+            None => self.see(&changed, now).await,
         }
-        self.see(&changed, now).await
     }
 
     /// Stores the changes, and returns the account with them.

@@ -7,14 +7,17 @@ use doorward::{
     account::{Account, EmailAddress, LONGEST_EMAIL},
     address::{Asked, MOST_KEPT},
     clock::Timestamp,
-    http::{Complaint, Field, FieldErrors, Fields, Refusal, Request},
+    fault::Fault,
+    http::{Answer, Complaint, Field, FieldErrors, Fields, Refusal, Request},
     limit::{ADDRESS_ACCOUNT, ADDRESS_CHANGES, ADDRESS_TARGET, Attempt},
     metric::Metric,
     password::TypedPassword,
 };
 
-use super::Me;
-use crate::Endpoint as _;
+use super::{MAX_TRIES, Me};
+
+/// Maximum number of tries while the account's address is changed.
+const MAX_TRIES: u32 = 5;
 
 /// The message for an address that cannot be the account's username, which is its address.
 const NO_USERNAME: &str = "Your username is your e-mail address, and this address cannot be a username.";
@@ -48,20 +51,33 @@ impl Me {
         Ok(email)
     }
 
-    /// Asks for the address.
-    pub(super) async fn ask_for(&self, email: &EmailAddress, account: &Account, request: &Request, now: Timestamp) -> Result<(), Refusal> {
-        let caller = request.caller().in_language(account.language());
-        match self.store.ask_for_address(account, email, caller, now).await? {
-            Asked::Now => {
+    /// Asks for the address of an account whose password was verified when it had this epoch.
+    pub(super) async fn ask_for(
+        &self,
+        email: &EmailAddress,
+        mut account: Account,
+        epoch: u64,
+        request: &Request,
+        now: Timestamp,
+    ) -> Result<Answer, Refusal> {
+        for _ in 0..MAX_TRIES {
+            // The password that was verified is not the account's any more.
+            if account.epoch != epoch {
+                return Err(Refusal::CurrentPassword);
+            }
+            // Its address was changed meanwhile, to this one.
+            if account.email.folded() == email.folded() {
+                return self.see(&account, now).await;
+            }
+            let caller = request.caller().in_language(account.language());
+            if self.store.ask_for_address(&account, email, caller, now).await? == Asked::Now {
                 tracing::info!("change of address asked for");
-                Ok(())
+                return Ok(self.shown(&account, Some(email)));
             }
-            // The session has ended meanwhile, or it has changed the password or the address itself.
-            Asked::Overtaken => {
-                self.authenticate(request).await?;
-                Err(Refusal::CurrentPassword)
-            }
+            // The answer says what is true now, such as that the session has ended.
+            account = self.sessions.authenticate(&self.store, request, now).await?.account;
         }
+        Err(Refusal::Fault(Fault::OutOfTime))
     }
 
     async fn count(&self, rule: &'static str, subject: &str, now: Timestamp) -> Result<(), Refusal> {
