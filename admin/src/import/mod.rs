@@ -65,7 +65,7 @@ pub struct Import {
     /// Also import hashes that are hardly better than none (phpass, of WordPress before 6.8); a login replaces them
     #[arg(long)]
     weak_hashes: bool,
-    /// Put Argon2id over hashes of other algorithms, so that no account has a weaker one. Takes some 27 ms of a core for each; a login takes the layer off
+    /// Put Argon2id over hashes of other algorithms, so that no account has a weaker one. Takes some 25 ms of a core for each; a login takes the layer off
     #[arg(long)]
     layered: bool,
     /// Make the tokens in this file sessions of its accounts: Django's `dumpdata authtoken`, or CSV with key and `user_id`. Needs `ImportedTokens=on`
