@@ -125,10 +125,10 @@ impl Me {
             Some(body) => Some(self.may_ask_for(body, account, request, now).await?),
             None => None,
         };
-        let changed = self.change_fields(request, account.clone(), &changes, now).await?;
+        let current = self.change_fields(request, account.clone(), &changes, now).await?;
         match address {
-            Some(email) => self.ask_for(&email, changed, account.epoch, request, now).await,
-            None => self.see(&changed, now).await,
+            Some(email) => self.ask_for(&email, current, account.epoch, request, now).await,
+            None => self.see(&current, now).await,
         }
     }
 

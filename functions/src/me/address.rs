@@ -16,8 +16,6 @@ use doorward::{
 
 use super::{MAX_TRIES, Me};
 
-/// Maximum number of tries while the account's address is changed.
-const MAX_TRIES: u32 = 5;
 
 /// The message for an address that cannot be the account's username, which is its address.
 const NO_USERNAME: &str = "Your username is your e-mail address, and this address cannot be a username.";
