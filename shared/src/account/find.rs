@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use super::{
     Account, EmailAddress, Username,
     email::{email_key, reads_as_email},
-    item::{SORT, email_claim, holder, key, read, username_claim},
+    item::{holder, read},
+    keys::{SORT, email_claim, key, username_claim},
 };
 use crate::{
     clock::Timestamp,

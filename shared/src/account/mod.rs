@@ -4,6 +4,7 @@ mod email;
 mod find;
 mod former;
 mod item;
+mod keys;
 mod note;
 mod register;
 mod reserved;
@@ -20,11 +21,12 @@ pub use self::{
 pub(crate) use self::{
     former::former,
     item::{
-        NewPassword, SORT, activated, deactivated, deletion_begun, end_sessions, existing, first_password, key, left, partition,
-        password_changed, password_disavowed, password_reset, read, removed, resettable, unchanged, unverified, verified, with_email,
+        NewPassword, activated, deactivated, deletion_begun, end_sessions, existing, first_password, left, password_changed,
+        password_disavowed, password_reset, read, removed, resettable, unchanged, unmoved, unverified, verified, with_email,
         with_own_username, with_username,
     },
-    reserved::{Confirmed, GivenBack, confirmed, expired, unmoved},
+    keys::{SORT, key, partition},
+    reserved::{Confirmed, GivenBack, confirmed, expired},
 };
 pub use crate::id::AccountId;
 use crate::{

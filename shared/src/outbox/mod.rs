@@ -6,14 +6,16 @@ mod open;
 
 use std::time::Duration;
 
-pub use self::address::AddressRequest;
 pub(crate) use self::address::{address_partition, address_request};
 use self::entry::{FAILED_LIFETIME, read};
 pub(crate) use self::entry::{
     notice, notices, notices_attributes, read_notices, request_partition, reset_request, verification_partition, verification_request,
 };
 pub use self::{
-    entry::{ChangeKind, Entry, EntryKey, Kind, Notice, Notices, Payload, ResetRequest, VerificationRequest, oldest_worth_sending},
+    entry::{
+        AddressRequest, ChangeKind, Entry, EntryKey, Kind, Notice, Notices, Payload, ResetRequest, VerificationRequest,
+        oldest_worth_sending,
+    },
     open::{FailedMail, OpenMail, Redriven},
 };
 use crate::{
