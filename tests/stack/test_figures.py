@@ -28,7 +28,7 @@ PROTECTION = (ROOT / "docs" / "data-protection.md").read_text()
 REPORT = (ROOT / "docs" / "bench" / "report.md").read_text()
 DAY = 86_400
 # The row of the report with the cost of a million requests to each route. A disavowal is not measured; it writes as much as a confirmation. Nor is the
-# end of sessions, or a change of the username, which hash as a change of the password does and write no more, nor a look at one's own account, which reads as a logout does and writes
+# end of sessions, a change of the username or a request for another address, which hash as a change of the password does and write no more, nor a look at one's own account, which reads as a logout does and writes
 # nothing. A verification writes less than a confirmation and hashes nothing; a request for its link is one of a reset. An export
 # hashes nothing, writes two units and reads about twenty, which together cost less than the writes of a change of the password.
 ROUTES = {

@@ -16,7 +16,6 @@ use doorward::{
 
 use super::{MAX_TRIES, Me};
 
-
 /// The message for an address that cannot be the account's username, which is its address.
 const NO_USERNAME: &str = "Your username is your e-mail address, and this address cannot be a username.";
 /// The message for an account that has had too many addresses lately.

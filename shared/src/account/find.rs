@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use super::{
     Account, EmailAddress, Username,
     email::{email_key, reads_as_email},
-    item::{SORT, email_claim, holder, key, partition, read, username_claim},
+    item::{holder, read},
+    keys::{SORT, email_claim, key, partition, username_claim},
     profile,
 };
 use crate::{

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{EmailAddress, item::partition};
+use super::{EmailAddress, keys::partition};
 use crate::{
     clock::{Timestamp, after},
     config::span,

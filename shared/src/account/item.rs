@@ -1,7 +1,11 @@
 //! The items of an account (the account itself and the claims on its two names): how they are read, and the writes that create, change and delete them.
 //! Features combine these writes into transactions.
 
-use super::{Account, EmailAddress, GivenBack, KnownNetwork, Leaving, Undeliverable, Username, reserved};
+use super::{
+    Account, EmailAddress, KnownNetwork, Leaving, Undeliverable, Username,
+    keys::{email_claim, key, username_claim},
+    reserved::{self, GivenBack},
+};
 use crate::{
     client::Network,
     clock::Timestamp,
@@ -9,42 +13,9 @@ use crate::{
     id::AccountId,
     password::{StoredPassword, UNUSABLE},
     profile::Profile,
-    store::{Item, Key, Table, Value, Write, millis, number, numbers_by_name, text, truth},
-    token::{Digest, Verify, subject_digest},
+    store::{Item, Key, Value, Write, millis, number, numbers_by_name, text, truth},
+    token::{Digest, Verify},
 };
-
-/// The sort key of an account.
-pub(crate) const SORT: &str = "account";
-/// Maximum length in bytes of a folded name that is used in a key as it is. A partition key has at most 2,048 bytes, and 150 characters can fold
-/// to more, so a longer name is replaced by its digest.
-const MAX_PLAIN_NAME: usize = 1024;
-
-/// The partition of an account, its sessions and its links.
-pub(crate) fn partition(id: AccountId) -> String {
-    format!("account#{id}")
-}
-
-/// The key of an account.
-pub(crate) fn key(id: AccountId) -> Key {
-    Key::new(Table::Accounts, "account", partition(id), SORT)
-}
-
-/// The key of the claim on a username, folded.
-pub(super) fn username_claim(folded: &str) -> Key {
-    claim("username", folded)
-}
-
-/// The key of the claim on an e-mail address, folded.
-pub(super) fn email_claim(folded: &str) -> Key {
-    claim("email", folded)
-}
-
-fn claim(name: &str, folded: &str) -> Key {
-    // A folded name never contains a colon, so a digest is never mistaken for a name.
-    let partition =
-        if folded.len() <= MAX_PLAIN_NAME { format!("{name}#{folded}") } else { format!("{name}#sha256:{}", subject_digest(folded)) };
-    Key::new(Table::Accounts, "claim", partition, "claim")
-}
 
 /// The account that holds a claim.
 pub(super) fn holder(claim: &Item) -> Result<AccountId, Fault> {
@@ -264,6 +235,11 @@ pub(crate) fn unchanged(account: &Account) -> Write {
 /// Checks that an account is active.
 pub(super) fn in_use(id: AccountId) -> Write {
     Write::check(key(id)).when("active = :true").with(":true", truth(true))
+}
+
+/// Checks the same, and that its address was not changed.
+pub(crate) fn unmoved(account: &Account) -> Write {
+    reserved::when_address_is_same(unchanged(account), account)
 }
 
 /// Ends every session of an account, if there is one.

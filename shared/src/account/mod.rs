@@ -4,6 +4,7 @@ mod email;
 mod find;
 mod former;
 mod item;
+mod keys;
 mod note;
 mod profile;
 mod register;
@@ -22,12 +23,13 @@ pub use self::{
 pub(crate) use self::{
     former::former,
     item::{
-        NewPassword, SORT, activated, deactivated, deletion_begun, end_sessions, existing, first_password, key, left, partition,
-        password_changed, password_disavowed, password_reset, read, removed, resettable, unchanged, unverified, verified, with_email,
+        NewPassword, activated, deactivated, deletion_begun, end_sessions, existing, first_password, left, password_changed,
+        password_disavowed, password_reset, read, removed, resettable, unchanged, unmoved, unverified, verified, with_email,
         with_own_username, with_username,
     },
+    keys::{SORT, key, partition},
     profile::{key as profile_key, read as read_profile},
-    reserved::{Confirmed, GivenBack, confirmed, expired, unmoved},
+    reserved::{Confirmed, GivenBack, confirmed, expired},
 };
 pub use crate::id::AccountId;
 use crate::{

@@ -2,7 +2,8 @@
 
 use super::{
     Account, KnownNetwork, Undeliverable,
-    item::{email_claim, holder, key, networks},
+    item::{holder, networks},
+    keys::{email_claim, key},
 };
 use crate::{
     clock::Timestamp,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Account, EmailAddress, Username,
-    item::{email_claim, key, username_claim},
+    keys::{email_claim, key, username_claim},
 };
 use crate::{
     clock::Timestamp,
@@ -98,11 +98,6 @@ pub(super) fn when_address_is_same(write: Write, account: &Account) -> Write {
         0 => write.when("attribute_not_exists(address_no)"),
         no => write.when("address_no = :address_no").with(":address_no", number(no)),
     }
-}
-
-/// Checks that an account is active, that its sessions were not ended since it was read, and that its address is the same.
-pub(crate) fn unmoved(account: &Account) -> Write {
-    when_address_is_same(super::unchanged(account), account)
 }
 
 /// A change of an address that was confirmed.

@@ -1,23 +1,11 @@
 //! Requests for the link of a change of the address. They lie under the account's id, and name no address.
 
-use super::entry::{EntryKey, FAILED_LIFETIME, Kind, caller_attributes};
+use super::entry::{AddressRequest, EntryKey, FAILED_LIFETIME, Kind, caller_attributes};
 use crate::{
     account::AccountId,
-    caller::Caller,
-    clock::{Timestamp, after},
+    clock::after,
     store::{Write, millis, seconds},
 };
-
-/// Somebody who knew the password asked for another address of an account. The account has it, and the entry does not: mail goes nowhere else.
-#[derive(Clone)]
-pub struct AddressRequest {
-    /// The account.
-    pub account: AccountId,
-    /// When it was asked.
-    pub requested_at: Timestamp,
-    /// Who asked.
-    pub caller: Caller,
-}
 
 /// Where requests for the links of an account's changes of its address are left.
 pub(crate) fn address_partition(account: AccountId) -> String {

@@ -2,7 +2,6 @@
 
 use std::{fmt, time::Duration};
 
-use super::AddressRequest;
 use crate::{
     account::{AccountId, EmailAddress, email_key},
     caller::Caller,
@@ -121,6 +120,17 @@ pub struct ResetRequest {
 pub struct VerificationRequest {
     /// The address.
     pub email: EmailAddress,
+    /// When it was asked.
+    pub requested_at: Timestamp,
+    /// Who asked.
+    pub caller: Caller,
+}
+
+/// Somebody who knew the password asked for another address of an account. The account has it, and the entry does not: mail goes nowhere else.
+#[derive(Clone)]
+pub struct AddressRequest {
+    /// The account.
+    pub account: AccountId,
     /// When it was asked.
     pub requested_at: Timestamp,
     /// Who asked.

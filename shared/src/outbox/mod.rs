@@ -7,7 +7,6 @@ mod open;
 
 use std::time::Duration;
 
-pub use self::address::AddressRequest;
 pub(crate) use self::address::{address_partition, address_request};
 use self::entry::{FAILED_LIFETIME, read};
 pub(crate) use self::{
@@ -17,7 +16,10 @@ pub(crate) use self::{
     },
 };
 pub use self::{
-    entry::{ChangeKind, Entry, EntryKey, Kind, Notice, Notices, Payload, ResetRequest, VerificationRequest, oldest_worth_sending},
+    entry::{
+        AddressRequest, ChangeKind, Entry, EntryKey, Kind, Notice, Notices, Payload, ResetRequest, VerificationRequest,
+        oldest_worth_sending,
+    },
     open::{FailedMail, OpenMail, Redriven},
 };
 use crate::{
