@@ -24,6 +24,8 @@ impl Admin {
         })?;
         match self.store.set_profile(account.id, &[(field.clone(), value)], self.clock.now()).await? {
             Profiled::Now => done(terminal, account.id, "field set", &format!("{}: {name} set", account.id)),
+            // It may have been deleted since it was found.
+            Profiled::Overtaken if self.store.account(account.id).await?.is_none() => Err(Failure::NoAccount),
             Profiled::Overtaken => Err(Failure::Refused("no field is set in an account that is switched off".to_owned())),
         }
     }

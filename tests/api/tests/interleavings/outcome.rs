@@ -61,6 +61,10 @@ impl Outcome {
             // It reads an account, its sessions and its link one after the other.
             this.answers.retain(|answer| !answer.starts_with("Show: "));
         }
+        if operations[0] == operations[1] && [Operation::Edit, Operation::EditBoth].contains(&operations[0]) {
+            // Of two changes to the same value at once, both are written and told; the later of two one after the other changes nothing.
+            this.items.dedup();
+        }
         if operations[0] == Operation::Delete {
             // While it is being deleted, an account is one that is switched off.
             let off = [SWITCHED_OFF, NO_PASSWORD, NO_FIELD];
