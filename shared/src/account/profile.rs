@@ -4,7 +4,8 @@
 
 use super::{
     Account,
-    item::{in_use, partition, unchanged},
+    item::{in_use, unchanged},
+    keys::partition,
 };
 use crate::{
     clock::Timestamp,
