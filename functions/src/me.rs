@@ -119,7 +119,7 @@ impl Me {
         let mut fields = Fields::of(request.form()?);
         let changes = self.fields.read(&mut fields, asked);
         let address = self.read_address(account, &mut fields);
-        let (changes, address) = fields.finish(Some(changes).zip(address))?;
+        let (changes, address) = fields.finish(Some((changes, address)))?;
         // The password decides before anything changes.
         let address = match address {
             Some(body) => Some(self.may_ask_for(body, account, request, now).await?),

@@ -86,13 +86,13 @@ impl Me {
         Ok(())
     }
 
-    /// The new address and the password, or nothing if the body has no other address than the account's; `None` if one of them is wrong. Without a function
-    /// that confirms it, an address is a field that can only be read, and DRF does not read such a field.
-    pub(super) fn read_address(&self, account: &Account, fields: &mut Fields) -> Option<Option<AddressBody>> {
+    /// The new address and the password, or nothing if the body has no other address than the account's, or if one of them is wrong, which is a
+    /// complaint. Without a function that confirms it, an address is a field that can only be read, and DRF does not read such a field.
+    pub(super) fn read_address(&self, account: &Account, fields: &mut Fields) -> Option<AddressBody> {
         // A client that sends back what it was shown changes nothing.
         let is_as_shown = fields.glance("email").is_some_and(|typed| typed == self.shows.shown(account.email.as_str()));
         if !self.verification.asks() || !fields.has("email") || is_as_shown {
-            return Some(None);
+            return None;
         }
         let typed = fields.take_checked("email", Field::Email, Some(LONGEST_EMAIL));
         let email = typed.as_deref().and_then(|text| match EmailAddress::parse(text) {
@@ -100,10 +100,10 @@ impl Me {
             Err(_) => fields.complain("email", Complaint::Email),
         });
         if email.as_ref().is_some_and(|email| email.folded() == account.email.folded()) {
-            return Some(None);
+            return None;
         }
         let current_password = fields.take_checked("current_password", Field::Verbatim, None);
         let (email, current_password) = email.zip(current_password)?;
-        Some(Some(AddressBody { email, current_password: TypedPassword::from(current_password) }))
+        Some(AddressBody { email, current_password: TypedPassword::from(current_password) })
     }
 }
