@@ -1,6 +1,7 @@
 //! The Outbox: mail to be sent, as items. The item decides; the stream only announces it.
 
 mod address;
+mod change_kind;
 mod daily;
 mod entry;
 mod open;
@@ -9,18 +10,16 @@ use std::time::Duration;
 
 pub(crate) use self::address::{address_partition, address_request};
 use self::entry::{FAILED_LIFETIME, read};
+pub use self::{
+    change_kind::ChangeKind,
+    entry::{AddressRequest, Entry, EntryKey, Kind, Notice, Notices, Payload, ResetRequest, VerificationRequest, oldest_worth_sending},
+    open::{FailedMail, OpenMail, Redriven},
+};
 pub(crate) use self::{
     daily::id_of_day,
     entry::{
         notice, notices, notices_attributes, read_notices, request_partition, reset_request, verification_partition, verification_request,
     },
-};
-pub use self::{
-    entry::{
-        AddressRequest, ChangeKind, Entry, EntryKey, Kind, Notice, Notices, Payload, ResetRequest, VerificationRequest,
-        oldest_worth_sending,
-    },
-    open::{FailedMail, OpenMail, Redriven},
 };
 use crate::{
     account::{AccountId, EmailAddress},

@@ -108,7 +108,9 @@ const WINDOW: &[Attribute] =
     &[("sk", "since", Second), ("hits", "attempts", Number), ("expires_at", "kept_until", Second), ("attempt", "", Never(RANDOM))];
 
 /// The parts of the document, besides the account itself.
-pub(super) const SECTIONS: [&str; 10] = [
+pub(super) const SECTIONS: [&str; 12] = [
+    "profile",
+    "pending_addresses",
     "sessions",
     "imported_tokens",
     "links",

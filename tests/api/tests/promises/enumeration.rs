@@ -312,7 +312,7 @@ async fn every_operation_keeps_within_its_budget() {
     let own = seen(&app, &observer, doorward_kit::requests::me(&session)).await;
     assert_eq!(spent("see own account", &own), (1, 0.0));
     let export = doorward_kit::requests::export(&session);
-    assert_eq!(spent("export own account", &seen(&app, &observer, export).await), (13, 2.0));
+    assert_eq!(spent("export own account", &seen(&app, &observer, export).await), (15, 2.0));
     let rename = doorward_kit::requests::set_username(&session, "anna", PASSWORD);
     assert_eq!(spent("set username", &seen(&app, &observer, rename).await).0, 5);
     let rename = doorward_kit::requests::set_username(&session, "ann", PASSWORD);

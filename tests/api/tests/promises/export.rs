@@ -107,6 +107,8 @@ async fn an_export_says_everything_that_is_stored_about_an_account_and_why_the_r
         }
       ],
       "notices": [],
+      "pending_addresses": [],
+      "profile": [],
       "requests_for_links": [
         {
           "attempts": 1,
