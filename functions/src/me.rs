@@ -121,14 +121,14 @@ impl Me {
         let address = self.read_address(account, &mut fields);
         let (changes, address) = fields.finish(Some((changes, address)))?;
         // The password decides before anything changes.
-        let address = match address {
-            Some(body) => Some(self.may_ask_for(body, account, request, now).await?),
-            None => None,
+        let (account, pending) = match address {
+            Some(body) => self.ask_for_address(body, account, request, now).await?,
+            None => (account.clone(), None),
         };
-        let current = self.change_fields(request, account.clone(), &changes, now).await?;
-        match address {
-            Some(email) => self.ask_for(&email, current, account.epoch, request, now).await,
-            None => self.see(&current, now).await,
+        let account = self.change_fields(request, account, &changes, now).await?;
+        match pending {
+            Some(email) => Ok(self.shown(&account, Some(&email))),
+            None => self.see(&account, now).await,
         }
     }
 

@@ -12,7 +12,7 @@ use crate::{
     outbox::{self, ChangeKind, Notice, ResetRequest, VerificationRequest},
     password::StoredPassword,
     reset, session,
-    store::{Store, Table, Transacted, Write},
+    store::{Item, Store, Table, Transacted, Write},
     verification,
 };
 
@@ -211,7 +211,7 @@ impl Store {
         loop {
             let Some(current) = self.account(account.id).await? else { return Ok(Deleted::Overtaken) };
             self.clear_rest_of(account).await?;
-            self.clear_requests_for(&current.email).await?;
+            self.clear_requests_for(&current.email, None).await?;
             let event = self.event(EventKind::AccountDeleted, account.id, now);
             for former in current.former.iter().filter(|former| former.until <= now) {
                 self.write(account::expired(current.id, former, now)).await.map(drop)?;
@@ -231,10 +231,11 @@ impl Store {
         Ok(Deleted::Now)
     }
 
-    /// Deletes the requests for links to an address.
-    async fn clear_requests_for(&self, email: &EmailAddress) -> Result<(), Fault> {
+    /// Deletes the requests for links to an address: all of them, or those of the time until somebody else could have it.
+    async fn clear_requests_for(&self, email: &EmailAddress, until: Option<Timestamp>) -> Result<(), Fault> {
         for partition in [outbox::request_partition(email), outbox::verification_partition(email)] {
-            self.clear_partition(Table::Outbox, &partition, |_| true).await?;
+            let doomed = |item: &Item| until.is_none_or(|until| outbox::was_asked_by(item, until));
+            self.clear_partition(Table::Outbox, &partition, doomed).await?;
         }
         Ok(())
     }
@@ -245,8 +246,8 @@ impl Store {
             self.write(listed.removed()).await.map(drop)?;
         }
         // Requests for an address that it had lie in the Outbox too, and the item that says so is deleted after them.
-        for former in self.former_addresses(account.id).await? {
-            self.clear_requests_for(&former).await?;
+        for (former, until) in self.former_addresses(account.id).await? {
+            self.clear_requests_for(&former, Some(until)).await?;
         }
         self.clear_under(account.id).await?;
         self.unlock(account).await
@@ -255,7 +256,7 @@ impl Store {
     /// Deletes what is stored under an id besides the account itself, and the notices to it.
     pub(crate) async fn clear_under(&self, account: AccountId) -> Result<(), Fault> {
         let partition = account::partition(account);
-        self.clear_partition_and(Table::Accounts, &partition, |sort| sort != account::SORT, session::imported::elsewhere).await?;
+        self.clear_partition_and(Table::Accounts, &partition, |item| !item.is_at(account::SORT), session::imported::elsewhere).await?;
         self.clear_partition(Table::Outbox, &outbox::notice_partition(account), |_| true).await?;
         self.clear_partition(Table::Outbox, &outbox::address_partition(account), |_| true).await
     }

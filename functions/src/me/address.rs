@@ -8,13 +8,13 @@ use doorward::{
     address::{Asked, MOST_KEPT},
     clock::Timestamp,
     fault::Fault,
-    http::{Answer, Complaint, Field, FieldErrors, Fields, Refusal, Request},
+    http::{Complaint, Field, FieldErrors, Fields, Refusal, Request},
     limit::{ADDRESS_ACCOUNT, ADDRESS_CHANGES, ADDRESS_TARGET, Attempt},
     metric::Metric,
     password::TypedPassword,
 };
 
-use super::{MAX_TRIES, Me};
+use super::{MAX_TRIES, Me, OwnAccount};
 
 /// The message for an address that cannot be the account's username, which is its address.
 const NO_USERNAME: &str = "Your username is your e-mail address, and this address cannot be a username.";
@@ -28,15 +28,18 @@ pub(super) struct AddressBody {
 }
 
 impl Me {
-    /// Whether the account may have this address asked for, by its password and by how often that happened. Nothing is stored but what is counted.
-    pub(super) async fn may_ask_for(
+    /// Asks for the address, by the password. Returns the account as it is then, and the address if it is another one.
+    pub(super) async fn ask_for_address(
         &self,
         AddressBody { email, current_password }: AddressBody,
         account: &Account,
         request: &Request,
         now: Timestamp,
-    ) -> Result<EmailAddress, Refusal> {
+    ) -> Result<(Account, Option<EmailAddress>), Refusal> {
         self.step_up.admit(&self.store, account, request.client, current_password, Refusal::CurrentPassword, now).await?;
+        if email.folded() == account.email.folded() {
+            return Ok((account.clone(), None));
+        }
         if account.username_with(&email).is_none() {
             return Err(Refusal::Fields(FieldErrors::one("email", NO_USERNAME)));
         }
@@ -45,34 +48,22 @@ impl Me {
         }
         self.count(ADDRESS_ACCOUNT, &account.id.to_string(), now).await?;
         self.count(ADDRESS_TARGET, email.folded(), now).await?;
-        Ok(email)
-    }
-
-    /// Asks for the address of an account whose password was verified when it had this epoch.
-    pub(super) async fn ask_for(
-        &self,
-        email: &EmailAddress,
-        mut account: Account,
-        epoch: u64,
-        request: &Request,
-        now: Timestamp,
-    ) -> Result<Answer, Refusal> {
+        let (epoch, mut account) = (account.epoch, account.clone());
         for _ in 0..MAX_TRIES {
-            // The password that was verified is not the account's any more.
+            let caller = request.caller().in_language(account.language());
+            if self.store.ask_for_address(&account, &email, caller, now).await? == Asked::Now {
+                tracing::info!("change of address asked for");
+                return Ok((account, Some(email)));
+            }
+            // The answer says what is true now: the session has ended, or the password that was verified is not the account's any more.
+            account = self.sessions.authenticate(&self.store, request, now).await?.account;
             if account.epoch != epoch {
                 return Err(Refusal::CurrentPassword);
             }
-            // Its address was changed meanwhile, to this one.
+            // Its address was changed meanwhile, perhaps to this one.
             if account.email.folded() == email.folded() {
-                return self.see(&account, now).await;
+                return Ok((account, None));
             }
-            let caller = request.caller().in_language(account.language());
-            if self.store.ask_for_address(&account, email, caller, now).await? == Asked::Now {
-                tracing::info!("change of address asked for");
-                return Ok(self.shown(&account, Some(email)));
-            }
-            // The answer says what is true now, such as that the session has ended.
-            account = self.sessions.authenticate(&self.store, request, now).await?.account;
         }
         Err(Refusal::Fault(Fault::OutOfTime))
     }
@@ -99,7 +90,8 @@ impl Me {
             Ok(email) => Some(email),
             Err(_) => fields.complain("email", Complaint::Email),
         });
-        if email.as_ref().is_some_and(|email| email.folded() == account.email.folded()) {
+        // Where the address is masked, only the password tells whether it was guessed.
+        if self.shows == OwnAccount::On && email.as_ref().is_some_and(|email| email.folded() == account.email.folded()) {
             return None;
         }
         let current_password = fields.take_checked("current_password", Field::Verbatim, None);

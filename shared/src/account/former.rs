@@ -35,6 +35,12 @@ fn read(item: &Item) -> Result<EmailAddress, Fault> {
     Ok(EmailAddress::stored(item.text("email")?, item.text("email_folded")?))
 }
 
+/// A former address, and the instant until which the account had it.
+pub(crate) fn had_until(item: &Item) -> Result<(EmailAddress, Timestamp), Fault> {
+    let changed_at = item.text("sk")?.split('#').nth(1).and_then(|millis| Timestamp::from_millisecond(millis.parse().ok()?).ok());
+    Ok((read(item)?, changed_at.ok_or(item.unreadable("sk"))?))
+}
+
 impl Store {
     /// Whether the account had this address until `changed_at`.
     pub async fn had_address(&self, account: AccountId, email: &EmailAddress, changed_at: Timestamp) -> Result<bool, Fault> {
@@ -42,9 +48,9 @@ impl Store {
         Ok(former.is_some_and(|former| former.folded() == email.folded()))
     }
 
-    /// The addresses that the account had and that are still kept.
-    pub(crate) async fn former_addresses(&self, account: AccountId) -> Result<Vec<EmailAddress>, Fault> {
+    /// The addresses that the account had and that are still kept, each with the instant until which it had it.
+    pub(crate) async fn former_addresses(&self, account: AccountId) -> Result<Vec<(EmailAddress, Timestamp)>, Fault> {
         let items = self.read_partition(Table::Accounts, "former address", &partition(account)).await?;
-        items.iter().filter(|item| item.optional_text("sk").is_some_and(|sort| sort.starts_with(SORT_PREFIX))).map(read).collect()
+        items.iter().filter(|item| item.optional_text("sk").is_some_and(|sort| sort.starts_with(SORT_PREFIX))).map(had_until).collect()
     }
 }

@@ -21,7 +21,7 @@ pub use self::{
     username::{Username, UsernameRule},
 };
 pub(crate) use self::{
-    former::former,
+    former::{former, had_until},
     item::{
         NewPassword, activated, deactivated, deletion_begun, end_sessions, existing, first_password, left, password_changed,
         password_disavowed, password_reset, read, removed, resettable, unchanged, unmoved, unverified, verified, with_email,

@@ -26,7 +26,7 @@ use crate::{
     clock::{Timestamp, after},
     config::span,
     fault::Fault,
-    store::{Store, Write, Written, millis, number, seconds, text},
+    store::{Item, Store, Write, Written, millis, number, seconds, text},
 };
 
 /// Of the requests for one address within this time one is kept, which bounds the cost of a flood. The mailer decides how many mails are sent, because it
@@ -56,6 +56,11 @@ pub(crate) fn asked_for_again(email: &EmailAddress, now: Timestamp) -> Write {
 /// Where notices for an account are left.
 pub(crate) fn notice_partition(account: AccountId) -> String {
     Kind::Notice.partition(account)
+}
+
+/// Whether a request for a link was left at this instant or before. One that an operator tries again keeps when it was left.
+pub(crate) fn was_asked_by(item: &Item, instant: Timestamp) -> bool {
+    item.optional_instant("changed_at").or_else(|| item.optional_instant("requested_at")).is_none_or(|asked_at| asked_at <= instant)
 }
 
 impl Store {

@@ -3,52 +3,11 @@
 //! A kind or an attribute that has no line here is not shown, and the document says so. A test over the life of an account fails then, so whoever stores
 //! something new decides here whether the person sees it.
 
-use std::net::IpAddr;
-
-use serde_json::{Map, Value as Json, json};
-
-use crate::{
-    client::Client,
-    clock::{Timestamp, rfc3339},
-    session,
-    store::Value,
-};
-
-/// How an attribute is shown.
-pub(super) enum As {
-    Text,
-    Number,
+use super::shown::As::{
+    self, AfterKey, Day, Declared, Deliveries, FormerUntil, Instant, Kept, Name, Network, Networks, Never, Number, Second, SessionId, Text,
     Truth,
-    /// Milliseconds since 1970.
-    Instant,
-    /// Seconds since 1970.
-    Second,
-    /// Days since 1970.
-    Day,
-    /// An e-mail address, or a name that may be one. Who must not see an address sees a part of it.
-    Name,
-    /// The IP address of somebody who did something, as a network: the sessions show no more either.
-    Network,
-    /// Networks, each with the instant at which it was last seen.
-    Networks,
-    /// The record of mail.
-    Deliveries,
-    /// What comes after the `#` of a key.
-    AfterKey,
-    /// The id under which a session is listed, from its key.
-    SessionId,
-    /// When a former address was given up, from its key.
-    FormerUntil,
-    /// The former addresses that are kept for the account.
-    Kept,
-    /// The value of a declared field, under the field's name.
-    Declared,
-    /// It is not shown, for this reason.
-    Never(&'static str),
-}
-use As::{
-    AfterKey, Day, Declared, Deliveries, FormerUntil, Instant, Kept, Name, Network, Networks, Never, Number, Second, SessionId, Text, Truth,
 };
+use crate::account::AccountId;
 
 /// The name of an attribute, the name under which it is shown, and how.
 type Attribute = (&'static str, &'static str, As);
@@ -70,6 +29,7 @@ const DIGEST: &str = "a digest of a token, which opens nothing and says nothing 
 const FOLDED: &str = "the same name once more, in the form in which it is looked up";
 const RANDOM: &str = "a random number of one try, by which the store knows a repeated call";
 const WORKER: &str = "a random number of the process that is at work on the mail";
+const WHOSE: &str = "it would tell whether somebody else has the address";
 const ASKER: &str = "who asked may be somebody else; the mail tells its reader";
 
 const LINK: &[Attribute] = &[
@@ -97,6 +57,7 @@ const REQUEST: &[Attribute] = &[
     ("failed_at", "failed_at", Instant),
     ("outcome", "outcome", Text),
     ("email_folded", "", Never(FOLDED)),
+    ("changed_at", "first_requested_at", Instant),
     ("address", "", Never(ASKER)),
     ("browser", "", Never(ASKER)),
     ("language", "", Never(ASKER)),
@@ -107,8 +68,12 @@ const REQUEST: &[Attribute] = &[
 const WINDOW: &[Attribute] =
     &[("sk", "since", Second), ("hits", "attempts", Number), ("expires_at", "kept_until", Second), ("attempt", "", Never(RANDOM))];
 
+/// The partition of the requests for the link of a change of the address, which lie under the account's id and not under an address.
+const OF_ADDRESS: &str = "verify#id";
+
 /// The parts of the document, besides the account itself.
-pub(super) const SECTIONS: [&str; 12] = [
+pub(super) const SECTIONS: [&str; 13] = [
+    "address_requests",
     "profile",
     "pending_addresses",
     "sessions",
@@ -172,13 +137,13 @@ pub(super) const KINDS: &[Kind] = &[
         attributes: &[
             ("email", "email", Name),
             ("requested_at", "requested_at", Instant),
-            ("issued_at", "issued_at", Instant),
-            ("sent_at", "sent_at", Instant),
             ("valid_until", "valid_until", Instant),
             ("expires_at", "kept_until", Second),
             ("epoch", "", Never("it only decides whether the request is over")),
             ("email_folded", "", Never(FOLDED)),
             ("digest", "", Never(DIGEST)),
+            ("issued_at", "", Never(WHOSE)),
+            ("sent_at", "", Never(WHOSE)),
         ],
     },
     Kind {
@@ -281,6 +246,27 @@ pub(super) const KINDS: &[Kind] = &[
     },
     Kind { partition: "reset", sort: "*", section: "requests_for_links", says: &[("purpose", "new password")], attributes: REQUEST },
     Kind {
+        partition: OF_ADDRESS,
+        sort: "*",
+        section: "address_requests",
+        says: &[("purpose", "confirmation of another address")],
+        attributes: &[
+            ("requested_at", "requested_at", Instant),
+            ("changed_at", "first_requested_at", Instant),
+            ("expires_at", "", Never(WHOSE)),
+            ("attempts", "", Never(WHOSE)),
+            ("lease_until", "", Never(WHOSE)),
+            ("done_at", "", Never(WHOSE)),
+            ("failed_at", "", Never(WHOSE)),
+            ("outcome", "", Never(WHOSE)),
+            ("address", "", Never(ASKER)),
+            ("browser", "", Never(ASKER)),
+            ("language", "", Never(ASKER)),
+            ("request_id", "", Never(ASKER)),
+            ("worker", "", Never(WORKER)),
+        ],
+    },
+    Kind {
         partition: "verify",
         sort: "*",
         section: "requests_for_links",
@@ -325,7 +311,11 @@ pub(super) const KINDS: &[Kind] = &[
 impl Kind {
     /// The kind of an item with this key.
     pub(super) fn of(partition: &str, sort: &str) -> Option<&'static Self> {
-        let start = partition.split_once('#').map_or(partition, |(start, _)| start);
+        let start = match partition.split_once('#') {
+            Some(("verify", id)) if id.parse::<AccountId>().is_ok() => OF_ADDRESS,
+            Some((start, _)) => start,
+            None => partition,
+        };
         let is_like = |form: &str| form == "*" || form == sort || form.ends_with('#') && sort.starts_with(form);
         KINDS.iter().find(|kind| kind.partition == start && is_like(kind.sort))
     }
@@ -337,60 +327,4 @@ pub(super) fn of_attribute<'a>(kind: &'static Kind, name: &'a str) -> Option<(&'
         Some(start) => name.strip_prefix(start).map(|called| (called, form)),
         None => (*stored == name).then_some((*called, form)),
     })
-}
-
-impl As {
-    /// The value as it is shown; none if it is of another type than it should be.
-    pub(super) fn show(&self, value: &Value, name: &(dyn Fn(&str) -> String + Sync)) -> Option<Json> {
-        let text = || value.as_s().ok();
-        let number = || value.as_n().ok()?.parse::<i64>().ok();
-        let instant = |millis: i64| Timestamp::from_millisecond(millis).ok().map(rfc3339);
-        let second = |text: &str| Timestamp::from_second(text.parse().ok()?).ok().map(rfc3339);
-        Some(match self {
-            Text => json!(text()?),
-            Number => json!(number()?),
-            Truth => json!(value.as_bool().ok()?),
-            Instant => json!(instant(number()?)?),
-            // A window has it in its key.
-            Second => json!(second(value.as_n().or(value.as_s()).ok()?)?),
-            Day => json!(Timestamp::from_second(number()?.checked_mul(24 * 60 * 60)?).ok()?.strftime("%Y-%m-%d").to_string()),
-            Name => json!(name(text()?)),
-            // An operator has no address.
-            Network => json!(text()?.parse::<IpAddr>().ok().map(|address| Client::at(address).site().to_string())),
-            Networks => {
-                let networks = value.as_m().ok()?.iter();
-                let seen = networks.map(|(network, seen_at)| Some((network.clone(), json!(second(seen_at.as_n().ok()?)?))));
-                Json::Object(seen.collect::<Option<Map<_, _>>>()?)
-            }
-            Deliveries => {
-                let mut entries: Vec<Map<String, Json>> = serde_json::from_str(text()?).ok()?;
-                for entry in &mut entries {
-                    for at in ["requested_at", "done_at"] {
-                        let shown = json!(instant(entry.get(at)?.as_i64()?)?);
-                        entry.insert(at.to_owned(), shown);
-                    }
-                }
-                json!(entries)
-            }
-            // Each with its own masked form, since a session may not see addresses whole.
-            Kept => {
-                let kept: Vec<Map<String, Json>> = serde_json::from_str(text()?).ok()?;
-                let shown = kept.into_iter().map(|former| {
-                    let until = instant(former.get("until")?.as_i64()?)?;
-                    Some(json!({ "email": name(former.get("email")?.as_str()?), "until": until }))
-                });
-                Json::Array(shown.collect::<Option<_>>()?)
-            }
-            Declared => match value {
-                Value::S(text) => json!(text),
-                Value::Bool(truth) => json!(truth),
-                Value::N(number) => json!(number.parse::<i64>().ok()?),
-                _ => return None,
-            },
-            AfterKey => json!(text()?.split_once('#')?.1),
-            SessionId => json!(session::id_in(text()?)?),
-            FormerUntil => json!(instant(text()?.split('#').nth(1)?.parse().ok()?)?),
-            Never(_) => return None,
-        })
-    }
 }

@@ -4,13 +4,17 @@
 //! reason.
 
 mod form;
+mod shown;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
 use serde_json::{Map, Value as Json, json};
 
-use self::form::{As, Kind, SECTIONS};
+use self::{
+    form::{Kind, SECTIONS},
+    shown::As,
+};
 use crate::{
     account::{self, Account, EmailAddress},
     clock::{Timestamp, rfc3339},
@@ -49,7 +53,7 @@ struct Document<'a> {
     left_out: BTreeMap<String, &'static str>,
     /// Items and attributes that this version does not know.
     not_known: BTreeSet<String>,
-    former: Vec<EmailAddress>,
+    former: Vec<(EmailAddress, Timestamp)>,
     /// Whether the account's sessions were not ended since it was read.
     is_unchanged: bool,
     has_asking: bool,
@@ -74,17 +78,23 @@ impl Document<'_> {
                 self.has_asking |= is_asking && !is_over;
                 shown.extend([("is_over".to_owned(), json!(is_over)), ("is_current".to_owned(), json!(is_asking))]);
             }
-            "former_addresses" => self.former.push(EmailAddress::stored(item.text("email")?, item.text("email_folded")?)),
+            "former_addresses" => self.former.push(account::had_until(&item)?),
             _ => {}
         }
         if self.sections.get(kind.section).is_some_and(|items| items.len() >= MOST) {
             *self.further.entry(kind.section).or_default() += 1;
             return Ok(());
         }
+        // Whether the item has them or not: that, too, can tell what the attribute is kept from telling.
+        for (name, _, form) in kind.attributes {
+            if let As::Never(why) = form {
+                self.left_out.insert(format!("{}.{name}", kind.section), why);
+            }
+        }
         for (name, value) in item.into_attributes() {
             let named = format!("{}.{name}", kind.section);
             match form::of_attribute(kind, &name) {
-                Some((_, As::Never(why))) => drop(self.left_out.insert(named, why)),
+                Some((_, As::Never(_))) => {}
                 Some((called, form)) => match form.show(&value, self.view.name) {
                     Some(value) => drop(shown.insert(called.to_owned(), value)),
                     None => drop(self.not_known.insert(named)),
@@ -94,9 +104,9 @@ impl Document<'_> {
                 None => drop(self.not_known.insert(named)),
             }
         }
-        match self.sections.get_mut(kind.section) {
-            Some(items) => items.push(Json::Object(shown)),
-            None => self.account = shown,
+        match kind.section {
+            "account" => self.account = shown,
+            section => self.sections.entry(section).or_default().push(Json::Object(shown)),
         }
         Ok(())
     }
@@ -149,15 +159,24 @@ impl Store {
         if !document.is_unchanged || !document.has_asking {
             return Ok(None);
         }
-        // Requests are left under the address, and an operator may have changed that.
-        let addresses = document.former.iter().chain([&view.account.email]);
-        let requests = addresses.flat_map(|email| [outbox::request_partition(email), outbox::verification_partition(email)]);
+        // Requests are left under the address. Those under a former one are about the account until somebody else could have it.
+        let mut outbox: BTreeMap<String, Option<Timestamp>> = BTreeMap::new();
+        let former = document.former.iter().map(|(email, until)| (email, Some(*until)));
+        for (email, until) in former.chain([(&view.account.email, None)]) {
+            outbox.extend([outbox::request_partition(email), outbox::verification_partition(email)].map(|partition| (partition, until)));
+        }
         let id = view.account.id;
-        let outbox: BTreeSet<String> =
-            requests.chain([outbox::notice_partition(id), outbox::address_partition(id), event::partition(id)]).collect();
-        let partitions = outbox.into_iter().map(|partition| (Table::Outbox, partition));
-        let partitions = partitions.chain(limit::windows_of(view.account).into_iter().map(|partition| (Table::Limits, partition)));
-        let reads = partitions.map(|(table, partition)| Box::pin(async move { self.read_partition(table, "item", &partition).await }));
+        outbox
+            .extend([outbox::notice_partition(id), outbox::address_partition(id), event::partition(id)].map(|partition| (partition, None)));
+        let partitions = outbox.into_iter().map(|(partition, until)| (Table::Outbox, partition, until));
+        let partitions = partitions.chain(limit::windows_of(view.account).into_iter().map(|partition| (Table::Limits, partition, None)));
+        let reads = partitions.map(|(table, partition, until)| {
+            Box::pin(async move {
+                let items = self.read_partition(table, "item", &partition).await?;
+                let is_about = |item: &Item| until.is_none_or(|until| outbox::was_asked_by(item, until));
+                Ok::<_, Fault>(items.into_iter().filter(is_about).collect::<Vec<Item>>())
+            })
+        });
         for item in try_join_all(reads).await?.into_iter().flatten() {
             document.add(item)?;
         }

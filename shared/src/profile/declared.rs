@@ -35,8 +35,9 @@ const SAFE: i64 = (1 << 53) - 1;
 /// becomes a header.
 const MOST_TOLD_CHARACTERS: usize = 500;
 /// Names that a body, an answer, the authorizer's context or a file of accounts has already.
-const OURS: [&str; 30] = [
+const OURS: [&str; 32] = [
     "account_id",
+    "changed_at",
     "current_password",
     "date_joined",
     "deletion",
@@ -46,6 +47,7 @@ const OURS: [&str; 30] = [
     "email",
     "external_id",
     "fields",
+    "former_addresses",
     "id",
     "is_active",
     "language",

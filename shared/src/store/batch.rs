@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::types::{DeleteRequest, PutRequest, WriteRequest};
 use super::{
     Store,
     error::{NOT_BUILT, fault_of},
+    item::Item,
     key::{Key, Table},
     write::{Action, Write},
 };
@@ -36,7 +37,7 @@ impl Store {
     }
 
     /// Deletes the items under a partition key whose sort key is `doomed`, until there are none: one may be replaced by another while it is deleted.
-    pub(crate) async fn clear_partition(&self, table: Table, partition: &str, doomed: impl Fn(&str) -> bool) -> Result<(), Fault> {
+    pub(crate) async fn clear_partition(&self, table: Table, partition: &str, doomed: impl Fn(&Item) -> bool) -> Result<(), Fault> {
         self.clear_partition_and(table, partition, doomed, |_| None).await
     }
 
@@ -45,7 +46,7 @@ impl Store {
         &self,
         table: Table,
         partition: &str,
-        doomed: impl Fn(&str) -> bool,
+        doomed: impl Fn(&Item) -> bool,
         elsewhere: impl Fn(&str) -> Option<Key>,
     ) -> Result<(), Fault> {
         loop {
@@ -55,8 +56,8 @@ impl Store {
             for chunk in others.chunks(MAX_BATCH) {
                 self.write_batch(chunk.to_vec()).await?;
             }
-            let deletes = sorts.into_iter().filter(|sort| doomed(sort)).map(|sort| Write::delete(Key::new(table, "item", partition, sort)));
-            let deletes: Vec<Write> = deletes.collect();
+            let doomed = items.iter().zip(sorts).filter(|(item, _)| doomed(item));
+            let deletes: Vec<Write> = doomed.map(|(_, sort)| Write::delete(Key::new(table, "item", partition, sort))).collect();
             if deletes.is_empty() {
                 return Ok(());
             }

@@ -55,6 +55,7 @@ async fn an_export_says_everything_that_is_stored_about_an_account_and_why_the_r
         "session_epoch": 1,
         "username": "ann"
       },
+      "address_requests": [],
       "counters": [
         {
           "attempts": 1,
@@ -71,11 +72,16 @@ async fn an_export_says_everything_that_is_stored_about_an_account_and_why_the_r
         "account.email_folded": "the same name once more, in the form in which it is looked up",
         "account.password": "a hash of the password, against which it could be guessed",
         "account.username_folded": "the same name once more, in the form in which it is looked up",
+        "account.verified_by": "a digest of a token, which opens nothing and says nothing about a person",
         "counters.attempt": "a random number of one try, by which the store knows a repeated call",
         "links.digest": "a digest of a token, which opens nothing and says nothing about a person",
+        "links.pending_digest": "a digest of a token, which opens nothing and says nothing about a person",
+        "requests_for_links.address": "who asked may be somebody else; the mail tells its reader",
         "requests_for_links.browser": "who asked may be somebody else; the mail tells its reader",
+        "requests_for_links.email_folded": "the same name once more, in the form in which it is looked up",
         "requests_for_links.language": "who asked may be somebody else; the mail tells its reader",
         "requests_for_links.request_id": "who asked may be somebody else; the mail tells its reader",
+        "requests_for_links.worker": "a random number of the process that is at work on the mail",
         "sessions.epoch": "it only decides whether the session is over, which is shown"
       },
       "links": [
