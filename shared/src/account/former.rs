@@ -1,5 +1,5 @@
-//! Addresses that an account had until an operator changed them. Each is kept until the notice of the change has been sent or given up, and proves to the
-//! mailer that the notice goes to an address of the account.
+//! Addresses that an account had until its owner or an operator changed them. Each is kept until the notice of the change has been sent or given up, and
+//! proves to the mailer that the notice goes to an address of the account.
 
 use std::time::Duration;
 
