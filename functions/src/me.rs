@@ -92,8 +92,13 @@ fn masked(local: &str, domain: &str) -> String {
 
 impl Me {
     async fn see(&self, account: &Account, now: Timestamp) -> Result<Answer, Refusal> {
-        let pending = if self.verification.asks() { self.store.pending_address(account, now).await? } else { None };
+        let pending = self.pending(account, now).await?;
         Ok(self.shown(account, pending.as_ref()))
+    }
+
+    /// The address that was asked for, if there can be one.
+    async fn pending(&self, account: &Account, now: Timestamp) -> Result<Option<EmailAddress>, Fault> {
+        if self.verification.asks() { self.store.pending_address(account, now).await } else { Ok(None) }
     }
 
     /// The account with the address that was asked for.
@@ -120,16 +125,13 @@ impl Me {
         let changes = self.fields.read(&mut fields, asked);
         let address = self.read_address(account, &mut fields);
         let (changes, address) = fields.finish(Some((changes, address)))?;
-        // The password decides before anything changes.
+        // The password decides before anything changes. Nothing is read after it did, so that no answer is a failure because of that.
         let (account, pending) = match address {
             Some(body) => self.ask_for_address(body, account, request, now).await?,
-            None => (account.clone(), None),
+            None => (account.clone(), self.pending(account, now).await?),
         };
         let account = self.change_fields(request, account, &changes, now).await?;
-        match pending {
-            Some(email) => Ok(self.shown(&account, Some(&email))),
-            None => self.see(&account, now).await,
-        }
+        Ok(self.shown(&account, pending.as_ref()))
     }
 
     /// Stores the changes, and returns the account with them.

@@ -28,7 +28,7 @@ pub(super) struct AddressBody {
 }
 
 impl Me {
-    /// Asks for the address, by the password. Returns the account as it is then, and the address if it is another one.
+    /// Asks for the address, by the password. Returns the account as it is then, and the address that it has asked for.
     pub(super) async fn ask_for_address(
         &self,
         AddressBody { email, current_password }: AddressBody,
@@ -38,7 +38,7 @@ impl Me {
     ) -> Result<(Account, Option<EmailAddress>), Refusal> {
         self.step_up.admit(&self.store, account, request.client, current_password, Refusal::CurrentPassword, now).await?;
         if email.folded() == account.email.folded() {
-            return Ok((account.clone(), None));
+            return Ok((account.clone(), self.pending(account, now).await?));
         }
         if account.username_with(&email).is_none() {
             return Err(Refusal::Fields(FieldErrors::one("email", NO_USERNAME)));
@@ -62,7 +62,8 @@ impl Me {
             }
             // Its address was changed meanwhile, perhaps to this one.
             if account.email.folded() == email.folded() {
-                return Ok((account, None));
+                let pending = self.pending(&account, now).await?;
+                return Ok((account, pending));
             }
         }
         Err(Refusal::Fault(Fault::OutOfTime))

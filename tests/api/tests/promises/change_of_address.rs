@@ -143,7 +143,7 @@ async fn with_a_masked_account_the_new_address_is_masked_too_and_what_was_shown_
     // Whoever has a session alone cannot guess the address: only the password tells whether it is that one.
     for guess in ["ann@example.com", "eve@example.com"] {
         let refused = app.send(change_address(&session, guess, "Wrong-Horse-42")).await;
-        assert_eq!((refused.status, refused.json()), (400, json!({ "current_password": ["Invalid password."] })), "{guess}");
+        assert_eq!(refused.body, r#"{"current_password":["Invalid password."]}"#, "{guess}");
     }
     assert_eq!(app.send(change_address(&session, "ann@example.com", PASSWORD)).await.status, 200);
 }
