@@ -1,9 +1,15 @@
 //! The takeover drill of SECURITY.md, as far as it is about the address: what a thief with a session or with the password can do to it.
 
+use doorward::{
+    caller::Caller,
+    config::Settings,
+    leaving::{DeletionGrace, Left},
+    token::{Session, Token},
+};
 use doorward_kit::{
     App,
     mailbox::Mail,
-    requests::{NEW_PASSWORD, PASSWORD, address_of, change_address, disavow, login, me, verify},
+    requests::{NEW_PASSWORD, PASSWORD, address_of, change_address, delete_me, disavow, login, me, verify},
 };
 
 const THIEF: &str = "198.51.100.66";
@@ -102,4 +108,61 @@ async fn the_notice_of_a_change_of_the_password_gives_the_address_back_that_was_
     app.deliver().await;
     assert!(app.newest_reset_link(&address_of("ann")).is_some() && app.newest_reset_link("eve@evil.example").is_none());
     app.assert_sound().await;
+}
+
+#[tokio::test]
+async fn whoever_changes_the_address_and_deletes_the_account_does_not_outrun_the_undo_of_the_old_mailbox() {
+    for grace in ["0", "3d", "30d"] {
+        let app = App::configured(&[("ADDRESS_VERIFICATION", "optional"), ("DELETION_GRACE", grace)]).await;
+        let thief = app.sign_up_verified("ann").await.login().await;
+        moves(&app, &thief, "eve@evil.example", PASSWORD).await;
+        let undo = newest_notice(&app, &address_of("ann"));
+        moves(&app, &thief, "eva@evil.example", PASSWORD).await;
+        app.mailbox.forget();
+        assert_eq!(app.send(delete_me(&thief, PASSWORD).from(THIEF)).await.status, 204);
+        app.deliver().await;
+        // Each mailbox is told once, and is told the day of the deletion.
+        let due = if grace == "30d" { "31 January 2026" } else { "8 January 2026" };
+        for mailbox in [&address_of("ann"), "eve@evil.example", "eva@evil.example"] {
+            let mails = app.mailbox.to(mailbox);
+            assert!(mails.len() == 1 && mails[0].text.contains(due), "{grace}: {mails:?}");
+        }
+        let told = newest_notice(&app, &address_of("ann"));
+        app.advance(7 * 24 * 60 * 60 - 60);
+        app.sweep().await;
+        let link = if grace == "3d" { told } else { undo };
+        assert_eq!(app.send(disavow(&link)).await.status, 200, "{grace}");
+        app.deliver().await;
+        let link = app.newest_reset_link(&address_of("ann")).expect("the owner's link");
+        assert_eq!(app.confirm_reset(&link, NEW_PASSWORD).await.status, 200);
+        app.advance(31 * 24 * 60 * 60);
+        app.sweep().await;
+        app.login(&address_of("ann"), NEW_PASSWORD).await;
+        app.assert_sound().await;
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_is_changed_while_the_account_is_deleted_can_be_taken_back_too() {
+    let app = App::configured(&[("ADDRESS_VERIFICATION", "optional")]).await;
+    let thief = app.sign_up_verified("ann").await.login().await;
+    let read = app.store.account_by_login_name("ann").await.expect("the store answers").expect("an account");
+    moves(&app, &thief, "eve@evil.example", PASSWORD).await;
+    let undo = newest_notice(&app, &address_of("ann"));
+    let session = Token::<Session>::parse(&thief).expect("a token").digest();
+    let none = DeletionGrace::configured(&mut Settings::from_pairs([("DELETION_GRACE".to_owned(), "0".to_owned())]));
+    let left = app.store.leave(&read, &session, none, Caller::default(), app.clock.now()).await.expect("the store answers");
+    assert_eq!(left, Left::Now);
+    app.advance(7 * 24 * 60 * 60 - 60);
+    app.sweep().await;
+    assert!(app.store.account(read.id).await.expect("the store answers").is_some());
+    // When nothing can be taken back any more, it is deleted.
+    let (items, before) = (app.items().await, app.clock.now());
+    app.advance(60);
+    app.sweep().await;
+    assert!(app.store.account(read.id).await.expect("the store answers").is_none());
+    app.assert_sound().await;
+    app.replace(&app.items().await, &items).await;
+    app.clock.set(before);
+    assert_eq!(app.send(disavow(&undo)).await.status, 200);
 }
