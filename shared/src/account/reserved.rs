@@ -268,14 +268,14 @@ pub(crate) fn expired(id: AccountId, former: &FormerAddress, now: Timestamp) -> 
         .with(":now", millis(now))
 }
 
-/// The writes with which an account that is brought in from elsewhere keeps its former addresses, each if nobody has it.
-pub(crate) fn brought_in(account: &Account, now: Timestamp) -> Vec<Write> {
+/// The former addresses, folded, that an account which is brought in from elsewhere keeps, and the write that keeps each if nobody has it.
+pub(crate) fn brought_in(account: &Account, now: Timestamp) -> Vec<(String, Write)> {
     let former: BTreeSet<&str> = account.reserved(now).map(|former| former.email.folded()).collect();
     let until = |folded: &str| account.reserved(now).filter(|former| former.email.folded() == folded).map(|former| former.until).max();
     let claim = |folded: &str| {
         let until = until(folded)?;
         let attributes = [("account_id", text(account.id.to_string())), ("reserved_until", millis(until)), ("expires_at", seconds(until))];
-        Some(Write::put(email_claim(folded), attributes).when("attribute_not_exists(pk)"))
+        Some((folded.to_owned(), Write::put(email_claim(folded), attributes).when("attribute_not_exists(pk)")))
     };
     former.into_iter().filter(|folded| *folded != account.email.folded()).filter_map(claim).collect()
 }

@@ -4,9 +4,9 @@ use doorward_kit::{
     App,
     requests::{NEW_PASSWORD, PASSWORD, change_address, login, register, verify},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::{done, line, refused};
+use crate::{done, import::Temporary, line, refused};
 
 /// An account whose owner asks for an address, and the session.
 async fn asked(email: &str) -> (App, String) {
@@ -99,4 +99,35 @@ async fn an_account_is_moved_with_the_addresses_that_are_kept_for_it() {
     done(&taken, &["import", &path]).await;
     std::fs::remove_file(&file).unwrap();
     taken.login("ann@new.example", PASSWORD).await;
+    // The address is another's, so it is none that this account keeps, and the account can be changed and deleted.
+    taken.assert_sound().await;
+    done(&taken, &["set-email", "ann", "ann@third.example", "--yes"]).await;
+    done(&taken, &["delete", "ann", "--yes"]).await;
+    taken.login("ben", PASSWORD).await;
+    taken.assert_sound().await;
+}
+
+#[tokio::test]
+async fn a_file_keeps_no_more_addresses_from_others_and_no_longer_than_changes_would() {
+    let (app, _) = asked("ann@new.example").await;
+    confirm(&app, "ann@new.example").await;
+    let file = Temporary::none();
+    done(&app, &["export", file.path(), "--with-hashes"]).await;
+    let mut line: Value = serde_json::from_str(&std::fs::read_to_string(file.path()).unwrap()).unwrap();
+    let kept = |count: usize| -> Vec<Value> {
+        (0..count).map(|number| json!({ "email": format!("{number}@old.example"), "kept_until": "2999-01-01T00:00:00Z" })).collect()
+    };
+    let other = App::start().await;
+    line["former_addresses"] = json!(kept(6));
+    let (written, _) = refused(&other, &["import", Temporary::of(&[line.to_string()]).path()]).await;
+    assert!(written.contains("former_addresses: it is not as an export has it"), "{written}");
+    line["former_addresses"] = json!(kept(5));
+    done(&other, &["import", Temporary::of(&[line.to_string()]).path()]).await;
+    other.assert_sound().await;
+    let shown = done(&other, &["show", "ann"]).await;
+    assert!(crate::line(&shown, "former").starts_with("0@old.example, kept until 2026-01-31T12:00"), "{shown}");
+    other.advance(30 * 24 * 60 * 60);
+    assert_eq!(other.send(register("ben", "0@old.example")).await.status, 201);
+    done(&other, &["delete", "ann", "--yes"]).await;
+    other.assert_sound().await;
 }
