@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    account::{self, Account, AccountId, FormerAddress, GivenBack, Username},
+    account::{self, Account, AccountId, EmailAddress, FormerAddress, GivenBack, Username},
     address,
     client::Client,
     clock::{Timestamp, after, before},
@@ -64,8 +64,8 @@ pub(crate) fn link_until(account: AccountId, link: &Digest<Disavow>, address_no:
 enum By<'a> {
     /// Whoever has the link of a notice.
     Link(&'a LiveLink<Disavow>),
-    /// An operator. With `true` the account gets the oldest of its former addresses back, and nothing happens if there is none.
-    Operator(bool),
+    /// An operator. With an address the account gets this former one back, and nothing happens if it is not kept for it.
+    Operator(Option<&'a EmailAddress>),
 }
 
 impl LiveLink<Disavow> {
@@ -122,13 +122,13 @@ impl Store {
     /// Does for an operator, who knows that it was not the owner, what such a link does: it needs an account for which such a link would work.
     pub async fn disavow_for_owner(&self, account: &Account, request: ResetRequest) -> Result<Disavowed, Fault> {
         let sort = self.entropy().uuid(request.requested_at).to_string();
-        self.disavow_password(account, By::Operator(false), request, &sort, |_| None).await
+        self.disavow_password(account, By::Operator(None), request, &sort, |_| None).await
     }
 
-    /// Does the same, and gives the account the oldest of its former addresses back.
-    pub async fn restore_address(&self, account: &Account, request: ResetRequest) -> Result<Disavowed, Fault> {
+    /// Does the same, and gives the account this one of its former addresses back.
+    pub async fn restore_address(&self, account: &Account, email: &EmailAddress, request: ResetRequest) -> Result<Disavowed, Fault> {
         let sort = self.entropy().uuid(request.requested_at).to_string();
-        self.disavow_password(account, By::Operator(true), request, &sort, |_| None).await
+        self.disavow_password(account, By::Operator(Some(email)), request, &sort, |_| None).await
     }
 
     /// `sort` is the sort key of the request, and `spend` the write that uses up the link. The request is for the address that the account has then.
@@ -152,7 +152,7 @@ impl Store {
             let now = request.requested_at.max(after(latest, Duration::from_millis(1)));
             request.requested_at = now;
             let back = self.given_back(&account, by, renames, now);
-            if back.is_none() && matches!(by, By::Operator(true)) {
+            if back.is_none() && matches!(by, By::Operator(Some(_))) {
                 return Ok(Disavowed::NotValid);
             }
             request.email = back.as_ref().map_or(&account.email, |back| &back.email).clone();
@@ -188,8 +188,8 @@ impl Store {
     fn given_back(&self, account: &Account, by: By<'_>, renames: bool, now: Timestamp) -> Option<GivenBack> {
         let former = match by {
             By::Link(link) => account.address_before(link.address_no, now)?,
-            By::Operator(true) => account.reserved(now).next()?,
-            By::Operator(false) => return None,
+            By::Operator(Some(email)) => account.reserved(now).find(|former| former.email.folded() == email.folded())?,
+            By::Operator(None) => return None,
         };
         let renames = renames || account.username_with(&former.email).is_none();
         // A name that is no address and nobody's.

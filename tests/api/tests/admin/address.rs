@@ -39,7 +39,7 @@ async fn the_oldest_former_address_is_given_back_with_a_link_there_and_every_lat
     let facts: Value = serde_json::from_str(&done(&app, &["--json", "show", "ann"]).await).unwrap();
     assert_eq!((facts["former_addresses"].as_array().unwrap().len(), &facts["pending_email"]), (2, &Value::Null));
     let written = done(&app, &["restore-address", "ann@example.com", "--yes"]).await;
-    assert!(written.contains("the former address is back"), "{written}");
+    assert!(written.contains("the former address ann@example.com is back"), "{written}");
     app.deliver().await;
     let link = app.newest_reset_link("ann@example.com").unwrap();
     assert!(app.newest_reset_link("eva@evil.example").is_none() && !app.lets_pass(&session).await);
@@ -48,6 +48,22 @@ async fn the_oldest_former_address_is_given_back_with_a_link_there_and_every_lat
     app.login("ann@example.com", NEW_PASSWORD).await;
     let (_, reason) = refused(&app, &["restore-address", "ann", "--yes"]).await;
     assert_eq!(reason, "no former address is kept for it; use set-email");
+    app.assert_sound().await;
+}
+
+#[tokio::test]
+async fn the_former_address_that_is_named_is_given_back_and_not_an_older_one() {
+    let (app, session) = asked("anna@new.example").await;
+    confirm(&app, "anna@new.example").await;
+    assert_eq!(app.send(change_address(&session, "eve@evil.example", PASSWORD)).await.status, 200);
+    app.deliver().await;
+    confirm(&app, "eve@evil.example").await;
+    let written = done(&app, &["restore-address", "Anna@New.example", "--yes"]).await;
+    assert!(written.contains("the former address anna@new.example is back"), "{written}");
+    app.deliver().await;
+    assert!(app.newest_reset_link("anna@new.example").is_some() && app.newest_reset_link("ann@example.com").is_none());
+    let shown = done(&app, &["show", "ann"]).await;
+    assert!(line(&shown, "former").starts_with("ann@example.com, kept until"), "{shown}");
     app.assert_sound().await;
 }
 
