@@ -155,6 +155,10 @@ impl Store {
             if back.is_none() && matches!(by, By::Operator(Some(_))) {
                 return Ok(Disavowed::NotValid);
             }
+            // The account stops listing them, and one that it lists need not be its own any more.
+            for former in account.former.iter().filter(|former| back.is_some() && former.until <= now) {
+                self.write(account::expired(id, former, now)).await.map(drop)?;
+            }
             request.email = back.as_ref().map_or(&account.email, |back| &back.email).clone();
             let disavowed = account::password_disavowed(&account, made_at.unwrap_or(now), back.as_ref(), now);
             let link = spend(now);
@@ -199,7 +203,7 @@ impl Store {
 
     /// What happens besides when an account is given an address back: the claims move, and what was mailed to the address that it had ends.
     fn moved_back(&self, account: &Account, back: &GivenBack, now: Timestamp) -> Vec<Write> {
-        let mut writes = back.claims(account);
+        let mut writes = back.claims(account, now);
         writes.extend([
             verification::forgotten(account.id),
             address::forgotten(account.id),

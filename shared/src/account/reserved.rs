@@ -206,13 +206,14 @@ impl GivenBack {
             .with(":no", number(account.address_no.saturating_add(1)))
     }
 
-    /// The writes that move the claims: that of the address comes back, and those of the addresses since then end. The first is the claim on the username,
+    /// The writes that move the claims: that of the address comes back, and those of the addresses since then end, but for those that are not kept any more
+    /// and may be another's by now. The first is the claim on the username,
     /// if that moves.
-    pub(crate) fn claims(&self, account: &Account) -> Vec<Write> {
+    pub(crate) fn claims(&self, account: &Account, now: Timestamp) -> Vec<Write> {
         let back =
             Write::put(email_claim(self.email.folded()), [("account_id", text(account.id.to_string()))]).when("account_id = :account");
         let back = back.with(":account", text(account.id.to_string()));
-        let since = account.former.iter().filter(|former| self.kept.iter().all(|kept| kept.no != former.no));
+        let since = account.reserved(now).filter(|former| self.kept.iter().all(|kept| kept.no != former.no));
         let since: BTreeSet<&str> = since.map(|former| former.email.folded()).chain([account.email.folded()]).collect();
         let ends = since.into_iter().filter(|folded| *folded != self.email.folded()).map(|folded| {
             match self.kept.iter().rfind(|kept| kept.email.folded() == folded) {

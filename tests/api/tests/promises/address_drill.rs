@@ -9,7 +9,8 @@ use doorward::{
 use doorward_kit::{
     App,
     mailbox::Mail,
-    requests::{NEW_PASSWORD, PASSWORD, address_of, change_address, delete_me, disavow, login, me, verify},
+    place::Place,
+    requests::{NEW_PASSWORD, PASSWORD, address_of, change_address, delete_me, disavow, login, me, register, verify},
 };
 
 const THIEF: &str = "198.51.100.66";
@@ -165,4 +166,28 @@ async fn an_address_that_is_changed_while_the_account_is_deleted_can_be_taken_ba
     app.replace(&app.items().await, &items).await;
     app.clock.set(before);
     assert_eq!(app.send(disavow(&undo)).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_address_comes_back_though_another_since_then_is_somebody_elses_by_now() {
+    for is_taken in [true, false] {
+        let place = Place::fresh().await;
+        let app = App::over(&place, &[("ADDRESS_VERIFICATION", "optional")]).await;
+        let thief = app.sign_up_verified("ann").await.login().await;
+        moves(&app, &thief, "eve@evil.example", PASSWORD).await;
+        let undo = newest_notice(&app, &address_of("ann"));
+        // The time is shorter by now.
+        let later = App::over(&place, &[("ADDRESS_VERIFICATION", "optional"), ("ADDRESS_UNDO", "1h")]).await;
+        later.clock.set(app.clock.now());
+        moves(&later, &thief, "eva@evil.example", PASSWORD).await;
+        later.advance(2 * 60 * 60);
+        if is_taken {
+            assert_eq!(later.send(register("ben", "eve@evil.example")).await.status, 201);
+        }
+        assert_eq!(later.send(disavow(&undo)).await.status, 200);
+        later.assert_sound().await;
+        assert_eq!(later.send(register("cyd", "eve@evil.example")).await.status, if is_taken { 400 } else { 201 });
+        assert_eq!(later.send(register("dan", "eva@evil.example")).await.status, 201);
+        later.assert_sound().await;
+    }
 }
