@@ -30,7 +30,13 @@ impl Admin {
 
     /// Gives an account a former address back, as the link of the notice of its change does: the one by which it is `named`, or else the oldest. Whoever
     /// writes from one of several former addresses has that mailbox, and perhaps not the one before.
-    pub(crate) async fn restore_address(&self, account: &Account, named: &str, yes: bool, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    pub(crate) async fn restore_address(
+        &self,
+        account: &Account,
+        named: &str,
+        yes: bool,
+        terminal: &mut Terminal<'_>,
+    ) -> Result<(), Failure> {
         let now = self.clock.now();
         let named = EmailAddress::parse(named).ok();
         let is_named = |former: &&FormerAddress| named.as_ref().is_some_and(|named| named.folded() == former.email.folded());
