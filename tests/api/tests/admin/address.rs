@@ -2,7 +2,7 @@
 
 use doorward_kit::{
     App,
-    requests::{NEW_PASSWORD, PASSWORD, change_address, login, register, verify},
+    requests::{NEW_PASSWORD, PASSWORD, change_address, disavow, login, register, verify},
 };
 use serde_json::{Value, json};
 
@@ -64,6 +64,28 @@ async fn the_former_address_that_is_named_is_given_back_and_not_an_older_one() {
     assert!(app.newest_reset_link("anna@new.example").is_some() && app.newest_reset_link("ann@example.com").is_none());
     let shown = done(&app, &["show", "ann"]).await;
     assert!(line(&shown, "former").starts_with("ann@example.com, kept until"), "{shown}");
+    app.assert_sound().await;
+}
+
+#[tokio::test]
+async fn an_account_that_is_switched_off_and_on_gets_its_former_address_back_by_that_link_alone() {
+    let (app, _) = asked("eve@evil.example").await;
+    confirm(&app, "eve@evil.example").await;
+    let session = app.login("ann", PASSWORD).await;
+    assert_eq!(app.change_password(&session, PASSWORD, NEW_PASSWORD).await.status, 200);
+    app.deliver().await;
+    let notice = |email: &str| app.mailbox.to(email).iter().rev().find_map(doorward_kit::mailbox::Mail::disavowal_token).unwrap();
+    let (undo, thiefs) = (notice("ann@example.com"), notice("eve@evil.example"));
+    app.advance(1);
+    done(&app, &["deactivate", "ann"]).await;
+    for link in [&undo, &thiefs] {
+        assert_eq!(app.send(disavow(link)).await.status, 404, "while it is off");
+    }
+    done(&app, &["activate", "ann"]).await;
+    assert_eq!(app.send(disavow(&thiefs)).await.status, 404);
+    assert_eq!(app.send(disavow(&undo)).await.status, 200);
+    app.deliver().await;
+    assert!(app.newest_reset_link("ann@example.com").is_some());
     app.assert_sound().await;
 }
 
