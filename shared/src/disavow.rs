@@ -204,11 +204,10 @@ impl Store {
     /// What happens besides when an account is given an address back: the claims move, and what was mailed to the address that it had ends.
     fn moved_back(&self, account: &Account, back: &GivenBack, now: Timestamp) -> Vec<Write> {
         let mut writes = back.claims(account, now);
-        writes.extend([
-            verification::forgotten(account.id),
-            address::forgotten(account.id),
-            account::former(account.id, &account.email, now),
-        ]);
+        writes.extend([verification::forgotten(account.id), address::forgotten(account.id)]);
+        // So that the mailer knows why notices to those mailboxes are not sent any more.
+        let void = back.void(account, now).into_values().chain([&account.email]);
+        writes.extend(void.map(|email| account::former(account.id, email, now)));
         writes.extend(self.event(EventKind::AddressChanged, account.id, now));
         writes
     }

@@ -105,7 +105,8 @@ impl Store {
         let (mut account, also) = (account.clone(), also.into_iter().collect::<Vec<Write>>());
         loop {
             // The account and its claims come first, so that their positions say what is taken.
-            let mut writes: Vec<Write> = creation(&account, now).into_iter().chain(profile::creation(&account)).chain(also.clone()).collect();
+            let mut writes: Vec<Write> =
+                creation(&account, now).into_iter().chain(profile::creation(&account)).chain(also.clone()).collect();
             let (own, kept) = (writes.len(), reserved::brought_in(&account, now));
             writes.extend(kept.iter().map(|(_, claim)| claim.clone()));
             let outcome = self.transact("register", writes).await?;

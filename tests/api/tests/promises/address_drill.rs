@@ -3,6 +3,7 @@
 use doorward::{
     caller::Caller,
     config::Settings,
+    delivery::{Outcome, Suppressed},
     leaving::{DeletionGrace, Left},
     token::{Session, Token},
 };
@@ -10,7 +11,7 @@ use doorward_kit::{
     App,
     mailbox::Mail,
     place::Place,
-    requests::{NEW_PASSWORD, PASSWORD, address_of, change_address, delete_me, disavow, login, me, register, verify},
+    requests::{NEW_PASSWORD, PASSWORD, address_of, change_address, delete_me, disavow, login, me, register, set_username, verify},
 };
 
 const THIEF: &str = "198.51.100.66";
@@ -189,5 +190,47 @@ async fn an_address_comes_back_though_another_since_then_is_somebody_elses_by_no
         assert_eq!(later.send(register("cyd", "eve@evil.example")).await.status, if is_taken { 400 } else { 201 });
         assert_eq!(later.send(register("dan", "eva@evil.example")).await.status, 201);
         later.assert_sound().await;
+    }
+}
+
+#[tokio::test]
+async fn notices_that_wait_for_mailboxes_that_the_account_has_lost_are_not_sent_and_are_no_failures() {
+    for undo in ["0", "7d"] {
+        let app = App::configured(&[("ADDRESS_VERIFICATION", "optional"), ("ADDRESS_UNDO", undo)]).await;
+        let thief = app.sign_up_verified("ann").await.login().await;
+        app.deliver().await;
+        let id = app.store.account_by_login_name("ann").await.expect("the store answers").expect("an account").id;
+        let mut waiting = Vec::new();
+        let mut lost = vec![address_of("ann")];
+        if undo == "0" {
+            // The link is mailed, and the notice of the next change waits while it is confirmed.
+            assert_eq!(app.send(change_address(&thief, "eve@evil.example", PASSWORD).from(THIEF)).await.status, 200);
+            app.deliver().await;
+            assert_eq!(app.send(set_username(&thief, "anna", PASSWORD)).await.status, 204);
+            waiting.push(app.stream().await);
+            let link = app.verification_links("eve@evil.example").pop().expect("a link");
+            assert_eq!(app.send(verify(&link).from(THIEF)).await.status, 204);
+        } else {
+            moves(&app, &thief, "eve@evil.example", PASSWORD).await;
+            let link = newest_notice(&app, &address_of("ann"));
+            assert_eq!(app.send(set_username(&thief, "anna", PASSWORD)).await.status, 204);
+            waiting.push(app.stream().await);
+            moves(&app, &thief, "eva@evil.example", PASSWORD).await;
+            assert_eq!(app.send(set_username(&thief, "annb", PASSWORD)).await.status, 204);
+            waiting.push(app.stream().await);
+            assert_eq!(app.send(disavow(&link)).await.status, 200);
+            lost = vec!["eve@evil.example".to_owned(), "eva@evil.example".to_owned()];
+        }
+        app.advance(1);
+        let mails: Vec<usize> = lost.iter().map(|email| app.mailbox.to(email).len()).collect();
+        for records in waiting {
+            assert_eq!(app.mailer.deliver(records).await.failures, []);
+        }
+        assert_eq!(lost.iter().map(|email| app.mailbox.to(email).len()).collect::<Vec<_>>(), mails, "{undo}");
+        let outcomes: Vec<Outcome> =
+            app.store.deliveries(id).await.expect("the store answers").into_iter().map(|mail| mail.outcome).collect();
+        assert!(outcomes.contains(&Outcome::Suppressed(Suppressed::Overtaken)), "{undo}: {outcomes:?}");
+        assert!(!outcomes.iter().any(|outcome| matches!(outcome, Outcome::Failed(_))), "{undo}: {outcomes:?}");
+        app.assert_sound().await;
     }
 }
