@@ -289,8 +289,9 @@ impl Mailer {
                     return Ok(Handled::About(account.id, self.send_notice(to, notices, &token).await?));
                 }
                 permitted
-            } else if rate.is_due(now) {
-                // The notices that have waited are told of first. Otherwise somebody who changes the password again and again could keep them waiting.
+            } else if rate.goes_before(notice, now) {
+                // The notices that have waited are told of first. Otherwise somebody who changes the password again and again could keep them waiting, and
+                // somebody who changes the address could have them told to the new mailbox alone.
                 self.store.release_notices(notice.account, &rate, now).await?;
                 Stepped::Changed
             } else {

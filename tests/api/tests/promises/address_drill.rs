@@ -234,3 +234,26 @@ async fn notices_that_wait_for_mailboxes_that_the_account_has_lost_are_not_sent_
         app.assert_sound().await;
     }
 }
+
+#[tokio::test]
+async fn a_notice_that_is_held_goes_to_the_mailbox_that_the_account_had_then_though_the_password_is_changed_again_after_a_move() {
+    let app = App::configured(&[("ADDRESS_VERIFICATION", "optional")]).await;
+    let thief = app.sign_up_verified("ann").await.login().await;
+    let changed = |email: &str| app.mailbox.to(email).iter().filter(|mail| mail.subject.contains("password")).count();
+    let passwords = [PASSWORD, "Thief-Horse-42", "Thief-Horse-43", "Thief-Horse-44"];
+    for (number, words) in passwords.windows(2).enumerate() {
+        if number == 2 {
+            assert_eq!(changed(&address_of("ann")), 1, "the second is held");
+            moves(&app, &thief, "eve@evil.example", words[0]).await;
+        }
+        assert_eq!(app.change_password(&thief, words[0], words[1]).await.status, 200);
+        app.deliver().await;
+        app.advance(1);
+    }
+    app.deliver().await;
+    assert_eq!((changed(&address_of("ann")), changed("eve@evil.example")), (2, 0));
+    app.advance(24 * 60 * 60);
+    app.release_held().await;
+    assert_eq!((changed(&address_of("ann")), changed("eve@evil.example")), (2, 1));
+    app.assert_sound().await;
+}
