@@ -9,6 +9,7 @@ use doorward::{
     disavow::Disavowed,
     lifecycle::{Requested, Switched},
     outbox::ResetRequest,
+    registration::is_for_nobody,
 };
 use serde_json::json;
 
@@ -72,6 +73,9 @@ impl Admin {
     pub(crate) async fn reset(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         if !account.active {
             return Err(Failure::Refused(format!("no link is mailed to an account that is {}", State::of(account).words())));
+        }
+        if is_for_nobody(account) {
+            return Err(Failure::Refused("it is an account for nobody (Registration=silent), to which no mail arrives".to_owned()));
         }
         if account.usable_password().is_none() {
             return self.invite(account, terminal).await;

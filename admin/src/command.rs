@@ -96,9 +96,9 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
-    /// Gives an account the oldest former address back that is kept for it, and its owner a link there to choose a password
+    /// Gives an account a former address back that is kept for it, and its owner a link there to choose a password
     RestoreAddress {
-        /// Id, username or e-mail address
+        /// The former address, or id, username or e-mail address, which give the oldest former address back
         account: String,
         /// Do not ask
         #[arg(long)]

@@ -111,7 +111,7 @@ impl Admin {
             Command::Reset { account } => self.reset(&self.find(&account).await?, terminal).await,
             Command::Disavow { account, yes } => self.disavow(&self.find(&account).await?, yes, terminal).await,
             Command::SetEmail { account, email, yes } => self.set_email(&self.find(&account).await?, &email, yes, terminal).await,
-            Command::RestoreAddress { account, yes } => self.restore_address(&self.find(&account).await?, yes, terminal).await,
+            Command::RestoreAddress { account, yes } => self.restore_address(&self.find(&account).await?, &account, yes, terminal).await,
             Command::SetUsername { account, username, yes } => {
                 self.set_username(&self.find(&account).await?, &username, yes, terminal).await
             }

@@ -1,7 +1,7 @@
 //! The names of accounts: what is one, and commands that change it.
 
 use doorward::{
-    account::{Account, EmailAddress, LONGEST_EMAIL, Taken, Username},
+    account::{Account, EmailAddress, FormerAddress, LONGEST_EMAIL, Taken, Username},
     disavow::Disavowed,
     lifecycle::Renamed,
 };
@@ -28,10 +28,19 @@ impl Admin {
         told(terminal, account, renamed, "e-mail address set", Taken::Email, "A notice to the former address is on its way.")
     }
 
-    /// Gives an account the oldest of its former addresses back, as the link of the notice of its change does.
-    pub(crate) async fn restore_address(&self, account: &Account, yes: bool, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    /// Gives an account a former address back, as the link of the notice of its change does: the one by which it is `named`, or else the oldest. Whoever
+    /// writes from one of several former addresses has that mailbox, and perhaps not the one before.
+    pub(crate) async fn restore_address(
+        &self,
+        account: &Account,
+        named: &str,
+        yes: bool,
+        terminal: &mut Terminal<'_>,
+    ) -> Result<(), Failure> {
         let now = self.clock.now();
-        let Some(former) = account.reserved(now).next() else {
+        let named = EmailAddress::parse(named).ok();
+        let is_named = |former: &&FormerAddress| named.as_ref().is_some_and(|named| named.folded() == former.email.folded());
+        let Some(former) = account.reserved(now).find(is_named).or_else(|| account.reserved(now).next()) else {
             return Err(Failure::Refused("no former address is kept for it; use set-email".to_owned()));
         };
         if !account.can_be_disavowed() {
@@ -44,10 +53,11 @@ impl Admin {
             former.email.as_str()
         );
         terminal.confirm(yes, &question, username, "that is not its username; nothing was changed")?;
-        match self.store.restore_address(account, reset_request(account, now)).await? {
+        match self.store.restore_address(account, &former.email, reset_request(account, now)).await? {
             Disavowed::Now => {
                 let sentence = format!(
-                    "{id}: the former address is back, every session is over and the password out of use; a link to choose another is on its way."
+                    "{id}: the former address {} is back, every session is over and the password out of use; a link to choose another is on its way.",
+                    former.email.as_str()
                 );
                 done(terminal, id, "address restored", &sentence)
             }

@@ -23,6 +23,8 @@ use crate::{
 pub const LIFETIME: Duration = span::days(1);
 /// The most former addresses that are kept for an account at a time.
 pub const MOST_KEPT: usize = 5;
+/// The longest time for which a change can be taken back.
+pub const LONGEST_UNDO: Duration = span::days(30);
 /// Maximum number of tries while others change the account.
 const MAX_TRIES: u32 = 5;
 /// The sort key of the change that was asked for.
@@ -37,7 +39,7 @@ impl AddressUndo {
     pub fn configured(settings: &mut Settings) -> Self {
         Self(settings.parsed("ADDRESS_UNDO", span::days(7), |text| {
             let undo = humantime::parse_duration(text).ok();
-            let is_allowed = |undo: &Duration| undo.is_zero() || (span::hours(1)..=span::days(30)).contains(undo);
+            let is_allowed = |undo: &Duration| undo.is_zero() || (span::hours(1)..=LONGEST_UNDO).contains(undo);
             undo.filter(is_allowed).ok_or_else(|| "must be 0, or 1h to 30d".to_owned())
         }))
     }

@@ -44,7 +44,7 @@ pub enum Suppressed {
     CoolingDown,
     /// A newer request has or will get the link.
     NewerRequest,
-    /// The password was set after the request.
+    /// The password was set, or the address changed, after the request.
     Overtaken,
     /// The account is inactive or has no usable password.
     NoPassword,

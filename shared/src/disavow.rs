@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    account::{self, Account, AccountId, FormerAddress, GivenBack, Username},
+    account::{self, Account, AccountId, EmailAddress, FormerAddress, GivenBack, Username},
     address,
     client::Client,
     clock::{Timestamp, after, before},
@@ -64,8 +64,8 @@ pub(crate) fn link_until(account: AccountId, link: &Digest<Disavow>, address_no:
 enum By<'a> {
     /// Whoever has the link of a notice.
     Link(&'a LiveLink<Disavow>),
-    /// An operator. With `true` the account gets the oldest of its former addresses back, and nothing happens if there is none.
-    Operator(bool),
+    /// An operator. With an address the account gets this former one back, and nothing happens if it is not kept for it.
+    Operator(Option<&'a EmailAddress>),
 }
 
 impl LiveLink<Disavow> {
@@ -122,13 +122,13 @@ impl Store {
     /// Does for an operator, who knows that it was not the owner, what such a link does: it needs an account for which such a link would work.
     pub async fn disavow_for_owner(&self, account: &Account, request: ResetRequest) -> Result<Disavowed, Fault> {
         let sort = self.entropy().uuid(request.requested_at).to_string();
-        self.disavow_password(account, By::Operator(false), request, &sort, |_| None).await
+        self.disavow_password(account, By::Operator(None), request, &sort, |_| None).await
     }
 
-    /// Does the same, and gives the account the oldest of its former addresses back.
-    pub async fn restore_address(&self, account: &Account, request: ResetRequest) -> Result<Disavowed, Fault> {
+    /// Does the same, and gives the account this one of its former addresses back.
+    pub async fn restore_address(&self, account: &Account, email: &EmailAddress, request: ResetRequest) -> Result<Disavowed, Fault> {
         let sort = self.entropy().uuid(request.requested_at).to_string();
-        self.disavow_password(account, By::Operator(true), request, &sort, |_| None).await
+        self.disavow_password(account, By::Operator(Some(email)), request, &sort, |_| None).await
     }
 
     /// `sort` is the sort key of the request, and `spend` the write that uses up the link. The request is for the address that the account has then.
@@ -152,8 +152,12 @@ impl Store {
             let now = request.requested_at.max(after(latest, Duration::from_millis(1)));
             request.requested_at = now;
             let back = self.given_back(&account, by, renames, now);
-            if back.is_none() && matches!(by, By::Operator(true)) {
+            if back.is_none() && matches!(by, By::Operator(Some(_))) {
                 return Ok(Disavowed::NotValid);
+            }
+            // The account stops listing them, and one that it lists need not be its own any more.
+            for former in account.former.iter().filter(|former| back.is_some() && former.until <= now) {
+                self.write(account::expired(id, former, now)).await.map(drop)?;
             }
             request.email = back.as_ref().map_or(&account.email, |back| &back.email).clone();
             let disavowed = account::password_disavowed(&account, made_at.unwrap_or(now), back.as_ref(), now);
@@ -188,8 +192,8 @@ impl Store {
     fn given_back(&self, account: &Account, by: By<'_>, renames: bool, now: Timestamp) -> Option<GivenBack> {
         let former = match by {
             By::Link(link) => account.address_before(link.address_no, now)?,
-            By::Operator(true) => account.reserved(now).next()?,
-            By::Operator(false) => return None,
+            By::Operator(Some(email)) => account.reserved(now).find(|former| former.email.folded() == email.folded())?,
+            By::Operator(None) => return None,
         };
         let renames = renames || account.username_with(&former.email).is_none();
         // A name that is no address and nobody's.
@@ -199,12 +203,11 @@ impl Store {
 
     /// What happens besides when an account is given an address back: the claims move, and what was mailed to the address that it had ends.
     fn moved_back(&self, account: &Account, back: &GivenBack, now: Timestamp) -> Vec<Write> {
-        let mut writes = back.claims(account);
-        writes.extend([
-            verification::forgotten(account.id),
-            address::forgotten(account.id),
-            account::former(account.id, &account.email, now),
-        ]);
+        let mut writes = back.claims(account, now);
+        writes.extend([verification::forgotten(account.id), address::forgotten(account.id)]);
+        // So that the mailer knows why notices to those mailboxes are not sent any more.
+        let void = back.void(account, now).into_values().chain([&account.email]);
+        writes.extend(void.map(|email| account::former(account.id, email, now)));
         writes.extend(self.event(EventKind::AddressChanged, account.id, now));
         writes
     }

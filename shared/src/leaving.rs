@@ -4,10 +4,10 @@
 //! The transaction that puts the account out of use also lists it (`deletion`), and what calls a deletion off takes it from the list. The account decides,
 //! the list only says where to look.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
-    account::{self, Account, AccountId, Leaving},
+    account::{self, Account, AccountId, EmailAddress, Leaving},
     caller::Caller,
     clock::{Timestamp, after},
     config::{Settings, span},
@@ -37,14 +37,11 @@ impl DeletionGrace {
         }))
     }
 
-    /// Whether accounts are deleted at once, and cannot be taken back.
-    #[must_use]
-    pub fn is_none(self) -> bool {
-        self.0.is_zero()
-    }
-
-    fn from(self, asked_at: Timestamp) -> Leaving {
-        Leaving { asked_at, due_at: after(asked_at, self.0), has_begun: false }
+    /// The deletion of this account. It is not due before the last of its former addresses is free: whoever learned the password, and changed the address,
+    /// would otherwise outrun the link that gives the address back.
+    fn from(self, account: &Account, asked_at: Timestamp) -> Leaving {
+        let due_at = account.reserved(asked_at).map(|former| former.until).fold(after(asked_at, self.0), Timestamp::max);
+        Leaving { asked_at, due_at, has_begun: false }
     }
 }
 
@@ -66,11 +63,13 @@ pub enum Swept {
     Dropped,
     /// The account changed meanwhile. It is still listed.
     Later,
+    /// A former address is kept for the account, whose mailbox can still take it back. It is still listed.
+    Kept,
 }
 
 impl Store {
     /// Puts an account out of use and lists it, all or nothing: ends every session and the reset link, and leaves a notice, whose link calls the deletion
-    /// off. Without days of grace there is no notice, because its link would open nothing.
+    /// off, to its address and to every former one that is kept for it. A deletion that is due at once has no notice, because its link would open nothing.
     pub async fn leave(
         &self,
         account: &Account,
@@ -79,15 +78,20 @@ impl Store {
         caller: Caller,
         now: Timestamp,
     ) -> Result<Left, Fault> {
-        let leaving = grace.from(now);
-        let notice = (!grace.is_none()).then(|| {
-            let caller = caller.in_language(account.language());
-            let (id, email) = (self.entropy().uuid(now), account.email.clone());
+        let leaving = grace.from(account, now);
+        let former = account.reserved(now).map(|former| &former.email);
+        let mut mailboxes: BTreeMap<&str, &EmailAddress> = former.chain([&account.email]).map(|email| (email.folded(), email)).collect();
+        if leaving.due_at <= now {
+            mailboxes.clear();
+        }
+        let caller = caller.in_language(account.language());
+        let notices = mailboxes.into_values().map(|email| {
+            let (id, email) = (self.entropy().uuid(now), email.clone());
             outbox::notice(&Notice { id, account: account.id, email, kind: ChangeKind::Deletion, changed_at: now, caller })
         });
         // Whatever else is under way for the account, and would still work after it came back, ends here.
         let ends = [session::ended(account.id, session), reset::forgotten(account.id), verification::forgotten(account.id)];
-        let writes = [account::left(account, &leaving), deletion::listed(account.id, &leaving)].into_iter().chain(ends).chain(notice);
+        let writes = [account::left(account, &leaving), deletion::listed(account.id, &leaving)].into_iter().chain(ends).chain(notices);
         let writes = writes.chain(self.event(EventKind::AccountDeactivated, account.id, now)).collect();
         Ok(self.transact("leave", writes).await?.or(Left::Now, Left::Overtaken))
     }
@@ -109,8 +113,18 @@ impl Store {
 
     /// Carries out a deletion that is due. Of this and of what calls it off, one happens: the first write marks that it has begun, on condition that it was
     /// not called off. Cut off anywhere, it goes on where it was when it is called again: the item of the list is deleted last.
+    ///
+    /// The address may have been changed between the moment when the account was read and the one when it was put out of use, so it is asked here once more
+    /// whether a former address is kept. An account that is out of use gets no other one.
     pub async fn sweep(&self, listed: &Listed, now: Timestamp) -> Result<Swept, Fault> {
         let (id, due_at) = (listed.account, listed.due_at);
+        let waits = |account: &Account| {
+            let is_this = account.leaving.is_some_and(|leaving| leaving.due_at == due_at && !leaving.has_begun);
+            is_this && account.reserved(now).next().is_some()
+        };
+        if self.account(id).await?.as_ref().is_some_and(waits) {
+            return Ok(Swept::Kept);
+        }
         let begun = matches!(self.write(account::deletion_begun(id, due_at, now)).await?, Written::Done(_));
         let swept = match self.account(id).await? {
             Some(account) if begun => match self.delete_inactive(&account, now).await? {
@@ -141,8 +155,8 @@ mod tests {
     #[test]
     fn the_days_of_grace_are_none_or_an_hour_to_thirty_days() {
         assert_eq!(grace(""), Ok(DeletionGrace(span::days(3))));
-        for (text, is_none) in [("0", true), ("0d", true), ("1h", false), ("30d", false)] {
-            assert_eq!(grace(text).map(DeletionGrace::is_none), Ok(is_none), "{text}");
+        for (text, seconds) in [("0", 0), ("0d", 0), ("1h", 3600), ("30d", 30 * 24 * 3600)] {
+            assert_eq!(grace(text), Ok(DeletionGrace(span::seconds(seconds))), "{text}");
         }
         for wrong in ["59m", "31d", "-1d", "3", "soon"] {
             assert_eq!(grace(wrong).unwrap_err(), "DELETION_GRACE: must be 0, or 1h to 30d", "{wrong}");

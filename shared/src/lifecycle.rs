@@ -115,6 +115,9 @@ impl Store {
 
     /// Makes an account inactive and ends its sessions and links, so that none of them works when it is activated again, and calls off its own deletion. It
     /// is an event only if it was active before.
+    ///
+    /// Only what gives the account a former address back works again once it is active: otherwise an account that is switched off because a thief has it
+    /// would stay the thief's, and its owner's address would be anybody's.
     pub async fn deactivate(&self, account: AccountId, now: Timestamp) -> Result<Switched, Fault> {
         let (mut now, mut was_active, mut deletion) = (now, true, None);
         for _ in 0..MAX_TRIES {

@@ -110,10 +110,11 @@ impl MailRate {
         self.permitted == Some(notice.id) || self.held.is_none() && self.notices.next_notice_at(now) <= now
     }
 
-    /// Whether notices are held that are due.
+    /// Whether notices are held that go before this one: they are due, or for a mailbox that the account had before its address was changed.
     #[must_use]
-    pub fn is_due(&self, now: Timestamp) -> bool {
-        self.held.as_ref().is_some_and(|held| held.due_at <= now)
+    pub fn goes_before(&self, notice: &Notice, now: Timestamp) -> bool {
+        let is_elsewhere = |held: &Notice| held.email.folded() != notice.email.folded();
+        self.held.as_ref().is_some_and(|held| held.due_at <= now || is_elsewhere(&held.notices.newest))
     }
 
     /// Whether the owner was sent so many reset mails that another one waits for the end of the link that works.

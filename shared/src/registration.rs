@@ -64,8 +64,9 @@ fn for_nobody(account: &Account) -> Account {
     Account { username, email: EmailAddress::stored(&name, &name), password: Some(StoredPassword::unusable()), ..account.clone() }
 }
 
-/// Whether this is an account for nobody.
-fn is_for_nobody(account: &Account) -> bool {
+/// Whether this is an account for nobody. No mail to it arrives, so none must be sent: it would be a bounce.
+#[must_use]
+pub fn is_for_nobody(account: &Account) -> bool {
     account.email.folded().strip_suffix(NOWHERE).is_some_and(|id| id == format!("{}@", account.id))
 }
 

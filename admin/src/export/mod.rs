@@ -19,6 +19,7 @@ use doorward::{
     clock::{Timestamp, rfc3339},
     event::Exported,
     fault::Fault,
+    registration::is_for_nobody,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -62,6 +63,8 @@ struct Counted {
     /// The ids of accounts whose hash has no place in this form.
     without_hash: Vec<String>,
     left_without_hash: u64,
+    /// Accounts for nobody that are left out, because they would get mail from the other side, to addresses where none arrives.
+    for_nobody: u64,
     /// Whether an event tells of it.
     is_told: bool,
 }
@@ -140,11 +143,15 @@ impl Admin {
         since: Option<Timestamp>,
         folder: &Path,
     ) -> Result<(Counted, Sorted), Failure> {
-        let mut counted = Counted { exported: 0, unreadable: 0, without_hash: Vec::new(), left_without_hash: 0, is_told: false };
+        let mut counted =
+            Counted { exported: 0, unreadable: 0, without_hash: Vec::new(), left_without_hash: 0, for_nobody: 0, is_told: false };
         let mut sorted = Sorted::new(folder, sorted::PIECE_BYTES);
         let bar = progress("{spinner} {human_pos} accounts read, {per_sec}");
         let mut add = |account: &Account| -> Result<(), Failure> {
-            if since.is_none_or(|since| since <= changed_at(account)) {
+            let is_left_out = export.format != Form::Jsonl && is_for_nobody(account);
+            if since.is_none_or(|since| since <= changed_at(account)) && is_left_out {
+                counted.for_nobody += 1;
+            } else if since.is_none_or(|since| since <= changed_at(account)) {
                 let Entry { text, lost_its_hash } = export.format.entry(account, export.with_hashes, &export.model)?;
                 counted.exported += 1;
                 if lost_its_hash && counted.without_hash.len() < MOST_NAMED {
@@ -191,7 +198,7 @@ fn told(counted: &Counted, files: &[PathBuf], begun: Timestamp, terminal: &mut T
     let since = rfc3339(begun);
     let facts = json!({
         "exported": counted.exported, "unreadable": counted.unreadable, "without_hash": counted.without_hash, "left_without_hash": counted.left_without_hash,
-        "files": paths, "since": since, "event": counted.is_told,
+        "for_nobody": counted.for_nobody, "files": paths, "since": since, "event": counted.is_told,
     });
     let lost = match counted.left_without_hash {
         0 => String::new(),
@@ -201,10 +208,14 @@ fn told(counted: &Counted, files: &[PathBuf], begun: Timestamp, terminal: &mut T
             if usize::try_from(lost).is_ok_and(|lost| lost > MOST_NAMED) { " and others" } else { "" }
         ),
     };
+    let nobody = match counted.for_nobody {
+        0 => String::new(),
+        left_out => format!(" {left_out} accounts for nobody, of registrations with an address that is taken, are left out."),
+    };
     let unreadable = told_unreadable(counted.unreadable);
     let event = if counted.is_told { "" } else { " No event tells of it, because this deployment records none (Events=none)." };
     let sentence = format!(
-        "{} accounts are in {}.{lost}{unreadable}{event} Accounts that change from now on: --since {since}",
+        "{} accounts are in {}.{lost}{nobody}{unreadable}{event} Accounts that change from now on: --since {since}",
         counted.exported,
         paths.join(", ")
     );

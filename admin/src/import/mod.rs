@@ -19,9 +19,10 @@ use std::{cell::Cell, path::PathBuf, time::Duration};
 
 use clap::Args;
 use doorward::{
-    account::{AccountId, BroughtIn, Taken},
+    account::{Account, AccountId, BroughtIn, Taken},
     fault::Fault,
     password::StoredPassword,
+    registration::is_for_nobody,
     session::CarriedOver,
 };
 use futures_util::{StreamExt as _, stream};
@@ -286,7 +287,8 @@ impl Admin {
             account.password = Some(layered.clone());
             return self.store.bring_in(&account, None, now).await;
         }
-        match pace.filter(|_| candidate.account(new, self.clock.now()).active && !candidate.password.is_usable()) {
+        let is_invited = |account: &Account| account.active && !candidate.password.is_usable() && !is_for_nobody(account);
+        match pace.filter(|_| is_invited(&candidate.account(new, self.clock.now()))) {
             None => self.store.bring_in(&candidate.account(new, self.clock.now()), None, self.clock.now()).await,
             Some(pace) => {
                 pace.wait().await;

@@ -2,8 +2,9 @@
 
 use doorward::{
     account::{Account, AccountId, EmailAddress, FormerAddress, KnownNetwork, Leaving, Undeliverable},
+    address::{LONGEST_UNDO, MOST_KEPT},
     client::Network,
-    clock::Timestamp,
+    clock::{Timestamp, after},
     profile::{Profile, Scalar, is_plain},
 };
 use serde_json::{Map, Value};
@@ -115,7 +116,9 @@ impl Own {
         account.leaving = self.leaving.filter(|_| !account.active);
         account.verified_at = self.verified_at;
         account.profile.clone_from(&self.profile);
-        account.former.clone_from(&self.former);
+        // However long the file says, an address is kept from others for no longer than a change of it would keep it.
+        let until = |former: &FormerAddress| former.until.min(after(now, LONGEST_UNDO));
+        account.former = self.former.iter().map(|former| FormerAddress { until: until(former), ..former.clone() }).collect();
         account.address_no = self.former.last().map_or(0, |former| former.no);
     }
 }
@@ -131,11 +134,14 @@ fn stored((name, value): (&String, &Value)) -> Option<(String, Scalar)> {
     is_plain(name).then(|| (name.clone(), value))
 }
 
-/// The former addresses that are kept for an account, the oldest first. The changes are numbered anew, since no mailed link comes along.
+/// The former addresses that are kept for an account, the oldest first, if there are no more than an account has. The changes are numbered anew, since no mailed link comes along.
 fn former(list: &[Value]) -> Option<Vec<FormerAddress>> {
     let read = |(no, value): (u64, &Value)| {
         let of = |name: &str| value.get(name).and_then(Value::as_str);
         Some(FormerAddress { no, email: EmailAddress::parse(of("email")?).ok()?, until: of("kept_until").and_then(instant)? })
     };
+    if list.len() > MOST_KEPT {
+        return None;
+    }
     (1..).zip(list).map(read).collect()
 }

@@ -14,7 +14,7 @@ use doorward::{
 
 use super::{
     Mailer,
-    deliver::{DeliveryError, Handled, not_its_address},
+    deliver::{DeliveryError, Handled},
 };
 
 impl Mailer {
@@ -60,7 +60,7 @@ impl Mailer {
     /// (`limit::ADDRESS_CHANGES`).
     pub(super) async fn send_address_asked(&self, notice: &Notice, now: Timestamp) -> Result<Handled, DeliveryError> {
         let Some(account) = self.store.account(notice.account).await? else { return Ok(Handled::Nothing("no account")) };
-        let Some((_, address_no)) = account.mailbox(&notice.email, now) else { return Ok(not_its_address(&account)) };
+        let Some((_, address_no)) = account.mailbox(&notice.email, now) else { return self.not_its_address(&account, &notice.email).await };
         self.send_to_old(&account, notice, AddressStep::Asked, Some(address_no), now).await
     }
 
@@ -69,7 +69,7 @@ impl Mailer {
         let Some(account) = self.store.account(notice.account).await? else { return Ok(Handled::Nothing("no account")) };
         // Here too the address of the entry is not trusted.
         if !self.store.had_address(account.id, &notice.email, notice.changed_at).await? {
-            return Ok(not_its_address(&account));
+            return self.not_its_address(&account, &notice.email).await;
         }
         if account.email.folded() == notice.email.folded() {
             return Ok(Handled::Nothing("given back"));

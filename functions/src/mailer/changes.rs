@@ -11,7 +11,7 @@ use doorward::{
 
 use super::{
     Mailer,
-    deliver::{DeliveryError, Handled, not_its_address},
+    deliver::{DeliveryError, Handled},
 };
 
 impl Mailer {
@@ -26,7 +26,7 @@ impl Mailer {
             account.email.folded() == notice.email.folded()
         };
         if !is_own {
-            return Ok(not_its_address(&account));
+            return self.not_its_address(&account, &notice.email).await;
         }
         let to = if is_email { &notice.email } else { &account.email };
         let language = notice.caller.language.unwrap_or(self.default_language);
@@ -38,7 +38,9 @@ impl Mailer {
     /// their own (`limit::RENAMES`).
     pub(super) async fn send_own_renamed(&self, notice: &Notice, now: Timestamp) -> Result<Handled, DeliveryError> {
         let Some(account) = self.store.account(notice.account).await? else { return Ok(Handled::Nothing("no account")) };
-        let Some((to, address_no)) = account.mailbox(&notice.email, now) else { return Ok(not_its_address(&account)) };
+        let Some((to, address_no)) = account.mailbox(&notice.email, now) else {
+            return self.not_its_address(&account, &notice.email).await;
+        };
         // Every try makes its own link, so that both links work if the mail goes out twice.
         let token = Token::<Disavow>::generate(notice.account, &self.entropy);
         if !self.store.keep_disavowal(account.id, &token.digest(), address_no, None, now).await? {
@@ -55,7 +57,9 @@ impl Mailer {
     pub(super) async fn send_deletion(&self, notice: &Notice, now: Timestamp) -> Result<Handled, DeliveryError> {
         let Some(account) = self.store.account(notice.account).await? else { return Ok(Handled::Nothing("no account")) };
         // Here too the address of the entry is not trusted.
-        let Some((to, address_no)) = account.mailbox(&notice.email, now) else { return Ok(not_its_address(&account)) };
+        let Some((to, address_no)) = account.mailbox(&notice.email, now) else {
+            return self.not_its_address(&account, &notice.email).await;
+        };
         let is_this = |leaving: &Leaving| !leaving.has_begun && leaving.asked_at == notice.changed_at;
         let Some(leaving) = account.leaving.filter(is_this) else { return Ok(Handled::Nothing("deletion called off")) };
         // Every try makes its own link, so that both links work if the mail goes out twice.

@@ -278,7 +278,9 @@ impl Mailer {
             // it had when that happened and can be given back.
             let (account, rate) = self.store.account_and_mail_rate(notice.account).await?;
             let Some(account) = account else { return Ok(Handled::Nothing("no account")) };
-            let Some((to, address_no)) = account.mailbox(&notice.email, now) else { return Ok(not_its_address(&account)) };
+            let Some((to, address_no)) = account.mailbox(&notice.email, now) else {
+                return self.not_its_address(&account, &notice.email).await;
+            };
             let stepped = if rate.permits(notice, now) {
                 // Every try makes its own link, so that both links work if the mail goes out twice.
                 let token = Token::<Disavow>::generate(notice.account, &self.entropy);
@@ -287,8 +289,9 @@ impl Mailer {
                     return Ok(Handled::About(account.id, self.send_notice(to, notices, &token).await?));
                 }
                 permitted
-            } else if rate.is_due(now) {
-                // The notices that have waited are told of first. Otherwise somebody who changes the password again and again could keep them waiting.
+            } else if rate.goes_before(notice, now) {
+                // The notices that have waited are told of first. Otherwise somebody who changes the password again and again could keep them waiting, and
+                // somebody who changes the address could have them told to the new mailbox alone.
                 self.store.release_notices(notice.account, &rate, now).await?;
                 Stepped::Changed
             } else {
@@ -330,6 +333,17 @@ impl Mailer {
         Ok(true)
     }
 
+    /// A notice to an address that is not the account's. If the account had it until the last change of its address, the notice has only come too late, and
+    /// nothing is wrong: that change was taken back, or cannot be taken back.
+    pub(super) async fn not_its_address(&self, account: &Account, email: &EmailAddress) -> Result<Handled, DeliveryError> {
+        for changed_at in [account.disavowals_before, account.verified_at].into_iter().flatten() {
+            if self.store.had_address(account.id, email, changed_at).await? {
+                return Ok(Handled::About(account.id, Outcome::Suppressed(Suppressed::Overtaken)));
+            }
+        }
+        Ok(Handled::About(account.id, Outcome::Failed("not the account's address".to_owned())))
+    }
+
     pub(super) async fn send(&self, to: &EmailAddress, mail: Option<Rendered>) -> Result<Outcome, DeliveryError> {
         let Some(mail) = mail else { return Ok(Outcome::Failed("template".to_owned())) };
         match self.sender.send(&self.product, to, &mail).await {
@@ -341,11 +355,6 @@ impl Mailer {
             Err(SendError::NotNow(code)) => Err(DeliveryError::NotNow(code)),
         }
     }
-}
-
-/// A notice to an address that is not the account's.
-pub(super) fn not_its_address(account: &Account) -> Handled {
-    Handled::About(account.id, Outcome::Failed("not the account's address".to_owned()))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "a map_err function")]

@@ -1,5 +1,7 @@
 //! Creating accounts.
 
+use std::collections::BTreeSet;
+
 use super::{Account, find::Holders, item::creation, profile, reserved};
 use crate::{
     clock::Timestamp,
@@ -92,25 +94,33 @@ impl Store {
     /// Like `register_with`, for an account that is moved here from elsewhere and may bring its id along. That is no event: whoever greets new accounts
     /// would greet all the old ones.
     ///
-    /// Former addresses are kept for it again, unless somebody else has them by now.
+    /// Former addresses are kept for it again, unless somebody else has them by now. The account does not list those: what releases the claims on its former
+    /// addresses would be refused for ever because of a claim that is another's.
     pub(crate) async fn bring_in_with(
         &self,
         account: &Account,
         also: impl IntoIterator<Item = Write>,
         now: Timestamp,
     ) -> Result<BroughtIn, Fault> {
-        // The account and its claims come first, so that their positions say what is taken.
-        let writes: Vec<Write> = creation(account, now).into_iter().chain(profile::creation(account)).chain(also).collect();
-        let kept = reserved::brought_in(account, now);
-        let mut outcome = self.transact("register", writes.iter().cloned().chain(kept.clone()).collect()).await?;
-        if !kept.is_empty() && outcome != Transacted::Done && (0..writes.len()).all(|write| !outcome.refused_at(write)) {
-            let free = (writes.len()..).zip(kept).filter(|(write, _)| !outcome.refused_at(*write)).map(|(_, kept)| kept);
-            outcome = self.transact("register", writes.iter().cloned().chain(free).collect()).await?;
+        let (mut account, also) = (account.clone(), also.into_iter().collect::<Vec<Write>>());
+        loop {
+            // The account and its claims come first, so that their positions say what is taken.
+            let mut writes: Vec<Write> =
+                creation(&account, now).into_iter().chain(profile::creation(&account)).chain(also.clone()).collect();
+            let (own, kept) = (writes.len(), reserved::brought_in(&account, now));
+            writes.extend(kept.iter().map(|(_, claim)| claim.clone()));
+            let outcome = self.transact("register", writes).await?;
+            let lost = (own..).zip(kept).filter(|(write, _)| outcome.refused_at(*write));
+            let lost: BTreeSet<String> = lost.map(|(_, (folded, _))| folded).collect();
+            if outcome != Transacted::Done && !lost.is_empty() && (0..own).all(|write| !outcome.refused_at(write)) {
+                account.former.retain(|former| !lost.contains(former.email.folded()));
+                continue;
+            }
+            return Ok(match Taken::of(outcome.refused_at(1), outcome.refused_at(2)) {
+                Some(taken) => BroughtIn::Taken(taken),
+                // If neither name was the reason, it was the account's id.
+                None => outcome.or(BroughtIn::Now, BroughtIn::IdTaken),
+            });
         }
-        Ok(match Taken::of(outcome.refused_at(1), outcome.refused_at(2)) {
-            Some(taken) => BroughtIn::Taken(taken),
-            // If neither name was the reason, it was the account's id.
-            None => outcome.or(BroughtIn::Now, BroughtIn::IdTaken),
-        })
     }
 }

@@ -3,7 +3,7 @@
 //! The account lists them, and its claim on each says until when it holds. The account also counts the changes of its address (`address_no`), so that a
 //! mailed link can say to which of its mailboxes it went.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -206,20 +206,26 @@ impl GivenBack {
             .with(":no", number(account.address_no.saturating_add(1)))
     }
 
-    /// The writes that move the claims: that of the address comes back, and those of the addresses since then end. The first is the claim on the username,
+    /// The addresses that the account had since this one, without its present one, and that nobody else can have yet.
+    pub(crate) fn void<'a>(&self, account: &'a Account, now: Timestamp) -> BTreeMap<&'a str, &'a EmailAddress> {
+        let since = account.reserved(now).filter(|former| self.kept.iter().all(|kept| kept.no != former.no));
+        let others = since.map(|former| (former.email.folded(), &former.email));
+        others.filter(|(folded, _)| *folded != self.email.folded() && *folded != account.email.folded()).collect()
+    }
+
+    /// The writes that move the claims: that of the address comes back, and those of the addresses since then end, but for those that are not kept any more
+    /// and may be another's by now. The first is the claim on the username,
     /// if that moves.
-    pub(crate) fn claims(&self, account: &Account) -> Vec<Write> {
+    pub(crate) fn claims(&self, account: &Account, now: Timestamp) -> Vec<Write> {
         let back =
             Write::put(email_claim(self.email.folded()), [("account_id", text(account.id.to_string()))]).when("account_id = :account");
         let back = back.with(":account", text(account.id.to_string()));
-        let since = account.former.iter().filter(|former| self.kept.iter().all(|kept| kept.no != former.no));
-        let since: BTreeSet<&str> = since.map(|former| former.email.folded()).chain([account.email.folded()]).collect();
-        let ends = since.into_iter().filter(|folded| *folded != self.email.folded()).map(|folded| {
-            match self.kept.iter().rfind(|kept| kept.email.folded() == folded) {
+        let ends = self.void(account, now).into_keys().chain([account.email.folded()]).filter(|folded| *folded != self.email.folded()).map(
+            |folded| match self.kept.iter().rfind(|kept| kept.email.folded() == folded) {
                 Some(kept) => kept_claim(account.id, folded, kept.until),
                 None => released(account.id, email_claim(folded)),
-            }
-        });
+            },
+        );
         moved_username(account, &self.username).into_iter().chain([back]).chain(ends).collect()
     }
 }
@@ -268,14 +274,14 @@ pub(crate) fn expired(id: AccountId, former: &FormerAddress, now: Timestamp) -> 
         .with(":now", millis(now))
 }
 
-/// The writes with which an account that is brought in from elsewhere keeps its former addresses, each if nobody has it.
-pub(crate) fn brought_in(account: &Account, now: Timestamp) -> Vec<Write> {
+/// The former addresses, folded, that an account which is brought in from elsewhere keeps, and the write that keeps each if nobody has it.
+pub(crate) fn brought_in(account: &Account, now: Timestamp) -> Vec<(String, Write)> {
     let former: BTreeSet<&str> = account.reserved(now).map(|former| former.email.folded()).collect();
     let until = |folded: &str| account.reserved(now).filter(|former| former.email.folded() == folded).map(|former| former.until).max();
     let claim = |folded: &str| {
         let until = until(folded)?;
         let attributes = [("account_id", text(account.id.to_string())), ("reserved_until", millis(until)), ("expires_at", seconds(until))];
-        Some(Write::put(email_claim(folded), attributes).when("attribute_not_exists(pk)"))
+        Some((folded.to_owned(), Write::put(email_claim(folded), attributes).when("attribute_not_exists(pk)")))
     };
     former.into_iter().filter(|folded| *folded != account.email.folded()).filter_map(claim).collect()
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::rendered::{CallerInWords, Rendered};
-use crate::{brand::Product, caller::Caller, clock::Timestamp, language::Language, template::TemplateError};
+use crate::{brand::Product, caller::Caller, clock::Timestamp, language::Language, template::TemplateError, wording::MissingMessageError};
 
 /// How far a change of the address is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,13 +47,24 @@ impl AddressMail {
     /// The mail.
     pub fn render(&self) -> Result<Rendered, TemplateError> {
         let (link, lifetime) = self.undo.as_ref().map_or(("", Duration::ZERO), |(link, lifetime)| (link, *lifetime));
-        let days = lifetime.as_secs().div_ceil(24 * 60 * 60);
         let data = Data {
             is_done: self.step == AddressStep::Changed,
             link,
-            days: self.language.count("days", days)?,
+            days: said(lifetime, self.language)?,
             caller: CallerInWords::new(&self.caller, self.at, self.language)?,
         };
         Rendered::of("address_changed", self.language, &self.product, &data)
     }
+}
+
+/// How long a link works, never more than it does: in days if it is at least two or exactly one, else in hours or minutes.
+fn said(lifetime: Duration, language: Language) -> Result<String, MissingMessageError> {
+    const HOUR: u64 = 60 * 60;
+    const DAY: u64 = 24 * HOUR;
+    let seconds = lifetime.as_secs();
+    if seconds >= 2 * DAY || seconds.is_multiple_of(DAY) {
+        return language.count("days", seconds / DAY);
+    }
+    let unit = if seconds < HOUR { 60 } else { HOUR };
+    language.span(Duration::from_secs(seconds / unit * unit))
 }

@@ -340,7 +340,11 @@ pub(super) fn read(item: &Item) -> Result<Entry, Fault> {
             invites: item.truth("invites").unwrap_or(false),
         }),
         Kind::Verify => match account {
-            Some(account) => Payload::Address(AddressRequest { account, requested_at, caller: read_caller(item) }),
+            // Sent once more it still belongs to the change that was asked for then.
+            Some(account) => {
+                let requested_at = item.optional_instant("changed_at").unwrap_or(requested_at);
+                Payload::Address(AddressRequest { account, requested_at, caller: read_caller(item) })
+            }
             None => Payload::Verify(VerificationRequest {
                 email: EmailAddress::stored(item.text("email")?, item.text("email_folded")?),
                 requested_at,

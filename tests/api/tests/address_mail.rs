@@ -1,6 +1,15 @@
 //! Each call of the mailer is made to fail while it sends the link of a change of the address: the mail comes, once unless nobody can know whether it was
 //! accepted, and the newest link works.
 
+use std::time::Duration;
+
+use doorward::{
+    brand::Product,
+    caller::Caller,
+    clock::Timestamp,
+    language::Language,
+    mail::{AddressMail, AddressStep},
+};
 use doorward_functions::mailer::Records;
 use doorward_kit::{
     App,
@@ -52,5 +61,29 @@ async fn whichever_call_fails_while_the_link_of_a_change_is_mailed_it_comes_and_
                 app.assert_sound().await;
             }
         }
+    }
+}
+
+#[test]
+fn the_notice_of_a_change_never_says_that_its_link_works_longer_than_it_does() {
+    const HOUR: u64 = 60 * 60;
+    for (seconds, words) in [
+        (HOUR, "for 1 hour,"),
+        (23 * HOUR + 59, "for 23 hours,"),
+        (24 * HOUR, "for 1 day,"),
+        (36 * HOUR, "for 36 hours,"),
+        (7 * 24 * HOUR, "for 7 days,"),
+        (8 * 24 * HOUR - 1, "for 7 days,"),
+    ] {
+        let mail = AddressMail {
+            product: Product::default(),
+            language: Language::of_tag("en").expect("English"),
+            step: AddressStep::Changed,
+            at: Timestamp::UNIX_EPOCH,
+            caller: Caller::default(),
+            undo: Some(("https://accounts.example.com/".to_owned(), Duration::from_secs(seconds))),
+        };
+        let text = mail.render().expect("a mail").text;
+        assert!(text.split_whitespace().collect::<Vec<_>>().join(" ").contains(words), "{words} {text}");
     }
 }

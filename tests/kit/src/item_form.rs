@@ -51,7 +51,7 @@ pub(crate) const FORMS: [Form; 20] = [
     // The request for the link of a change of the address, which names no address.
     Form {
         kind: "address-request",
-        attributes: "[address:S] browser:S requested_at:N expires_at:N [language:S] [request_id:S] [attempts:N] [lease_until:N worker:S] [done_at:N] \
+        attributes: "[address:S] browser:S requested_at:N expires_at:N [language:S] [request_id:S] [changed_at:N] [attempts:N] [lease_until:N worker:S] [done_at:N] \
                      [failed_at:N] [outcome:S]",
     },
     Form {

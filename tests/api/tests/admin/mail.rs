@@ -3,7 +3,7 @@
 use doorward_kit::{
     App,
     mailbox::Refuse,
-    requests::{NEW_PASSWORD, PASSWORD, address_of, reset_request},
+    requests::{NEW_PASSWORD, PASSWORD, address_of, change_address, reset_request, verify},
 };
 
 use crate::{done, refused};
@@ -98,4 +98,24 @@ async fn a_notice_that_the_version_before_left_is_sent_and_driven_once_more() {
     app.deliver().await;
     let [_, second] = &app.mailbox.all()[..] else { panic!("two notices") };
     assert!(second.text.contains("12:05"), "when it was changed: {}", second.text);
+}
+
+#[tokio::test]
+async fn the_link_of_a_change_of_the_address_that_failed_is_mailed_and_works_when_it_is_sent_again() {
+    let app = App::configured(&[("ADDRESS_VERIFICATION", "optional")]).await;
+    let session = app.sign_up_verified("ann").await.login().await;
+    app.advance(1);
+    assert_eq!(app.send(change_address(&session, "ann@new.example", PASSWORD)).await.status, 200);
+    for _ in 0..2 {
+        app.mailbox.refuse_next(Refuse(400, "MessageRejected"));
+        app.mailbox.refuse_next(Refuse(400, "MessageRejected"));
+        app.deliver().await;
+        app.advance(2 * 3600);
+        done(&app, &["mail", "retry", "--all"]).await;
+        app.assert_sound().await;
+    }
+    app.deliver().await;
+    let link = app.verification_links("ann@new.example").pop().expect("a link");
+    assert_eq!(app.send(verify(&link)).await.status, 204);
+    app.assert_sound().await;
 }

@@ -12,6 +12,7 @@ mod layers;
 mod list;
 mod mail;
 mod names;
+mod nobody;
 mod profile;
 mod questions;
 mod show;
