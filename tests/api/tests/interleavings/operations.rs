@@ -240,7 +240,7 @@ impl Operation {
             // As it was imported: nothing has ended its sessions.
             let first = AttributeValue::N("1".to_owned());
             for ((_, sort), item) in start.iter_mut().filter(|((pk, _), _)| *pk == partition) {
-                if sort == "account" || sort.starts_with("session#") {
+                if ["account", "address"].contains(&sort.as_str()) || sort.starts_with("session#") {
                     item.insert("epoch".to_owned(), first.clone());
                 }
                 if sort == "account" {
