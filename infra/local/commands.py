@@ -1,6 +1,7 @@
 """The commands that the Makefile calls."""
 
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -166,7 +167,7 @@ def _write_variables(settings: Settings, variables: dict[str, str]) -> None:
     (settings.directory / "stack.env").write_text("\n".join(lines) + "\n")
     # For `cargo lambda watch`, whose functions all get the same: a variable means the same to each.
     of_functions = deploy.function_variables(settings) | {name: value for name, value in variables.items() if name.startswith("AWS_")}
-    (settings.directory / "functions.env").write_text("".join(f"{name}={value}\n" for name, value in of_functions.items()))
+    (settings.directory / "functions.env").write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in of_functions.items()))
 
 
 def _deploy(settings: Settings, binaries: dict[str, Any], *, start: bool) -> dict[str, str]:
