@@ -7,10 +7,9 @@ use std::sync::Arc;
 
 use doorward::{
     clock::Clock,
-    config::span,
     entropy::Entropy,
     http::{self, Answer, Field, FieldErrors, Fields, Form, Method, Reader, Refusal, Request},
-    limit::{ClientLimit, Limit},
+    limit::ClientLimit,
     metric::Metric,
     outbox::{ChangeKind, Notice},
     page::{Page, Pages},
@@ -151,12 +150,7 @@ impl Function for ConfirmReset {
     fn new(wiring: &mut Wiring) -> Self {
         let hasher = wiring.hasher();
         let settings = &mut wiring.settings;
-        let mut limit = |rule| {
-            let default = Limit::new(30, span::minutes(5));
-            ClientLimit::configured(settings, rule, "CONFIRM_CLIENT_LIMIT", default, Metric::RESETS_LIMITED)
-        };
-        // Opening the page is counted by itself, so that a mail scanner cannot use up its reader's tries.
-        let (client_limit, page_limit) = (limit("confirm-client"), limit("confirm-page"));
+        let (client_limit, page_limit) = (ClientLimit::of_mailed_links(settings, "confirm-client"), ClientLimit::of_mailed_pages(settings));
         Self {
             hasher,
             policy: Policy::configured(settings),

@@ -5,10 +5,9 @@
 
 use doorward::{
     clock::Clock,
-    config::span,
     disavow::Disavowed,
     http::{self, Answer, Field, FieldErrors, Fields, Method, Reader, Refusal, Request},
-    limit::{ClientLimit, Limit},
+    limit::ClientLimit,
     metric::Metric,
     outbox::ResetRequest,
     page::{Page, Pages},
@@ -107,12 +106,7 @@ impl Function for Disavow {
 
     fn new(wiring: &mut Wiring) -> Self {
         let settings = &mut wiring.settings;
-        let mut limit = |rule| {
-            let default = Limit::new(30, span::minutes(5));
-            ClientLimit::configured(settings, rule, "CONFIRM_CLIENT_LIMIT", default, Metric::RESETS_LIMITED)
-        };
-        // Opening the page is counted by itself, so that a mail scanner cannot use up its reader's tries. Reset links count under the same rule.
-        let (client_limit, page_limit) = (limit("disavow-client"), limit("confirm-page"));
+        let (client_limit, page_limit) = (ClientLimit::of_mailed_links(settings, "disavow-client"), ClientLimit::of_mailed_pages(settings));
         Self { client_limit, page_limit, pages: Pages::configured(settings), store: wiring.store.clone(), clock: wiring.clock.clone() }
     }
 }

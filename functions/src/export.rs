@@ -12,7 +12,7 @@ use doorward::{
     config::span,
     fault::Fault,
     http::{self, Answer, Method, Refusal, Request},
-    limit::{Attempt, ClientLimit, EXPORT_ACCOUNT, EXPORTS, Limit},
+    limit::{ClientLimit, EXPORT_ACCOUNT, EXPORTS, Limit},
     metric::Metric,
     personal_data::View,
     session::Sessions,
@@ -74,11 +74,7 @@ impl Endpoint for Export {
         let now = self.clock.now();
         let mut signed_in = self.sessions.authenticate(&self.store, &request, now).await?;
         self.client_limit.admit(&self.store, request.client, now).await?;
-        let window = EXPORTS.window(EXPORT_ACCOUNT, &signed_in.account.id.to_string(), now);
-        if self.store.count(&window).await? == Attempt::Refused {
-            Metric::CHANGES_LIMITED.count();
-            return Err(Refusal::Throttled { retry_after: window.ends_in(now) });
-        }
+        EXPORTS.admit(&self.store, EXPORT_ACCOUNT, &signed_in.account.id.to_string(), now).await?;
         for _ in 0..MAX_TRIES {
             let view = View {
                 account: &signed_in.account,

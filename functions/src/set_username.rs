@@ -10,8 +10,7 @@ use doorward::{
     fault::Fault,
     http::{self, Answer, Field, FieldErrors, Fields, Form, Refusal, Request},
     lifecycle::Renamed,
-    limit::{Attempt, RENAME_ACCOUNT, RENAMES},
-    metric::Metric,
+    limit::{RENAME_ACCOUNT, RENAMES},
     outbox::{ChangeKind, Notice},
     password::TypedPassword,
     session::Sessions,
@@ -113,11 +112,7 @@ impl Endpoint for SetUsername {
         if is_named(&account, &new_username) {
             return Err(Refusal::Fields(FieldErrors::one("new_username", USERNAME_TAKEN)));
         }
-        let window = RENAMES.window(RENAME_ACCOUNT, &account.id.to_string(), now);
-        if self.store.count(&window).await? == Attempt::Refused {
-            Metric::CHANGES_LIMITED.count();
-            return Err(Refusal::Throttled { retry_after: window.ends_in(now) });
-        }
+        RENAMES.admit(&self.store, RENAME_ACCOUNT, &account.id.to_string(), now).await?;
         self.rename(&request, account, &new_username, now).await
     }
 }

@@ -10,11 +10,9 @@ use doorward::{
     account::Account,
     address::{AddressChange, AddressUndo, AskedAddress},
     clock::{Clock, Timestamp},
-    config::span,
     http::{self, Answer, Field, FieldErrors, Fields, Method, Reader, Refusal, Request},
-    limit::{ClientLimit, Limit},
+    limit::ClientLimit,
     link::LiveLink,
-    metric::Metric,
     page::{Page, Pages},
     store::{Store, Table},
     telemetry,
@@ -179,12 +177,7 @@ impl Function for VerifyAddress {
 
     fn new(wiring: &mut Wiring) -> Self {
         let settings = &mut wiring.settings;
-        let mut limit = |rule| {
-            let default = Limit::new(30, span::minutes(5));
-            ClientLimit::configured(settings, rule, "CONFIRM_CLIENT_LIMIT", default, Metric::RESETS_LIMITED)
-        };
-        // Opening the page is counted by itself, so that a mail scanner cannot use up its reader's tries. The links of other mails count under the same rule.
-        let (client_limit, page_limit) = (limit("verify-client"), limit("confirm-page"));
+        let (client_limit, page_limit) = (ClientLimit::of_mailed_links(settings, "verify-client"), ClientLimit::of_mailed_pages(settings));
         let (pages, undo) = (Pages::configured(settings), AddressUndo::configured(settings));
         Self { client_limit, page_limit, pages, undo, store: wiring.store.clone(), clock: wiring.clock.clone() }
     }

@@ -37,11 +37,7 @@ pub struct AddressUndo(Duration);
 impl AddressUndo {
     /// `ADDRESS_UNDO`: 0, or 1h to 30d, default 7d. In less than an hour an owner may not even have the mail.
     pub fn configured(settings: &mut Settings) -> Self {
-        Self(settings.parsed("ADDRESS_UNDO", span::days(7), |text| {
-            let undo = humantime::parse_duration(text).ok();
-            let is_allowed = |undo: &Duration| undo.is_zero() || (span::hours(1)..=LONGEST_UNDO).contains(undo);
-            undo.filter(is_allowed).ok_or_else(|| "must be 0, or 1h to 30d".to_owned())
-        }))
+        Self(settings.span_or_zero("ADDRESS_UNDO", span::days(7), span::hours(1), LONGEST_UNDO))
     }
 
     fn until(self, now: Timestamp) -> Option<Timestamp> {
@@ -109,12 +105,6 @@ fn read(item: &Item) -> Result<AskedAddress, Fault> {
         epoch: item.number("epoch")?,
         digest: item.optional_text("digest").map(|digest| Digest::stored(digest.to_owned())),
     })
-}
-
-/// Whether it was this link that gave the account its address.
-fn has_confirmed(account: &Account, link: &Digest<NewAddress>) -> bool {
-    let by = account.verified_by.clone().map(Digest::stored);
-    account.verified_at.is_some() && account.usable_password().is_some() && by.as_ref() == Some(link)
 }
 
 impl Store {
@@ -189,13 +179,13 @@ impl Store {
         let works = |asked: &AskedAddress| asked.digest.as_ref() == Some(&digest) && asked.is_open(&account, now);
         Ok(match asked.filter(works) {
             Some(asked) if account.usable_password().is_some() => AddressChange::Live(Box::new(account), Box::new(asked)),
-            _ if has_confirmed(&account, &digest) => AddressChange::Used(Box::new(account)),
+            _ if account.was_verified_by(&digest) => AddressChange::Used(Box::new(account)),
             _ => AddressChange::Dead,
         })
     }
 
-    /// Uses up a link, of which this is known, and which gives the account its new address, all or nothing, once. The old one is kept for a while, and is told; its links end. Sessions
-    /// go on, because whoever asked for the change knew the password.
+    /// Uses up a link, which gives the account its new address, all or nothing, once. The old address is kept for a while and gets a notice, and the links
+    /// that were mailed to it end. Sessions go on, because the change was asked for with the password. `known` is what the token was found to be good for.
     pub async fn confirm_address(
         &self,
         token: &Token<NewAddress>,

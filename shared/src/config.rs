@@ -84,6 +84,15 @@ impl Settings {
         })
     }
 
+    /// The same, or 0.
+    pub fn span_or_zero(&mut self, name: &str, default: Duration, min: Duration, max: Duration) -> Duration {
+        self.parsed(name, default, |text| {
+            let is_allowed = |span: &Duration| span.is_zero() || (min..=max).contains(span);
+            let span = humantime::parse_duration(text).ok().filter(is_allowed);
+            span.ok_or_else(|| format!("must be 0, or {} to {}", span::shown(min), span::shown(max)))
+        })
+    }
+
     /// An instant such as `2026-01-31T12:00:00Z` (RFC 3339).
     pub fn instant(&mut self, name: &str) -> Option<Timestamp> {
         self.parsed(name, None, |text| text.parse().map(Some).map_err(|_| "must be an instant such as 2026-01-31T12:00:00Z".to_owned()))

@@ -30,11 +30,7 @@ pub struct DeletionGrace(Duration);
 impl DeletionGrace {
     /// `DELETION_GRACE`: 0, or 1h to 30d, default 3d. In less than an hour an owner may not even have the mail.
     pub fn configured(settings: &mut Settings) -> Self {
-        Self(settings.parsed("DELETION_GRACE", span::days(3), |text| {
-            let grace = humantime::parse_duration(text).ok();
-            let is_allowed = |grace: &Duration| grace.is_zero() || (span::hours(1)..=span::days(30)).contains(grace);
-            grace.filter(is_allowed).ok_or_else(|| "must be 0, or 1h to 30d".to_owned())
-        }))
+        Self(settings.span_or_zero("DELETION_GRACE", span::days(3), span::hours(1), span::days(30)))
     }
 
     /// The deletion of this account. It is not due before the last of its former addresses is free: whoever learned the password, and changed the address,

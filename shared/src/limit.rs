@@ -56,6 +56,18 @@ pub struct Limit {
 }
 
 impl Limit {
+    /// Counts an attempt of this subject under `rule`, by whoever holds a session of the account. Over the limit it is refused.
+    pub async fn admit(&self, store: &Store, rule: &'static str, subject: &str, now: Timestamp) -> Result<(), Refusal> {
+        let window = self.window(rule, subject, now);
+        match store.count(&window).await? {
+            Attempt::Granted => Ok(()),
+            Attempt::Refused => {
+                Metric::CHANGES_LIMITED.count();
+                Err(Refusal::Throttled { retry_after: window.ends_in(now) })
+            }
+        }
+    }
+
     /// A limit of `allowed` attempts per `window`.
     #[must_use]
     pub const fn new(allowed: u32, window: Duration) -> Self {
@@ -103,6 +115,16 @@ pub struct ClientLimit {
 }
 
 impl ClientLimit {
+    /// The limit of those who use links of mails, counted under `rule`.
+    pub fn of_mailed_links(settings: &mut Settings, rule: &'static str) -> Self {
+        Self::configured(settings, rule, "CONFIRM_CLIENT_LIMIT", Limit::new(30, span::minutes(5)), Metric::RESETS_LIMITED)
+    }
+
+    /// The limit of those who open them. It is counted by itself, so that a mail scanner cannot use up its reader's tries, and for all such pages together.
+    pub fn of_mailed_pages(settings: &mut Settings) -> Self {
+        Self::of_mailed_links(settings, "confirm-page")
+    }
+
     /// The limit in the variable `name`, or `default`, counted under `rule`; its refusals under `refusals`.
     pub fn configured(settings: &mut Settings, rule: &'static str, name: &str, default: Limit, refusals: Metric) -> Self {
         Self { rule, limit: Limit::configured(settings, name, default), refusals }

@@ -13,7 +13,7 @@ use crate::{
     fault::Fault,
     link::{self, Kept, KeptLink, Links, LiveLink, Mailed, StoredLink},
     store::{Store, Transacted, Write},
-    token::{Digest, Token, Verify},
+    token::{Token, Verify},
 };
 
 /// How long such a link works. Who registers on a Friday has it on Monday.
@@ -99,12 +99,6 @@ pub(crate) fn forgotten(account: AccountId) -> Write {
     Write::delete(Links::<Verify>::newest_key(account))
 }
 
-/// Whether it was this link that showed that the address is the account's.
-fn has_verified(account: &Account, link: &Digest<Verify>) -> bool {
-    let by = account.verified_by.clone().map(Digest::stored);
-    account.verified_at.is_some() && account.usable_password().is_some() && by.as_ref() == Some(link)
-}
-
 impl Store {
     /// The link of an account, if it has one.
     pub async fn verification_link(&self, account: AccountId) -> Result<Option<VerificationLink>, Fault> {
@@ -144,7 +138,7 @@ impl Store {
             return Ok(Verification::Live(Box::new(link)));
         }
         let digest = token.digest();
-        let account = self.account(token.account()).await?.filter(|account| has_verified(account, &digest));
+        let account = self.account(token.account()).await?.filter(|account| account.was_verified_by(&digest));
         Ok(account.map_or(Verification::Dead, |account| Verification::Used(Box::new(account))))
     }
 
@@ -159,7 +153,7 @@ impl Store {
                 return Ok(Verified::Now);
             }
             let Some(current) = self.account(id).await? else { return Ok(Verified::NotValid) };
-            if has_verified(&current, &link.digest) {
+            if current.was_verified_by(&link.digest) {
                 return Ok(Verified::Before);
             }
             if outcome.refused_at(1) || current.usable_password().is_none() {

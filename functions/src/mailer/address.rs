@@ -7,7 +7,7 @@ use doorward::{
     clock::Timestamp,
     delivery::{Outcome, Suppressed},
     disavow::DISAVOWAL_LIFETIME,
-    mail::{AddressMail, AddressStep, ByOwner, VerifyMail},
+    mail::{AddressMail, AddressStep, VerifyMail},
     outbox::{AddressRequest, Notice},
     token::{Disavow, NewAddress, Token},
 };
@@ -87,7 +87,7 @@ impl Mailer {
         address_no: Option<u64>,
         now: Timestamp,
     ) -> Result<Handled, DeliveryError> {
-        let by = match address_no {
+        let undo = match address_no {
             None => None,
             Some(address_no) => {
                 // Every try makes its own link, so that both links work if the mail goes out twice.
@@ -98,12 +98,12 @@ impl Mailer {
                 }
                 let lifetime = kept_until
                     .map_or(DISAVOWAL_LIFETIME, |until| Duration::try_from(until.duration_since(notice.changed_at)).unwrap_or_default());
-                Some(ByOwner { caller: notice.caller, link: self.links.disavow(&token), lifetime })
+                Some((self.links.disavow(&token), lifetime))
             }
         };
         let language = notice.caller.language.unwrap_or(self.default_language);
         let (product, caller, at) = (self.product.clone(), notice.caller, notice.changed_at);
-        let mail = AddressMail { product, language, step, at, caller, undo: by.map(|by| (by.link, by.lifetime)) };
+        let mail = AddressMail { product, language, step, at, caller, undo };
         Ok(Handled::About(account.id, self.send(&notice.email, mail.render().ok()).await?))
     }
 }

@@ -9,8 +9,7 @@ use doorward::{
     clock::Timestamp,
     fault::Fault,
     http::{Complaint, Field, FieldErrors, Fields, Refusal, Request},
-    limit::{ADDRESS_ACCOUNT, ADDRESS_CHANGES, ADDRESS_TARGET, Attempt},
-    metric::Metric,
+    limit::{ADDRESS_ACCOUNT, ADDRESS_CHANGES, ADDRESS_TARGET},
     password::TypedPassword,
 };
 
@@ -46,8 +45,8 @@ impl Me {
         if account.reserved(now).count() >= MOST_KEPT {
             return Err(Refusal::Fields(FieldErrors::one("email", TOO_MANY)));
         }
-        self.count(ADDRESS_ACCOUNT, &account.id.to_string(), now).await?;
-        self.count(ADDRESS_TARGET, email.folded(), now).await?;
+        ADDRESS_CHANGES.admit(&self.store, ADDRESS_ACCOUNT, &account.id.to_string(), now).await?;
+        ADDRESS_CHANGES.admit(&self.store, ADDRESS_TARGET, email.folded(), now).await?;
         let (epoch, mut account) = (account.epoch, account.clone());
         for _ in 0..MAX_TRIES {
             let caller = request.caller().in_language(account.language());
@@ -67,15 +66,6 @@ impl Me {
             }
         }
         Err(Refusal::Fault(Fault::OutOfTime))
-    }
-
-    async fn count(&self, rule: &'static str, subject: &str, now: Timestamp) -> Result<(), Refusal> {
-        let window = ADDRESS_CHANGES.window(rule, subject, now);
-        if self.store.count(&window).await? == Attempt::Refused {
-            Metric::CHANGES_LIMITED.count();
-            return Err(Refusal::Throttled { retry_after: window.ends_in(now) });
-        }
-        Ok(())
     }
 
     /// The new address and the password, or nothing if the body has no other address than the account's, or if one of them is wrong, which is a

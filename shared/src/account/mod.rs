@@ -38,6 +38,7 @@ use crate::{
     language::Language,
     password::{Owner, StoredPassword},
     profile::{Profile, ProfileFields},
+    token::{Digest, Purpose},
 };
 
 /// The epoch of a new account: nothing has ended its sessions yet.
@@ -101,6 +102,11 @@ pub struct Leaving {
 }
 
 impl Account {
+    /// Whether it was this link that showed that the address is the account's, and the account can be opened.
+    pub(crate) fn was_verified_by<P: Purpose>(&self, link: &Digest<P>) -> bool {
+        self.verified_at.is_some() && self.usable_password().is_some() && self.verified_by.as_deref() == Some(link.as_str())
+    }
+
     /// A new, active account whose password is set at `now`.
     #[must_use]
     pub fn new(id: AccountId, username: Username, email: EmailAddress, password: StoredPassword, now: Timestamp) -> Self {

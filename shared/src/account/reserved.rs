@@ -214,8 +214,7 @@ impl GivenBack {
     }
 
     /// The writes that move the claims: that of the address comes back, and those of the addresses since then end, but for those that are not kept any more
-    /// and may be another's by now. The first is the claim on the username,
-    /// if that moves.
+    /// and may be another's by now. The first is the claim on the username, if that moves.
     pub(crate) fn claims(&self, account: &Account, now: Timestamp) -> Vec<Write> {
         let back =
             Write::put(email_claim(self.email.folded()), [("account_id", text(account.id.to_string()))]).when("account_id = :account");
@@ -240,8 +239,12 @@ pub(super) fn claimed(id: AccountId, email: &EmailAddress, now: Timestamp) -> Wr
 
 /// The claim of an account on a former address, which ends then.
 fn kept_claim(id: AccountId, folded: &str, until: Timestamp) -> Write {
+    kept_until(id, folded, until).when("account_id = :account").with(":account", text(id.to_string()))
+}
+
+fn kept_until(id: AccountId, folded: &str, until: Timestamp) -> Write {
     let attributes = [("account_id", text(id.to_string())), ("reserved_until", millis(until)), ("expires_at", seconds(until))];
-    Write::put(email_claim(folded), attributes).when("account_id = :account").with(":account", text(id.to_string()))
+    Write::put(email_claim(folded), attributes)
 }
 
 /// Ends a claim of an account, if there is one.
@@ -278,10 +281,6 @@ pub(crate) fn expired(id: AccountId, former: &FormerAddress, now: Timestamp) -> 
 pub(crate) fn brought_in(account: &Account, now: Timestamp) -> Vec<(String, Write)> {
     let former: BTreeSet<&str> = account.reserved(now).map(|former| former.email.folded()).collect();
     let until = |folded: &str| account.reserved(now).filter(|former| former.email.folded() == folded).map(|former| former.until).max();
-    let claim = |folded: &str| {
-        let until = until(folded)?;
-        let attributes = [("account_id", text(account.id.to_string())), ("reserved_until", millis(until)), ("expires_at", seconds(until))];
-        Some((folded.to_owned(), Write::put(email_claim(folded), attributes).when("attribute_not_exists(pk)")))
-    };
+    let claim = |folded: &str| Some((folded.to_owned(), kept_until(account.id, folded, until(folded)?).when("attribute_not_exists(pk)")));
     former.into_iter().filter(|folded| *folded != account.email.folded()).filter_map(claim).collect()
 }
