@@ -13,7 +13,7 @@ use aws_types::SdkConfig;
 
 pub(crate) use self::{
     others::{NoAnswer, Others},
-    trust::for_calls_tried_once,
+    trust::{for_calls_tried_once, https_client},
 };
 
 /// A call to a service is tried three times: the second time after at most 50 ms, the third after at most another 100 ms.
@@ -45,7 +45,7 @@ fn sdk_config_of(service: &str, variables: impl Fn(&str) -> Option<String>) -> S
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(variable("AWS_REGION").map(Region::new))
-        .http_client(trust::https_client())
+        .http_client(https_client())
         .retry_config(retries())
         .timeout_config(time_outs())
         // Every try has its own time-out, and requests and answers are a few kilobytes.

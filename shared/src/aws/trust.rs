@@ -14,7 +14,7 @@ use aws_smithy_http_client::{
 const AMAZON_ROOTS: &[u8] = include_bytes!("../../data/amazon-roots.pem");
 
 /// The SDK's own HTTPS client with our choice of trusted roots.
-pub(super) fn https_client() -> SharedHttpClient {
+pub(crate) fn https_client() -> SharedHttpClient {
     https(Builder::new())
 }
 

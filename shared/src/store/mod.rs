@@ -3,6 +3,7 @@
 //! A feature builds a `Write` and says under which condition it holds. The store carries it out, alone or in a transaction, and answers
 //! whether it was `Written` or refused. A lost race is a value; only a store that does not answer is a [`crate::fault::Fault`].
 
+mod ahead;
 mod batch;
 mod error;
 mod item;

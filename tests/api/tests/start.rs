@@ -1,4 +1,5 @@
-//! Before its first event a function only reads its configuration and builds its clients, so a cold start waits for nothing else.
+//! Building a function only reads its configuration and builds its clients, so a wrong configuration is reported whatever state other services are in.
+//! `tests/stack/test_start.py` starts the programs, which then connect.
 
 use std::{
     env, fs,
@@ -15,7 +16,7 @@ use doorward::{config::Settings, entropy::Entropy, telemetry};
 use doorward_functions::FUNCTIONS;
 
 #[test]
-fn a_function_that_starts_calls_nobody_hashes_nothing_and_reads_little() {
+fn a_function_that_is_built_calls_nobody_hashes_nothing_and_reads_little() {
     // Every service that the SDK could contact is this listener, which notices connections.
     let services = TcpListener::bind("127.0.0.1:0").expect("a free port");
     services.set_nonblocking(true).expect("a listener that does not wait");
