@@ -67,7 +67,7 @@ def functions() -> dict[str, Function]:
 def function(name: str) -> Function:
     """A function of the template, or one of the bench's own, which get what most functions get."""
     common = {"ACCOUNTS_TABLE": "accounts"} if name == "calls" else {}
-    return functions().get(name) or Function(name, 256, True, common)
+    return functions().get(name) or Function(name, int(parameters()["HashingMemory"]), True, common)
 
 
 def alarms() -> int:

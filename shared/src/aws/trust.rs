@@ -13,20 +13,23 @@ use aws_smithy_http_client::{
 /// Amazon Trust Services' five roots. It recommends all of them to those who keep their own list (amazontrust.com, Repository).
 const AMAZON_ROOTS: &[u8] = include_bytes!("../../data/amazon-roots.pem");
 
+/// How long a connection may have been idle and still be used.
+///
+/// AWS closes one after about a minute (aws-sdk-rust, issues 738 and 844), and hyper would keep it for 90 seconds. A function that was frozen meanwhile
+/// learns that it is gone only from a call that fails, and waits before it tries again.
+const IDLE: Duration = Duration::from_secs(50);
+
+/// The same for a call that is not tried again. The mails of a batch, one after the other, still share one.
+const IDLE_OF_ONE_TRY: Duration = Duration::from_secs(5);
+
 /// The SDK's own HTTPS client with our choice of trusted roots.
 pub(crate) fn https_client() -> SharedHttpClient {
-    https(Builder::new())
+    https(Builder::new().pool_idle_timeout(IDLE))
 }
-
-/// How long a connection may have been idle and still be used for a call that is not tried again.
-///
-/// AWS closes one after about a minute (aws-sdk-rust, issues 738 and 844), and hyper keeps it for 90 seconds. A function that was frozen meanwhile
-/// learns that it is gone only from a call that fails. The mails of a batch, one after the other, still share one.
-const IDLE: Duration = Duration::from_secs(5);
 
 /// Like `sdk_config`, for a service whose calls are not retried.
 pub(crate) fn for_calls_tried_once() -> SharedHttpClient {
-    https(Builder::new().pool_idle_timeout(IDLE))
+    https(Builder::new().pool_idle_timeout(IDLE_OF_ONE_TRY))
 }
 
 fn https(client: Builder) -> SharedHttpClient {
@@ -101,7 +104,7 @@ mod tests {
         // A call may begin before the connection of the one before is free again, and then takes another. That does not happen to all of them.
         assert!(connections(https(Builder::new().pool_idle_timeout(Duration::from_hours(1)))).await < CALLS);
         assert_eq!(connections(https(Builder::new().pool_idle_timeout(Duration::ZERO))).await, CALLS);
-        assert!(IDLE < Duration::from_mins(1), "AWS closes one after about a minute");
+        assert!(IDLE_OF_ONE_TRY < IDLE && IDLE < Duration::from_mins(1), "AWS closes one after about a minute");
     }
 
     #[test]
