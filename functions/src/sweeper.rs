@@ -83,7 +83,7 @@ impl Sweeper {
         telemetry::note_account(listed.account);
         match self.store.sweep(listed, self.clock.now()).await {
             Ok(Swept::Deleted) => tracing::info!(account = %listed.account, "account deleted"),
-            Ok(Swept::Dropped) => tracing::info!(account = %listed.account, "deletion called off, or done before"),
+            Ok(Swept::Dropped) => tracing::info!(account = %listed.account, "deletion cancelled, or done before"),
             Ok(Swept::Kept) => tracing::info!(account = %listed.account, "deletion waits for a former address to be free"),
             Ok(Swept::Later) => {
                 tracing::warn!(account = %listed.account, outcome = "overtaken", "account not deleted");

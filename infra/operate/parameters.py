@@ -59,10 +59,10 @@ def _given(env: Environment) -> dict[str, str]:
         if not equals:
             raise Failure(f"PARAMS: {pair!r} is not Name=value.")
         if name not in env.parameters:
-            raise Failure(f"The stack has no parameter {name}{nearest(name, env.parameters) or '; README lists them'}")
+            raise Failure(f"The stack has no parameter {name}{nearest(name, env.parameters) or '; docs/configuration.md lists them'}")
         given[name] = _NOW if value == "now" else value
     if not given:
-        raise Failure("Say which: make set PARAMS='Registration=closed SessionsNotBefore=now'. README lists the parameters.")
+        raise Failure("Say which: make set PARAMS='Registration=closed SessionsNotBefore=now'. docs/configuration.md lists the parameters.")
     return given
 
 
