@@ -105,7 +105,7 @@ class Store:
 
 
 def named() -> str:
-    """The table names and endpoint that STORE names."""
+    """The value of STORE, which must be aws or a URL."""
     name = os.environ.get("STORE", "")
     if name != "aws" and not re.fullmatch(r"https?://\S+", name):
         raise Failure(f"STORE={name} is neither aws nor a URL{nearest(name, ['aws'])}")

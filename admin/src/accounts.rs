@@ -111,7 +111,8 @@ impl Admin {
         terminal.confirm(yes, &question, username, "that is not its username; nothing was changed")?;
         match self.store.disavow_for_owner(account, reset_request(account, self.clock.now())).await? {
             Disavowed::Now => {
-                let sentence = format!("{id}: every session has ended and the password is disabled; a link to choose another is on its way.");
+                let sentence =
+                    format!("{id}: every session has ended and the password is disabled; a link to choose another is on its way.");
                 done(terminal, id, "disavowed", &sentence)
             }
             Disavowed::NotValid => Err(Failure::Refused(OVERTAKEN.to_owned())),

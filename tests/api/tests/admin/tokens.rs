@@ -206,10 +206,7 @@ async fn a_token_that_is_no_session_of_anybody_is_refused_by_its_users_id_and_ne
                     1 refused: user: the account is inactive, has another external_id, or its sessions were ended since it was imported\n  entry 7: user 4\n\
                     1 refused: user: no account of the file that is there now has this id\n  entry 5: user 99\n";
     let (written, failure) = import(&app, &["--dry-run", users.path(), "--tokens", tokens.path()]).await;
-    assert!(
-        written.contains(expected) && written.ends_with("7 tokens: 1 would be imported, 0 imported before, 6 refused.\n"),
-        "{written}"
-    );
+    assert!(written.contains(expected) && written.ends_with("7 tokens: 1 would be imported, 0 imported before, 6 refused.\n"), "{written}");
     assert_eq!(failure.as_deref(), Some("6 tokens were refused"));
     assert!(app.everything().await.is_empty(), "a dry run writes nothing");
     let (written, failure) = import(&app, &[users.path(), "--tokens", tokens.path()]).await;
