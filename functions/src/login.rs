@@ -56,7 +56,7 @@ impl Login {
         }
         let networks = networks.as_deref().unwrap_or(&account.networks);
         if let Err(fault) = self.store.note_login(account, networks, rehashed.as_ref()).await {
-            tracing::warn!(%fault, "login not noted");
+            tracing::warn!(%fault, "network and hash of a login not stored");
         }
     }
 }

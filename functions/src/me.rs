@@ -159,7 +159,7 @@ impl Me {
         self.step_up.admit(&self.store, account, request.client, password, Refusal::CurrentPassword, now).await?;
         match self.store.leave(account, &token.digest(), self.grace, request.caller(), now).await? {
             Left::Now => {
-                tracing::info!("deletion asked for");
+                tracing::info!("deletion requested");
                 Ok(http::no_content())
             }
             // The session has ended in the meantime, or it has changed the password itself.

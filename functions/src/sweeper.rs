@@ -59,7 +59,7 @@ impl Sweeper {
             let (due, unreadable) = match timeout_at(until, self.store.due_deletions(list, now)).await {
                 Ok(Ok(found)) => found,
                 Ok(Err(fault)) => {
-                    tracing::error!(%fault, "deletions not found");
+                    tracing::error!(%fault, "due deletions not read");
                     Metric::DELETIONS_FAILED.count();
                     continue;
                 }
@@ -84,7 +84,7 @@ impl Sweeper {
         match self.store.sweep(listed, self.clock.now()).await {
             Ok(Swept::Deleted) => tracing::info!(account = %listed.account, "account deleted"),
             Ok(Swept::Dropped) => tracing::info!(account = %listed.account, "deletion cancelled, or done before"),
-            Ok(Swept::Kept) => tracing::info!(account = %listed.account, "deletion waits for a former address to be free"),
+            Ok(Swept::Kept) => tracing::info!(account = %listed.account, "deletion waits until a former address is no longer reserved"),
             Ok(Swept::Later) => {
                 tracing::warn!(account = %listed.account, outcome = "overtaken", "account not deleted");
                 Metric::DELETIONS_FAILED.count();

@@ -232,7 +232,7 @@ impl Store {
             }
         }
         if let Err(fault) = self.clear_rest_of(account).await {
-            tracing::warn!(%fault, "not looked for once more");
+            tracing::warn!(%fault, "late items of a deleted account not checked");
         }
         Ok(Deleted::Now)
     }

@@ -224,7 +224,7 @@ impl Sessions {
             .when("attribute_exists(pk) AND (attribute_not_exists(seen_on) OR seen_on < :day)")
             .with(":day", number(day));
         if let Err(fault) = store.write(used).await {
-            tracing::warn!(%fault, "use of a session not noted");
+            tracing::warn!(%fault, "use of a session not stored");
         }
     }
 

@@ -174,7 +174,7 @@ impl Mailer {
             times: 1,
         };
         if let Err(fault) = self.store.note_delivery(account, &delivery).await {
-            tracing::warn!(%fault, "mail not recorded");
+            tracing::warn!(%fault, "outcome of a mail not recorded");
         }
     }
 

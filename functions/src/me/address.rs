@@ -51,7 +51,7 @@ impl Me {
         for _ in 0..MAX_TRIES {
             let caller = request.caller().in_language(account.language());
             if self.store.ask_for_address(&account, &email, caller, now).await? == Asked::Now {
-                tracing::info!("change of address asked for");
+                tracing::info!("change of address requested");
                 return Ok((account, Some(email)));
             }
             // The answer is that of a new check: the session has ended, or the password that was verified is no longer the account's.

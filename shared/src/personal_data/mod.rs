@@ -121,7 +121,7 @@ impl Document<'_> {
             document.insert("further".to_owned(), json!(self.further));
         }
         if !self.not_known.is_empty() {
-            tracing::warn!(kinds = ?self.not_known, "stored data that this version cannot show");
+            tracing::warn!(kinds = ?self.not_known, "the export lacks stored data of an unknown kind");
             document.insert("not_known".to_owned(), json!(self.not_known));
         }
         Json::Object(document)
