@@ -17,7 +17,7 @@ use crate::{
     PageRole, PasswordReset, Register, ResendVerification, Sessions, SetUsername, Sweeper, ValidateToken, VerifyAddress, Webhook, Wiring,
 };
 
-/// Every function. Add a new one here, and a binary for it. Tests compare the list with `bin/`, the template, `events/` and `docs/openapi.json`.
+/// Every function. A new one is added here and gets a binary. Tests compare the list with `bin/`, the template, `events/` and `docs/openapi.json`.
 pub static FUNCTIONS: [Listed; 20] = [
     endpoint::<Register>(),
     endpoint::<Login>(),

@@ -1,4 +1,5 @@
-//! POST `/api/users/resend_activation/`: requests another link that verifies an address. A browser that opens the route gets a form for it.
+//! POST `/api/users/resend_activation/`: requests another link that shows that an address is its account's. A browser that opens the route gets a form
+//! for it.
 //!
 //! Like the function password-reset it cannot learn whether an account exists, because it has no permission to read accounts. Every well-formed address
 //! costs the same two writes.

@@ -48,12 +48,12 @@ pub enum Disavowed {
     NotValid,
 }
 
-/// The write that stores a link. It is mailed to the address that the account had after `address_no` changes.
+/// The write that stores a link, which goes to the mailbox that the account had when its address had changed `address_no` times.
 pub(crate) fn link(account: AccountId, link: &Digest<Disavow>, address_no: u64, now: Timestamp) -> Write {
     link_until(account, link, address_no, now, after(now, DISAVOWAL_LIFETIME))
 }
 
-/// The same, for a link that works until the given time.
+/// The write that stores a link that works until then.
 pub(crate) fn link_until(account: AccountId, link: &Digest<Disavow>, address_no: u64, now: Timestamp, valid_until: Timestamp) -> Write {
     let besides = (address_no > 0).then(|| ("address_no", number(address_no)));
     Links::put(account, link, now, valid_until, besides)
@@ -156,7 +156,7 @@ impl Store {
             if back.is_none() && matches!(by, By::Operator(Some(_))) {
                 return Ok(Disavowed::NotValid);
             }
-            // The account stops listing them; one that it lists need not belong to it any more.
+            // The account stops listing them, and one that it lists need not be its own any more.
             for former in account.former.iter().filter(|former| back.is_some() && former.until <= now) {
                 self.write(account::expired(id, former, now)).await.map(drop)?;
             }
@@ -207,7 +207,7 @@ impl Store {
     fn moved_back(&self, account: &Account, back: &GivenBack, now: Timestamp) -> Vec<Write> {
         let mut writes = back.claims(account, now);
         writes.extend([verification::forgotten(account.id), address::forgotten(account.id)]);
-        // So that the mailer knows why notices to those mailboxes are no longer sent.
+        // So that the mailer knows why notices to those mailboxes are not sent any more.
         let void = back.void(account, now).into_values().chain([&account.email]);
         writes.extend(void.map(|email| account::former(account.id, email, now)));
         writes.extend(self.event(EventKind::AddressChanged, account.id, now));

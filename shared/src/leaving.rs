@@ -87,15 +87,15 @@ impl Store {
             let (id, email) = (self.entropy().uuid(now), email.clone());
             outbox::notice(&Notice { id, account: account.id, email, kind: ChangeKind::Deletion, changed_at: now, caller })
         });
-        // Ends the other pending links of the account, which would otherwise work again after the deletion is cancelled.
+        // Whatever else is under way for the account, and would still work after it came back, ends here.
         let ends = [session::ended(account.id, session), reset::forgotten(account.id), verification::forgotten(account.id)];
         let writes = [account::left(account, &leaving), deletion::listed(account.id, &leaving)].into_iter().chain(ends).chain(notices);
         let writes = writes.chain(self.event(EventKind::AccountDeactivated, account.id, now)).collect();
         Ok(self.transact("leave", writes).await?.or(Left::Now, Left::Overtaken))
     }
 
-    /// Stores the link of a notice of this deletion. It works as long as other such links, and at least until the account is deleted. `false` if the
-    /// account no longer exists.
+    /// Stores the link of a notice of this deletion, which works as long as other such links, and until the account is deleted. `false` if the account is
+    /// gone.
     pub async fn store_deletion_link(
         &self,
         account: AccountId,

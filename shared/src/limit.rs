@@ -115,12 +115,12 @@ pub struct ClientLimit {
 }
 
 impl ClientLimit {
-    /// The limit for using mailed links, counted under `rule`.
+    /// The limit of those who use links of mails, counted under `rule`.
     pub fn of_mailed_links(settings: &mut Settings, rule: &'static str) -> Self {
         Self::configured(settings, rule, "CONFIRM_CLIENT_LIMIT", Limit::new(30, span::minutes(5)), Metric::RESETS_LIMITED)
     }
 
-    /// The limit for opening them. It is counted separately, so that a mail scanner cannot use up its reader's attempts, and for all such pages together.
+    /// The limit of those who open them. It is counted by itself, so that a mail scanner cannot use up its reader's tries, and for all such pages together.
     pub fn of_mailed_pages(settings: &mut Settings) -> Self {
         Self::of_mailed_links(settings, "confirm-page")
     }

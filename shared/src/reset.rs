@@ -64,7 +64,7 @@ impl ResetLinks {
         self.sessions.ended_by_switch(made_at)
     }
 
-    /// The account's link, unless it has expired, was never mailed, or was ended by `SESSIONS_NOT_BEFORE`. It is the one that the owner may have.
+    /// The account's link, unless it has expired, was never mailed, or was ended by `SESSIONS_NOT_BEFORE`. It is the one that the owner may hold.
     #[must_use]
     pub fn in_use(&self, link: Option<&ResetLink>, now: Timestamp) -> Option<ResetLink> {
         link.filter(|link| link.is_in_use(now) && !self.ended_by_switch(link.issued_at)).cloned()
@@ -112,7 +112,7 @@ impl Store {
     ) -> Result<StoredLink, Fault> {
         let store = Links::stored(account.id, link, current, in_use);
         let mut writes = vec![account::resettable(account.id, &account.email, link.requested_at), store];
-        // A repeated try for the same request is not another event.
+        // A try that follows one that made a link for the same request is no other event.
         if current.is_none_or(|current| current.requested_at != link.requested_at) {
             writes.extend(self.event(EventKind::PasswordResetRequested, account.id, link.issued_at));
         }
@@ -121,8 +121,7 @@ impl Store {
         Ok(outcome.or(StoredLink::Now, if changed { StoredLink::Changed } else { StoredLink::Overtaken }))
     }
 
-    /// Marks that the mail service has accepted the mail of a stored link, which is the account's only link from then on. `in_use` is the link that it
-    /// replaces.
+    /// Stores that the mail service has accepted the mail of a stored link, which is the account's only link from now on. `in_use` is the link that it replaces.
     pub async fn mark_link_sent(
         &self,
         account: AccountId,

@@ -36,7 +36,7 @@ pub type VerificationLink = KeptLink<Verify>;
 /// A link that is about to be mailed.
 pub type NewLink = link::NewLink<Verify>;
 
-/// Whether users are asked to verify their address.
+/// Whether people are asked to show that their address is theirs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AddressVerification {
     /// They are not.

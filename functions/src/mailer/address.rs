@@ -90,7 +90,7 @@ impl Mailer {
         let undo = match address_no {
             None => None,
             Some(address_no) => {
-                // Every try makes its own link, so that both links work if the mail is sent twice.
+                // Every try makes its own link, so that both links work if the mail goes out twice.
                 let token = Token::<Disavow>::generate(account.id, &self.entropy);
                 let kept_until = account.address_before(address_no, now).map(|former| former.until);
                 if !self.store.keep_disavowal(account.id, &token.digest(), address_no, kept_until, now).await? {

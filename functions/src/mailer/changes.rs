@@ -61,7 +61,7 @@ impl Mailer {
             return self.not_its_address(&account, &notice.email).await;
         };
         let is_this = |leaving: &Leaving| !leaving.has_begun && leaving.asked_at == notice.changed_at;
-        let Some(leaving) = account.leaving.filter(is_this) else { return Ok(Handled::Nothing("deletion cancelled")) };
+        let Some(leaving) = account.leaving.filter(is_this) else { return Ok(Handled::Nothing("deletion called off")) };
         // Every try makes its own link, so that both links work if the mail goes out twice.
         let token = Token::<Disavow>::generate(account.id, &self.entropy);
         if !self.store.store_deletion_link(account.id, &leaving, &token.digest(), address_no, now).await? {

@@ -50,9 +50,9 @@ pub(super) enum Handled {
 
 /// The link for a mail.
 enum ForMail {
-    /// This link is stored, beside the one that the owner may have.
+    /// This link is stored, beside the one that the owner may hold.
     Link(Box<Prepared>),
-    /// The same request was answered before.
+    /// This very request was answered before.
     Answered,
     /// There is none, for this reason.
     None(Suppressed),
@@ -321,7 +321,7 @@ impl Mailer {
         ChangedMail { product, language, kind, link, lifetime, caller, changed_at, changes, first_changed_at, signed_in }.render().ok()
     }
 
-    /// Releases the held notices that are due, the oldest first, until `until`. Returns whether there was time for all of them.
+    /// Lets the notices go that were held and are due, the longest due first, until `until`. Returns whether there was time for all of them.
     pub(crate) async fn release_due(&self, until: Instant) -> Result<bool, Fault> {
         let now = self.clock.now();
         for listed in self.store.due_notices(now).await? {

@@ -27,7 +27,7 @@ struct Prepared {
 /// The link for a mail.
 enum ForMail {
     Link(Box<Prepared>),
-    /// The same request was answered before.
+    /// This very request was answered before.
     Answered,
     None(Suppressed),
 }

@@ -269,8 +269,7 @@ pub(crate) fn freed(account: &Account, now: Timestamp, others: &[&EmailAddress])
     former.into_iter().map(|folded| released(account.id, email_claim(folded))).collect()
 }
 
-/// The write that frees a former address whose reservation has ended, if the account still has the claim on it. Another account may have the address by
-/// now.
+/// The write that frees a former address which is not kept any more, if the account still has the claim on it. Another account may have it by now.
 pub(crate) fn expired(id: AccountId, former: &FormerAddress, now: Timestamp) -> Write {
     Write::delete(email_claim(former.email.folded()))
         .when("account_id = :account AND reserved_until <= :now")
