@@ -189,7 +189,7 @@ impl Store {
         Notice { id: self.entropy().uuid(now), account: account.id, email: account.email.clone(), kind, changed_at: now, caller }
     }
 
-    /// Clears the account's windows for logins and for changes of its password, from everywhere.
+    /// Clears what counts against logins to an account and against changes of its password, from everywhere.
     pub async fn unlock(&self, account: &Account) -> Result<(), Fault> {
         for partition in limit::windows_of(account) {
             self.clear_partition(Table::Limits, &partition, |_| true).await?;

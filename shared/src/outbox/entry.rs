@@ -156,7 +156,7 @@ pub struct Notice {
     pub caller: Caller,
 }
 
-/// One or several changes of a password, or logins from new places, that are reported in one mail.
+/// One or several changes of a password, or logins from new places, that the owner is told of in one mail.
 #[derive(Clone)]
 pub struct Notices {
     /// The notice of the newest change, or of the newest login if there was no change.
