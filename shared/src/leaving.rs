@@ -109,8 +109,8 @@ impl Store {
         Ok(self.transact("store deletion link", writes).await? == Transacted::Done)
     }
 
-    /// Carries out a deletion that is due. The first write marks that it has begun, on condition that it was not cancelled, so exactly one of the two
-    /// happens. After an interruption the next call continues, because the item of the list is deleted last.
+    /// Carries out a deletion that is due. Of this and of what calls it off, one happens: the first write marks that it has begun, on condition that it was
+    /// not called off. Cut off anywhere, it goes on where it was when it is called again: the item of the list is deleted last.
     ///
     /// The address may have been changed between the read of the account and its deactivation, so this checks again whether a former address is reserved.
     /// The address of an inactive account cannot change.
