@@ -12,8 +12,8 @@ $(foreach name,$(typed),$(if $(filter-out undefined,$(origin $(name))),$(eval ov
 # The architecture of `make build`: x86_64 or arm64.
 ARCH ?= x86_64
 
-# What tests need besides Rust, Python and a C compiler is brought along, unless these name another: a browser, Node.js (with npm on the PATH),
-# and a C++ compiler for libFuzzer. No browser is brought for arm64.
+# The other programs that tests need are installed into .tools, unless these variables name others: a browser, Node.js (with npm on the PATH), and a C++
+# compiler for libFuzzer. For arm64 no browser is installed.
 machine := $(shell uname -m)
 brought := $(CURDIR)/.tools
 CHROMIUM ?= $(if $(filter x86_64,$(machine)),$(brought)/chromium/chromium,$(shell command -v chromium))
@@ -24,23 +24,23 @@ endif
 
 # Number of executions of each fuzz target.
 RUNS ?= 20000
-# `make snapshots ACCEPT=all` takes every change without asking.
+# `make snapshots ACCEPT=all` accepts every change without asking.
 ACCEPT ?=
 
-# Maximum size in bytes of the largest function's zip. If it grows beyond that, something heavy was linked by accident.
+# Maximum size in bytes of the largest function's zip. A larger one means that something heavy was linked by accident.
 LARGEST_ZIP := 3000000
 LARGEST := confirm-reset
 
-# Under a name of our own: make takes a MAKECMDGOALS that it finds in the environment for its own goals.
+# Exported under another name, because make would use a MAKECMDGOALS in the environment as its own goals.
 goals := $(MAKECMDGOALS)
 export CHROMIUM goals
 
 tool = .tools/$(1)/installed
 stack = .tools/local/bin/python infra/local
-# Commands for AWS run in the environment that has all AWS tools, so that every way to log in works for all of them. The local stack needs less.
+# Commands with STACK run in the environment that has all AWS tools, so that every way to log in works. The local stack needs fewer tools.
 operator = .tools/$(if $(STACK),aws,local)
 operate = exec $(operator)/bin/python infra/operate
-# STORE=aws or a URL: where `make unit` has the tables of its tests.
+# STORE=aws or a URL: the store in which `make unit` creates its tables.
 of_store = .tools/$(if $(filter aws,$(STORE)),aws,local)
 browser = $(if $(filter $(brought)/%,$(CHROMIUM)),.tools/chromium/chromium,chromium) tests/browser/node_modules/installed
 clients = tests/clients/node_modules/installed .tools/clients/installed
@@ -49,9 +49,9 @@ stack_tests = cargo test --locked --workspace --test stack_flow
 # The recorded exchanges over HTTP. The unit tests replay the same ones without a gateway, so a change that fails here alone is rare.
 wire_tests = cargo test --locked --workspace --test stack_wire
 operation_tests = .tools/local/bin/python tests/stack $(1)
-# What operators and developers type. These take long, and few changes of the product reach them: `make test-long`.
+# Tests of the commands that operators and developers type. They take long and few changes affect them, so they run in `make test-long`.
 typed_tests := test_doctor test_documents test_proxy test_store test_tools test_verify
-# These deploy or start stacks of their own and ask little of the one that they get, so they run beside the others.
+# These deploy or start stacks of their own and hardly use the one that they get, so they run in parallel with the others.
 own_stacks := test_deploy test_events test_local test_release
 other_tests = $(filter-out $(typed_tests) $(own_stacks),$(basename $(notdir $(wildcard tests/stack/test_*.py))))
 browser_tests = $(NODE) --test --test-reporter=spec $(wildcard tests/browser/*.test.js)
@@ -60,14 +60,14 @@ client_tests = $(NODE) --test --test-reporter=spec $(wildcard tests/clients/*.te
 # The fields that the stacks of these tests declare, for the profile of examples/account-page and for the permissions that only such fields need.
 of_browser = PARAMS="ProfileFields='{\"first_name\": {\"type\": \"text\"}, \"birthday\": {\"type\": \"date\"}, \"newsletter\": {\"type\": \"bool\", \"default\": false}}'"
 of_rust = PARAMS="ProfileFields='{\"nickname\": {\"type\": \"text\"}}'"
-# The parameters of the stack for tests of clients: the origin of a page in a browser, which leads to this machine there.
+# The parameters of the stack for tests of clients: the origin of a page, whose name the tests' browser resolves to this machine.
 of_clients = PARAMS=AllowedOrigins=http://app.doorward.test
 schemathesis = .tools/schemathesis/bin/schemathesis run docs/openapi.json --url "$$API_URL" --checks all --max-examples 25 --seed 1 \
     --generation-database none --continue-on-failure --no-color
-# Everything that needs no stack. Programs have no tests of their own (tests/api/tests/builds.rs), so none of their test programs is linked.
+# All tests that need no stack. Binaries have no tests of their own (tests/api/tests/builds.rs), so no test programs are linked for them.
 rust_tests = cargo test --locked --workspace --exclude doorward-stack-tests --lib --test '*'
-# Modules of tests that take most of the time of all and need a change in what they are about to fail: a failure of each call to the store, what
-# happens at once, hashes of other sites, whole days of requests. `make check` and `make test` leave them to `make test-long`.
+# The slowest modules of tests, which fail only after a change in their own subject: a failure of each call to the store, simultaneous operations, hashes
+# of other sites, whole days of requests. `make check` and `make test` leave them to `make test-long`.
 thorough := faults:: interleavings:: races:: hashes:: mail_rate::days::
 quick_tests = $(rust_tests) -- $(addprefix --skip ,$(thorough))
 clippy = cargo clippy --locked --workspace --all-targets -- -D warnings
@@ -78,7 +78,7 @@ zip = zip() { PATH="$(CURDIR)/.tools/build/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.t
     cargo lambda build --locked --release --target $(target) --package $$1 --bin $$2 && .tools/build/bin/python infra/pack.py $$3 target/lambda/$$2; }; zip
 
 .PHONY: help help-all
-help: ## Shows this
+help: ## Shows this list
 	@$(call targets,"##")
 	@echo
 	@echo '`make help-all` shows the rest.'
@@ -97,16 +97,16 @@ endef
 # ---- On this machine ----
 
 .PHONY: dev up down reset mail logs events metrics replay admin
-dev: $(call tool,local) ## Runs the stack on this machine and rebuilds on change; Ctrl-C stops it
+dev: $(call tool,local) ## Runs the stack on this machine and rebuilds it on change; Ctrl-C stops it
 	@exec $(stack) dev
 
-up: $(call tool,local) ## The same in the background; writes .local/stack.env
+up: $(call tool,local) ## Runs the stack in the background; writes .local/stack.env
 	@exec $(stack) up
 
-down: $(call tool,local) ## Stops it; accounts are kept for the next time
+down: $(call tool,local) ## Stops the stack; accounts are kept for the next time
 	@exec $(stack) down
 
-reset: $(call tool,local) ## Stops it and forgets accounts and parameters
+reset: $(call tool,local) ## Stops the stack and deletes its accounts and parameters
 	@exec $(stack) reset
 
 mail: $(call tool,local) ## Prints the newest mail
@@ -118,10 +118,10 @@ logs: $(operator)/installed ## Prints the functions' logs: make logs [FOLLOW=1] 
 events: $(operator)/installed ## Prints the events that were published: make events [FOLLOW=1] [SINCE=10m] [ACCOUNT=id] [STACK=name]
 	@$(operate) events
 
-metrics: $(operator)/installed ## Prints what was counted in the last minutes, hour and day; STACK=name works on AWS
+metrics: $(operator)/installed ## Prints the metrics of the last minutes, hour and day; STACK=name works on AWS
 	@$(operate) metrics
 
-replay: $(call tool,local) ## Runs an event against it, with an account of its own: make replay EVENT=login
+replay: $(call tool,local) ## Runs a function with an event of events/, for a new account: make replay EVENT=login
 	@exec $(stack) replay
 
 admin: $(operator)/installed ## Commands for accounts and mail: make admin ARGS='show ID'; STACK=name works on AWS
@@ -130,16 +130,16 @@ admin: $(operator)/installed ## Commands for accounts and mail: make admin ARGS=
 # ---- Checks ----
 
 .PHONY: check test test-long test-release lint lint-rust lint-templates unit thorough sweep stack-test fuzz openapi schemathesis browser clients preview snapshots coverage permissions sbom size pins release-notes
-check: ## Formatting, clippy, units and API tests: what Rust alone can check while you work
+check: ## Formatting, clippy, unit and API tests, which need Rust only; run it while you work
 	@cargo fmt --all --check
 	@$(call step,Clippy) && $(clippy)
 	@$(call step,Tests that need no stack) && $(quick_tests) || $(tell_of_snapshots)
 
-# In parallel. What compiles or runs long shows what it does meanwhile ($(live)); the rest is shown step by step.
-test: ## What has to hold before a change goes in
+# In parallel. Steps that compile or run for long show their output at once ($(live)); the output of the others is shown when they end.
+test: ## All checks that a change must pass before it is merged
 	@$(MAKE) --no-print-directory --jobs=5 --output-sync=target lint-rust lint-templates unit stack-test
 
-test-long: #+ What takes long and finds little in most changes; CI runs it after `make test`
+test-long: #+ Slow tests, which find little in most changes; CI runs them after `make test`
 	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target thorough stack-test-operators stack-test-deploy stack-test-clients
 
 test-release: fuzz preview size #+ Fuzzing, pictures of all mails and pages, the size of the largest function; run it before a release
@@ -167,17 +167,17 @@ unit: $(of_store)/installed
 	@exec $(of_store)/bin/python infra/store.py unit
 endif
 
-thorough: #+ Tests that need no stack and take long: every failing call, every two operations at once, days of requests
+thorough: #+ Slow tests that need no stack: a failure of every call, every pair of operations interleaved, days of requests
 	$(live)@$(call step,Thorough tests) && cargo test --locked --workspace --exclude doorward-stack-tests --test api -- $(thorough)
 
 sweep: $(of_store)/installed #+ Deletes the tables that a killed `make unit STORE=aws` has left: make sweep STORE=aws
 	@exec $(of_store)/bin/python infra/store.py sweep
 
-# With IAM enforced, each on a stack of its own: some change their stack, and every call to the first is recorded.
-stack-test: stack-test-rust stack-test-browser #+ Tests of the deployed template and, in a browser, of what people see
+# With IAM enforced, each on a stack of its own, because some change their stack and every call to the first is recorded.
+stack-test: stack-test-rust stack-test-browser #+ Tests of the deployed template, and of pages in a browser
 
 .PHONY: stack-test-rust stack-test-browser stack-test-operators stack-test-deploy stack-test-clients
-# What these tests type for make is read by one that knows nothing of this one.
+# The `make` that these tests call must not inherit variables of this one.
 stack-test-rust stack-test-browser stack-test-operators stack-test-deploy stack-test-clients: alone = env --unset=MAKEFLAGS --unset=MFLAGS --unset=MAKELEVEL
 stack-test-rust: $(call tool,local) $(call tool,aws) $(call tool,django)
 	$(live)@$(call step,Tests of a stack)
@@ -199,19 +199,19 @@ stack-test-clients: $(call tool,local) $(call tool,schemathesis) $(browser) $(cl
 	$(live)@$(call step,Tests of clients)
 	@$(alone) AUTH=true $(of_clients) $(stack) with_stack sh -c '$(wire_tests) && $(schemathesis) && $(client_tests)'
 
-browser: $(call tool,local) $(browser) #+ The tests in a browser alone
+browser: $(call tool,local) $(browser) #+ Only the tests in a browser
 	$(of_browser) $(stack) with_stack $(browser_tests)
 
-clients: $(call tool,local) $(browser) $(clients) #+ The tests of clients alone: libraries, and clients generated from docs/openapi.json
+clients: $(call tool,local) $(browser) $(clients) #+ Only the tests of clients: HTTP libraries, and clients generated from docs/openapi.json
 	@$(of_clients) $(stack) with_stack sh -c '$(client_tests)'
 
-schemathesis: $(call tool,schemathesis) $(call tool,local) #+ Asks a deployed stack of its own all that docs/openapi.json allows
+schemathesis: $(call tool,schemathesis) $(call tool,local) #+ Sends generated requests that docs/openapi.json allows to a stack of its own
 	$(stack) with_stack sh -c '$(schemathesis)'
 
 openapi: #+ Checks docs/openapi.json against the code
 	cargo test --locked --workspace --exclude doorward-stack-tests --test api -- openapi:: wire::
 
-fuzz: $(call tool,fuzz) $(if $(filter $(brought)/%,$(CXX)),.tools/c++/c++) #+ Lets libFuzzer look for what no parser expects: make fuzz RUNS=1000000
+fuzz: $(call tool,fuzz) $(if $(filter $(brought)/%,$(CXX)),.tools/c++/c++) #+ Fuzzes the parsers with libFuzzer: make fuzz RUNS=1000000
 	@for target in $(fuzzed); do $(call step,$$target: $(RUNS) executions); mkdir -p fuzz/corpus/$$target; \
 	    PATH="$(brought)/fuzz/bin:$$PATH" $(cxx) cargo fuzz run --dev --sanitizer none --features guided --target-dir fuzz/target \
 	    $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
@@ -221,7 +221,7 @@ preview: $(browser) ## Writes every mail and page in every language with sample 
 	@cargo run --locked --bin doorward-preview
 	@$(NODE) tests/browser/pictures.js
 
-snapshots: $(call tool,snapshots) ## Shows what changed in mails, pages and other snapshots, and takes it: make snapshots [ACCEPT=all]
+snapshots: $(call tool,snapshots) ## Shows changed snapshots of mails, pages and others, and accepts them: make snapshots [ACCEPT=all]
 	@PATH="$(brought)/snapshots/bin:$$PATH" && { INSTA_UPDATE=new INSTA_FORCE_PASS=1 $(rust_tests) --no-fail-fast && cargo insta $(if $(ACCEPT),accept,review) --workspace; }
 
 coverage: $(if $(filter x86_64,$(machine)),.tools/coverage/linked) #+ Prints which lines of shared/, functions/ and admin/ the unit and API tests run
@@ -231,22 +231,22 @@ coverage: $(if $(filter x86_64,$(machine)),.tools/coverage/linked) #+ Prints whi
 permissions: $(call tool,lint) #+ Writes infra/permissions.txt, every permission of every function, from the template
 	@.tools/lint/bin/python infra/checks/permissions.py
 
-pins: $(call tool,pins) #+ Writes what the pinned Python packages must hash to, after a change in infra/requirements
+pins: $(call tool,pins) #+ Writes the hashes of the pinned Python packages, after a change in infra/requirements
 	@cd infra/requirements && for file in *.txt; do echo "==> $$file"; \
 	    $(brought)/pins/bin/uv pip compile --quiet --no-deps --generate-hashes --no-header --no-annotate --universal --python-version $(OLDEST_PYTHON) $$file -o hashes/$$file || exit 1; done
 
-release-notes: #+ Prints what CHANGELOG.md says of the version in Cargo.toml, for its tag
+release-notes: #+ Prints the section of CHANGELOG.md for the version in Cargo.toml, for its tag
 	@$(PYTHON) infra/checks/release_notes.py
 
-sbom: $(call tool,lint) #+ Writes target/doorward.cdx.json, what the functions are made of (CycloneDX)
+sbom: $(call tool,lint) #+ Writes target/doorward.cdx.json, the software bill of materials (CycloneDX)
 	@.tools/lint/bin/python infra/checks/sbom.py target/doorward.cdx.json && echo target/doorward.cdx.json
 
-size: $(call tool,build) #+ Builds the largest function as it goes to Lambda and weighs it
+size: $(call tool,build) #+ Builds the largest function for Lambda and checks the size of its zip
 	@[ "$(machine)" = x86_64 ] || { echo "size: the bound was measured on x86_64; nothing is weighed here."; exit 0; }; \
 	$(zip) doorward-functions $(LARGEST) --at-most=$(LARGEST_ZIP)
 
 .PHONY: probe
-probe: $(operator)/installed #+ Asks a deployment whether the time of its answers gives accounts away: make probe URL=$$API_URL [STACK=name]
+probe: $(operator)/installed #+ Measures whether the times of a deployment's answers reveal accounts: make probe URL=$$API_URL [STACK=name]
 	@$(operate) probe
 
 # ---- Figures ----
@@ -259,7 +259,7 @@ bench: $(if $(LAMBDA_DIR),,build bench-zips) $(call tool,bench) #+ Measures spee
 bench-zips: calibrate-zip
 	@$(zip) doorward-bench-empty empty && zip doorward-bench-calls calls
 
-calibrate: $(call tool,local) #+ Prints what cost of a hash a time affords here: make calibrate MEMORY_KIB=19456 BUDGET_MS=100
+calibrate: $(call tool,local) #+ Prints the highest Argon2 cost for a time on this machine: make calibrate MEMORY_KIB=19456 BUDGET_MS=100
 	@exec $(stack) calibrate
 
 calibrate-zip: $(call tool,build)
@@ -268,24 +268,24 @@ calibrate-zip: $(call tool,build)
 # ---- To AWS, and there ----
 
 .PHONY: build deploy rollback verify restore delete doctor set release
-build: $(call tool,build) #+ Release zips as Lambda wants them, in target/lambda; ARCH=arm64 for Graviton
+build: $(call tool,build) #+ Builds the release zips for Lambda in target/lambda; ARCH=arm64 for Graviton
 	@for function in $(functions); do echo "==> $$function"; $(zip) doorward-functions $$function || exit 1; done
 
-# The functions' configuration as a program, in target/lambda/check-settings. For this machine, which is to run it.
+# The program that checks the functions' configuration, in target/lambda/check-settings. It is built for this machine.
 .PHONY: check-settings
 check-settings: $(call tool,build)
 	@PATH="$(CURDIR)/.tools/build/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.tools/build" \
 	    cargo lambda build --locked --release --target $(machine)-unknown-linux-gnu --package doorward-admin --bin check-settings
 
-# LAMBDA_DIR=directory takes the zips there (<function>/bootstrap.zip), and check-settings if it is there, and builds none. It asks before it
-# changes anything where there is a terminal. At the end it does what `make verify` does, unless VERIFY=no.
+# With LAMBDA_DIR=directory it builds nothing and takes the zips from there (<function>/bootstrap.zip), and check-settings if it is there. It asks before
+# it changes anything, if there is a terminal. At the end it runs `make verify`, unless VERIFY=no.
 deploy: $(call tool,aws) ## Builds and deploys to AWS: make deploy PARAMS="Sender=accounts@your.domain" [STACK=name] [AWS_REGION=…]
 	@exec .tools/aws/bin/python infra/aws deploy
 
-rollback: $(call tool,aws) ## Puts the deployment before the last one back, without a build: make rollback STACK=name
+rollback: $(call tool,aws) ## Restores the deployment before the last one, without a build: make rollback STACK=name
 	@exec .tools/aws/bin/python infra/aws rollback
 
-verify: $(operator)/installed ## Tries the whole life of an account on the local stack, or on one in AWS, and deletes it: make verify STACK=name
+verify: $(operator)/installed ## Runs a smoke test with an account of its own, on the local stack or one in AWS: make verify STACK=name
 	@$(operate) verify
 
 # The operator's programs, for machines without Rust.
@@ -298,7 +298,7 @@ programs: $(call tool,build)
 release: $(call tool,aws) $(if $(LAMBDA_DIR),,$(call tool,build)) #+ Packs what a deployment needs without Rust into target/doorward-VERSION.tar
 	@exec .tools/aws/bin/python infra/release.py
 
-restore: $(call tool,aws) ## Puts the accounts back to an instant of the last 35 days: make restore STACK=name AT=2026-01-31T12:00:00Z
+restore: $(call tool,aws) ## Restores the accounts to an instant of the last 35 days: make restore STACK=name AT=2026-01-31T12:00:00Z
 	@exec .tools/aws/bin/python infra/aws restore
 
 delete: $(call tool,aws) ## Deletes a stack and keeps its accounts: make delete STACK=name; TABLES=yes deletes them too
@@ -324,13 +324,13 @@ define tell_of_snapshots
 	    [ "$${#new[@]}" = 0 ] || echo "Snapshots differ: \`make snapshots\` shows how, and takes what you wanted." >&2; exit $$status; }
 endef
 
-# zig knows C++, but rustc does not know where its library is.
+# zig compiles C++, but rustc needs the path of its C++ library.
 cxx = CXX="$(CXX)"$(if $(filter $(brought)/%,$(CXX)), CXXSTDLIB=c++ LIBRARY_PATH="$(dir $(CXX))")
-# cargo-llvm-cov asks rustup where these are not brought.
+# Without these variables cargo-llvm-cov asks rustup.
 llvm = $(if $(filter x86_64,$(machine)),LLVM_COV="$(brought)/coverage/bin/llvm-cov" LLVM_PROFDATA="$(brought)/coverage/bin/llvm-profdata" \
     LD_LIBRARY_PATH="$(brought)/coverage/lib/x86_64-unknown-linux-gnu")
 
-# The one pip. On a Python that is too old, or has no venv, everything ends here.
+# The pip that installs all other tools. It stops here if Python is too old or has no venv.
 .tools/pip/installed: infra/requirements/pip.txt
 	@[ ! -e Cargo.toml ] || command -v cargo >/dev/null || { echo "cargo is not installed; get Rust from rustup.rs." >&2; exit 1; }
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; Python $(OLDEST_PYTHON) or later is needed." >&2; exit 1; }
@@ -341,11 +341,11 @@ llvm = $(if $(filter x86_64,$(machine)),LLVM_COV="$(brought)/coverage/bin/llvm-c
 	@.tools/pip/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement infra/requirements/hashes/pip.txt
 	@touch $@
 
-# A release has the commands for AWS, and nothing that builds or tests.
+# A release contains only the commands for AWS, and nothing to build or test.
 infra/requirements/hashes/%.txt:
 	@echo "A release has only the commands for AWS: deploy, and with STACK=name rollback, verify, doctor, set, admin, restore, delete. The others need a checkout." >&2; exit 1
 
-# Every package by its hash. What is never imported is never compiled.
+# Installs every package by its hash, without compiling bytecode for modules that may never be imported.
 .tools/%/installed: infra/requirements/hashes/%.txt .tools/pip/installed
 	$(live)@echo "==> Installing $* tools into .tools/$* (once)"
 	@rm -rf .tools/$*
@@ -365,7 +365,7 @@ infra/requirements/hashes/%.txt:
 	$(live)@echo "==> Making a C++ compiler of zig in .tools/c++ (once; a minute)"
 	@.tools/build/bin/python fuzz/compiler.py .tools/c++
 
-# An unknown command is named, with the most similar known one.
+# Reports an unknown command, with the most similar known one.
 .DEFAULT:
 	@exec $(PYTHON) infra/unknown.py $(firstword $(MAKEFILE_LIST))
 

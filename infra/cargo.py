@@ -22,7 +22,7 @@ def environment() -> dict[str, str]:
 
 
 def built(binary: str, *options: str) -> Path:
-    """Builds a program of the workspace, unless it was brought along, and says where it is."""
+    """Builds a program of the workspace, unless it comes with the zips, and returns its path."""
     return brought(binary) or all_built([binary], *options)[binary]
 
 
@@ -38,13 +38,13 @@ def brought(binary: str) -> Path | None:
 
 
 def all_built(binaries: Iterable[str], *options: str) -> dict[str, Path]:
-    """Builds programs of the workspace and says where each is. What cargo compiles it says; when there is nothing to compile it is silent."""
+    """Builds programs of the workspace and returns their paths. cargo's output is shown if there is something to compile."""
     if not (ROOT / "Cargo.toml").exists():
         raise Failure(f"{' and '.join(binaries)} is not in this release for {platform.system()} on {platform.machine()}: it needs a checkout, and Rust.")
     if not shutil.which("cargo"):
         raise Failure("cargo is not installed; Rust comes from rustup.rs.")
     wanted = list(binaries)
-    # Of the whole workspace, so that all programs have their dependencies in common with each other and with the tests.
+    # The whole workspace is resolved, so that all programs and the tests share their compiled dependencies.
     command = ["cargo", "build", "--locked", "--message-format=json-render-diagnostics", *options, *(word for name in wanted for word in ("--bin", name))]
     color = {"CARGO_TERM_COLOR": "always"} if sys.stderr.isatty() else {}
     messages: list[str] = []

@@ -18,9 +18,9 @@ PROGRAM = "check-settings"
 
 
 def complaints(functions: Iterable[str], before: dict[str, str], after: dict[str, str], program: Path | None = None) -> list[str]:
-    """What is wrong with the parameters of `after` that was not wrong with those of `before`, in the parameters' names.
+    """The problems of the parameters in `after` that those in `before` did not have, by the parameters' names.
 
-    A parameter is the variable of the same name in every function that reads it. What the template fills in by itself is missing in both.
+    A parameter is the variable of the same name in every function that reads it. Values that the template fills in by itself are missing in both.
     `program` is the parser where it is built already.
     """
     program = program or cargo.built(PROGRAM)

@@ -15,7 +15,7 @@ def complete(gateway: Any, api: str, stage: str, definition: dict[str, Any], fun
         # SAM puts a route whose function has a condition under that condition as a whole: {"Fn::If": [condition, {method: …}, …]}.
         if ANY in str(methods):
             function = functions.get(_function(methods))
-            # A function that no parameter asks for is not there, and its route answers as an unknown one does.
+            # A function whose condition is false does not exist, and its route answers like an unknown route.
             if function:
                 _route(gateway, api, resources[path.rstrip("/")], function)
             elif path.rstrip("/") in resources:

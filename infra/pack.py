@@ -1,7 +1,7 @@
 """`python infra/pack.py [--at-most BYTES] DIRECTORY`: packs the directory's `bootstrap` into `bootstrap.zip` for Lambda, and checks its size.
 
-As small as deflate gets it, and with nothing in it but the program: the same program gives the same bytes on every machine and every day, so that a
-deployment changes the functions that changed and no others.
+It is compressed as much as deflate can, and contains only the program. So the same program gives the same bytes on every machine and every day, and a
+deployment replaces only the functions that have changed.
 """
 
 import argparse

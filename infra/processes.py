@@ -12,7 +12,7 @@ ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Within it nobody is interrupted, so that a program that was started is also known; after it, whoever was told to end ends."""
+    """Defers signals, so that a program that was started is also recorded. Afterwards a deferred signal takes effect."""
     told: list[tuple[int, Any]] = []
     handlers = {end: handler for end in ENDS if callable(handler := signal.getsignal(end))}
     for end in handlers:
@@ -28,7 +28,7 @@ def deferred() -> Iterator[None]:
 
 @contextmanager
 def started(command: list[str], **options: Any) -> "Iterator[subprocess.Popen[Any]]":
-    """A program as the leader of a group of its own, which is over at the end."""
+    """Runs a program as the leader of its own process group, which is ended afterwards."""
     process = None
     try:
         with deferred():
@@ -47,7 +47,7 @@ def run(command: list[str], **options: Any) -> int:
 
 
 def _end(process: "subprocess.Popen[Any]") -> None:
-    """Politely, then not. What the program left behind goes as well."""
+    """Ends the process group with SIGTERM, and then with SIGKILL, including processes that the program has left."""
     for how in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, how)

@@ -99,7 +99,7 @@ def _built() -> Content:
                 raise Failure(f"Rust cannot build for {architecture}: rustup target add {target}.")
             print(f"{architecture} is left out: Rust cannot build for it (rustup target add {target}).", file=sys.stderr)
             continue
-        # A build runs the scripts of hundreds of crates, so it sees no credentials.
+        # A build runs the build scripts of hundreds of crates, so it gets no credentials.
         if cargo.run(["make", "--no-print-directory", "build", "programs", f"ARCH={architecture}"], env=cargo.environment()) != 0:
             raise Failure("the functions do not build; above is why.")
         files |= _from_directory(ROOT / "target" / "lambda", architecture)
@@ -136,7 +136,7 @@ def _from_directory(folder: Path, architecture: str = "") -> Content:
 
 
 def _architecture(program: bytes, shown: str) -> str:
-    """What a program was built for, from the head of its file."""
+    """The architecture of a program, from the header of its file."""
     machine = int.from_bytes(program[18:20], "little") if program[:4] == b"\x7fELF" else 0
     for name, (_, number) in TARGETS.items():
         if machine == number:

@@ -199,7 +199,7 @@ def event(function: str) -> bytes:
 
 
 def start_complaints(functions: Any, names: dict[str, str]) -> list[str]:
-    """Calls every function (names by program) and returns the messages of those that do not start, except functions that are stopped on purpose."""
+    """Calls every function (names by program) and returns the messages of those that do not start, except functions that an operator has stopped."""
     complaints = []
     for program, name in sorted(names.items()):
         try:

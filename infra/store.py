@@ -1,6 +1,6 @@
-"""The store's tests against DynamoDB itself or another program that speaks its protocol: `make unit STORE=aws`, `make unit STORE=http://…`.
+"""Runs the store's tests against DynamoDB or another program that speaks its protocol: `make unit STORE=aws`, `make unit STORE=http://…`.
 
-`make sweep STORE=…` deletes the tables of a run that was killed. Whatever else ends a run, it deletes its own.
+A run deletes its own tables at the end, also after a failure. `make sweep STORE=…` deletes the tables of a run that was killed.
 """
 
 import ctypes
@@ -26,7 +26,7 @@ from processes import started
 from stack import ROOT, reason, session
 from typed import Failure, interrupt_on_termination, leave, nearest, words
 
-# How the names of all tables of all runs begin.
+# The prefix of the names of all tables of all runs.
 TABLES = "doorward-test-"
 # The programs of tests that use a store (tests/api/Cargo.toml).
 PROGRAMS = ("api", "admin", "contract", "metrics", "secrets")
@@ -34,7 +34,7 @@ PROGRAMS = ("api", "admin", "contract", "metrics", "secrets")
 # read units, 54 tables). The number of tables depends on how many tests run at the same time.
 ESTIMATED = {"calls": 80_000, "written": 100_000, "read": 30_000, "tables": 60}
 PRICES = ROOT / "tests" / "bench" / "prices.json"
-# A URL without credentials in the environment gets these, as an emulator takes any.
+# Used for a URL if the environment has no credentials, because an emulator accepts any.
 ANY = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 
 
@@ -94,7 +94,7 @@ class Store:
         deadline = time.monotonic() + 300
         while left := self.tables(prefix):
             for table in left:
-                # One that is still being created cannot be deleted yet, and one that is being deleted not again.
+                # A table that is still being created or already being deleted cannot be deleted now.
                 with suppress(client.exceptions.ResourceInUseException, client.exceptions.ResourceNotFoundException, client.exceptions.LimitExceededException):
                     client.delete_table(TableName=table)
                 deleted.add(table)
@@ -105,7 +105,7 @@ class Store:
 
 
 def named() -> str:
-    """What STORE names."""
+    """The value of STORE, which must be aws or a URL."""
     name = os.environ.get("STORE", "")
     if name != "aws" and not re.fullmatch(r"https?://\S+", name):
         raise Failure(f"STORE={name} is neither aws nor a URL{nearest(name, ['aws'])}")
@@ -116,7 +116,7 @@ CONFIG = Config(retries={"max_attempts": 5, "mode": "standard"}, connect_timeout
 
 
 def unit() -> int:
-    """Runs the tests; what they took is printed at the end."""
+    """Runs the tests, and prints at the end how many calls and units they used."""
     named()
     # Built before credentials are read.
     programs = built()
@@ -193,7 +193,7 @@ def dollars(took: dict[str, float]) -> float:
 
 
 def summary(store: Store, report: Path) -> str:
-    """What it took, and which tests were left out."""
+    """The calls and units of a run, and the tests that were left out."""
     lines = [json.loads(line) for line in report.read_text().splitlines()] if report.exists() else []
     took = {name: sum(line.get(name, 0) for line in lines) for name in ("calls", "written", "read")}
     said = f"It took {took['calls']:,} calls, {took['written']:,.0f} write and {took['read']:,.0f} read units"

@@ -23,7 +23,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def words(text: str) -> list[str]:
-    """The arguments in a line that somebody typed: parted by white space; one in quotes may hold some.
+    """The arguments in a line that somebody typed, separated by white space. An argument in quotes may contain white space.
 
     A quote counts only around a whole argument. Everywhere else it is a letter like `$`, `|` and the backtick, because e-mail
     addresses may hold all of these (RFC 5322, atext) and nobody should have to escape them.
@@ -41,7 +41,7 @@ def pairs(text: str) -> list[str]:
 
 
 def interrupt_on_termination() -> None:
-    """Makes SIGTERM and SIGHUP end the program as Ctrl-C does, so that it takes away what it made. Where they are ignored they stay so.
+    """Makes SIGTERM and SIGHUP end the program as Ctrl-C does, so that it cleans up. If they are ignored, they stay ignored.
 
     It raises KeyboardInterrupt itself and not SIGINT, which background jobs of a shell and CI ignore.
     """

@@ -1,7 +1,7 @@
-//! Compiles what the functions carry with them: the list of common passwords, the languages, the templates, and a logo.
+//! Compiles the data that the functions contain: the list of common passwords, the languages, the templates, and a logo.
 //!
-//! `BRANDING` names a folder of texts, templates and a logo of one's own, which replace ours (docs/customise.md). Every mistake in it is an error
-//! here, because a mail that cannot be rendered is noticed by nobody but the person who waits for it.
+//! `BRANDING` names the operator's own folder of texts, templates and a logo, which replace ours (docs/customise.md). Every mistake in it fails the build,
+//! because otherwise only the person who waits for a mail would notice that it cannot be rendered.
 
 #[path = "build/branding.rs"]
 mod branding;

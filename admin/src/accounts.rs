@@ -22,25 +22,25 @@ use crate::{
 /// The refusal of a command whose account was changed by somebody else while it ran.
 const OVERTAKEN: &str = "the account changed meanwhile; look at it again";
 
-/// The refusal of what would call a deletion off that has begun.
-const BEING_DELETED: &str = "it asked to be deleted, and that has begun; nothing calls it off";
+/// The refusal of commands that would cancel a deletion that has begun.
+const BEING_DELETED: &str = "its requested deletion has begun and can no longer be cancelled";
 
 impl Admin {
-    /// Creates an account with a password that nobody knows, and the request for a mail that lets its owner choose one, in one transaction.
+    /// Creates an account with a random password that nobody knows, and the request for the mail with which its owner chooses one, in one transaction.
     pub(crate) async fn create(&self, username: &str, email: &str, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         let (username, email) = parse_names(username, email).map_err(Failure::Refused)?;
         let now = self.clock.now();
         let id = AccountId::from(self.entropy.uuid(now));
         let account = Account::new(id, username, email, self.hasher.unknowable(), now);
         match self.store.invite(&account, &invitation(&account, now)).await? {
-            Registered::Now => done(terminal, id, "created", &format!("{id} is made; a link to choose a password is on its way.")),
+            Registered::Now => done(terminal, id, "created", &format!("{id} is created; a link to choose a password is on its way.")),
             Registered::Taken(taken) => Err(Failure::Refused(taken_names(Some(taken)).to_owned())),
         }
     }
 
     pub(crate) async fn activate(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         match self.store.activate(account.id, self.clock.now()).await? {
-            Switched::Now => done(terminal, account.id, "activated", &format!("{} is switched on.", account.id)),
+            Switched::Now => done(terminal, account.id, "activated", &format!("{} is activated.", account.id)),
             Switched::Missing => Err(Failure::NoAccount),
             Switched::BeingDeleted => Err(Failure::Refused(BEING_DELETED.to_owned())),
         }
@@ -48,7 +48,7 @@ impl Admin {
 
     pub(crate) async fn deactivate(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         match self.store.deactivate(account.id, self.clock.now()).await? {
-            Switched::Now => done(terminal, account.id, "deactivated", &format!("{} is switched off; its sessions are over.", account.id)),
+            Switched::Now => done(terminal, account.id, "deactivated", &format!("{} is deactivated; its sessions have ended.", account.id)),
             Switched::Missing => Err(Failure::NoAccount),
             Switched::BeingDeleted => Err(Failure::Refused(BEING_DELETED.to_owned())),
         }
@@ -56,10 +56,10 @@ impl Admin {
 
     pub(crate) async fn end_sessions(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         self.store.end_sessions(account.id, self.clock.now()).await?;
-        done(terminal, account.id, "sessions ended", &format!("The sessions of {} are over.", account.id))
+        done(terminal, account.id, "sessions ended", &format!("The sessions of {} have ended.", account.id))
     }
 
-    /// Clears the windows of limits of an account, so that the right password is accepted again from everywhere.
+    /// Clears the limits' windows of an account, so that the right password is accepted again from everywhere.
     pub(crate) async fn unlock(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         let tries = self.store.login_tries(account, self.login_limit, self.clock.now()).await?;
         self.store.unlock(account).await?;
@@ -75,7 +75,7 @@ impl Admin {
             return Err(Failure::Refused(format!("no link is mailed to an account that is {}", State::of(account).words())));
         }
         if is_for_nobody(account) {
-            return Err(Failure::Refused("it is an account for nobody (Registration=silent), to which no mail arrives".to_owned()));
+            return Err(Failure::Refused("it is a placeholder account (Registration=silent), to which no mail arrives".to_owned()));
         }
         if account.usable_password().is_none() {
             return self.invite(account, terminal).await;
@@ -97,11 +97,11 @@ impl Admin {
         }
     }
 
-    /// Does what the link "this wasn't me" of a notice does, for an owner whose account somebody else has.
+    /// Does what the "this wasn't me" link of a notice does, for an owner whose account was taken over.
     pub(crate) async fn disavow(&self, account: &Account, yes: bool, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         if !account.can_be_disavowed() {
             let state = State::of(account).words();
-            return Err(Failure::Refused(format!("no password can be taken out of use in an account that is {state}")));
+            return Err(Failure::Refused(format!("the password cannot be disabled in an account that is {state}")));
         }
         let (username, id) = (account.username.as_str(), account.id);
         let question = format!(
@@ -111,7 +111,8 @@ impl Admin {
         terminal.confirm(yes, &question, username, "that is not its username; nothing was changed")?;
         match self.store.disavow_for_owner(account, reset_request(account, self.clock.now())).await? {
             Disavowed::Now => {
-                let sentence = format!("{id}: every session is over and the password out of use; a link to choose another is on its way.");
+                let sentence =
+                    format!("{id}: every session has ended and the password is disabled; a link to choose another is on its way.");
                 done(terminal, id, "disavowed", &sentence)
             }
             Disavowed::NotValid => Err(Failure::Refused(OVERTAKEN.to_owned())),
@@ -119,12 +120,12 @@ impl Admin {
     }
 }
 
-/// Says what was done to an account.
+/// Prints what was done to an account.
 pub(crate) fn done(terminal: &mut Terminal<'_>, id: AccountId, what: &str, sentence: &str) -> Result<(), Failure> {
     terminal.tell(&json!({ "id": id.to_string(), "done": what }), sentence)
 }
 
-/// A reset request by an operator, who is no caller.
+/// A reset request by an operator, who has no caller's address, browser or language.
 pub(crate) fn reset_request(account: &Account, now: Timestamp) -> ResetRequest {
     ResetRequest {
         email: account.email.clone(),

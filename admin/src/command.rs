@@ -18,10 +18,10 @@ pub struct Arguments {
     pub json: bool,
 }
 
-/// What there is to do. An account is named by its id, its username or its e-mail address; `id:…` is its id and nothing else.
+/// The subcommands. An account is named by its id, its username or its e-mail address; `id:…` can only be its id.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Shows an account: its state, sessions, networks, limits of logins, reset link, and what became of its mail
+    /// Shows an account: its state, sessions, networks, limits on logins, reset link, and the outcomes of its mail
     Show {
         /// Id, username or e-mail address
         account: String,
@@ -68,7 +68,7 @@ pub enum Command {
         /// Id, username or e-mail address
         account: String,
     },
-    /// Lets an account that had too many wrong passwords be logged in to again
+    /// Accepts the right password of an account again after too many wrong ones
     Unlock {
         /// Id, username or e-mail address
         account: String,
@@ -78,7 +78,7 @@ pub enum Command {
         /// Id, username or e-mail address
         account: String,
     },
-    /// Takes the password of an account that somebody took over out of use, ends its sessions and mails its owner a link to choose another
+    /// Disables the password of an account that was taken over, ends its sessions and mails its owner a link to choose another
     Disavow {
         /// Id, username or e-mail address
         account: String,
@@ -86,7 +86,7 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
-    /// Gives an account another e-mail address; a notice goes to the former one
+    /// Changes the e-mail address of an account; a notice goes to the former one
     SetEmail {
         /// Id, username or e-mail address
         account: String,
@@ -96,15 +96,15 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
-    /// Gives an account a former address back that is kept for it, and its owner a link there to choose a password
+    /// Gives an account a former address back that is reserved for it, and mails a link to choose a password there
     RestoreAddress {
-        /// The former address, or id, username or e-mail address, which give the oldest former address back
+        /// The former address; or the account's id, username or e-mail address, for its oldest former address
         account: String,
         /// Do not ask
         #[arg(long)]
         yes: bool,
     },
-    /// Gives an account another username; a notice goes to its address
+    /// Changes the username of an account; a notice goes to its address
     SetUsername {
         /// Id, username or e-mail address
         account: String,
@@ -114,7 +114,7 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
-    /// Sets a declared field of an account (`ProfileFields`), also one that its owner cannot
+    /// Sets a declared field of an account (`ProfileFields`), also one that its owner cannot change
     SetField {
         /// Id, username or e-mail address
         account: String,
@@ -123,11 +123,11 @@ pub enum Command {
         /// The value
         #[arg(required_unless_present = "clear", allow_negative_numbers = true)]
         value: Option<String>,
-        /// Take the value away, so that the field has its default
+        /// Remove the value, so that the field has its default
         #[arg(long, conflicts_with = "value")]
         clear: bool,
     },
-    /// Lists failed mail, or sends it again
+    /// Lists failed mail, or retries it
     Mail {
         /// The command.
         #[command(subcommand)]
@@ -141,7 +141,7 @@ pub enum Command {
         #[command(subcommand)]
         command: EventsCommand,
     },
-    /// Imports accounts with the password hashes that they have elsewhere
+    /// Imports accounts with their password hashes
     Import(Import),
 }
 
@@ -151,7 +151,7 @@ pub struct Selection {
     /// Only accounts in this state
     #[arg(long, value_enum)]
     pub(crate) state: Option<State>,
-    /// Only accounts whose username begins like this, in any case
+    /// Only accounts whose username begins with this, in any case
     #[arg(long, value_name = "TEXT")]
     pub(crate) prefix: Option<String>,
     /// Only accounts created since this instant (2026-01-31T12:00:00Z) or within this time (1h)
@@ -160,7 +160,7 @@ pub struct Selection {
     /// Only accounts whose address mail does not reach
     #[arg(long)]
     pub(crate) undeliverable: bool,
-    /// Do not ask before it reads a table for more than a dollar
+    /// Do not ask before reading a table that costs more than a dollar
     #[arg(long)]
     pub(crate) yes: bool,
 }
@@ -170,13 +170,13 @@ pub struct Selection {
 pub struct List {
     #[command(flatten)]
     pub(crate) selection: Selection,
-    /// The newest first. Otherwise in no order, which needs to read no more than it lists
+    /// The newest first. Without this the order is arbitrary, and only the listed accounts are read
     #[arg(long)]
     pub(crate) newest: bool,
     /// Maximum number of accounts
     #[arg(long, default_value_t = 100, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) max: u32,
-    /// Go on after the account with this id, which the list before ended with
+    /// Continue after the account with this id, the last one of the previous page
     #[arg(long, value_name = "ID")]
     pub(crate) after: Option<String>,
 }
@@ -191,7 +191,7 @@ pub enum EventsCommand {
         /// Keys, as `events failed` lists them
         #[arg(required_unless_present = "all")]
         ids: Vec<String>,
-        /// All that failed for good
+        /// All that failed permanently
         #[arg(long, conflicts_with = "ids")]
         all: bool,
     },
@@ -207,7 +207,7 @@ pub enum MailCommand {
         /// Ids, as `mail failed` lists them
         #[arg(required_unless_present = "all")]
         ids: Vec<String>,
-        /// All mail that failed for good
+        /// All mail that failed permanently
         #[arg(long, conflicts_with = "ids")]
         all: bool,
     },

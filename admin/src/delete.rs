@@ -18,8 +18,8 @@ impl Admin {
         }
     }
 
-    /// Deletes the accounts that a file names, one a line. Every name is looked up before the first account is deleted. A second run goes on where the first
-    /// was cut off, because accounts that are gone are only counted.
+    /// Deletes the accounts that a file names, one a line. Every name is looked up before the first account is deleted. A second run continues where the
+    /// first was interrupted, because accounts that no longer exist are only counted.
     pub(crate) async fn delete_listed(&self, file: &Path, yes: bool, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         let text = fs::read_to_string(file)?;
         let (mut accounts, mut ids, mut unknown): (Vec<Account>, BTreeSet<String>, Vec<String>) = (Vec::new(), BTreeSet::new(), Vec::new());

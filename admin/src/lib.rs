@@ -50,7 +50,7 @@ pub enum Failure {
     /// There is no account with this name or id.
     #[error("no account has this username, e-mail address or id")]
     NoAccount,
-    /// It is the id of one account and a name of another: anybody can register a username that looks like an id.
+    /// It is the id of one account and a name of another, because anybody can register a username that looks like an id.
     #[error("this is the id of one account and the username of another, so say which: id:{0} or id:{1}")]
     Ambiguous(AccountId, AccountId),
     /// The command was refused, for this reason.
@@ -70,12 +70,12 @@ pub struct Admin {
     fields: ProfileFields,
     clock: Clock,
     entropy: Entropy,
-    /// Who gives the commands, as AWS knows them.
+    /// The operator's ARN.
     caller: Option<String>,
 }
 
 impl Admin {
-    /// An operator of the stack whose Region, credentials and tables the environment names.
+    /// The commands for the stack whose Region, credentials and tables are in the environment.
     pub fn of_environment() -> Result<Self, ConfigError> {
         let mut settings = Settings::from_environment();
         settings.text("AWS_REGION");
@@ -127,7 +127,7 @@ impl Admin {
         }
     }
 
-    /// The one account that this can mean.
+    /// The account that is named.
     async fn find(&self, name: &str) -> Result<Account, Failure> {
         if let Some(id) = name.strip_prefix("id:") {
             let id = id.parse::<AccountId>().map_err(|_| Failure::NoAccount)?;
@@ -140,7 +140,7 @@ impl Admin {
         match (by_id, self.store.account_by_login_name(name).await?) {
             (Some(one), Some(other)) if one.id != other.id => Err(Failure::Ambiguous(one.id, other.id)),
             (Some(account), _) | (None, Some(account)) => Ok(account),
-            // Whoever was robbed of an account writes from the address that it had.
+            // The owner of an account that was taken over may write from its former address.
             (None, None) => {
                 let Ok(email) = EmailAddress::parse(name) else { return Err(Failure::NoAccount) };
                 self.store.account_by_former_address(&email, self.clock.now()).await?.ok_or(Failure::NoAccount)

@@ -1,4 +1,4 @@
-//! Listing and counting accounts. Both read the whole table, and say before what that costs.
+//! Lists and counts accounts. Both read the whole table, and print the cost first.
 
 use std::{collections::BTreeMap, ops::ControlFlow, time::Duration};
 
@@ -11,14 +11,14 @@ use serde_json::{Value, json};
 
 use crate::{Admin, Failure, List, Selection, Terminal, state::State};
 
-/// Prices of AWS in US dollars, as the report of costs has them.
+/// Prices of AWS in US dollars, the same as in the report (docs/bench).
 const PRICES: &str = include_str!("../../tests/bench/prices.json");
-/// Bytes that one read unit reads without strong consistency.
+/// Bytes that one read unit reads with eventual consistency.
 const BYTES_PER_UNIT: u64 = 8192;
-/// From this many US dollars on, a scan is asked about.
+/// From this price in US dollars on, a scan needs confirmation.
 const ASKED_FROM: f64 = 1.0;
 
-/// A selection whose texts are parsed.
+/// The parsed options that select accounts.
 struct Filter<'a> {
     selection: &'a Selection,
     prefix: Option<String>,
@@ -86,14 +86,14 @@ impl Admin {
         Ok(Filter { selection, prefix: prefix.transpose()?, since })
     }
 
-    /// An instant, or a time before the present.
+    /// An instant, or a span before now.
     pub(crate) fn since(&self, text: &str) -> Result<Timestamp, Failure> {
         let ago = humantime::parse_duration(text).ok().map(|ago: Duration| before(self.clock.now(), ago));
         let since = ago.or_else(|| text.parse().ok());
         since.ok_or_else(|| Failure::Refused("--since needs an instant such as 2026-01-31T12:00:00Z, or a time such as 1h".to_owned()))
     }
 
-    /// Says what the scan costs, and asks where that is more than small change.
+    /// Prints the cost of the scan, and asks for confirmation if it is high.
     pub(crate) async fn announce_scan(&self, yes: bool, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         let bytes = self.store.size_of_accounts().await?;
         let units = bytes.div_ceil(BYTES_PER_UNIT).max(1);
@@ -107,7 +107,7 @@ impl Admin {
         terminal.confirm(is_free, &format!("This costs {price}. To go on, type yes"), "yes", "nothing was read")
     }
 
-    /// The first accounts that the table gives, in no order.
+    /// The first accounts that the scan returns, in no order.
     async fn some(&self, filter: &Filter<'_>, after: Option<AccountId>, max: usize) -> Result<(Vec<Account>, usize), Failure> {
         let (mut accounts, mut unreadable) = (Vec::new(), 0);
         let visit = |account: Result<Account, Fault>| {
@@ -122,7 +122,7 @@ impl Admin {
         Ok((accounts, unreadable))
     }
 
-    /// The accounts that were created last, or last before the one with the id `after`.
+    /// The newest accounts, or the newest that are older than the one with the id `after`.
     async fn newest(&self, filter: &Filter<'_>, after: Option<AccountId>, max: usize) -> Result<(Vec<Account>, usize), Failure> {
         let end = match after {
             Some(id) => Some(age(&self.store.account(id).await?.ok_or(Failure::NoAccount)?)),
@@ -135,7 +135,7 @@ impl Admin {
                 Ok(_) => {}
                 Err(_) => unreadable += 1,
             }
-            // No more are kept than twice as many as are asked for.
+            // At most twice as many as requested are kept in memory.
             if accounts.len() >= 2 * max {
                 keep_newest(&mut accounts, max);
             }
@@ -147,7 +147,7 @@ impl Admin {
     }
 }
 
-/// When an account was created; of several of the same instant, the order of their ids.
+/// Sort key: the creation time, and the id for accounts of the same instant.
 fn age(account: &Account) -> (Timestamp, uuid::Uuid) {
     (account.created_at, account.id.uuid())
 }

@@ -1,4 +1,4 @@
-//! The names of accounts: what is one, and commands that change it.
+//! The names of accounts: parsing them, and commands that change them.
 
 use doorward::{
     account::{Account, EmailAddress, FormerAddress, LONGEST_EMAIL, Taken, Username},
@@ -28,8 +28,8 @@ impl Admin {
         told(terminal, account, renamed, "e-mail address set", Taken::Email, "A notice to the former address is on its way.")
     }
 
-    /// Gives an account a former address back, as the link of the notice of its change does: the one by which it is `named`, or else the oldest. Whoever
-    /// writes from one of several former addresses has that mailbox, and perhaps not the one before.
+    /// Gives an account a former address back, as the link in the notice of its change does: the one by which it is `named`, otherwise the oldest. An
+    /// owner who writes from one of several former addresses has that mailbox, but perhaps not the one before it.
     pub(crate) async fn restore_address(
         &self,
         account: &Account,
@@ -44,7 +44,7 @@ impl Admin {
             return Err(Failure::Refused("no former address is kept for it; use set-email".to_owned()));
         };
         if !account.can_be_disavowed() {
-            return Err(Failure::Refused("it is switched off; activate it first".to_owned()));
+            return Err(Failure::Refused("it is deactivated; activate it first".to_owned()));
         }
         let (username, id) = (account.username.as_str(), account.id);
         let question = format!(
@@ -56,7 +56,7 @@ impl Admin {
         match self.store.restore_address(account, &former.email, reset_request(account, now)).await? {
             Disavowed::Now => {
                 let sentence = format!(
-                    "{id}: the former address {} is back, every session is over and the password out of use; a link to choose another is on its way.",
+                    "{id}: the former address {} is back, every session has ended and the password is disabled; a link to choose another is on its way.",
                     former.email.as_str()
                 );
                 done(terminal, id, "address restored", &sentence)
@@ -100,7 +100,7 @@ fn parse_email(email: &str) -> Result<EmailAddress, String> {
     EmailAddress::parse(email).ok().filter(fits).ok_or_else(|| "email: it is no e-mail address that mail can go to".to_owned())
 }
 
-/// Tells which names are taken.
+/// The message that says which names are taken.
 pub(crate) fn taken_names(taken: Option<Taken>) -> &'static str {
     match taken {
         Some(Taken::Both) => "another account has this username, and one this e-mail address",

@@ -5,7 +5,7 @@ use doorward::account::{Account, Profiled};
 use crate::{Admin, Failure, Terminal, accounts::done};
 
 impl Admin {
-    /// Sets a field, or takes its value away.
+    /// Sets a field, or removes its value.
     pub(crate) async fn set_field(
         &self,
         account: &Account,
@@ -26,7 +26,7 @@ impl Admin {
             Profiled::Now => done(terminal, account.id, "field set", &format!("{}: {name} set", account.id)),
             // It may have been deleted since it was found.
             Profiled::Overtaken if self.store.account(account.id).await?.is_none() => Err(Failure::NoAccount),
-            Profiled::Overtaken => Err(Failure::Refused("no field is set in an account that is switched off".to_owned())),
+            Profiled::Overtaken => Err(Failure::Refused("no field can be set in an account that is deactivated".to_owned())),
         }
     }
 }

@@ -18,10 +18,10 @@ use serde_json::{Value, json};
 
 use crate::{Admin, Failure, Terminal, state::State};
 
-/// Maximum number of tries to read everything about an account whose sessions end meanwhile.
+/// Maximum number of tries to read everything about an account whose sessions end in the meantime.
 const MAX_TRIES: u32 = 5;
 
-/// What is known of an account, except hashes and digests.
+/// All data of an account, except hashes and digests.
 struct Known {
     now: Timestamp,
     sessions: Vec<SessionRecord>,
@@ -32,14 +32,14 @@ struct Known {
     profile: Profile,
 }
 
-/// A mail to the account: one that the mailer is done with, or one that waits or failed.
+/// A mail to the account: from the delivery record, or one that waits or failed.
 enum Mail {
     Done(Delivery),
     Open(OpenMail),
 }
 
 impl Mail {
-    /// When this became of it. What waits does so now.
+    /// The time of its outcome; for a mail that waits, now.
     fn at(&self, now: Timestamp) -> Timestamp {
         match self {
             Self::Done(delivery) => delivery.done_at,
@@ -57,7 +57,7 @@ impl Admin {
         terminal.tell(&facts, text(account, &known, self.login_limit.allowed).trim_end())
     }
 
-    /// What the account's owner gets from `/api/users/me/export/`; null if the account is gone by now.
+    /// The document that the owner gets from `/api/users/me/export/`; null if the account no longer exists.
     async fn personal_data(&self, account: &Account, now: Timestamp) -> Result<Value, Failure> {
         let mut account = account.clone();
         for _ in 0..MAX_TRIES {
@@ -87,7 +87,7 @@ impl Admin {
         let link = link.filter(|link| now < link.valid_until && !self.sessions.ended_by_switch(link.issued_at));
         let open = self.store.open_mail_of(account, now).await?;
         let deliveries = self.store.deliveries(account.id).await?;
-        // Mail that failed and can be sent again is told once, with its key.
+        // Mail that failed and can be retried is listed once, with its key.
         let is_open = |delivery: &Delivery| open.iter().any(|mail| mail.failed.is_some() && mail.requested_at == delivery.requested_at);
         let told = deliveries.into_iter().filter(|delivery| !(matches!(delivery.outcome, Outcome::Failed(_)) && is_open(delivery)));
         let mut mail: Vec<Mail> = told.map(Mail::Done).collect();
@@ -105,7 +105,7 @@ impl Admin {
     }
 }
 
-/// Everything, for a program.
+/// Everything, as JSON.
 fn facts(account: &Account, known: &Known, allowed: u32) -> Value {
     #[derive(Serialize)]
     struct Session {
@@ -177,7 +177,7 @@ fn open_facts(mail: &OpenMail) -> Value {
     })
 }
 
-/// The same, for a person.
+/// The same, as text.
 fn text(account: &Account, known: &Known, allowed: u32) -> String {
     let newest = known.sessions.last().map_or_else(String::new, |newest| format!(", the newest of {}", rfc3339(newest.created_at)));
     let networks: Vec<String> = account.networks.iter().map(|known| format!("{} ({})", known.network, rfc3339(known.seen_at))).collect();
@@ -207,7 +207,7 @@ fn text(account: &Account, known: &Known, allowed: u32) -> String {
     let elsewhere = account.external_id.iter().map(|id| ("id elsewhere", id.clone()));
     let deletion = account.leaving.map(|leaving| {
         let (asked_at, due_at) = (rfc3339(leaving.asked_at), rfc3339(leaving.due_at));
-        let begun = if leaving.has_begun { ", and has begun" } else { "; activate ID or disavow ID calls it off" };
+        let begun = if leaving.has_begun { ", and has begun" } else { "; activate ID or disavow ID cancels it" };
         ("deletion", format!("asked for at {asked_at}, carried out after {due_at}{begun}"))
     });
     let pending = known.pending_email.iter().map(|email| ("address asked", format!("{}, until its mailbox confirms it", email.as_str())));
@@ -255,7 +255,7 @@ fn because(why: Suppressed) -> &'static str {
         Suppressed::CoolingDown => "a link that works was sent shortly before",
         Suppressed::NewerRequest => "a newer request gets the link",
         Suppressed::Overtaken => "the password was set after the request",
-        Suppressed::NoPassword => "the account is switched off or has no password",
+        Suppressed::NoPassword => "the account is deactivated or has no password",
         Suppressed::Verified => "the address is verified already",
     }
 }

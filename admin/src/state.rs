@@ -1,4 +1,4 @@
-//! The state of an account, in the words of this program.
+//! The state of an account, as the commands print it.
 
 use clap::ValueEnum;
 use doorward::account::Account;
@@ -8,15 +8,15 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum State {
-    /// One can log in
+    /// Its owner can log in
     Active,
-    /// An operator has switched it off
+    /// An operator has deactivated it
     Deactivated,
-    /// It asked to be deleted, and will be
+    /// Its owner has requested its deletion
     Leaving,
-    /// It has no password that anybody could know
+    /// It has no usable password
     NoPassword,
-    /// Its password is out of use until a reset
+    /// Its password is disabled until a reset
     Disavowed,
 }
 
@@ -36,7 +36,7 @@ impl State {
     pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Active => "active",
-            Self::Deactivated => "switched off",
+            Self::Deactivated => "deactivated",
             Self::Leaving => "to be deleted",
             Self::NoPassword => "without a password",
             Self::Disavowed => "disavowed, until a reset",

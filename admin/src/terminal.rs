@@ -1,4 +1,4 @@
-//! What a command prints and asks.
+//! The output of a command, and its questions.
 
 use std::{
     fmt,
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::Failure;
 
-/// The output of a command, and its way to ask questions.
+/// The output of a command, and how it asks questions.
 pub struct Terminal<'a> {
     /// The output.
     pub out: &'a mut dyn Write,
@@ -31,7 +31,7 @@ impl Terminal<'_> {
         Ok(())
     }
 
-    /// Goes on if `expected` is typed in answer to the question, or if nothing is to be asked.
+    /// Continues if the answer to the question is `expected`, or with `--yes`.
     pub(crate) fn confirm(&mut self, yes: bool, question: &str, expected: &str, refusal: &str) -> Result<(), Failure> {
         if yes {
             return Ok(());

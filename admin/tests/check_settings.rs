@@ -1,4 +1,4 @@
-//! `check-settings`, as a deployment runs it.
+//! Runs `check-settings` as a deployment does.
 
 #![expect(clippy::expect_used, reason = "a test may fail")]
 

@@ -1,8 +1,11 @@
 //! A Lambda authorizer for the user's own APIs: REST (token and request) and HTTP (format 2.0, simple answers).
 //!
-//! A request with a valid session passes, and the API behind gets `account_id` and `username` as context, `verified` (whether it was shown that the
-//! address is the account's), the `external_id` of an account that was imported with one, what `AUTHORIZER_CONTEXT` names, and the declared fields that
-//! are to be told. One consistent read a call, of an item more where such a field is declared: with the authorizer's result cache off (`AuthorizerResultTtlInSeconds: 0`) a session ends here the moment it ends anywhere.
+//! A request with a valid session passes. Its context for the API behind the authorizer has `account_id`, `username`, `verified` (whether the address is
+//! verified), the `external_id` of an account that was imported with one, the attributes that `AUTHORIZER_CONTEXT` names, and the declared fields with
+//! `token`.
+//!
+//! Each call makes one consistent read, which includes the profile if such a field is declared. So with the authorizer's result cache off
+//! (`AuthorizerResultTtlInSeconds: 0`), a session that has ended is refused at once.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -22,7 +25,7 @@ use serde_json::{Value, json};
 
 use crate::{Function, Handler, Wiring};
 
-/// What an API can be told of an account besides its names, under the key of the context and of `AUTHORIZER_CONTEXT`.
+/// The attributes of an account that can be passed on, by their name in the context and in `AUTHORIZER_CONTEXT`.
 const FACTS: [(&str, Fact); 3] = [
     ("email", |account| account.email.as_str().to_owned()),
     ("date_joined", |account| rfc3339(account.created_at)),
@@ -79,7 +82,7 @@ impl Handler for Authorizer {
 }
 
 impl Authorizer {
-    /// Decides whether a request passes. A fault is an error, to which the API answers 500.
+    /// Decides whether a request passes. A fault is returned as an error, and the API then answers 500.
     pub async fn decide(&self, question: &Question) -> Result<Value, Fault> {
         let signed_in = match question.header().and_then(|header| credentials_of(header.as_bytes()).ok()) {
             Some(token) => match self.sessions.check(&self.store, token, self.clock.now()).await? {
@@ -88,7 +91,7 @@ impl Authorizer {
             },
             None => None,
         };
-        // A request that passes leaves no line: these checks are nearly all of a deployment's requests, and a line of each costs nearly as much as its reads.
+        // A request that passes is not logged. Nearly all requests of a deployment are such checks, and a log line costs nearly as much as their reads.
         if signed_in.is_none() {
             tracing::info!(outcome = "unauthenticated", "answered");
         }
@@ -102,7 +105,7 @@ impl Authorizer {
         let mut context = json!({
             "account_id": account.id.to_string(), "username": account.username.as_str(), "verified": account.verified_at.is_some(),
         });
-        // A key is there only if the account has an id elsewhere, as below only if a field has a value: no gateway takes null in a context.
+        // The key is left out if the account has no id elsewhere, and below if a field has no value, because no gateway accepts null in a context.
         if let Some(external_id) = &account.external_id {
             context["external_id"] = external_id.as_str().into();
         }

@@ -1,4 +1,4 @@
-//! POST `/api/change_password/`: replaces a password by somebody who knows it.
+//! POST `/api/change_password/`: replaces a password, if the request has the old one.
 
 use std::sync::Arc;
 
@@ -90,7 +90,7 @@ impl Endpoint for ChangePassword {
                 Metric::PASSWORDS_CHANGED.count();
                 Ok(http::ok(&ChangeAnswer { message: "Password changed successfully." }))
             }
-            // The answer says what is true now: the session has ended, or it has changed the password itself in the meantime.
+            // The answer is that of a new check: the session has ended, or it has changed the password itself in the meantime.
             Changed::Overtaken => {
                 self.authenticate(&request).await?;
                 Metric::CHANGES_REFUSED.count();

@@ -17,20 +17,20 @@ use tracing::Instrument as _;
 
 use crate::{Endpoint, PageRole, Wiring};
 
-/// The edge: it admits or refuses a request, gives the endpoint its time, and logs the outcome.
+/// The edge: it accepts or refuses a request, gives the endpoint its deadline, and logs the outcome.
 #[derive(Clone, Debug, Default)]
 pub struct Edge {
     /// The web pages that may make requests.
     pub origins: Origins,
     /// The number of proxies in front of the gateway.
     pub trusted_hops: usize,
-    /// How the nearest of them shows that a request did not come past it.
+    /// The secret by which the nearest proxy shows that a request came through it.
     pub proxy_secrets: ProxySecrets,
     /// How much of a client is logged with a refusal.
     pub logged_client: LoggedClient,
     /// The language of pages for readers whose own is unknown.
     pub default_language: Language,
-    /// Where the counts of a request are written.
+    /// Where the metrics of a request are written.
     pub metrics: Metrics,
 }
 
@@ -90,7 +90,7 @@ impl Edge {
             return Err(refusal);
         }
         let (time_left, client) = (request.time_left, request.client);
-        // A write that was cut off by the deadline may have happened or not, so the client is asked to try again.
+        // A write that the deadline interrupted may or may not have happened, so the client is asked to try again.
         let asked = AssertUnwindSafe(tokio::time::timeout(time_left, ask(endpoint, request)).in_current_span()).catch_unwind().await;
         match asked.map(|in_time| in_time.unwrap_or(Err(Refusal::Fault(Fault::OutOfTime)))) {
             Ok(Ok(answer)) => {
@@ -110,7 +110,7 @@ impl Edge {
                 Err(refusal)
             }
             Err(_panic) => {
-                // The message of a panic may quote anything, so it is not repeated. The panic hook has logged where it happened.
+                // The message of a panic may contain secrets, so it is not logged. The panic hook has logged the place.
                 tracing::error!(outcome = "panic", status = 500, "answered");
                 Err(Refusal::Fault(Fault::Internal("handler")))
             }

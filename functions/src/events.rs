@@ -1,7 +1,7 @@
 //! Publishes the events in the Outbox to the bus, and deletes those that are published.
 //!
-//! The stream announces them. A record whose event is not published is reported, so that the stream delivers it again, for a day. A crash after publishing
-//! leaves the event in the Outbox, and it is published again under the same id: at least once.
+//! The stream announces them. A record whose event is not published is reported, so the stream delivers it again, for a day. A crash after publishing
+//! leaves the event in the Outbox, so it is published again under the same id: delivery is at least once.
 
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ impl Events {
         Self { store: wiring.store.clone(), bus, metrics, clock: wiring.clock.clone() }
     }
 
-    /// Publishes the events that these records announce. If `time` is too short, all of them are reported.
+    /// Publishes the events that these records announce. If `time` runs out, all of them are reported.
     async fn publish_within(&self, records: &Records, time: Duration) -> Report {
         let announced = announced(records);
         let failed = match timeout(time, self.publish(announced.iter().map(|(key, _)| key))).await {
@@ -92,8 +92,8 @@ impl Events {
         failed
     }
 
-    /// The event with this key, unless it is published or given up, with what it tells of its account. The names are read now: an event that waits holds
-    /// none, and tells none of an account that is gone by then.
+    /// The event with this key, unless it is published or given up. With `EVENT_DATA=full` the account's names are read now, because a stored event
+    /// contains none. If the account no longer exists, the event has no names.
     async fn waiting(&self, key: &EventKey) -> Result<Option<Event>, Fault> {
         let Some(mut event) = self.store.waiting_event(key).await? else { return Ok(None) };
         if self.store.tells() == EventData::Full {
@@ -138,7 +138,7 @@ impl Events {
     }
 }
 
-/// Logs that an event is published, and of an export what was exported and by whom.
+/// Logs that an event is published; for an export also what was exported and by whom.
 fn told(event: &Event) {
     let (id, kind, account) = (event.id, event.kind.as_str(), event.account.map(tracing::field::display));
     match &event.details.exported {
@@ -150,7 +150,7 @@ fn told(event: &Event) {
     }
 }
 
-/// The events that these records announce, each once, with the sequence numbers by which failures are reported.
+/// The events that these records announce, without duplicates, with the sequence numbers for reporting failures.
 fn announced(records: &Records) -> Vec<(EventKey, &str)> {
     let mut announced: Vec<(EventKey, &str)> = Vec::new();
     for record in records.records.iter().filter(|record| record.event_name == "INSERT") {

@@ -1,10 +1,10 @@
 //! GET `/api/users/me/export/`: everything that is stored about an account, as a file for its owner (GDPR, articles 15 and 20).
 //!
-//! It is apart from the function `me` because of its rights. It reads whole partitions, also of the mail that waits and of the limits, which no other
-//! function that a session can call may do; and it writes nothing but two counters.
+//! It is separate from the function `me` because of its permissions. It reads whole partitions, including those of the Outbox and of the limits, which no
+//! other function that a session can call may do. It writes nothing but two counters.
 //!
-//! It does not ask for the password. It shows more than the other routes of an account (when things happened), but nothing that opens an account, and the
-//! right of access must not depend on a password that somebody has forgotten.
+//! It does not ask for the password. It shows more than the other routes of an account (when things happened), but nothing that gives access to an
+//! account. Besides, the right of access must not depend on a password that the owner may have forgotten.
 
 use doorward::{
     account::EmailAddress,
@@ -21,7 +21,7 @@ use doorward::{
 
 use crate::{Endpoint, Function, Wiring, me::OwnAccount};
 
-/// Maximum number of tries to read an account whose sessions end meanwhile.
+/// Maximum number of tries to read an account whose sessions end in the meantime.
 const MAX_TRIES: u32 = 5;
 
 pub struct Export {
@@ -33,7 +33,7 @@ pub struct Export {
 }
 
 impl Export {
-    /// A name as the session sees it.
+    /// A name as the session may see it: masked with `OWN_ACCOUNT=masked`.
     fn shown(&self, name: &str) -> String {
         if EmailAddress::parse(name).is_ok() { self.shows.shown(name) } else { name.to_owned() }
     }
@@ -86,7 +86,7 @@ impl Endpoint for Export {
                 tracing::info!("account exported");
                 return Ok(http::file("account.json", &file));
             }
-            // The session has ended meanwhile, or has changed the password itself.
+            // The session has ended in the meantime, or has changed the password itself.
             signed_in = self.sessions.authenticate(&self.store, &request, now).await?;
         }
         Err(Refusal::Fault(Fault::OutOfTime))

@@ -1,4 +1,4 @@
-//! The traits of functions: every function, endpoints of the API, and handlers of other events.
+//! The traits of functions: of every function, of endpoints of the API, and of handlers of other events.
 
 use std::{
     future::{Future, ready},
@@ -17,7 +17,7 @@ use crate::Wiring;
 
 /// A Lambda function.
 pub trait Function: Sized + Send + Sync + 'static {
-    /// The name of its binary and of its zip, and the end of its name in a deployment.
+    /// The name of its binary and of its zip, and the suffix of its name in a deployment.
     const NAME: &'static str;
     /// The tables whose names it gets.
     const TABLES: &'static [Table];
@@ -28,7 +28,7 @@ pub trait Function: Sized + Send + Sync + 'static {
 
 /// A function that answers requests of the API.
 pub trait Endpoint: Function {
-    /// Its routes, with the trailing slash that each may also be asked without.
+    /// Its routes, with a trailing slash, which a request may leave out.
     const ROUTES: &'static [&'static str];
     /// The methods of its routes, without OPTIONS, which the edge answers.
     const METHODS: &'static [Method] = &[Method::POST];
@@ -40,7 +40,7 @@ pub trait Endpoint: Function {
     /// Answers or refuses a request with one of the methods.
     fn handle(&self, request: Request) -> impl Future<Output = Result<Answer, Refusal>> + Send;
 
-    /// Refuses a request without a session. The edge asks this before it refuses a method, because 401 goes before 405.
+    /// Refuses a request without a session. The edge calls this before it checks the method, because 401 takes precedence over 405.
     fn authenticate(&self, _request: &Request) -> impl Future<Output = Result<(), Refusal>> + Send {
         ready(Ok(()))
     }
@@ -58,7 +58,7 @@ pub trait Handler: Function {
     /// Its result.
     type Answer: Serialize + Send;
 
-    /// Handles an event within this time. The caller handles an error, and may call again.
+    /// Handles an event within this time. An error is for the caller, which may call again.
     fn handle(&self, event: Self::Event, time: Duration) -> impl Future<Output = Result<Self::Answer, Error>> + Send;
 }
 

@@ -1,7 +1,7 @@
-//! The Lambda functions: what each is called, what it is built of, and what it answers.
+//! The Lambda functions: their names, their configuration, and their answers.
 //!
-//! A function is in a file of its own; its binary in `bin/` only serves it. [`FUNCTIONS`] lists all of them: code that has to know every
-//! function or every route reads it there.
+//! Each function is in a file of its own; its binary in `bin/` only serves it. [`FUNCTIONS`] lists all of them for code that needs every function or every
+//! route.
 
 #![expect(missing_docs, reason = "a library for its binaries and for tests; the first lines of a file tell what its function is")]
 

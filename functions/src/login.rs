@@ -56,7 +56,7 @@ impl Login {
         }
         let networks = networks.as_deref().unwrap_or(&account.networks);
         if let Err(fault) = self.store.note_login(account, networks, rehashed.as_ref()).await {
-            tracing::warn!(%fault, "login not noted");
+            tracing::warn!(%fault, "network and hash of a login not stored");
         }
     }
 }
@@ -120,8 +120,8 @@ impl Endpoint for Login {
             }
         };
 
-        // Only who knows the password is told, and until here every login has cost the same. Where registration is silent nobody is told: who has just
-        // registered knows the password, and would learn by the address whether the account is that one.
+        // Only a client that knows the password gets this answer, and until here every login has cost the same. If registration is silent, nobody gets it:
+        // a person who has just registered knows the password, and would learn whether the address had an account before.
         if self.verification.keeps_out(&account) {
             Metric::LOGINS_REFUSED.count();
             return Err(if self.registration == Registration::Silent { Refusal::Credentials } else { Refusal::Unverified });

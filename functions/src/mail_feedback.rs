@@ -1,7 +1,7 @@
 //! Marks accounts whose address mail does not reach, from the events that SES sends to `EventBridge`: bounces, complaints, rejections.
 //!
-//! The mark informs the operator. Mail to a marked address is still tried, because SES has its own list of addresses to which it does not send, and a
-//! mailbox can be repaired. The use of a reset link proves that the address works again.
+//! The mark informs the operator. Mail to a marked address is still sent, because SES has its own suppression list and a mailbox can be repaired. The use
+//! of a reset link proves that the address works again, and removes the mark.
 
 use std::time::Duration;
 

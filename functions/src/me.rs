@@ -1,10 +1,10 @@
-//! GET, PUT, PATCH and DELETE `/api/users/me/`: an account, as its owner sees it, its declared fields, a change of its address, and its deletion. The
-//! route and its words are djoser's.
+//! GET, PUT, PATCH and DELETE `/api/users/me/`: shows an account to its owner, changes its declared fields and its address, and requests its deletion. The
+//! route and its texts are djoser's.
 //!
-//! Whoever holds a session may ask, so with `OwnAccount=masked` the address is shown only in part. The methods that change an account are arms of
-//! `handle`, and ask for the password where they decide who may use it. Declared fields do not, so a session alone changes them.
+//! The holder of a session may be a thief, so with `OwnAccount=masked` the address is shown only in part. Changes that decide who can use the account need
+//! the password. Declared fields do not, so a session alone changes them.
 //!
-//! A deletion only puts the account out of use. The sweeper carries it out, so that this function has no right to delete what others have.
+//! A request for deletion only deactivates the account. The sweeper carries it out, so this function needs no permission to delete data of accounts.
 
 mod address;
 
@@ -26,7 +26,7 @@ use serde::Serialize;
 
 use crate::{Endpoint, Function, Wiring};
 
-/// Maximum number of tries to change the fields of an account that changes its password meanwhile.
+/// Maximum number of tries to change the fields of an account whose password changes in the meantime.
 const MAX_TRIES: u32 = 5;
 
 pub struct Me {
@@ -40,7 +40,7 @@ pub struct Me {
     clock: Clock,
 }
 
-/// How much of an account its session sees.
+/// How much of an account its sessions see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OwnAccount {
     On,
@@ -58,14 +58,14 @@ struct Seen<'a> {
     external_id: Option<String>,
     #[serde(flatten)]
     fields: Shown<'a>,
-    /// The address that was asked for, until its mailbox confirms it.
+    /// The requested address, until its mailbox confirms it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pending_email: Option<String>,
 }
 
 impl OwnAccount {
-    /// `OWN_ACCOUNT`: `on` (default) or `masked`. A deployment with `off` does not have this function; one that is left of before shows no more than it
-    /// must.
+    /// `OWN_ACCOUNT`: `on` (default) or `masked`. A deployment with `off` does not have this function. If one still runs during an update, `off` counts as
+    /// `masked`.
     pub(crate) fn configured(settings: &mut Settings) -> Self {
         settings.parsed("OWN_ACCOUNT", Self::On, |text| match text {
             "on" => Ok(Self::On),
@@ -83,7 +83,7 @@ impl OwnAccount {
     }
 }
 
-/// The first letter, unless it is all there is, and the domain. The dots do not tell how many letters they stand for.
+/// The first letter, unless it is the only one, and the domain. The number of dots does not depend on the number of letters.
 fn masked(local: &str, domain: &str) -> String {
     let mut letters = local.chars();
     let first = letters.next().filter(|_| letters.next().is_some());
@@ -96,12 +96,12 @@ impl Me {
         Ok(self.shown(account, pending.as_ref()))
     }
 
-    /// The address that was asked for, if there can be one.
+    /// The requested address, if the deployment allows changes of address.
     async fn pending(&self, account: &Account, now: Timestamp) -> Result<Option<EmailAddress>, Fault> {
         if self.verification.asks() { self.store.pending_address(account, now).await } else { Ok(None) }
     }
 
-    /// The account with the address that was asked for.
+    /// The account, with the requested address.
     fn shown(&self, account: &Account, pending: Option<&EmailAddress>) -> Answer {
         let is_address = account.username.folded() == account.email.folded();
         http::ok(&Seen {
@@ -115,17 +115,17 @@ impl Me {
         })
     }
 
-    /// Changes the declared fields that the body has, and asks for another address if it has one, with the password. Nothing else changes: everything else
-    /// in it is read-only or unknown, and is ignored as Django REST Framework does. PUT asks for the fields that are required.
+    /// Changes the declared fields in the body and, with the password, requests another address if the body has one. All other fields of a body are
+    /// read-only or unknown, and are ignored as in Django REST Framework. PUT needs the required fields.
     ///
-    /// The answer is the account as it was read, with these changes. What others change at the same moment is in the next answer.
+    /// The answer is the account as it was read, with these changes. Simultaneous changes by others are in the next answer.
     async fn update(&self, request: &Request, SignedIn { account, .. }: &SignedIn, now: Timestamp) -> Result<Answer, Refusal> {
         let asked = if request.method == Method::PUT { Asked::Whole } else { Asked::Part };
         let mut fields = Fields::of(request.form()?);
         let changes = self.fields.read(&mut fields, asked);
         let address = self.read_address(account, &mut fields);
         let (changes, address) = fields.finish(Some((changes, address)))?;
-        // The password decides before anything changes. Nothing is read after it did, so that no answer is a failure because of that.
+        // The password is checked before anything changes. Nothing is read after the request is stored, so a failed read cannot turn it into an error.
         let (account, pending) = match address {
             Some(body) => self.ask_for_address(body, account, request, now).await?,
             None => (account.clone(), self.pending(account, now).await?),
@@ -145,13 +145,13 @@ impl Me {
                 account.profile.apply(changes);
                 return Ok(account);
             }
-            // The session has ended meanwhile, or it has changed the password itself and goes on.
+            // The session has ended in the meantime, or it has changed the password itself and is still valid.
             account = self.sessions.authenticate(&self.store, request, now).await?.account;
         }
         Err(Refusal::Fault(Fault::OutOfTime))
     }
 
-    /// Puts the account out of use, with its password, and leaves its deletion to the sweeper.
+    /// Deactivates the account, if the password is right, and leaves its deletion to the sweeper.
     async fn delete(&self, request: &Request, SignedIn { account, token }: &SignedIn, now: Timestamp) -> Result<Answer, Refusal> {
         let mut fields = Fields::of(request.form()?);
         let password = fields.take_checked("current_password", Field::Verbatim, None);
@@ -159,10 +159,10 @@ impl Me {
         self.step_up.admit(&self.store, account, request.client, password, Refusal::CurrentPassword, now).await?;
         match self.store.leave(account, &token.digest(), self.grace, request.caller(), now).await? {
             Left::Now => {
-                tracing::info!("deletion asked for");
+                tracing::info!("deletion requested");
                 Ok(http::no_content())
             }
-            // The session has ended meanwhile, or it has changed the password itself.
+            // The session has ended in the meantime, or it has changed the password itself.
             Left::Overtaken => {
                 self.authenticate(request).await?;
                 Err(Refusal::CurrentPassword)

@@ -144,8 +144,8 @@ impl RegisterBody {
             fields.complain::<()>("username", NOT_OWN_ADDRESS);
         }
         let password = fields.take_checked("password", Field::Verbatim, Some(policy.max_length));
-        // The validators speak about any password that is one, whatever is wrong with the other fields. They compare it with every word of both names; what is
-        // as long as a body is no name, and is not looked at before the client is counted.
+        // The password is validated even if other fields are wrong. It is compared with every word of both names. A text that is too long for a name is
+        // not compared, because this work is done before the client's attempt is counted.
         let password = password.filter(|_| !fields.has_complaint("password")).and_then(|password| {
             let name = |name| comparable(fields.glance(name).filter(|_| declared.takes_name(name)));
             let owner = Owner {

@@ -1,7 +1,7 @@
-//! GET and DELETE `/api/sessions/`: where an account is logged in, and the end of its sessions one by one.
+//! GET and DELETE `/api/sessions/`: lists the sessions of an account, and ends them one by one.
 //!
-//! The list has the words of django-allauth's headless API. Whoever holds a session may see the others, and needs the password to end them (ASVS 5.0,
-//! 7.5.2). This function cannot write an account, as it has no permission to.
+//! The list has the field names of django-allauth's headless API. The holder of a session may see the others, and needs the password to end them (ASVS
+//! 5.0, 7.5.2). This function has no permission to write an account.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ use crate::{Endpoint, Function, Wiring};
 
 /// The maximum number of sessions that one request ends.
 const MOST: usize = 25;
-/// Maximum number of tries to list the sessions of an account that changes its password meanwhile.
+/// Maximum number of tries to list the sessions of an account whose password changes in the meantime.
 const MAX_TRIES: u32 = 5;
 
 pub struct Sessions {
@@ -30,7 +30,7 @@ pub struct Sessions {
     clock: Clock,
 }
 
-/// The sessions that are to end. Without a password it is the asking one only.
+/// The sessions to end. Without a password it is only the session that makes the request.
 struct EndBody {
     ids: BTreeSet<String>,
     password: Option<TypedPassword>,
@@ -49,7 +49,7 @@ struct Seen {
 }
 
 impl Sessions {
-    /// Ends the sessions that the body names, and answers with those that are left. To end one that is over is no error.
+    /// Ends the sessions that the body names, and answers with those that are left. Ending a session that has already ended is no error.
     async fn end(&self, request: &Request, signed_in: &SignedIn, now: Timestamp) -> Result<Answer, Refusal> {
         let account = &signed_in.account;
         let EndBody { ids, password } = EndBody::read(request.form()?, &signed_in.session_id())?;
@@ -67,13 +67,13 @@ impl Sessions {
         Ok(self.answer(&left, signed_in))
     }
 
-    /// Says what is true now: the session has ended, or it has changed the password itself in the meantime.
+    /// The answer of a new check: the session has ended, or it has changed the password itself in the meantime.
     async fn overtaken(&self, request: &Request) -> Result<Answer, Refusal> {
         self.authenticate(request).await?;
         Err(Refusal::CurrentPassword)
     }
 
-    /// The sessions of the account that asks. If the asking session changes the password meanwhile, they are looked up again.
+    /// The sessions of the authenticated account. If its own session changes the password in the meantime, they are looked up again.
     async fn see(&self, request: &Request, mut signed_in: SignedIn, now: Timestamp) -> Result<Answer, Refusal> {
         for _ in 0..MAX_TRIES {
             if let Some(listed) = self.rules.list(&self.store, &signed_in.account, now).await? {
@@ -133,7 +133,7 @@ impl Endpoint for Sessions {
 }
 
 impl EndBody {
-    /// `own` is the id of the session that asks, which needs no password to end itself.
+    /// `own` is the id of the session that makes the request, which needs no password to end itself.
     fn read(form: Form, own: &str) -> Result<Self, Refusal> {
         let mut fields = Fields::of(form);
         let ids = fields.take_texts("sessions", MOST);

@@ -1,7 +1,7 @@
-//! POST `/api/users/set_username/`: gives an account another username. The route and its words are djoser's.
+//! POST `/api/users/set_username/`: changes the username of an account. The route and its texts are djoser's.
 //!
-//! It is apart from the function `me` because the methods of a function are those of all its routes, and because no other function that a session can
-//! call may move a claim on a name.
+//! It is separate from the function `me`, because a function has the same methods on all its routes, and because no other function that a session can call
+//! may move a claim on a name.
 
 use doorward::{
     account::{Account, Username},
@@ -40,7 +40,7 @@ struct RenameBody {
 }
 
 impl SetUsername {
-    /// Renames the account, which is read as it was when its password was verified.
+    /// Renames the account, on condition that it is as it was when its password was verified.
     async fn rename(&self, request: &Request, mut account: Account, username: &Username, now: Timestamp) -> Result<Answer, Refusal> {
         let epoch = account.epoch;
         for _ in 0..MAX_TRIES {
@@ -60,7 +60,7 @@ impl SetUsername {
                 Renamed::Taken => return Err(Refusal::Fields(FieldErrors::one("new_username", USERNAME_TAKEN))),
                 Renamed::Overtaken => {}
             }
-            // The answer says what is true now: the session has ended, or the password that was verified is not the account's any more.
+            // The answer is that of a new check: the session has ended, or the password that was verified is no longer the account's.
             account = self.sessions.authenticate(&self.store, request, now).await?.account;
             if account.epoch != epoch {
                 return Err(Refusal::CurrentPassword);
@@ -108,7 +108,7 @@ impl Endpoint for SetUsername {
         let account = self.sessions.authenticate(&self.store, &request, now).await?.account;
         let RenameBody { current_password, new_username } = RenameBody::read(request.form()?)?;
         self.step_up.admit(&self.store, &account, request.client, current_password, Refusal::CurrentPassword, now).await?;
-        // As djoser answers, which does not ask whose name it is.
+        // The same answer as djoser's, which does not check whose name it is.
         if is_named(&account, &new_username) {
             return Err(Refusal::Fields(FieldErrors::one("new_username", USERNAME_TAKEN)));
         }

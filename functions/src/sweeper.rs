@@ -1,7 +1,7 @@
-//! Deletes the accounts whose own deletion is due. A timer calls it once an hour.
+//! Deletes the accounts whose requested deletion is due. A timer calls it once an hour.
 //!
-//! It is a function of its own because it may delete whatever an account has in all three tables, which nothing that the API calls may. TTL would delete
-//! days late and one item at a time, and the claims on the names would be left.
+//! It is a function of its own because it may delete an account's items in all three tables, which no function of the API may. TTL would delete days late
+//! and one item at a time, and would leave the claims on the names.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ impl Handler for Sweeper {
     type Event = Hour;
     type Answer = ();
 
-    /// What fails is counted and stays listed, so it is no error: Lambda would call again at once, and the next hour does.
+    /// A failed deletion is counted and stays listed for the next hour. It is not returned as an error, because Lambda would then call again at once.
     async fn handle(&self, _: Hour, time: Duration) -> Result<(), Error> {
         self.metrics.counted(self.sweep_until(Instant::now() + time)).await;
         Ok(())
@@ -50,8 +50,8 @@ impl Handler for Sweeper {
 }
 
 impl Sweeper {
-    /// Carries out what is due, until the time is up. The rest waits for the next hour, in which another list comes first, so that no list waits for ever
-    /// behind others that are long.
+    /// Carries out the deletions that are due, until the time is up. The others wait for the next hour. Each hour begins with another list, so that a long
+    /// list cannot block the others for ever.
     async fn sweep_until(&self, until: Instant) {
         let now = self.clock.now();
         let first = u32::try_from(now.as_second().div_euclid(60 * 60).rem_euclid(i64::from(LISTS))).unwrap_or_default();
@@ -59,7 +59,7 @@ impl Sweeper {
             let (due, unreadable) = match timeout_at(until, self.store.due_deletions(list, now)).await {
                 Ok(Ok(found)) => found,
                 Ok(Err(fault)) => {
-                    tracing::error!(%fault, "deletions not found");
+                    tracing::error!(%fault, "due deletions not read");
                     Metric::DELETIONS_FAILED.count();
                     continue;
                 }
@@ -70,7 +70,7 @@ impl Sweeper {
                 Metric::DELETIONS_FAILED.count();
             }
             for listed in due {
-                // A deletion that is cut off goes on in the next hour.
+                // A deletion that is interrupted continues in the next hour.
                 if timeout_at(until, self.sweep(&listed)).await.is_err() {
                     return tracing::warn!("deletions are left for the next hour");
                 }
@@ -83,8 +83,8 @@ impl Sweeper {
         telemetry::note_account(listed.account);
         match self.store.sweep(listed, self.clock.now()).await {
             Ok(Swept::Deleted) => tracing::info!(account = %listed.account, "account deleted"),
-            Ok(Swept::Dropped) => tracing::info!(account = %listed.account, "deletion called off, or done before"),
-            Ok(Swept::Kept) => tracing::info!(account = %listed.account, "deletion waits for a former address to be free"),
+            Ok(Swept::Dropped) => tracing::info!(account = %listed.account, "deletion cancelled, or done before"),
+            Ok(Swept::Kept) => tracing::info!(account = %listed.account, "deletion waits until a former address is no longer reserved"),
             Ok(Swept::Later) => {
                 tracing::warn!(account = %listed.account, outcome = "overtaken", "account not deleted");
                 Metric::DELETIONS_FAILED.count();

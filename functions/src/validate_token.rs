@@ -1,4 +1,4 @@
-//! POST `/api/password_reset/validate_token/`: tells whether a reset link works, without using it up.
+//! POST `/api/password_reset/validate_token/`: answers whether a reset link works, without using it up.
 
 use doorward::{
     clock::Clock,

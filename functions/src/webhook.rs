@@ -1,7 +1,7 @@
-//! Posts events from the bus to a server of yours.
+//! Posts events from the bus to the configured server.
 //!
-//! A queue calls it. A message whose event was not accepted is reported, so that the queue delivers it again a quarter of an hour later, for a day; after that
-//! it lies in a queue of its own, where an operator finds it.
+//! A queue calls it. A message whose event was not accepted is reported, so the queue delivers it again every quarter of an hour for a day. After that it
+//! is moved to a dead-letter queue for the operator.
 
 use std::time::Duration;
 
@@ -81,7 +81,7 @@ impl Handler for Webhook {
     type Event = Messages;
     type Answer = Undelivered;
 
-    /// All messages of a batch at once, because a receiver that does not answer takes ten seconds.
+    /// Posts all messages of a batch at the same time, because a receiver that does not answer takes ten seconds.
     async fn handle(&self, messages: Messages, _: Duration) -> Result<Undelivered, Error> {
         let posted = join_all(messages.messages.iter().map(|message| self.post(&message.body)));
         let posted = self.metrics.counted(posted).await;

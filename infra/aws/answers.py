@@ -1,7 +1,7 @@
 """infra/samconfig.toml: the parameters of each stack, in the form that SAM CLI reads.
 
-It holds where a stack is and what differs from the template's defaults, so that a later release's defaults arrive. Git ignores it: `git pull`
-never meets it, and a team that wants to share it adds it with `git add -f`.
+It has the Region of a stack and the parameters that differ from the template's defaults, so that a stack takes the new defaults of a later release. Git
+ignores it, so `git pull` never conflicts with it. A team that wants to share it adds it with `git add -f`.
 """
 
 from pathlib import Path

@@ -29,7 +29,7 @@ from verify import verify
 WITHOUT_CONFIGURATION_SETS = (
     "ap-east-1", "ap-east-2", "ap-southeast-4", "ap-southeast-6", "ap-southeast-7", "cn-north-1", "cn-northwest-1", "eu-south-2", "mx-central-1",
 )
-# The states of a stack whose first deployment failed, over which nothing can be deployed.
+# The states of a stack whose first deployment failed. It has to be deleted before the next deployment.
 NEVER_WORKED = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED")
 
 
@@ -52,11 +52,11 @@ def deploy(stack: str) -> None:
 
     file = templates.from_directory(zips) if zips else _build(architecture)
     if running:
-        # What an earlier release deployed, or `make set` changed, is not kept yet.
+        # A deployment by an earlier release, or a change by `make set`, is not kept yet.
         _keep(place, stack, template)
     before = running and running.get("LastUpdatedTime", running["CreationTime"])
     began = datetime.now(timezone.utc)
-    # A secret that is not given is in no file; CloudFormation keeps the one that it has.
+    # A secret is stored in no file. If it is not given, CloudFormation keeps its value.
     kept_by_aws = template.secrets() - wanted.keys()
     _sam_deploy(place, stack, file, {name: value for name, value in (template.defaults() | given).items() if name not in kept_by_aws})
     now = place.stack(stack)
@@ -76,7 +76,7 @@ def deploy(stack: str) -> None:
 
 
 def _keep(place: Place, stack: str, template: Template) -> None:
-    """Keeps what is deployed now for `make rollback`. A deployment does not fail for want of that."""
+    """Keeps the present deployment for `make rollback`. If that fails, the deployment still succeeds."""
     try:
         History(place, stack, template.secrets()).note()
     except (Failure, ClientError) as error:
@@ -84,14 +84,14 @@ def _keep(place: Place, stack: str, template: Template) -> None:
 
 
 def finish(place: Place, stack: str, now: dict[str, Any]) -> None:
-    """What follows every change of the code: the emulator's API is completed, and the life of an account is tried."""
+    """Runs after every change of the code: completes the emulator's API and runs the smoke test."""
     if place.is_emulator:
         _complete(place, stack, now)
     _verify(place, stack)
 
 
 def _verify(place: Place, stack: str) -> None:
-    """Lives the life of an account on what was deployed, unless VERIFY=no."""
+    """Runs the smoke test on the deployed stack, unless VERIFY=no."""
     if os.environ.get("VERIFY", "") == "no":
         return
     say("\nVerifying")
@@ -104,7 +104,7 @@ def _verify(place: Place, stack: str) -> None:
 
 
 def _complete(place: Place, stack: str, now: dict[str, Any]) -> None:
-    """The emulator ignores a part of the API's definition, which AWS reads."""
+    """Sets the parts of the API's definition that the emulator ignores."""
     cloudformation = place.client("cloudformation")
     definition = cloudformation.get_template(StackName=stack, TemplateStage="Processed")["TemplateBody"]["Resources"]["Api"]["Properties"]["Body"]
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
@@ -137,7 +137,7 @@ def decide(
     notes = [f"{name} is no parameter any more and is left out." for name in kept if name not in template.parameters]
     kept = {name: value for name, value in kept.items() if name in template.parameters}
     now = {name: value for name, value in (running or {}).items() if name in template.parameters and name not in template.secrets()}
-    # A session that was ended stays ended, whatever an older file says.
+    # A session that was ended stays ended, even if an older file has an earlier value.
     ended = now.get("SessionsNotBefore", "")
     if "SessionsNotBefore" in wanted and revives(ended, wanted["SessionsNotBefore"]):
         raise Failure(f"SessionsNotBefore stays {ended}, because an earlier instant, or none, would revive the sessions that it ended.")
@@ -189,7 +189,7 @@ def _check(place: Place, template: Template, given: dict[str, str], zips: str) -
 
 
 def _check_settings(template: Template, values: dict[str, str], zips: str) -> None:
-    """Asks the functions' own parser, so that none refuses to start on what is deployed. It is built as they are, or comes with the zips."""
+    """Checks the parameters with the functions' own parser, so that no function refuses to start. The parser is built with the functions, or comes with the zips."""
     program = cargo.brought(check.PROGRAM)
     if not program and zips:
         return
@@ -226,13 +226,13 @@ def _build(architecture: str) -> Path:
 
 
 def _make(*goal: str) -> None:
-    # A build runs the scripts of hundreds of crates, so it sees no credentials.
+    # A build runs the build scripts of hundreds of crates, so it gets no credentials.
     if cargo.run(["make", "--no-print-directory", *goal], env=cargo.environment()) != 0:
         raise Failure("the functions do not build; above is why.")
 
 
 def _sam_deploy(place: Place, stack: str, file: Path, values: dict[str, str]) -> None:
-    # SAM CLI keeps the deployed value of a parameter that is not passed, so that new defaults would never arrive. Therefore all are passed.
+    # All parameters are passed, because SAM CLI keeps the deployed value of a parameter that is not passed, and new defaults would never be used.
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as named:
         yaml.safe_dump({name: _quoted(value) for name, value in values.items()}, named)
         named.flush()

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from place import Place, parameters
 from typed import Failure
 
-# Emergency switches stay as they are: somebody who used one after a deployment had a reason that a rollback does not know.
+# Emergency switches stay as they are, because somebody who used one after a deployment had a reason.
 SWITCHES = ("SessionsNotBefore", "Registration")
 # Deployments that are kept. Their zips stay in the bucket either way.
 KEPT = 10
@@ -45,12 +45,12 @@ class History:
         self._bucket = found[1]
 
     def note(self) -> None:
-        """Keeps what is deployed now, unless it is what was kept last, and forgets the oldest."""
+        """Keeps the present deployment, unless it was kept last, and deletes the oldest ones."""
         names = self._names()
         current = self._current(names)
         if current and _same(self._read(current), self.now):
             return
-        # What was undone by a rollback is not something to go back to.
+        # Deployments that a rollback has undone are not kept.
         undone = [name for name in names if current and name > current]
         self._write(self.now.at, self.now)
         self._point_to(self.now.at)
@@ -62,7 +62,7 @@ class History:
         names = self._names()
         current = self._current(names)
         earlier = [name for name in names if current and name < current]
-        # What is there now need not have been kept: the command may have been stopped before it was.
+        # The present deployment may not have been kept, because the command may have been stopped before.
         if current and not _same(self._read(current), self.now, of_code=True):
             earlier.append(current)
         if not earlier:
@@ -70,7 +70,7 @@ class History:
         return self._read(earlier[-1])
 
     def is_at(self, deployment: Deployment) -> None:
-        """Notes that this one is there again."""
+        """Records that this deployment is the present one again."""
         self._point_to(deployment.at)
 
     def address(self, deployment: Deployment) -> str:
@@ -94,7 +94,7 @@ class History:
         return sorted(names)
 
     def _current(self, names: list[str]) -> str | None:
-        """The one that was deployed, or gone back to, last."""
+        """The deployment that was deployed or restored last."""
         try:
             name = self._storage.get_object(Bucket=self._bucket, Key=f"{self._folder}/deployed")["Body"].read().decode()
         except ClientError as error:

@@ -154,7 +154,7 @@ class Restore:
         self.wait(f"{self.table} is being restored", lambda: status() == "ACTIVE")
 
     def set_up(self, given: dict[str, str]) -> None:
-        """Sets what a restore leaves out."""
+        """Sets the table's settings that a restore does not copy."""
         say("\n==> Expiry, point-in-time recovery, protection")
         expiry = self.database.describe_time_to_live(TableName=self.table)["TimeToLiveDescription"]["TimeToLiveStatus"]
         if expiry not in ("ENABLED", "ENABLING"):

@@ -1,4 +1,4 @@
-"""Every permission of every role, one a line, from the template: adding one shows up as a line of a diff.
+"""Lists every permission of every role in the template, one a line, so that a new permission is a line of a diff.
 
 `python infra/checks/permissions.py` rewrites infra/permissions.txt; `--check` complains when it is not what the template says, and about
 an action or a resource with a wildcard whose statement has no comment above it that gives the reason.

@@ -35,5 +35,5 @@ def main(command: str, *arguments: str) -> int:
 
 if __name__ == "__main__":
     code = main(*sys.argv[1:])
-    # Make is told of what a person typed; a step of `make test` fails as any other.
+    # For a command that a person typed, make's own error line is suppressed; a step of `make test` fails as any other.
     sys.exit(code) if sys.argv[1:2] == ["with_stack"] else leave(code)

@@ -12,7 +12,7 @@ import cargo
 from settings import Settings
 from stack import ROOT
 
-# Beside what cargo built, so that stacks side by side pack nothing twice.
+# Stored beside cargo's output, so that several stacks share the zips.
 ZIPS = ROOT / "target" / "local"
 
 
@@ -22,7 +22,7 @@ def binaries(settings: Settings) -> dict[str, Path]:
 
 
 def zipped(name: str, binary: Path) -> tuple[str, bytes]:
-    """A program as a zip, and the digest of that. It only goes to this machine, so nothing is compressed, but what debuggers read is left out: half."""
+    """A program as a zip, and the zip's digest. It stays on this machine, so it is not compressed, but debug symbols are removed, which are half of it."""
     target = ZIPS / f"{name}.zip"
     if not (target.exists() and target.stat().st_mtime_ns > binary.stat().st_mtime_ns):
         ZIPS.mkdir(parents=True, exist_ok=True)

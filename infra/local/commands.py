@@ -104,7 +104,7 @@ def with_stack(*command: str) -> None:
         port = str(probe.getsockname()[1])
     settings = Settings(directory=ROOT / ".local" / f"test-{os.getpid()}", requested_port=port)
     try:
-        # STATE makes every `make` that the command calls use this stack. PARAMS was meant for this stack only.
+        # With STATE every `make` that the command calls uses this stack. PARAMS was for this stack only.
         variables = {name: value for name, value in os.environ.items() if name not in ("PORT", "PARAMS")}
         variables |= _bring_up(settings) | {"STATE": str(settings.directory)}
         if run(list(command), cwd=ROOT, env=variables) != 0:
@@ -126,7 +126,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 def _bring_up(settings: Settings) -> dict[str, str]:
     """Builds, starts, deploys; returns the variables of stack.env when every function answers."""
     began = time.monotonic()
-    settings.parameters()  # complains before anything takes long
+    settings.parameters()  # reports wrong arguments before anything takes long
     if settings.requested and settings.said is None:
         requested = " ".join(f"{name}={value}" for name, value in settings.requested.items())
         _say(f"Parameters as the last time: {requested}; `make up PARAMS=` puts them back")
@@ -165,7 +165,7 @@ def _bring_up(settings: Settings) -> dict[str, str]:
 def _write_variables(settings: Settings, variables: dict[str, str]) -> None:
     lines = [f"{name}={value}" for name, value in variables.items()] + [f"export {' '.join(variables)}"]
     (settings.directory / "stack.env").write_text("\n".join(lines) + "\n")
-    # For `cargo lambda watch`, whose functions all get the same: a variable means the same to each.
+    # For `cargo lambda watch`, which gives all functions the same variables. A variable means the same in each function.
     of_functions = deploy.function_variables(settings) | {name: value for name, value in variables.items() if name.startswith("AWS_")}
     (settings.directory / "functions.env").write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in of_functions.items()))
 
@@ -231,7 +231,7 @@ def _what_to_try(settings: Settings) -> str:
     variables = settings.directory / "stack.env"
     shown = os.path.relpath(variables) if not os.path.relpath(variables).startswith("..") else variables
     api = settings.api_url(settings.parameters()["StageName"])
-    # README has an ada; whom somebody made by an earlier one of these lines is there no more than once either.
+    # README already uses the name ada, and an earlier run of these example lines may have used another.
     name = deploy.free_name(settings, "grace")
     return f"""API    {api}
 Mail   {settings.inbox_url}

@@ -97,12 +97,12 @@ def mails(settings: Settings) -> list[dict[str, Any]]:
 
 
 def settle(settings: Settings, patience: float = 5) -> None:
-    """Waits until the mailer is done with what was asked for; not forever, as some mail fails."""
+    """Waits until the mailer has finished the requested mail; not forever, because some mail fails."""
     database = client(settings, "dynamodb")
     table = function_variables(settings)["OUTBOX_TABLE"]
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
-        # The list of held notices is no mail; its partition is "held".
+        # The list of held notices (partition "held") is not mail.
         pages = database.get_paginator("scan").paginate(
             TableName=table, FilterExpression="attribute_not_exists(done_at) AND pk <> :held", ExpressionAttributeValues={":held": {"S": "held"}}, ConsistentRead=True
         )
@@ -159,7 +159,7 @@ def _upload(settings: Settings, binaries: dict[str, Path]) -> str:
 
 
 def _forget_older_zips(settings: Settings, processed: dict[str, Any]) -> None:
-    """Leaves in the emulator's memory only what is deployed: a day of `make dev` would fill it."""
+    """Deletes older zips from the emulator's memory, which a day of `make dev` would fill."""
     s3, deployed = client(settings, "s3"), json.dumps(processed, default=str)
     older = [item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET)["Contents"] if item["Key"].endswith(".zip") and item["Key"] not in deployed]
     for key in older:
@@ -169,7 +169,7 @@ def _forget_older_zips(settings: Settings, processed: dict[str, Any]) -> None:
 def _upload_pages(settings: Settings, api_url: str) -> None:
     """Uploads the inbox page and the example of an account page to the emulator, which also serves the API and the mail, so that no other process or port
     is needed, and no permission of another origin."""
-    # The emulator forgets what is attached to a mail, so the inbox finds a logo of one's own beside it.
+    # The emulator drops a mail's attachments, so the operator's logo is uploaded beside the inbox.
     logo = ROOT / os.environ.get("BRANDING", ".") / "logo.png"
     logos = [logo] if os.environ.get("BRANDING") and logo.is_file() else []
     for folder, more in ((INBOX, logos), (ACCOUNT_PAGE, [])):
@@ -190,7 +190,7 @@ def _publish(settings: Settings, bucket: str, files: dict[str, bytes]) -> None:
 
 
 def _show_events(settings: Settings, bus: str) -> None:
-    """Lets a queue hear what is published, for the page of sent mail. It goes with the emulator; on AWS there is none."""
+    """Sends published events to a queue, for the inbox page. It exists in the emulator only."""
     queues, events = client(settings, "sqs"), client(settings, "events")
     url = queues.create_queue(QueueName="doorward-inbox")["QueueUrl"]
     arn = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]

@@ -17,7 +17,7 @@ from settings import Settings
 from stack import variable
 
 FILE = "accounts.json"
-# Accounts come before the Outbox, whose entries reach the mailer at once. Mail that was sent is marked and not sent again.
+# Accounts are loaded before the Outbox, whose entries reach the mailer at once. Sent mail is marked and not sent again.
 TABLES = ("AccountsTable", "LimitsTable", "OutboxTable")
 # Maximum number of writes of one BatchWriteItem.
 BATCH = 25

@@ -95,7 +95,7 @@ class Settings:
             if not equals:
                 raise Failure(f"{where}: {pair!r} is not Name=value.")
             if name not in self.template.parameters:
-                raise Failure(f"{where}: the template has no parameter {name}{nearest(name, self.template.parameters) or '; README lists them'}")
+                raise Failure(f"{where}: the template has no parameter {name}{nearest(name, self.template.parameters) or '; docs/configuration.md lists them'}")
             given[name] = value
         return given
 

@@ -18,8 +18,8 @@ import deploy
 from settings import Settings
 from stack import ROOT, STACK
 
-# Everything that is compiled into a function or deployed with it is in these; `test_watch.py` checks that with cargo. A folder of one's own texts
-# and templates is added.
+# All files that are compiled into a function or deployed with it are in these; `test_watch.py` checks that with cargo. The folder of the operator's own
+# texts and templates is added.
 SOURCES = [
     ".cargo", "Cargo.lock", "Cargo.toml", "functions", "examples/account-page", "infra/local/inbox", "infra/local/parameters", "infra/template.yaml",
     "rust-toolchain.toml", "shared", "templates",

@@ -19,7 +19,7 @@ PAUSES = (1, 2, 4, 8)
 
 
 class Later(Failure):
-    """Nothing is wrong as far as was seen, but it cannot go on now."""
+    """No problem was found so far, but the test cannot continue now."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Answer:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """The API never redirects a program, so a redirect is an answer of somebody else."""
+    """The API never redirects a program, so a redirect comes from something in front of it."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
@@ -45,14 +45,15 @@ class Api:
         self._env = env
         self.url = env.api_url
         self._opener = urllib.request.build_opener(_NoRedirect)
-        # Requests do not come through the proxy, so they show what it would. AWS gives this parameter to nobody, but a function's variables to its operator.
+        # Requests do not come through the proxy, so they send its secret. AWS does not return this parameter, but an operator can read a function's
+        # variables.
         secrets = env.functions["Login"]["Environment"]["Variables"].get("PROXY_SECRET", "")
         self._headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "doorward-verify"}
         if secrets:
             self._headers["X-Doorward-Proxy-Secret"] = secrets.partition(",")[0]
 
     def post(self, path: str, session: str = "", **body: str) -> Answer:
-        """POSTs JSON. A refusal for many requests is waited for if that is short."""
+        """POSTs JSON. After a 429 it waits and repeats the request, if the wait is short."""
         headers = {"Authorization": f"Token {session}"} if session else {}
         for pause in (*PAUSES, None):
             answer = self.ask("POST", path, json.dumps(body).encode(), headers)

@@ -59,7 +59,7 @@ def parameters(env: Environment) -> Iterator[Finding]:
         variables = configuration.get("Environment", {}).get("Variables", {})
         for name, value in given.items():
             variable = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper()
-            # Empty stands for a default that the template fills in; a secret is told as asterisks.
+            # An empty value means a default that the template fills in; a secret is shown as asterisks.
             if value.strip("*") and variables.get(variable, value) != value:
                 yield Finding(f"{function} has another {variable} than the stack's {name}: somebody changed it by hand; deploy again.")
 
@@ -258,7 +258,7 @@ def reachable(env: Environment) -> Iterator[Finding]:
         yield note(f"Only the first {ACCOUNT_PAGES} MB of the accounts were looked at.")
     for why, ids in sorted(unreachable.items()):
         more = f" and {len(ids) - LISTED} more" if len(ids) > LISTED else ""
-        # It is no fault of the deployment, and its owner may still repair the mailbox.
+        # It is no problem of the deployment, and the owner may still repair the mailbox.
         yield note(f"{len(ids)} accounts get no mail because it {WHY.get(why, why)}: {', '.join(sorted(ids)[:LISTED])}{more}. OPERATIONS.md says what to do.")
 
 

@@ -32,8 +32,8 @@ def environment() -> Environment:
 def admin() -> int:
     """Runs `doorward-admin`. Its arguments come from the environment and reach it unchanged, without a shell."""
     if not _stack():
-        local_variables()  # complains before anything takes long
-    # Built before credentials are read.
+        local_variables()  # reports wrong arguments before anything takes long
+    # Built before credentials are read, so that no build script gets them.
     program, arguments = cargo.built("doorward-admin"), words(os.environ.get("ARGS", ""))
     return _run([str(program), *arguments], _variables() | (_caller() if "export" in arguments else {}))
 
@@ -56,7 +56,7 @@ def probe() -> int:
 
 
 def verify_stack() -> int:
-    """Lives the life of an account on the selected stack."""
+    """Runs the smoke test on the selected stack."""
     if os.environ.get("URL"):
         raise Failure("a URL is not enough, because it deletes what it made: name the stack, STACK=name, or leave both out for the local one.")
     env = environment()
@@ -96,15 +96,15 @@ def _variables() -> dict[str, str]:
 
 
 def _caller() -> dict[str, str]:
-    """Who gives the commands, for the event of an export: the ARN that AWS answers to these credentials."""
+    """The operator's ARN for the event of an export, which AWS returns for these credentials."""
     return {"CALLER_ARN": environment().client("sts").get_caller_identity()["Arn"]} if _stack() else {}
 
 
 def _variables_of(url: str) -> dict[str, str]:
-    """The same for the stack at this URL; None if it is not ours or not the one that STACK names."""
+    """The same for the stack at this URL; None if it is not the stack that STACK names."""
     try:
         variables = _variables()
-        # On AWS it may have a name of its own, which links in mails begin with.
+        # On AWS the URL may have its own domain, with which links in mails begin.
         own = [variables["API_URL"]] if not _stack() else [(env := environment()).outputs["ApiUrl"], env.mailer["LINK_BASE"]]
     except Failure:
         return {}

@@ -14,11 +14,11 @@ from botocore.exceptions import ClientError
 from stack import Environment, instant
 from typed import Failure
 
-# Fields of a line that are shown in words, those that come first of the others, and those that say nothing to its reader.
+# Fields of a line that are shown as text, the fields that are shown first of the others, and fields that are not shown.
 SPOKEN = ("level", "message", "outcome", "status")
 FIRST = ("request_id", "account", "client", "limited")
 UNSPOKEN = ("target", "name", "span", "threadId")
-# How far back a follower looks again, because lines reach CloudWatch late and out of order.
+# With FOLLOW=1, how far back each query looks, because lines reach CloudWatch late and out of order.
 OVERLAP_MS = 60_000
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -61,7 +61,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Filter:
-    """Which lines somebody asked for."""
+    """The conditions for the lines to be shown."""
 
     request: str = ""
     account: str = ""
@@ -83,7 +83,7 @@ class Filter:
 
     @property
     def pattern(self) -> str:
-        """The same as far as CloudWatch can look for it, so that a day of lines need not be read."""
+        """The same conditions as a filter pattern of CloudWatch, as far as possible, so that not all lines have to be read."""
         return " ".join(f'"{value}"' for value in (self.request, self.account, self.outcome) if value)
 
 
@@ -107,7 +107,7 @@ class Reader:
         return lines
 
     def _of(self, group: str, function: str) -> Iterator[Line]:
-        # The emulator reads patterns in its own way.
+        # The emulator interprets patterns differently.
         pattern = {"filterPattern": self._pattern} if self._pattern and not self._env.is_local else {}
         try:
             for page in self._client.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=self._since, **pattern):
@@ -148,7 +148,7 @@ def _about(fields: dict[str, Any]) -> str:
 
 
 def _lines(env: Environment, pattern: str) -> Iterator[Line]:
-    """The lines since SINCE; with FOLLOW=1 also those that come, without an end."""
+    """The lines since SINCE; with FOLLOW=1 also new lines, without an end."""
     follows = os.environ.get("FOLLOW", "") not in ("", "0")
     reader = Reader(env, since(os.environ.get("SINCE", ""), 0 if env.is_local else 3600), pattern)
     while True:

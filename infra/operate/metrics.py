@@ -1,6 +1,6 @@
-"""`make metrics`: what a stack counted in the last minutes, hour and day, as a table.
+"""`make metrics`: the metrics of a stack for the last minutes, hour and day, as a table.
 
-On AWS it asks CloudWatch. The local stack has none, so the lines are read from which CloudWatch would make the metrics.
+On AWS it queries CloudWatch. On the local stack it reads the log lines from which CloudWatch would make the metrics.
 """
 
 import json
@@ -15,7 +15,7 @@ from stack import Environment
 NAMESPACE = "Doorward"
 # The columns: seconds, and what they are called.
 SPANS = ((300, "5 minutes"), (3600, "1 hour"), (86_400, "1 day"))
-# The only metric that is no count: the times of hashes in milliseconds.
+# The only metric that is not a count: the times of hashes in milliseconds.
 HASHES = "HashMilliseconds"
 
 # The number of each metric within each span, in the order of SPANS.
@@ -23,7 +23,7 @@ Counts = dict[str, list[float]]
 
 
 def metrics(env: Environment) -> int:
-    """Prints the table. A metric that counted nothing within a day is left out, as CloudWatch has no data of it."""
+    """Prints the table. A metric that counted nothing within a day is left out, because CloudWatch has no data for it."""
     counts, hashes = _of_lines(env) if env.is_local else _of_cloudwatch(env)
     print(env.place)
     if env.parameters.get("Metrics") == "few":

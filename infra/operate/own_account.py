@@ -1,7 +1,7 @@
 """The account that `make verify` makes for itself: its address, its items in the tables, and its deletion.
 
-Its address is one of ten at SES's mailbox simulator, so that an account which a killed run has left is found by its address, without reading a
-table as a whole. Mail to it reaches nobody, so it is not the address of a person.
+Its address is one of ten at SES's mailbox simulator. So an account that a killed run has left is found by its address, without reading the whole table,
+and the mail reaches no person.
 """
 
 import base64
@@ -23,7 +23,7 @@ from stack import Environment, state_directory
 from typed import Failure
 
 SLOTS = 10
-# An account older than this belongs to no run any more. A run takes less: it waits five times for mail, and for no limit long.
+# An older account no longer belongs to a run. A run takes less: it waits for mail five times, and only briefly for limits.
 ABANDONED_MINUTES = 30
 # Error codes of AWS for missing permissions.
 DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
@@ -43,7 +43,7 @@ def token(prefix: str, account: str) -> str:
 
 
 class OwnAccount:
-    """An account with a name of its own. It owns its address until `close`."""
+    """The test's account. It has its address exclusively until `close`."""
 
     def __init__(self, env: Environment, mailbox: str | None) -> None:
         """`mailbox` is the URL of sent mail, where mail can be read: on the local stack."""
@@ -56,7 +56,7 @@ class OwnAccount:
 
     def open(self) -> int:
         """Takes an address that no other run has, and deletes the accounts that earlier runs have left. Returns how many there were."""
-        # A claim that does not exist is deleted, to see before anything is made whether it could be deleted again.
+        # Deletes a claim that does not exist, to find out whether the credentials can delete one, before anything is created.
         self._delete("AccountsTable", f"username#{self.username}", "claim")
         left = 0
         for slot in range(SLOTS):
@@ -131,7 +131,7 @@ class OwnAccount:
         return found[-1]
 
     def replace_link(self, prefix: str, stored: Item) -> str:
-        """Puts a token of ours in the place of the mailed one, whose text nobody but its recipient has, and returns it."""
+        """Replaces the mailed token, whose text only its recipient has, by a token of our own, and returns that."""
         ours = token(prefix, self.id)
         self._database.update_item(
             TableName=self._env.outputs["AccountsTable"],
@@ -143,13 +143,13 @@ class OwnAccount:
         return ours
 
     def add_disavowal(self, stored: Item) -> str:
-        """Puts a link of ours beside a mailed one, as valid as that, and returns its token."""
+        """Adds a link of our own beside a mailed one, with the same validity, and returns its token."""
         ours = token("dwn_", self.id)
         self._database.put_item(TableName=self._env.outputs["AccountsTable"], Item=stored | {"sk": {"S": f"disavow#{digest(ours)}"}})
         return ours
 
     def _delete_account(self, id: str, email: str) -> None:
-        """Deletes an account as `make admin` does: it is inactive first, so that nothing new comes, and the account and its claims go last and together."""
+        """Deletes an account as `make admin` does: deactivates it first, so that nothing new is written, and deletes it with its claims last."""
         table, key = self._env.outputs["AccountsTable"], {"pk": {"S": f"account#{id}"}, "sk": {"S": "account"}}
         try:
             self._database.update_item(
@@ -157,7 +157,7 @@ class OwnAccount:
                 ExpressionAttributeValues={":no": {"BOOL": False}, ":one": {"N": "1"}},
             )
         except ClientError as error:
-            # The account is gone, or whoever runs this may only delete. The steps are over, so nothing new comes then either.
+            # The account no longer exists, or these credentials may only delete. The steps are finished, so nothing new is written in that case either.
             if error.response["Error"]["Code"] not in ("ConditionalCheckFailedException", *DENIED):
                 raise
         account = self._item("AccountsTable", f"account#{id}", "account")
@@ -166,7 +166,7 @@ class OwnAccount:
         own = {"ConditionExpression": "attribute_not_exists(pk) OR account_id = :id", "ExpressionAttributeValues": {":id": {"S": id}}}
         claimed = [{"TableName": table, "Key": {"pk": {"S": claim}, "sk": {"S": "claim"}}, **own} for claim in claims]
         self._database.transact_write_items(TransactItems=[{"Delete": {"TableName": table, "Key": key}}, *({"Delete": each} for each in claimed)])
-        # A mail may have been under way meanwhile, which the mailer records at the account.
+        # A mail may have been in progress, and the mailer stores its outcome with the account.
         self._clear(id, email)
 
     def _clear(self, id: str, email: str) -> None:
@@ -176,7 +176,7 @@ class OwnAccount:
             for item in list(self._items(name, partition)):
                 if item["sk"]["S"] != "account":
                     self._delete(name, partition, item["sk"]["S"])
-        # A notice that came soon after another is held, and its account is in a list.
+        # A notice that follows another soon is held, and its account is in a list.
         for item in list(self._items("OutboxTable", "held")):
             if item["sk"]["S"].endswith(f"#{id}"):
                 self._delete("OutboxTable", "held", item["sk"]["S"])
@@ -185,7 +185,7 @@ class OwnAccount:
         return [f"notice#{id}", f"reset#{digest(email)}", f"verify#{digest(email)}"]
 
     def _is_abandoned(self, id: str, note: "Note") -> bool:
-        """Whether no run uses this account any more: it was made on this machine, where none of its runs is left, or long ago."""
+        """Whether no run uses this account any more: it was created on this machine by a run that has ended, or long ago."""
         account = self._item("AccountsTable", f"account#{id}", "account")
         return not account or account["username"]["S"] == note.read() or self._now_ms - int(account["created_at"]["N"]) > ABANDONED_MINUTES * 60_000
 
@@ -216,7 +216,7 @@ class OwnAccount:
 
 
 class Note:
-    """Which account a run on this machine has made last at an address. Its file is locked as long as the run lives, however that ends."""
+    """Stores which account a run on this machine has created at an address. The file is locked until the run ends, however it ends."""
 
     def __init__(self, file: Any) -> None:
         self._file = file

@@ -24,7 +24,7 @@ def set_parameters(env: Environment) -> int:
     print(env.place)
     for name, value in given.items():
         print(f"{name}: {env.parameters[name] or '(empty)'} → {value or '(empty)'}")
-    # The parser may have to be built first. An emergency switch that CloudFormation checks, or that no function reads, does not wait for that.
+    # The parser may have to be built first. Emergency switches that CloudFormation checks, or that no function reads, need not wait for that.
     judged = _is_judged_by_functions(env, given)
     if judged and (wrong := check.complaints(_programs(env), env.parameters, env.parameters | given)):
         raise Failure(f"{'; '.join(wrong)}. Nothing was changed.")
@@ -37,7 +37,7 @@ def set_parameters(env: Environment) -> int:
         print(f"note  The functions could not be asked whether they start ({reason(error)}): `make doctor` asks the API.")
         wrong = []
     if wrong and not judged:
-        # They also failed before, for example because a table is gone. An emergency switch has to work then too.
+        # They also failed before, for example because a table was deleted. An emergency switch must work in that case too.
         print(f"note  {'; '.join(wrong)}.")
     elif wrong:
         print("The old values are put back.", flush=True)
@@ -59,15 +59,15 @@ def _given(env: Environment) -> dict[str, str]:
         if not equals:
             raise Failure(f"PARAMS: {pair!r} is not Name=value.")
         if name not in env.parameters:
-            raise Failure(f"The stack has no parameter {name}{nearest(name, env.parameters) or '; README lists them'}")
+            raise Failure(f"The stack has no parameter {name}{nearest(name, env.parameters) or '; docs/configuration.md lists them'}")
         given[name] = _NOW if value == "now" else value
     if not given:
-        raise Failure("Say which: make set PARAMS='Registration=closed SessionsNotBefore=now'. README lists the parameters.")
+        raise Failure("Say which: make set PARAMS='Registration=closed SessionsNotBefore=now'. docs/configuration.md lists the parameters.")
     return given
 
 
 def _with_sessions_ended(env: Environment, given: dict[str, str]) -> dict[str, str]:
-    """The parameters, unless they would revive ended sessions. `now` by a clock that is behind another's leaves the later instant."""
+    """The parameters, unless they would revive ended sessions. If `now` is earlier than the stored instant because of a slow clock, the stored instant stays."""
     ended = env.parameters["SessionsNotBefore"]
     if "SessionsNotBefore" not in given or not revives(ended, given["SessionsNotBefore"]):
         return given

@@ -1,6 +1,6 @@
-"""`make verify`: the whole life of an account on a deployed stack, as a test after a deployment.
+"""`make verify`: a smoke test of a deployed stack, which takes an account from registration to deletion.
 
-It makes an account of its own and deletes it whatever happens. Steps for which the operator lacks permissions are left out, and the output says so.
+It creates its own account and deletes it, also after a failure. Steps for which the operator lacks permissions are skipped, and the output says so.
 """
 
 import json
@@ -34,7 +34,7 @@ COUNTED = {
 
 
 class Skipped(Exception):
-    """Why a step is left out."""
+    """Why a step is skipped."""
 
 
 def verify(env: Environment, mailbox: str | None = None, arguments: list[str] | None = None) -> int:
@@ -217,7 +217,7 @@ class Life:
         self.other, self.session = self._log_in(), self._log_in()
 
     def ask_authorizer(self) -> None:
-        """As an API of somebody's own would, in the two formats of API Gateway."""
+        """Calls the authorizer as API Gateway does, in its two formats."""
         name = self.env.outputs["AuthorizerArn"]
         for session, passes in ((self.session, True), (self.session[:-1] + ("a" if self.session[-1] != "a" else "b"), False)):
             headers = {"authorization": f"Bearer {session}"}
@@ -327,7 +327,7 @@ class Life:
             time.sleep(0.1 if self.env.is_local else 1)
 
     def _check_stream(self) -> None:
-        """Mail waits for ever where nobody reads the stream."""
+        """Mail waits for ever if the mailer does not read the stream."""
         try:
             mappings = self.env.client("lambda").list_event_source_mappings(FunctionName=f"{self.env.name}-mailer")["EventSourceMappings"]
         except ClientError:

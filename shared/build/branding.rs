@@ -1,4 +1,4 @@
-//! The languages, templates and logo as Rust code, made of the files of `templates/` and of a folder of one's own.
+//! Generates Rust code for the languages, templates and logo from the files of `templates/` and of the folder in `BRANDING`.
 
 #[path = "language.rs"]
 mod language;
@@ -13,7 +13,7 @@ use std::path::Path;
 
 use sources::Sources;
 
-/// What is wrong, a sentence each.
+/// The problems, a sentence each.
 pub type Problems = Vec<String>;
 
 /// The files of code by their names.

@@ -1,7 +1,6 @@
-//! The languages: each is a file of texts, `language/<tag>.json`, whose name is its tag (BCP 47). English says which texts there are.
+//! The languages: each is a file of texts, `language/<tag>.json`, whose name is its tag (BCP 47). The English file determines which texts there are.
 //!
-//! A text whose name ends in `.other` is a noun beside a number. Every language has the forms of it that its own rule distinguishes (CLDR, cardinal
-//! plural rules).
+//! A text whose name ends in `.other` is a noun after a number. Every language has a text for each of its plural forms (CLDR, cardinal plural rules).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,8 +18,8 @@ use super::{
 /// Texts by their names.
 pub type Messages = BTreeMap<String, String>;
 
-/// For every language of CLDR the form beside a whole number below a million is that beside the same number below 200, or beside that with the same
-/// last two digits.
+/// In every language of CLDR, the plural form of a whole number below a million is that of the same number below 200, or of the number from 100 to 199
+/// with the same last two digits.
 const NUMBERS: usize = 200;
 
 const FORMS: [(PluralCategory, &str); 6] = [
@@ -51,7 +50,7 @@ pub fn generate(sources: &Sources) -> Result<(String, BTreeSet<String>), Problem
     if !problems.is_empty() {
         return Err(problems);
     }
-    // A text of one's own is one that templates of one's own say. All others have the values that ours have.
+    // A text named `own.…` is used by the operator's own templates. All other texts have the placeholders of our texts.
     let own = languages["en"].iter().filter(|(name, _)| name.starts_with("own."));
     let english: Messages = ours.iter().chain(own).map(|(name, text)| (name.clone(), text.clone())).collect();
     let known: BTreeSet<String> = english.keys().cloned().collect();
@@ -67,7 +66,7 @@ pub fn generate(sources: &Sources) -> Result<(String, BTreeSet<String>), Problem
         };
         problems.extend(check(tag, texts, &known, &nouns, &rule, &english));
         let direction = if texts.get("language.direction").is_some_and(|direction| direction == "rtl") { "rtl" } else { "ltr" };
-        // One text is smaller than a table with an address for each of its parts.
+        // One long text takes less space in the binary than a table with a pointer for each part.
         let mut lines = String::new();
         for (name, text) in texts {
             let _ = writeln!(lines, "{name}\t{text}");
@@ -84,7 +83,7 @@ pub fn generate(sources: &Sources) -> Result<(String, BTreeSet<String>), Problem
     if problems.is_empty() { Ok((code, known)) } else { Err(problems) }
 }
 
-/// The forms of nouns beside numbers in a language, and which of them stands beside each number below [`NUMBERS`].
+/// The plural forms of a language, and the index of the form for each number below [`NUMBERS`].
 struct Rule {
     forms: Vec<&'static str>,
     form_of: Vec<u8>,

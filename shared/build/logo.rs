@@ -1,12 +1,12 @@
-//! A logo of one's own: `logo.png`, and for pages, if there is one, `logo.svg`. Mail programs show no SVG.
+//! The operator's logo: `logo.png` and, if there is one, `logo.svg` for pages. Mail programs do not show SVG.
 
 use std::{fs, path::Path};
 
 use super::{Problems, sources::Sources};
 
-/// Bytes of a picture, which every mail carries.
+/// Maximum size of the picture in bytes, because every mail contains it.
 const LARGEST_PNG: usize = 48 * 1024;
-/// Bytes of a drawing, which every page carries.
+/// Maximum size of the drawing in bytes, because every page contains it.
 const LARGEST_SVG: usize = 16 * 1024;
 /// The first bytes of a PNG file (RFC 2083, 3.1).
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
@@ -43,7 +43,7 @@ pub fn generate(sources: &Sources) -> Result<String, Problems> {
     ))
 }
 
-/// The width and height of a picture in pixels, which the first chunk of its file has (RFC 2083, 4.1.1).
+/// The width and height of a picture in pixels, from the first chunk of its file (RFC 2083, 4.1.1).
 fn size(path: &Path) -> Result<(u32, u32), String> {
     let bytes = fs::read(path).map_err(|error| format!("BRANDING: logo.png: {error}"))?;
     let number = |from: usize| bytes.get(from..from + 4).and_then(|part| part.try_into().ok()).map(u32::from_be_bytes);
@@ -63,8 +63,8 @@ fn size(path: &Path) -> Result<(u32, u32), String> {
     }
 }
 
-/// Whether a drawing is one. Pages show it as a picture, in which browsers run and load nothing (SVG 2, 2.2.6, secure static mode). The
-/// file itself, opened by somebody, has no such protection, so scripts are refused all the same.
+/// Checks a drawing. Pages embed it as an image, in which browsers run and load nothing (SVG 2, 2.2.6, secure static mode). That does not protect somebody
+/// who opens the file itself, so scripts are refused anyway.
 fn drawing(text: &str) -> Result<(), String> {
     let lower = text.to_lowercase();
     if text.len() > LARGEST_SVG {

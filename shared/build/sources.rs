@@ -8,7 +8,7 @@ use std::{
 
 use super::Problems;
 
-/// Files that only a folder of one's own has.
+/// Files that only the operator's folder can have.
 pub const LOGOS: [&str; 2] = ["logo.png", "logo.svg"];
 
 /// The files by their names below `templates/`, such as `email/layout.html.j2`.
@@ -18,8 +18,8 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// The files of this checkout and of a folder of one's own, whose path may be relative to the checkout. A file of that folder that replaces none of
-    /// ours is a problem, but for languages and a logo.
+    /// The files of this checkout and of the folder in `BRANDING`, whose path may be relative to the checkout. A file of that folder that replaces none of
+    /// ours is a problem, except for languages and a logo.
     pub fn of(root: &Path, branding: Option<&str>) -> Result<Self, Problems> {
         let ours = listed(&root.join("templates")).map_err(|error| vec![error])?;
         let own = match branding {
@@ -61,7 +61,7 @@ pub fn read(path: &Path) -> Result<String, String> {
     fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// `; did you mean …?`, where a known name resembles this one.
+/// `; did you mean …?` with the known name that resembles this one, if there is one.
 pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a String>) -> String {
     let distance = |other: &str| {
         // Levenshtein's distance, a row at a time.

@@ -1,4 +1,4 @@
-//! The templates of mails and pages. Every one is parsed, says only texts that there are, and uses only values that it is given.
+//! The templates of mails and pages. Each is parsed. It may use only existing texts, and only the values that are passed to it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -32,7 +32,7 @@ pub fn generate(sources: &Sources, messages: &BTreeSet<String>) -> Result<String
     if problems.is_empty() { Ok(code) } else { Err(problems) }
 }
 
-/// The values that our template of each name, and those beside it, use. A template is given no others.
+/// The values that our templates of the same mail or page use. A template gets only these.
 fn values(sources: &Sources, names: &[&str]) -> Result<BTreeMap<String, BTreeSet<String>>, Problems> {
     let mut of_folder: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for name in names {
@@ -41,7 +41,7 @@ fn values(sources: &Sources, names: &[&str]) -> Result<BTreeMap<String, BTreeSet
         let used = undeclared(name, &text).map_err(|error| vec![error])?;
         of_folder.entry(place(name)).or_default().extend(used);
     }
-    // What the layouts use, every template is given.
+    // Every template gets the values that the layouts use.
     for layout in ["email", "page/layout.html"] {
         let shared = of_folder.get(layout).cloned().unwrap_or_default();
         for (folder, used) in &mut of_folder {
@@ -53,7 +53,7 @@ fn values(sources: &Sources, names: &[&str]) -> Result<BTreeMap<String, BTreeSet
     Ok(of_folder)
 }
 
-/// Templates that are given the same values: those of a mail; of pages, each for itself.
+/// The group of templates that get the same values: all of one mail, or one page.
 fn place(name: &str) -> String {
     if name.starts_with("page/") { name.to_owned() } else { name.rsplit_once('/').map_or(name, |(folder, _)| folder).to_owned() }
 }

@@ -11,7 +11,7 @@ pub struct Agent {
     pub system: Option<System>,
 }
 
-/// A text does not name an agent that we know.
+/// A text does not name a known browser and system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a browser that is known here")]
 pub struct UnknownAgentError;
@@ -86,7 +86,7 @@ impl System {
 impl Agent {
     /// The agent that a `User-Agent` header names.
     ///
-    /// The header is recognised and not repeated, because nothing that a stranger typed may reach a mail (OWASP Forgot Password Cheat Sheet).
+    /// Only recognised names are used, never the header's text, because no text of a stranger may be in a mail (OWASP Forgot Password Cheat Sheet).
     pub(crate) fn seen_in(header: &str) -> Option<Self> {
         Some(Self { browser: seen_in(header, &BROWSERS)?, system: seen_in(header, &SYSTEMS) })
     }

@@ -41,11 +41,11 @@ pub struct Logo {
 pub(crate) struct Picture {
     width: u32,
     height: u32,
-    /// Whether it is so wide that it has the product's name in it, which then is not written beside it.
+    /// Whether it is so wide that it is assumed to contain the product's name, which is then not written beside it.
     has_name: bool,
 }
 
-/// Pages of the product to which ours and mails lead. Each is optional.
+/// Pages of the product to which our pages and mails link. Each is optional.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Links {
     /// Where people log in.

@@ -1,4 +1,4 @@
-//! The caller of a request, as a mail describes it.
+//! The caller of a request, as mails describe it.
 
 use std::net::IpAddr;
 
@@ -20,8 +20,8 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The same caller, in a mail to the owner of an account with this language. Without one the mail is in the deployment's language, never in the caller's,
-    /// who may have taken the account over.
+    /// The same caller, for a mail to the owner of an account with this language. Without one the mail is in the deployment's language and never in that
+    /// of the caller, who may have taken the account over.
     #[must_use]
     pub fn in_language(self, language: Option<Language>) -> Self {
         Self { language, ..self }

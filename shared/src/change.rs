@@ -1,4 +1,4 @@
-//! Changing a password by somebody who knows it.
+//! Changing a password with the old one.
 
 use crate::{
     account::{self, Account, KnownNetwork, NewPassword},

@@ -17,7 +17,7 @@ pub struct Network(String);
 pub enum LoggedClient {
     /// The address.
     Full,
-    /// The network: an IPv4 /24 or an IPv6 /48, which is no person.
+    /// The network: an IPv4 /24 or an IPv6 /48, which does not identify a person.
     #[default]
     Network,
     /// Nothing.
@@ -59,7 +59,7 @@ impl Client {
         self.0
     }
 
-    /// The block that limits count as one client: an IPv4 address or an IPv6 /64, the least that a subscriber gets (RFC 6177).
+    /// The block that limits count as one client: an IPv4 address or an IPv6 /64, the smallest assignment to a subscriber (RFC 6177).
     #[must_use]
     pub fn counted(self) -> Network {
         self.network(32, 64)
@@ -84,11 +84,11 @@ impl Client {
         })
     }
 
-    /// The client that sent a request. The gateway got it from `gateway_address`.
+    /// The client that sent a request, which the gateway received from `gateway_address`.
     ///
-    /// `forwarded_for` lists, per `X-Forwarded-For`, the addresses that proxies saw, the gateway's own entry last. With `trusted_hops` proxies
-    /// in front of the gateway, the client is that many entries further left; anybody may have written the entries left of it. Empty entries are ignored
-    /// (RFC 9110, 5.6.1.2). If the entry is not an address, such as `unknown`, the address that the gateway saw counts.
+    /// `forwarded_for` lists, per `X-Forwarded-For`, the addresses that proxies saw, the gateway's own entry last. With `trusted_hops` proxies in front of
+    /// the gateway, the client is that many entries further left. The client may have forged the entries left of it. Empty entries are ignored (RFC 9110,
+    /// 5.6.1.2). If the entry is not an address, such as `unknown`, the address that the gateway saw counts.
     #[must_use]
     pub fn seen(gateway_address: IpAddr, forwarded_for: &[&str], trusted_hops: usize) -> Self {
         let from_the_right = forwarded_for.iter().rev().flat_map(|header| header.rsplit(',')).map(str::trim);

@@ -6,14 +6,14 @@ use crate::clock::Timestamp;
 
 /// The environment variables of a function, and the problems with them.
 ///
-/// Reading a variable always returns a value: a harmless one if the variable is missing or wrong. The problem is noted, and [`Settings::finish`]
-/// then stops the function with all of them.
+/// Reading a variable always returns a value: a harmless one if the variable is missing or wrong. The problem is collected, and [`Settings::finish`]
+/// returns all problems, which stops the function.
 pub struct Settings {
     variables: HashMap<String, String>,
     complaints: Vec<String>,
 }
 
-/// A function is not configured well enough to start. It lists every complaint and never a value.
+/// A function's configuration is incomplete or wrong. The error lists every problem and never a value.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.join("; "))]
 pub struct ConfigError(Vec<String>);
@@ -105,7 +105,7 @@ impl Settings {
         text.split(',').map(|entry| entry.trim().to_owned()).filter(|entry| !entry.is_empty()).collect()
     }
 
-    /// Notes a problem. The text names the variable and what it must be, but never its value.
+    /// Adds a problem. The text names the variable and what it must be, but never its value.
     pub fn complain(&mut self, complaint: String) {
         self.complaints.push(complaint);
     }

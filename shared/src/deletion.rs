@@ -1,5 +1,5 @@
-//! The list of accounts that are to be deleted, because they asked for it: one item each, in one of sixteen partitions, sorted by the instant at which the
-//! deletion is due. What is listed without a deletion of that instant is dropped when it is due.
+//! The list of accounts whose deletion their owners have requested: one item each, in one of sixteen partitions, sorted by the time at which the deletion
+//! is due. An entry whose account has no deletion of that time is dropped when it is due.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use crate::{
     store::{Item, Key, Store, Table, Value, Write},
 };
 
-/// The number of partitions of the list: an hour in which many leave is spread over them, and one look queries them all.
+/// The number of partitions of the list. Many requests within an hour are spread over them, and each call of the sweeper queries all.
 pub const LISTS: u32 = 16;
-/// How the partition of a list begins; its number as a hexadecimal digit follows.
+/// The prefix of a list's partition key; the list's number as a hexadecimal digit follows.
 const PARTITION: &str = "sweep#";
 
-/// An account in the list of those that are to be deleted.
+/// An entry in the list of accounts to be deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listed {
     /// The account.
@@ -28,14 +28,14 @@ pub(crate) fn listed(account: AccountId, leaving: &Leaving) -> Write {
     Write::put(Listed { account, due_at: leaving.due_at }.key(), std::iter::empty::<(&str, Value)>())
 }
 
-/// The write that takes an account from the list.
+/// The write that removes an account from the list.
 pub(crate) fn called_off(account: AccountId, leaving: &Leaving) -> Write {
     Write::delete(Listed { account, due_at: leaving.due_at }.key())
 }
 
 impl Listed {
     pub(crate) fn key(&self) -> Key {
-        // The last digit of an id is random, whoever made it.
+        // The last digit of an id is random, also in an imported id.
         let list = u32::try_from(self.account.uuid().as_u128() % u128::from(LISTS)).unwrap_or_default();
         Key::new(Table::Accounts, "deletion", partition(list), format!("{}#{}", sortable(self.due_at), self.account))
     }
@@ -58,7 +58,7 @@ fn sortable(instant: Timestamp) -> String {
 }
 
 impl Store {
-    /// The accounts of one list that are due at `now`, the longest due first, and the number of items that cannot be read.
+    /// The accounts of one list that are due at `now`, the oldest first, and the number of items that cannot be read.
     pub async fn due_deletions(&self, list: u32, now: Timestamp) -> Result<(Vec<Listed>, usize), Fault> {
         let end = sortable(after(now, Duration::from_millis(1)));
         let items = self.read_below(Table::Accounts, "deletion", &partition(list), &end).await?;

@@ -1,7 +1,7 @@
-//! What became of the mail of an account: a short record for the operator, beside the account and under its key.
+//! The delivery record: the outcomes of an account's mail, for the operator. It is an item in the account's partition.
 //!
-//! The record is not in the Outbox, because a function that may write there could read who has an account from it. It contains times, outcomes and ids
-//! of the mail service and of requests, and no address, token or digest.
+//! The record is not in the Outbox, because a function that may write there could learn from it who has an account. It contains times, outcomes and ids of
+//! the mail service and of requests, and no address, token or digest.
 
 use std::time::Duration;
 
@@ -23,24 +23,24 @@ const SORT: &str = "mail";
 const MAX_ENTRIES: usize = 16;
 /// How long a record is kept after its last entry.
 const LIFETIME: Duration = span::days(30);
-/// Maximum number of tries to add an entry while others add theirs.
+/// Maximum number of tries to add an entry while other workers add theirs.
 const MAX_TRIES: u32 = 5;
 
-/// What became of a mail that was asked for.
+/// The outcome of a requested mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The mail service has accepted it, under this id.
     Sent(String),
     /// It was not sent, on purpose.
     Suppressed(Suppressed),
-    /// It failed for good: a code of the mail service, or ours.
+    /// It failed permanently: a code of the mail service, or ours.
     Failed(String),
 }
 
 /// Why a mail was not sent on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Suppressed {
-    /// A link that works was mailed less than its cool-down ago.
+    /// A link that still works was mailed less than its cool-down ago.
     CoolingDown,
     /// A newer request has or will get the link.
     NewerRequest,
@@ -55,7 +55,7 @@ pub enum Suppressed {
 impl Suppressed {
     const ALL: [Self; 5] = [Self::CoolingDown, Self::NewerRequest, Self::Overtaken, Self::NoPassword, Self::Verified];
 
-    /// The word for it in records and log lines.
+    /// Its name in records and log lines.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -68,20 +68,20 @@ impl Suppressed {
     }
 }
 
-/// An entry of the record: a mail that was asked for, and what became of it.
+/// An entry of the record: a requested mail and its outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
     /// The kind of mail.
     pub kind: Kind,
     /// When it was asked for.
     pub requested_at: Timestamp,
-    /// When the mailer was done with it.
+    /// When the mailer finished it.
     pub done_at: Timestamp,
-    /// What became of it.
+    /// The outcome.
     pub outcome: Outcome,
-    /// The id of the request that asked, if it was one of the API.
+    /// The id of the API request that caused it, if there was one.
     pub request_id: Option<uuid::Uuid>,
-    /// How often the same happened in a row. The times and the id are those of the last.
+    /// How often the same outcome occurred in a row. The times and the id are those of the last.
     pub times: u32,
 }
 
@@ -126,7 +126,7 @@ impl Store {
             let put = Write::put(key(account), attributes).when("attribute_not_exists(pk) OR version = :version");
             let writes = vec![account::existing(account), put.with(":version", number(version))];
             if !self.transact("record mail", writes).await?.refused_at(1) {
-                // It is recorded, or the account is gone.
+                // It is recorded, or the account no longer exists.
                 return Ok(());
             }
         }
@@ -134,13 +134,14 @@ impl Store {
     }
 }
 
-/// Whether both tell of the same mail.
+/// Whether both entries are about the same mail.
 fn is_same(one: &Delivery, other: &Delivery) -> bool {
     let told = |delivery: &Delivery| (delivery.kind, delivery.requested_at.as_millisecond(), delivery.done_at.as_millisecond());
     told(one) == told(other) && one.outcome == other.outcome
 }
 
-/// The entries with another one. One that only repeats the last is counted there, so that a flood of requests does not push out what came before.
+/// The entries with one more. If it only repeats the last entry, that entry's count is raised, so that a flood of requests does not push out earlier
+/// entries.
 fn with(mut entries: Vec<Delivery>, new: Delivery) -> Vec<Delivery> {
     match entries.last_mut() {
         Some(last) if last.kind == new.kind && last.outcome == new.outcome && !matches!(new.outcome, Outcome::Sent(_)) => {
@@ -176,7 +177,7 @@ fn stored(delivery: &Delivery) -> Stored {
 
 fn read(item: &Item) -> Result<Vec<Delivery>, Fault> {
     let stored: Vec<Stored> = serde_json::from_str(item.text("entries")?).map_err(|_| item.unreadable("entries"))?;
-    // An entry of a kind that a later version brings is left out.
+    // An entry of a kind that only a later version knows is left out.
     Ok(stored.into_iter().filter_map(read_entry).collect())
 }
 

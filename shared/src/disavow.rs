@@ -1,4 +1,4 @@
-//! "This wasn't me": the link in a notice, with which an owner disables a password that somebody else has set.
+//! "This wasn't me": the link in a notice with which an owner disables a password that somebody else has set or used.
 
 use std::time::Duration;
 
@@ -19,21 +19,21 @@ use crate::{
     verification,
 };
 
-/// How long such a link works. A person who is on holiday for a week still has it.
+/// How long such a link works: long enough for a week's holiday.
 pub const DISAVOWAL_LIFETIME: Duration = span::days(7);
 
 /// Maximum number of tries of a disavowal while others change the password.
 const MAX_TRIES: u32 = 5;
 
-/// How the sort key of such a link begins, and the sort key of the reset request that it causes; its digest follows.
+/// The prefix of the sort keys of such a link and of the reset request that it causes; the link's digest follows.
 const SORT_PREFIX: &str = "disavow#";
 
 impl Mailed for Disavow {
     const KIND: &'static str = "disavowal";
-    // A thief who changes the password twice more does not outrun the notice of the first time.
+    // The link in the first notice still works after a thief has changed the password again.
     const KEPT: Kept = Kept::Each(SORT_PREFIX);
 
-    // A thief who has the account deleted does not outrun it either.
+    // It also works until the account is deleted, if a thief has requested the deletion.
     fn works_for(account: &Account) -> bool {
         account.can_be_disavowed()
     }
@@ -42,7 +42,7 @@ impl Mailed for Disavow {
 /// The outcome of "this wasn't me".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disavowed {
-    /// The link was spent by this call.
+    /// This call has used the link up.
     Now,
     /// There is no such link: unknown, expired, used, or its account cannot be opened. Nothing was written.
     NotValid,
@@ -59,24 +59,24 @@ pub(crate) fn link_until(account: AccountId, link: &Digest<Disavow>, address_no:
     Links::put(account, link, now, valid_until, besides)
 }
 
-/// Who says that it was not the owner.
+/// Who disavows.
 #[derive(Clone, Copy)]
 enum By<'a> {
-    /// Whoever has the link of a notice.
+    /// The holder of the link in a notice.
     Link(&'a LiveLink<Disavow>),
-    /// An operator. With an address the account gets this former one back, and nothing happens if it is not kept for it.
+    /// An operator. With an address, that former address is given back; if it is not reserved for the account, nothing happens.
     Operator(Option<&'a EmailAddress>),
 }
 
 impl LiveLink<Disavow> {
-    /// The former address that this link gives its account back, if any: the one to which it was mailed.
+    /// The former address that this link gives back to its account, if any: the one to which it was mailed.
     #[must_use]
     pub fn gives_back(&self, now: Timestamp) -> Option<&FormerAddress> {
         self.account.address_before(self.address_no, now)
     }
 
     /// Whether it works for the account as it is now: it was mailed to the present address, or to a former one that it gives back. A disavowal ends the
-    /// links that were made before it, but none that gives an address back: otherwise whoever has the new mailbox could end it.
+    /// links that were made before it, except those that give an address back, because otherwise the holder of the new mailbox could end them.
     fn counts(&self, account: &Account, now: Timestamp) -> bool {
         let is_newer = account.disavowals_before.is_none_or(|before| before < made_at(self));
         is_newer && self.address_no == account.address_no || account.address_before(self.address_no, now).is_some()
@@ -84,7 +84,7 @@ impl LiveLink<Disavow> {
 }
 
 impl Store {
-    /// Stores a link of an account, unless the account is gone. Without `until` it works for [`DISAVOWAL_LIFETIME`].
+    /// Stores a link of an account, unless the account no longer exists. Without `until` it works for [`DISAVOWAL_LIFETIME`].
     pub async fn keep_disavowal(
         &self,
         account: AccountId,
@@ -98,40 +98,41 @@ impl Store {
         Ok(self.transact("keep disavowal", writes).await?.or(true, false))
     }
 
-    /// The link with this token, if it works. One consistent read, which does not use it up; none if what was entered is no token.
+    /// The link with this token, if it works. One consistent read, which does not use it up; no read if the text is not a token.
     ///
-    /// A disavowal ends the links that were made before it, so of many kept links only one can be used.
+    /// A disavowal ends the links that were made before it, so only one of many kept links can be used.
     pub async fn disavowal(&self, token: Option<&Token<Disavow>>, now: Timestamp) -> Result<Option<LiveLink<Disavow>>, Fault> {
         let Some(token) = token else { return Ok(None) };
         let link = Links::live(self, token, now).await?;
         Ok(link.filter(|link| link.counts(&link.account, now)))
     }
 
-    /// Spends a link, all or nothing, once: ends every session, takes the password out of use, ends the reset link, and leaves a request
-    /// for a new one, which is the only way back in. If the account was asked to be deleted, that is called off. If its address was changed since the link
-    /// was mailed, it gets the former one back, and every change since then is void.
+    /// Uses a link up once, in one transaction: ends every session, disables the password, ends the reset link, and leaves a request for a new one, which
+    /// is the only way back in. A requested deletion is cancelled. If the address was changed since the link was mailed, the former address is given back
+    /// and every change since then is undone.
     ///
-    /// The old reset link is deleted because a thief who changed the password may hold it. Its cool-down is deleted with it, so that the new one is sent.
-    /// A request that is not newer than the password gets no link, so a disavowal that loses against a change is repeated with a time after that change.
+    /// The old reset link is deleted, because a thief who changed the password may have it. Its cool-down is deleted with it, so that the new link is
+    /// sent. A request that is not newer than the password gets no link, so a disavowal that loses a race against a change is repeated with a time after
+    /// that change.
     pub async fn disavow(&self, link: &LiveLink<Disavow>, request: ResetRequest) -> Result<Disavowed, Fault> {
         let sort = format!("{SORT_PREFIX}{}", link.digest.as_str());
         let spend = |now| Some(Links::spend(link.account.id, &link.digest, now));
         self.disavow_password(&link.account, By::Link(link), request, &sort, spend).await
     }
 
-    /// Does for an operator, who knows that it was not the owner, what such a link does: it needs an account for which such a link would work.
+    /// The same for an operator who knows that it was not the owner. It needs an account for which such a link would work.
     pub async fn disavow_for_owner(&self, account: &Account, request: ResetRequest) -> Result<Disavowed, Fault> {
         let sort = self.entropy().uuid(request.requested_at).to_string();
         self.disavow_password(account, By::Operator(None), request, &sort, |_| None).await
     }
 
-    /// Does the same, and gives the account this one of its former addresses back.
+    /// The same, and gives this former address back to the account.
     pub async fn restore_address(&self, account: &Account, email: &EmailAddress, request: ResetRequest) -> Result<Disavowed, Fault> {
         let sort = self.entropy().uuid(request.requested_at).to_string();
         self.disavow_password(account, By::Operator(Some(email)), request, &sort, |_| None).await
     }
 
-    /// `sort` is the sort key of the request, and `spend` the write that uses up the link. The request is for the address that the account has then.
+    /// `sort` is the sort key of the request, and `spend` the write that uses the link up. The request is for the address that the account has afterwards.
     async fn disavow_password(
         &self,
         account: &Account,
@@ -170,7 +171,8 @@ impl Store {
                 [Some(deletion::called_off(id, leaving)), self.event(EventKind::AccountActivated, id, now)].into_iter().flatten()
             });
             let others = others.chain(kept);
-            // Behind the account and the link the first is the claim on a username that comes back with its address. It may be another account's by now.
+            // The first write after those of the account and the link is the claim on a username that is restored with its address. Another account may
+            // have it by now.
             let named = if has_link { 2 } else { 1 };
             let outcome = self.transact("disavow", [disavowed].into_iter().chain(link).chain(moved).chain(others).collect()).await?;
             let is_taken = back.is_some() && !renames && outcome.refused_at(named);
@@ -188,7 +190,7 @@ impl Store {
         Err(Fault::OutOfTime)
     }
 
-    /// The former address that the account is given back. A link that was mailed there proves that its mailbox is the account's; an operator's word does not.
+    /// The former address to be given back. It is verified if a link that was mailed there is used, but not if an operator gives it back.
     fn given_back(&self, account: &Account, by: By<'_>, renames: bool, now: Timestamp) -> Option<GivenBack> {
         let former = match by {
             By::Link(link) => account.address_before(link.address_no, now)?,
@@ -196,12 +198,12 @@ impl Store {
             By::Operator(None) => return None,
         };
         let renames = renames || account.username_with(&former.email).is_none();
-        // A name that is no address and nobody's.
+        // A username that is not an address and that no account has.
         let otherwise = renames.then(|| Username::parse(&self.entropy().uuid(now).to_string()).ok()).flatten();
         Some(GivenBack::of(account, former, otherwise, matches!(by, By::Link(_))))
     }
 
-    /// What happens besides when an account is given an address back: the claims move, and what was mailed to the address that it had ends.
+    /// The other writes when an address is given back: they move the claims and end the links that were mailed to the present address.
     fn moved_back(&self, account: &Account, back: &GivenBack, now: Timestamp) -> Vec<Write> {
         let mut writes = back.claims(account, now);
         writes.extend([verification::forgotten(account.id), address::forgotten(account.id)]);
@@ -213,7 +215,7 @@ impl Store {
     }
 }
 
-/// When a link was made. For a link without that attribute it follows from its expiry, because all of them are valid for the same time.
+/// When a link was made. For a link without that attribute it is computed from its expiry, because all such links are valid for the same time.
 fn made_at(link: &LiveLink<Disavow>) -> Timestamp {
     link.made_at.unwrap_or(before(link.valid_until, DISAVOWAL_LIFETIME))
 }

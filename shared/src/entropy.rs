@@ -17,7 +17,7 @@ impl Entropy {
     ///
     /// # Panics
     ///
-    /// Panics if the system cannot provide randomness. Nothing may continue without it, and the panic is answered with a 500.
+    /// Panics if the system cannot provide randomness, because nothing may continue without it. The panic is answered with 500.
     #[must_use]
     #[expect(clippy::expect_used, reason = "without randomness no secret can be made; there is no other answer")]
     #[expect(clippy::disallowed_methods, reason = "the one place that asks the system for randomness")]

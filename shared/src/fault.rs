@@ -1,6 +1,6 @@
-//! Failures of a service that we depend on, without anybody's data.
+//! Failures of a service that we depend on, without personal data.
 
-/// A service that we depend on failed, or our own code did. The message holds codes only, never an item, a key or a service's own message.
+/// A service that we depend on failed, or our own code did. The message contains codes only, never an item, a key or a service's own message.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     /// The service refused or failed.
@@ -24,7 +24,7 @@ pub enum Fault {
     /// The time for the whole request ran out.
     #[error("the request ran out of time")]
     OutOfTime,
-    /// Our own code failed where it never should.
+    /// Our own code failed where that should be impossible.
     #[error("{0} failed")]
     Internal(&'static str),
     /// An item does not have the form that this version writes and reads.
@@ -38,7 +38,8 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Whether the same call may succeed later: there was no answer, or the service was too busy or broken for a moment. Such a call may have taken effect.
+    /// Whether the same call may succeed later, because there was no answer or the service was temporarily busy or broken. Such a call may have taken
+    /// effect.
     #[must_use]
     pub fn may_pass(&self) -> bool {
         match self {
@@ -49,7 +50,7 @@ impl Fault {
     }
 }
 
-/// The codes of errors that DynamoDB recommends to retry (developer guide, Error handling), of which a client of ours can get these.
+/// The error codes that DynamoDB recommends to retry (developer guide, Error handling), as far as our clients can get them.
 const PASSING: [&str; 8] = [
     "InternalServerError",
     "LimitExceededException",

@@ -8,14 +8,14 @@ use crate::{config::Settings, preference::liked};
 #[derive(Clone, Copy)]
 pub struct Language(&'static Texts);
 
-/// What is compiled from a language's file.
+/// The compiled content of a language's file.
 pub(crate) struct Texts {
     /// Its tag (BCP 47), which is the file's name.
     tag: &'static str,
     direction: &'static str,
-    /// The forms of a noun beside a number, by the names of CLDR.
+    /// The plural forms, by their CLDR names.
     forms: &'static [&'static str],
-    /// Which of them stands beside a number: that with the number's index, or with the index 100 plus the number's last two digits.
+    /// The plural form of each number: at the number's index, or at 100 plus the number's last two digits.
     form_of: &'static [u8],
     /// Texts, a line each: name, tab, text.
     messages: &'static str,
@@ -29,7 +29,7 @@ impl Language {
         LANGUAGES.iter().map(Self)
     }
 
-    /// `DEFAULT_LANGUAGE`: the tag of the language for people whose own is unknown, or none of ours (default `en`).
+    /// `DEFAULT_LANGUAGE`: the tag of the language for people whose own is unknown or not available (default `en`).
     pub fn configured(settings: &mut Settings) -> Self {
         settings.parsed("DEFAULT_LANGUAGE", Self::default(), |text| {
             let known = Self::all().find(|language| language.0.tag.eq_ignore_ascii_case(text));
@@ -72,7 +72,7 @@ impl Language {
         best.map(|(language, _)| language)
     }
 
-    /// The form that a noun takes beside a number (CLDR, cardinal plural rules, for whole numbers).
+    /// The plural form for a number (CLDR, cardinal plural rules, for whole numbers).
     #[must_use]
     pub fn plural(self, count: u64) -> &'static str {
         let listed = usize::try_from(count).ok().filter(|count| *count < self.0.form_of.len());
@@ -93,7 +93,7 @@ impl Language {
 }
 
 impl Default for Language {
-    /// English, which says which texts every language has.
+    /// English, whose file determines which texts every language has.
     fn default() -> Self {
         Self(&LANGUAGES[ENGLISH])
     }

@@ -1,8 +1,8 @@
-//! Leaving: an account that its own password asks to be deleted. It is out of use at once, and is deleted when the days of grace are over. Until then its
-//! owner can take it back with the link of a notice, so that somebody who learned the password cannot destroy it for good.
+//! The deletion of an account at its owner's request. The account is deactivated at once, and deleted when the grace period is over. Until then its owner
+//! can cancel the deletion with the link of a notice, so that somebody who learned the password cannot destroy the account for good.
 //!
-//! The transaction that puts the account out of use also lists it (`deletion`), and what calls a deletion off takes it from the list. The account decides,
-//! the list only says where to look.
+//! The transaction that deactivates the account also adds it to the list of `deletion`, and cancelling removes it from the list. Only the account's item
+//! decides whether it is deleted; the list is an index.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -23,30 +23,31 @@ use crate::{
     verification,
 };
 
-/// How long an account that was asked to be deleted can be taken back.
+/// The grace period: how long a requested deletion can be cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeletionGrace(Duration);
 
 impl DeletionGrace {
-    /// `DELETION_GRACE`: 0, or 1h to 30d, default 3d. In less than an hour an owner may not even have the mail.
+    /// `DELETION_GRACE`: 0, or 1h to 30d, default 3d. The mail itself may take up to an hour.
     pub fn configured(settings: &mut Settings) -> Self {
         Self(settings.span_or_zero("DELETION_GRACE", span::days(3), span::hours(1), span::days(30)))
     }
 
-    /// The deletion of this account. It is not due before the last of its former addresses is free: whoever learned the password, and changed the address,
-    /// would otherwise outrun the link that gives the address back.
+    /// The deletion of this account. It is not due before the reservation of its last former address has ended. Otherwise a thief who learned the password
+    /// and changed the address could delete the account before the owner gives the address back.
     fn from(self, account: &Account, asked_at: Timestamp) -> Leaving {
         let due_at = account.reserved(asked_at).map(|former| former.until).fold(after(asked_at, self.0), Timestamp::max);
         Leaving { asked_at, due_at, has_begun: false }
     }
 }
 
-/// The outcome of asking for a deletion.
+/// The outcome of requesting a deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Left {
-    /// The account is out of use, and will be deleted.
+    /// The account is deactivated, and will be deleted.
     Now,
-    /// The session that asks has ended since the account was read, or all have, for example by a change of the password. Nothing was written.
+    /// The session that makes the request has ended since the account was read, or all sessions have, for example by a change of the password. Nothing was
+    /// written.
     Overtaken,
 }
 
@@ -55,17 +56,18 @@ pub enum Left {
 pub enum Swept {
     /// The account and all its data are deleted.
     Deleted,
-    /// It was called off, or the account was deleted otherwise. It is listed no longer.
+    /// It was cancelled, or the account was deleted in another way. It is no longer listed.
     Dropped,
-    /// The account changed meanwhile. It is still listed.
+    /// The account changed in the meantime. It is still listed.
     Later,
-    /// A former address is kept for the account, whose mailbox can still take it back. It is still listed.
+    /// A former address is reserved for the account, whose mailbox can still cancel the deletion. It is still listed.
     Kept,
 }
 
 impl Store {
-    /// Puts an account out of use and lists it, all or nothing: ends every session and the reset link, and leaves a notice, whose link calls the deletion
-    /// off, to its address and to every former one that is kept for it. A deletion that is due at once has no notice, because its link would open nothing.
+    /// Deactivates an account and lists it, in one transaction: ends every session and the reset link, and leaves a notice with a link that cancels the
+    /// deletion, to its address and to every former address that is reserved for it. A deletion that is due at once has no notice, because its link would
+    /// not work.
     pub async fn leave(
         &self,
         account: &Account,
@@ -110,8 +112,8 @@ impl Store {
     /// Carries out a deletion that is due. Of this and of what calls it off, one happens: the first write marks that it has begun, on condition that it was
     /// not called off. Cut off anywhere, it goes on where it was when it is called again: the item of the list is deleted last.
     ///
-    /// The address may have been changed between the moment when the account was read and the one when it was put out of use, so it is asked here once more
-    /// whether a former address is kept. An account that is out of use gets no other one.
+    /// The address may have been changed between the read of the account and its deactivation, so this checks again whether a former address is reserved.
+    /// The address of an inactive account cannot change.
     pub async fn sweep(&self, listed: &Listed, now: Timestamp) -> Result<Swept, Fault> {
         let (id, due_at) = (listed.account, listed.due_at);
         let waits = |account: &Account| {
@@ -128,7 +130,7 @@ impl Store {
                 Deleted::Overtaken => return Ok(Swept::Later),
             },
             Some(_) => Swept::Dropped,
-            // Cut off after the account was deleted, it may not have looked once more for what came late.
+            // If it was interrupted after deleting the account, it may not have deleted items that were written late.
             None => {
                 self.clear_under(id).await?;
                 Swept::Dropped

@@ -1,8 +1,8 @@
 //! Doorward: password accounts on DynamoDB.
 //!
-//! What the functions share. An endpoint reads a request with [`http`], asks [`limit`], finds an [`account`] or checks a [`session`], and makes one
-//! conditional write, which the [`store`] carries out; mail is left in the [`outbox`] for the mailer. Modules use each other in one direction
-//! only (ARCHITECTURE.md).
+//! The code that the functions share. An endpoint reads a request with [`http`], counts it with [`limit`], finds an [`account`] or checks a [`session`],
+//! and makes one conditional write, which the [`store`] carries out. Mail is left in the [`outbox`] for the mailer. Modules use each other in one
+//! direction only (ARCHITECTURE.md).
 
 pub mod account;
 pub mod address;

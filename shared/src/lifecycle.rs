@@ -1,4 +1,5 @@
-//! Operations on an account as a whole: invite, bring in, activate, deactivate, delete. They are above the features because they involve all of them.
+//! Operations on an account as a whole: invite, import, activate, deactivate, rename, delete. They are above the features because they involve all of
+//! them.
 
 use crate::{
     account::{self, Account, AccountId, BroughtIn, EmailAddress, Registered, Username},
@@ -16,7 +17,7 @@ use crate::{
     verification,
 };
 
-/// Maximum number of tries while others change the account.
+/// Maximum number of tries while other requests change the account.
 const MAX_TRIES: u32 = 5;
 
 /// The outcome of activating or deactivating an account.
@@ -26,7 +27,7 @@ pub enum Switched {
     Now,
     /// There is no such account.
     Missing,
-    /// Its deletion has begun, which nothing calls off. Nothing was written.
+    /// Its deletion has begun and can no longer be cancelled. Nothing was written.
     BeingDeleted,
 }
 
@@ -39,28 +40,28 @@ pub enum Deleted {
     Overtaken,
 }
 
-/// The outcome of giving an account another name.
+/// The outcome of changing a name of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Renamed {
-    /// It has the new name, and a notice is on its way.
+    /// It has the new name, and a notice was left.
     Now,
     /// Another account has the name. Nothing was written.
     Taken,
-    /// The account's names changed since they were read, or it is gone. Nothing was written.
+    /// The account's names changed since they were read, or it no longer exists. Nothing was written.
     Overtaken,
 }
 
-/// The outcome of requesting a link for an account that is there already.
+/// The outcome of requesting a link for an existing account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Requested {
-    /// The link is on its way.
+    /// The request was left.
     Now,
-    /// The account has changed since it was read: its password, or it is inactive or gone. Nothing was written.
+    /// The account's password has changed since it was read, or it is inactive or no longer exists. Nothing was written.
     Overtaken,
 }
 
 impl Store {
-    /// Registers an account and leaves the request for the link that shows that its address is its own, or does nothing.
+    /// Registers an account and leaves the request for the link that verifies its address, or does nothing.
     pub async fn register_and_verify(&self, account: &Account, request: &VerificationRequest) -> Result<Registered, Fault> {
         self.register_with(account, Some(outbox::verification_request(request, &account.id.to_string()))).await
     }
@@ -70,30 +71,31 @@ impl Store {
         self.register_with(account, Some(outbox::reset_request(request, &account.id.to_string()))).await
     }
 
-    /// Writes an account from elsewhere, which may bring its id along, and the request for the link that lets its owner choose a password, where there
-    /// is one, or does nothing.
+    /// Imports an account, which may keep its id, and leaves the request for the link with which its owner chooses a password, if there is one, or does
+    /// nothing.
     pub async fn bring_in(&self, account: &Account, invitation: Option<&ResetRequest>, now: Timestamp) -> Result<BroughtIn, Fault> {
         let invitation = invitation.map(|request| outbox::reset_request(request, &account.id.to_string()));
         let deletion = account.leaving.iter().map(|leaving| deletion::listed(account.id, leaving));
         self.bring_in_with(account, invitation.into_iter().chain(deletion), now).await
     }
 
-    /// Gives an account without a usable password one that nobody knows, and leaves the request for the link that replaces it, or does nothing. A link
-    /// of before does not come back with the password.
+    /// Gives an account without a usable password a random one that nobody knows, and leaves the request for the link that replaces it, or does nothing.
+    /// Earlier links stay ended.
     pub async fn invite_again(&self, account: AccountId, unknowable: &StoredPassword, request: &ResetRequest) -> Result<Requested, Fault> {
         let once = self.entropy().uuid(request.requested_at).to_string();
         let writes = vec![account::first_password(account, unknowable), reset::forgotten(account), outbox::reset_request(request, &once)];
         Ok(self.transact("invite", writes).await?.or(Requested::Now, Requested::Overtaken))
     }
 
-    /// Leaves a reset request outside any window, for an operator, if it will lead to a link: the account can be opened, and its password is older.
+    /// Leaves a reset request outside any window, for an operator, if it will lead to a link, that is, if the account can be opened and its password is
+    /// older.
     pub async fn request_reset_at_once(&self, account: AccountId, request: &ResetRequest) -> Result<Requested, Fault> {
         let once = self.entropy().uuid(request.requested_at).to_string();
         let writes = vec![account::resettable(account, &request.email, request.requested_at), outbox::reset_request(request, &once)];
         Ok(self.transact("request reset", writes).await?.or(Requested::Now, Requested::Overtaken))
     }
 
-    /// Makes an account active, and calls off its own deletion. It is an event only if it was not active before.
+    /// Activates an account, and cancels its requested deletion. It is an event only if it was not active before.
     pub async fn activate(&self, account: AccountId, now: Timestamp) -> Result<Switched, Fault> {
         let mut deletion = None;
         for _ in 0..MAX_TRIES {
@@ -113,11 +115,11 @@ impl Store {
         Err(Fault::OutOfTime)
     }
 
-    /// Makes an account inactive and ends its sessions and links, so that none of them works when it is activated again, and calls off its own deletion. It
-    /// is an event only if it was active before.
+    /// Deactivates an account and ends its sessions and links, so that none of them works when it is activated again, and cancels its requested deletion.
+    /// It is an event only if it was active before.
     ///
-    /// Only what gives the account a former address back works again once it is active: otherwise an account that is switched off because a thief has it
-    /// would stay the thief's, and its owner's address would be anybody's.
+    /// Only links that give a former address back work again once it is active. Otherwise an account that was deactivated because of a thief would stay
+    /// the thief's, and anybody could take its owner's address.
     pub async fn deactivate(&self, account: AccountId, now: Timestamp) -> Result<Switched, Fault> {
         let (mut now, mut was_active, mut deletion) = (now, true, None);
         for _ in 0..MAX_TRIES {
@@ -139,7 +141,8 @@ impl Store {
         Err(Fault::OutOfTime)
     }
 
-    /// Gives an account another e-mail address, and leaves a notice to the former one. Links that were mailed to that one end; sessions go on.
+    /// Changes the e-mail address of an account, and leaves a notice to the former one. Links that were mailed to the former address end; sessions stay
+    /// valid.
     pub async fn set_email(&self, account: &Account, email: &EmailAddress, now: Timestamp) -> Result<Renamed, Fault> {
         let mut writes = account::with_email(account, email, now);
         let moves = account.email.folded() != email.folded();
@@ -154,7 +157,7 @@ impl Store {
         self.rename("set email", writes, moves).await
     }
 
-    /// Gives an account another username, and leaves a notice to its address.
+    /// Changes the username of an account, and leaves a notice to its address.
     pub async fn set_username(&self, account: &Account, username: &Username, now: Timestamp) -> Result<Renamed, Fault> {
         let mut writes = account::with_username(account, username);
         let moves = writes.len() > 1;
@@ -163,8 +166,8 @@ impl Store {
         self.rename("set username", writes, moves).await
     }
 
-    /// Gives an account another username for its owner, and leaves this notice. Sessions go on. It happens only while the account is as it was when its
-    /// password was asked for.
+    /// Changes the username of an account for its owner, and leaves this notice. Sessions stay valid. It happens only if the account is as it was when its
+    /// password was verified.
     pub async fn change_username(&self, account: &Account, username: &Username, notice: &Notice, now: Timestamp) -> Result<Renamed, Fault> {
         let mut writes = account::with_own_username(account, username);
         let moves = writes.len() > 1;
@@ -173,7 +176,7 @@ impl Store {
         self.rename("change username", writes, moves).await
     }
 
-    /// Carries out the writes of another name. If the name moves, the second of them is its claim.
+    /// Carries out the writes of a changed name. If the claim moves, the second of them is the new claim.
     async fn rename(&self, operation: &'static str, writes: Vec<Write>, moves: bool) -> Result<Renamed, Fault> {
         let outcome = self.transact(operation, writes).await?;
         // If the first is refused as well, the account's names have changed, and the name may be its own by now.
@@ -196,10 +199,10 @@ impl Store {
 
     /// Deletes an account with its claims, sessions, links, unsent mail and windows of limits.
     ///
-    /// It is deactivated first, so that nothing new comes. The account and its claims are deleted together when the rest is gone: a deletion that is cut
-    /// off leaves an inactive account, which can be deleted again. After that the rest is looked for once more, because a notice may have been under way,
-    /// but not under the account's names, which may be another's by then. What is written even later (a session, by a login that had read the account
-    /// before) opens nothing, and expires.
+    /// It is deactivated first, so that nothing new is written. The account and its claims are deleted together, after everything else: an interrupted
+    /// deletion leaves an inactive account, which can be deleted again. After that, remaining items are deleted once more, because a notice may have been
+    /// in progress. That does not include items under the account's names, which may belong to another account by then. An item that is written even later
+    /// (a session, by a login that had read the account before) opens nothing, and expires.
     pub async fn delete_account(&self, account: &Account, now: Timestamp) -> Result<Deleted, Fault> {
         if self.deactivate(account.id, now).await? == Switched::Missing {
             return Ok(Deleted::Overtaken);
@@ -209,7 +212,7 @@ impl Store {
 
     /// Deletes an account that is inactive.
     pub(crate) async fn delete_inactive(&self, account: &Account, now: Timestamp) -> Result<Deleted, Fault> {
-        // Its names may have changed since it was read, and may change meanwhile.
+        // Its names may have changed since it was read, and may change during this call.
         let mut tries = 0;
         loop {
             let Some(current) = self.account(account.id).await? else { return Ok(Deleted::Overtaken) };
@@ -229,12 +232,12 @@ impl Store {
             }
         }
         if let Err(fault) = self.clear_rest_of(account).await {
-            tracing::warn!(%fault, "not looked for once more");
+            tracing::warn!(%fault, "late items of a deleted account not checked");
         }
         Ok(Deleted::Now)
     }
 
-    /// Deletes the requests for links to an address: all of them, or those of the time until somebody else could have it.
+    /// Deletes the requests for links to an address: all of them, or those from before the time from which another account could have the address.
     async fn clear_requests_for(&self, email: &EmailAddress, until: Option<Timestamp>) -> Result<(), Fault> {
         for partition in [outbox::request_partition(email), outbox::verification_partition(email)] {
             let doomed = |item: &Item| until.is_none_or(|until| outbox::was_asked_by(item, until));
@@ -248,7 +251,7 @@ impl Store {
         if let Some(listed) = self.account_and_mail_rate(account.id).await?.1.listed(account.id) {
             self.write(listed.removed()).await.map(drop)?;
         }
-        // Requests for an address that it had lie in the Outbox too, and the item that says so is deleted after them.
+        // Requests for its former addresses are in the Outbox too. The items of the former addresses are deleted after them.
         for (former, until) in self.former_addresses(account.id).await? {
             self.clear_requests_for(&former, Some(until)).await?;
         }

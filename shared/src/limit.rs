@@ -1,7 +1,7 @@
-//! Limits: how often a client or an account may try.
+//! Limits on the number of attempts of a client or at an account.
 //!
-//! A limit is a number of attempts in a window of fixed length, written like `60/5m`. Windows begin at multiples of their length, so two windows'
-//! worth of attempts may fall together around a boundary. The bound over a day is the number times the windows in it.
+//! A limit is a number of attempts in a window of fixed length, written like `60/5m`. Windows begin at multiples of their length, so twice the number of
+//! attempts may come together around a boundary. The maximum in a day is the number times the windows in it.
 
 use std::{fmt, time::Duration};
 
@@ -25,19 +25,19 @@ pub const LOGIN_ACCOUNT: &str = "login-account";
 pub const CHANGE_ACCOUNT: &str = "change-account";
 /// The rule that counts an owner's changes of the username. Each of them sends a mail.
 pub const RENAME_ACCOUNT: &str = "rename-account";
-/// How often an account may be given another username by its owner.
+/// How often an owner may change the username.
 pub const RENAMES: Limit = Limit::new(5, span::days(1));
 
 /// The rule that counts an owner's exports.
 pub const EXPORT_ACCOUNT: &str = "export-account";
-/// How often an account is exported by its sessions. It reads everything that is stored about the account.
+/// How often the sessions of an account may export it. An export reads everything that is stored about the account.
 pub const EXPORTS: Limit = Limit::new(10, span::days(1));
 
-/// The rule that counts how often an account's owner asks for another address. Each time sends two mails.
+/// The rule that counts an owner's requests for another address. Each sends two mails.
 pub const ADDRESS_ACCOUNT: &str = "address-account";
-/// The rule that counts how often any account asks for an address, whose mailbox may be a stranger's.
+/// The rule that counts the requests of all accounts for one address, whose mailbox may be a stranger's.
 pub const ADDRESS_TARGET: &str = "address-target";
-/// How often another address may be asked for, by an account and for a mailbox.
+/// How often another address may be requested, by one account and for one mailbox.
 pub const ADDRESS_CHANGES: Limit = Limit::new(5, span::days(1));
 
 /// How long a network of the owner has a window of its own. This is longer than every session (`SESSION_LIFETIME` is at most 365 days), so that an
@@ -56,7 +56,7 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// Counts an attempt of this subject under `rule`, by whoever holds a session of the account. Over the limit it is refused.
+    /// Counts an attempt of this subject under `rule`, by the holder of a session. Over the limit it is refused.
     pub async fn admit(&self, store: &Store, rule: &'static str, subject: &str, now: Timestamp) -> Result<(), Refusal> {
         let window = self.window(rule, subject, now);
         match store.count(&window).await? {
@@ -106,7 +106,7 @@ impl fmt::Display for Limit {
     }
 }
 
-/// A limit of attempts per client. A client over it is told so (429): its own excess is no secret.
+/// A limit of attempts per client. A client over it gets 429, because it may know that it has exceeded its own limit.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientLimit {
     rule: &'static str,
@@ -125,13 +125,14 @@ impl ClientLimit {
         Self::of_mailed_links(settings, "confirm-page")
     }
 
-    /// The limit in the variable `name`, or `default`, counted under `rule`; its refusals under `refusals`.
+    /// The limit in the variable `name`, or `default`, counted under `rule`; its refusals are counted by the metric `refusals`.
     pub fn configured(settings: &mut Settings, rule: &'static str, name: &str, default: Limit, refusals: Metric) -> Self {
         Self { rule, limit: Limit::configured(settings, name, default), refusals }
     }
 
-    /// Counts an attempt of `client` while `look_up` is under way, and returns what that found. Over the limit the attempt is refused, whatever was found:
-    /// what it costs then is a read that nobody learns of. It is for reads alone; a hash or a write comes after this. One wait.
+    /// Counts an attempt of `client` and does `look_up` at the same time, and returns the result of the look-up. Over the limit the attempt is refused,
+    /// whatever was found; then the read was made for nothing, and nobody learns of it. Use it for reads only; hashes and writes come after it. One wait
+    /// for the store.
     pub fn admit_while<T>(
         &self,
         store: &Store,
@@ -202,20 +203,20 @@ impl Window {
 }
 
 impl Store {
-    /// Counts an attempt, if its window has room. Of any number of simultaneous attempts no more are granted than the window allows.
+    /// Counts an attempt, if its window has room. Of any number of simultaneous attempts, no more are accepted than the window allows.
     pub async fn count(&self, window: &Window) -> Result<Attempt, Fault> {
         let attempt = self.attempt_id();
         let count = Write::update(window.key(), "SET expires_at = :expires, attempt = :attempt ADD hits :one")
             .when("attribute_not_exists(hits) OR (hits < :allowed AND attempt <> :attempt)")
             .with(":attempt", text(&attempt))
-            // A day longer than the window, so that an operator can look at it.
+            // Stored a day longer than the window, so that an operator can look at it.
             .with(":expires", seconds(after(window.ends_at, span::days(1))))
             .with(":one", number(1))
             .with(":allowed", number(window.allowed))
             .show_refusing();
         Ok(match self.write(count).await? {
             Written::Done(_) => Attempt::Granted,
-            // The SDK repeats a call whose answer was lost. The attempt that fills the window may then be this one.
+            // The SDK repeats a call whose answer was lost. Then this attempt itself may have filled the window.
             Written::Refused(counted) if counted.optional_text("attempt") == Some(&attempt) => Attempt::Granted,
             Written::Refused(_) => Attempt::Refused,
         })
@@ -224,9 +225,9 @@ impl Store {
 
 /// The subject under which a login is counted.
 ///
-/// The subject contains the time at which the password was set, so only a new password opens a new window. The end of sessions does not, because
-/// everybody who is signed in can cause it. A network from which the owner registered, reset the password or logged in has a window of its own, so that
-/// a stranger who guesses from elsewhere does not lock the owner out. An unknown name is counted like a known one.
+/// The subject contains the time at which the password was set, so only a new password opens a new window. The end of sessions does not, because everybody
+/// who is logged in can cause it. A network from which the owner registered, reset the password or logged in has a window of its own, so that a stranger
+/// who guesses from another network does not lock the owner out. An unknown name is counted like a known one.
 #[must_use]
 pub fn login_subject(name: &str, account: Option<&Account>, client: Client, now: Timestamp) -> String {
     let Some(account) = account else { return format!("name {}", name.to_lowercase()) };
@@ -240,7 +241,7 @@ fn login_subject_of(account: &Account, network: &str) -> String {
     format!("account {} {} {network}", account.id, account.password_changed_at.as_millisecond())
 }
 
-/// How often somebody tried to log in to an account in the present window, from one of the networks that it knows or from all others.
+/// The number of login attempts at an account in the present window, from one of the networks that it knows or from all others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoginTries {
     /// The network; `None` stands for every network that the account does not know.
@@ -254,7 +255,7 @@ pub struct LoginTries {
 }
 
 impl Store {
-    /// The present windows of logins to an account in which somebody tried. One read for each network that it knows, and one more.
+    /// The present login windows of an account that have attempts. One read for each network that it knows, and one more.
     pub async fn login_tries(&self, account: &Account, limit: Limit, now: Timestamp) -> Result<Vec<LoginTries>, Fault> {
         let mut found = Vec::new();
         for network in known_networks(account, now).map(Some).chain([None]) {
@@ -277,8 +278,8 @@ pub fn change_subject(account: &Account) -> String {
     format!("account {}", account.id)
 }
 
-/// The partitions of the counters for an account: with its current password, logins from anywhere, logins from its own networks, and changes; changes of
-/// its username and its address; and exports.
+/// The partitions of an account's counters: logins with its current password from unknown networks and from its own networks, changes of password,
+/// username and address, and exports.
 pub(crate) fn windows_of(account: &Account) -> Vec<String> {
     let networks = account.networks.iter().map(|known| known.network.as_str()).chain([""]);
     let logins = networks.map(|network| counted_under(LOGIN_ACCOUNT, &login_subject_of(account, network)));
@@ -306,7 +307,7 @@ pub fn is_new_network(account: &Account, client: Client, now: Timestamp) -> bool
 
 /// The account's networks after a login of `client`, if they differ from the stored ones: at most 8, newest first, none older than 400 days.
 ///
-/// A network is stored at most once a day, so that a login seldom costs this write.
+/// A network is stored at most once a day, so few logins need this write.
 #[must_use]
 pub fn remembered_networks(account: &Account, client: Client, now: Timestamp) -> Option<Vec<KnownNetwork>> {
     let site = client.site();

@@ -1,10 +1,10 @@
-//! How much mail an account gets, whatever causes it.
+//! Limits the mail to an account, whatever causes it.
 //!
-//! A notice of a change is sent at once if the account has not been sent one for a while. Otherwise it is held: one mail tells of all the changes that
-//! were made until the account may be sent the next one. Reset mails have a bound of their own, so notices never take the place of a link.
+//! A notice is sent at once if the account has not been sent one for a while. Otherwise it is held, and one mail reports all changes that were made until
+//! the account may be sent the next one. Reset mails have a limit of their own, so notices never delay a link.
 //!
-//! An account has one item, which says when it was sent what and contains the notices that are held. A list in the Outbox names the accounts with such
-//! notices in the order in which they are due.
+//! An account has one item, with the times of its mails and the notices that are held. A list in the Outbox names the accounts with held notices, in the
+//! order in which they are due.
 
 use std::time::Duration;
 
@@ -24,25 +24,25 @@ use crate::{
 
 /// The sort key of an account's mail rate.
 const SORT: &str = "mail-rate";
-/// The partition of the list of accounts whose notices are held. It is one partition, because it is written once for each time that an account's notices
-/// begin to be held, and not for every mail.
+/// The partition of the list of accounts with held notices. One partition is enough, because it is written only when an account's notices begin to be
+/// held, and not for every mail.
 const HELD: &str = "held";
-/// The time between one notice and the next, growing. An account thus gets at most 4 an hour and 27 a day, and a change is told of after an hour at the
-/// latest (and the time until the mailer looks, which it does every five minutes).
+/// The growing intervals between notices. So an account gets at most 4 an hour and 27 a day, and a change is notified after an hour at the latest, plus up
+/// to five minutes until the mailer's timer.
 const NOTICE_WAITS: [Duration; 4] = [span::minutes(5), span::minutes(15), span::minutes(30), span::hours(1)];
-/// After this time without a mail of its kind, an account's mails are counted from the beginning.
+/// After this time without a mail of its kind, the count starts again.
 const QUIET: Duration = span::hours(6);
-/// The number of reset mails, without a quiet time, after which an account is sent no more than one for each life of a link. An account thus gets at most
-/// 8 an hour and 32 a day, if links live for an hour.
+/// The number of reset mails, without a pause of that time, after which an account is sent at most one for each lifetime of a link. So an account gets at
+/// most 8 an hour and 32 a day, if links are valid for an hour.
 const MAX_RESETS: u32 = 8;
-/// Maximum time between reset mails that a link that is no longer there holds back.
+/// Maximum time for which a link that has ended delays the next reset mail.
 const MAX_RESET_WAIT: Duration = span::hours(1);
-/// How long the item is kept. It is longer than anything waits, even if the mailer is stopped for days.
+/// How long the item is kept: longer than any mail waits, even if the mailer is stopped for days.
 const LIFETIME: Duration = span::days(14);
-/// Maximum number of tries to count a mail while others write the same item.
+/// Maximum number of tries to count a mail while other workers write the same item.
 const MAX_TRIES: u32 = 5;
 
-/// The mails that an account was sent, and the notices that it is going to be sent.
+/// The mails that an account was sent, and the notices that are held for it.
 #[derive(Clone, Default)]
 pub struct MailRate {
     /// Raised by every write; 0 if there is no item. A write is made only if the item is still as it was read.
@@ -68,14 +68,14 @@ struct Held {
     notices: Notices,
 }
 
-/// The outcome of a step that depends on an account's mail rate.
+/// The outcome of an operation that depends on an account's mail rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stepped {
     /// It is done.
     Now,
     /// The mail rate is no longer the one that was read. Nothing was written, and the caller may try again.
     Changed,
-    /// The account does not exist any more, or the notice was dealt with already. Nothing was written.
+    /// The account no longer exists, or the notice was already handled. Nothing was written.
     Gone,
 }
 
@@ -86,7 +86,7 @@ pub struct Listed {
 }
 
 impl Sent {
-    /// The number of mails since the last quiet time.
+    /// The number of mails since the last pause.
     fn recent(self, now: Timestamp) -> u32 {
         if self.last_at.is_some_and(|last_at| now < after(last_at, QUIET)) { self.count } else { 0 }
     }
@@ -104,28 +104,28 @@ impl Sent {
 }
 
 impl MailRate {
-    /// Whether this notice may be sent now. One that was permitted before is permitted again, because its mailer may have died.
+    /// Whether this notice may be sent now. One that was permitted before is permitted again, because its mailer may have crashed.
     #[must_use]
     pub fn permits(&self, notice: &Notice, now: Timestamp) -> bool {
         self.permitted == Some(notice.id) || self.held.is_none() && self.notices.next_notice_at(now) <= now
     }
 
-    /// Whether notices are held that go before this one: they are due, or for a mailbox that the account had before its address was changed.
+    /// Whether held notices take precedence over this one: they are due, or for a mailbox that the account had before its address was changed.
     #[must_use]
     pub fn goes_before(&self, notice: &Notice, now: Timestamp) -> bool {
         let is_elsewhere = |held: &Notice| held.email.folded() != notice.email.folded();
         self.held.as_ref().is_some_and(|held| held.due_at <= now || is_elsewhere(&held.notices.newest))
     }
 
-    /// Whether the owner was sent so many reset mails that another one waits for the end of the link that works.
+    /// Whether the owner was sent so many reset mails that the next one waits until the valid link has expired.
     #[must_use]
     pub fn had_many_resets(&self, now: Timestamp) -> bool {
         self.resets.recent(now) >= MAX_RESETS
     }
 
-    /// When the last reset mail was sent, if it holds another one back although its link does not work any more: the owner was sent many, and that one less
-    /// than the life of a link ago, or less than an hour. Without this, somebody who knows the password could ask for a link and end it by a
-    /// change, again and again.
+    /// When the last reset mail was sent, if it delays the next one although its link no longer works: the owner was sent many, and the last one less than
+    /// a link's lifetime, or less than an hour, ago. Without this, somebody who knows the password could request a link and end it by a change, again and
+    /// again.
     #[must_use]
     pub fn holds_reset_back(&self, link_lifetime: Duration, now: Timestamp) -> Option<Timestamp> {
         let last_at = self.resets.last_at.filter(|_| self.had_many_resets(now))?;
@@ -183,7 +183,7 @@ impl Listed {
         Write::put(self.key(), [("expires_at", seconds(after(now, LIFETIME)))])
     }
 
-    /// The write that takes an account from the list.
+    /// The write that removes an account from the list.
     pub(crate) fn removed(&self) -> Write {
         Write::delete(self.key())
     }
@@ -195,7 +195,7 @@ impl Listed {
     }
 }
 
-/// Whether this is the partition of the list of held notices, whose items are no mail.
+/// Whether this is the partition of the list of held notices, whose items are not mail.
 #[must_use]
 pub fn is_list(partition: &str) -> bool {
     partition == HELD
@@ -214,8 +214,8 @@ impl Store {
         Ok((link.as_ref().map(reset::read).transpose()?, read(rate.as_ref(), account)?))
     }
 
-    /// Counts a notice that is about to be sent, and stores the "this wasn't me" link of this try, which goes to the mailbox that the account had when its
-    /// address had changed `address_no` times. `rate` permits it.
+    /// Counts a notice that is about to be sent, and stores the "this wasn't me" link of this try, which is mailed to the address that the account had
+    /// after `address_no` changes. `rate` must permit it.
     pub async fn permit_notice(
         &self,
         notice: &Notice,
@@ -235,8 +235,8 @@ impl Store {
         Ok(outcome.or(Stepped::Now, if gone { Stepped::Gone } else { Stepped::Changed }))
     }
 
-    /// Holds the notices of an entry until their account may be sent the next one, and finishes the entry, all or nothing: a notice is counted once, however
-    /// often its entry is delivered.
+    /// Holds the notices of an entry until their account may be sent the next one, and finishes the entry, in one transaction. So a notice is counted
+    /// once, however often its entry is delivered.
     pub async fn hold_notices(&self, entry: &EntryKey, notices: &Notices, rate: &MailRate, now: Timestamp) -> Result<Stepped, Fault> {
         let account = notices.newest.account;
         let holding = rate.and_held(notices.clone(), now);
@@ -258,23 +258,24 @@ impl Store {
         Ok(self.transact("release notices", writes).await?.or(Stepped::Now, Stepped::Changed))
     }
 
-    /// The accounts whose notices are due, the longest due first.
+    /// The accounts whose notices are due, the oldest first.
     pub async fn due_notices(&self, now: Timestamp) -> Result<Vec<Listed>, Fault> {
         let end = sortable(after(now, Duration::from_millis(1)));
         self.read_below(Table::Outbox, "held notice", HELD, &end).await?.iter().map(Listed::read).collect()
     }
 
-    /// Makes the notices of a listed account an entry of the Outbox. If another worker has done that, or the account is gone, it only leaves the list.
+    /// Turns the notices of a listed account into an entry of the Outbox. If another worker has done that, or the account no longer exists, it is only
+    /// removed from the list.
     pub async fn release_listed(&self, listed: &Listed, now: Timestamp) -> Result<(), Fault> {
         let rate = read(self.read(&key(listed.account)).await?.as_ref(), listed.account)?;
         if rate.listed(listed.account).is_some_and(|held| held.sort == listed.sort) {
-            // Where the rate has changed in the meantime, the next look finds the account again.
+            // If the rate has changed in the meantime, the timer's next call finds the account again.
             return self.release_notices(listed.account, &rate, now).await.map(drop);
         }
         self.write(listed.removed()).await.map(drop)
     }
 
-    /// Counts a reset mail that was accepted. `rate` is the mail rate as it was read.
+    /// Counts a reset mail that the mail service has accepted. `rate` is the mail rate as it was read.
     pub async fn count_reset_mail(&self, account: AccountId, rate: &MailRate, now: Timestamp) -> Result<(), Fault> {
         let mut rate = rate.clone();
         for _ in 0..MAX_TRIES {
@@ -323,7 +324,7 @@ mod tests {
         after(Timestamp::UNIX_EPOCH, Duration::from_secs(1_800_000_000 + seconds))
     }
 
-    /// The largest number of these seconds that lie in a span of this length.
+    /// The largest number of these instants, in seconds, within a span of this length.
     fn most_within(seconds: &[u64], length: u64) -> usize {
         let within = |start: u64| seconds.iter().filter(|second| (start..start + length).contains(second)).count();
         seconds.iter().map(|second| within(*second)).max().unwrap_or_default()
@@ -357,7 +358,7 @@ mod tests {
             assert!(notices.next_notice_at(instant(at + 1)) > instant(at + 1));
         }
         assert_eq!(notices.count, 5);
-        // An hour later nothing waits; six hours later the waits begin anew.
+        // After an hour nothing waits; after six hours the intervals start again.
         assert_eq!(notices.next_notice_at(instant(6_600 + 3_599)), instant(6_600 + 3_600));
         assert_eq!(notices.and_one(instant(6_600 + 6 * 3_600)).count, 1);
     }

@@ -1,7 +1,7 @@
 //! Metrics: what a deployment counts, as log lines that CloudWatch reads (embedded metric format). They contain numbers and no personal data.
 //!
-//! Counting goes through a global recorder, like logging: a process serves one request at a time, and [`Metrics::counted`] writes its counts as one
-//! line. No count depends on whether an account exists, except those whose names say so.
+//! Counting goes through a global recorder, like logging, because a process serves one request at a time. [`Metrics::counted`] writes the counts of a
+//! request as one line. No count depends on whether an account exists, except those whose names say so.
 
 use std::{
     fmt,
@@ -25,7 +25,7 @@ const DIMENSION: &str = "Deployment";
 /// The time of a hash in milliseconds.
 const HASH_MILLISECONDS: &str = "HashMilliseconds";
 
-/// Whether every metric is counted, or only those that alarms use. It is the process's, as the recorder is.
+/// Whether every metric is counted, or only those that alarms use. It is global, like the recorder.
 static ALL: AtomicBool = AtomicBool::new(false);
 
 /// A counter, with its name in CloudWatch.
@@ -61,7 +61,7 @@ impl Metric {
     pub const PASSWORDS_DISAVOWED: Self = Self("PasswordsDisavowed");
     /// The mail service accepted a mail.
     pub const MAILS_SENT: Self = Self("MailsSent");
-    /// A mail failed for good.
+    /// A mail failed permanently.
     pub const MAILS_FAILED: Self = Self("MailsFailed");
     /// A mail bounced permanently.
     pub const MAILS_BOUNCED: Self = Self("MailsBounced");
@@ -73,16 +73,16 @@ impl Metric {
     pub const EVENTS_FAILED: Self = Self("EventsFailed");
     /// A receiver accepted an event.
     pub const WEBHOOK_ACCEPTED: Self = Self("WebhookAccepted");
-    /// A receiver did not accept an event, at one of the tries.
+    /// An attempt to post an event failed.
     pub const WEBHOOK_REFUSED: Self = Self("WebhookRefused");
-    /// A receiver said that it is gone for good.
+    /// A receiver answered 410 (Gone).
     pub const WEBHOOK_GONE: Self = Self("WebhookGone");
-    /// An account that was asked to be deleted could not be deleted when that was due. It is tried again each hour.
+    /// A requested deletion failed when it was due. It is tried again each hour.
     pub const DELETIONS_FAILED: Self = Self("DeletionsFailed");
-    /// A stored hash was not computed: an unknown algorithm, or parameters out of bounds.
+    /// A stored hash was not verified: its algorithm is unknown, or its parameters are out of bounds.
     pub const HASHES_REFUSED: Self = Self("HashesRefused");
 
-    /// The metrics that alarms use, which are counted whatever is configured. CloudWatch is paid for each metric that has data.
+    /// The metrics that alarms use, which are always counted. CloudWatch charges for each metric that has data.
     const OF_ALARMS: [Self; 6] =
         [Self::LOGINS_REFUSED, Self::LOGINS_LIMITED, Self::MAILS_FAILED, Self::EVENTS_FAILED, Self::WEBHOOK_GONE, Self::DELETIONS_FAILED];
 
@@ -123,7 +123,7 @@ impl Metrics {
         })
     }
 
-    /// Like `configured`, with `write` for the lines. A process counts for one deployment, the first that is named.
+    /// Like `configured`, with `write` for the lines. A process counts for one deployment, the first that is configured.
     pub fn written(deployment: Option<String>, all: bool, write: impl Fn(&[u8]) + Send + Sync + 'static) -> Self {
         static COLLECTOR: OnceLock<Option<&'static Collector>> = OnceLock::new();
         ALL.store(all, Ordering::Relaxed);
@@ -139,7 +139,7 @@ impl Metrics {
 
     /// Does `work`, then writes its counts, if there are any.
     pub fn counted<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = T> {
-        // Pinned at once, so that a caller's future does not contain it twice.
+        // Pinned here, so that a caller's future does not contain it twice.
         let work = Box::pin(work);
         async move {
             let done = work.await;

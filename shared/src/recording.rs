@@ -1,14 +1,14 @@
-//! Which events a deployment records, and what they say of an account.
+//! Which events a deployment records, and which data of an account they contain.
 
 use crate::config::Settings;
 
-/// Which events are written, of all that features could write.
+/// Which of the features' events are recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Recording {
-    /// None, so that nothing is written for them.
+    /// None. Nothing is written for them.
     #[default]
     Nothing,
-    /// Changes of accounts and of their passwords, which are rare.
+    /// Changes of accounts and of their passwords.
     Accounts,
     /// The same, and every session that is opened or ended.
     Sessions,
@@ -26,10 +26,10 @@ impl Recording {
     }
 }
 
-/// What an event says of its account.
+/// The data of an account in an event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EventData {
-    /// Its id, which is no personal data to whoever cannot read the tables.
+    /// Its id, which identifies nobody without access to the tables.
     #[default]
     Thin,
     /// Also its username and e-mail address, and the network of the person who did it.

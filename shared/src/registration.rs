@@ -1,9 +1,9 @@
-//! Registering: whether anybody may, and whether a stranger can learn from it who has an account.
+//! Registration: whether it is open, and whether it reveals who has an account.
 //!
-//! Where registration is silent, somebody who registers with an address that has an account gets the same answer, after the same work, as with one that
-//! has none. What is made then is an account of its own for nobody: under an address at which no mail arrives and without a password, so nobody can ever
-//! log in to it. It takes the username, because otherwise the name would tell whether the first registration was real. The owner of the address is told
-//! by mail that there is an account.
+//! With silent registration, an address that has an account gets the same answer, after the same work, as one that has none. Doorward then creates a
+//! placeholder account, with a generated address at which no mail arrives and without a password, so nobody can ever log in to it. It takes the username,
+//! because otherwise a second registration would show whether the first created a real account. The owner of the address is told by mail that there is an
+//! account.
 
 use std::time::Duration;
 
@@ -19,16 +19,16 @@ use crate::{
     verification::AddressVerification,
 };
 
-/// The domain of the addresses of accounts for nobody. No mail ever arrives under this top label (RFC 2606, 2).
+/// The domain of the addresses of placeholder accounts. No mail ever arrives under this top-level domain (RFC 2606, 2).
 const NOWHERE: &str = "registered.invalid";
 
-/// The owner of an account that is younger knows of it, and has the mail that verifies the address.
+/// The owner of a younger account has just registered, and has the mail that verifies the address, so no notice is sent.
 const SETTLING: Duration = span::hours(1);
 
-/// Maximum number of tries while others register the same names.
+/// Maximum number of tries while other requests register the same names.
 const MAX_TRIES: u32 = 5;
 
-/// Whether anybody may create an account, and what is told about addresses that are taken.
+/// Whether anybody may create an account, and whether taken addresses are revealed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Registration {
     /// Anybody may, and an address that is taken is refused.
@@ -40,8 +40,8 @@ pub enum Registration {
 }
 
 impl Registration {
-    /// `REGISTRATION`: `open` (default), `closed`, or `silent`, which needs mandatory verification: otherwise whoever registers could log in at once, or not,
-    /// and would know.
+    /// `REGISTRATION`: `open` (default), `closed`, or `silent`, which needs mandatory verification. Otherwise a login right after registration would
+    /// reveal whether the address was taken.
     pub fn configured(settings: &mut Settings, verification: AddressVerification) -> Self {
         let registration = settings.parsed("REGISTRATION", Self::Open, |text| match text {
             "open" => Ok(Self::Open),
@@ -56,15 +56,15 @@ impl Registration {
     }
 }
 
-/// An account for nobody, in place of this one, whose address is taken. A username that is the address would be a second account's name at which its owner
-/// logs in, so it is not taken.
+/// The placeholder account in place of this one, whose address is taken. A username that is the address is replaced, because the address's owner logs in
+/// with it to another account.
 fn for_nobody(account: &Account) -> Account {
     let name = format!("{}@{NOWHERE}", account.id);
     let username = if is_by_address(account) { Username::stored(&name, &name) } else { account.username.clone() };
     Account { username, email: EmailAddress::stored(&name, &name), password: Some(StoredPassword::unusable()), ..account.clone() }
 }
 
-/// Whether this is an account for nobody. No mail to it arrives, so none must be sent: it would be a bounce.
+/// Whether this is a placeholder account. No mail must be sent to it, because it would bounce.
 #[must_use]
 pub fn is_for_nobody(account: &Account) -> bool {
     account.email.folded().strip_suffix(NOWHERE).is_some_and(|id| id == format!("{}@", account.id))
@@ -75,10 +75,10 @@ fn is_by_address(account: &Account) -> bool {
 }
 
 impl Store {
-    /// Registers an account, or one for nobody if its address is taken, and leaves the request for the mail. Both are the same two calls, with writes of the
-    /// same kinds and sizes.
+    /// Registers an account, or a placeholder account if its address is taken, and leaves the request for the mail. Both make the same two calls, with
+    /// writes of the same kinds and sizes.
     ///
-    /// A username is public, so one that is taken is refused, but for one that is the address: it tells what the address would.
+    /// Usernames are public, so a taken one is refused, unless it is the address, because that would reveal the address.
     pub async fn register_silently(&self, account: &Account, request: &VerificationRequest) -> Result<Registered, Fault> {
         for _ in 0..MAX_TRIES {
             let holders = self.holders(&account.username, &account.email, account.created_at).await?;
@@ -94,7 +94,7 @@ impl Store {
         Err(Fault::OutOfTime)
     }
 
-    /// Whether it was an account for nobody that asked for a mail to the address of `holder`.
+    /// Whether the registration of a placeholder account requested the mail to the address of `holder`.
     pub async fn was_registered_again(&self, registered: AccountId, holder: &Account) -> Result<bool, Fault> {
         if registered == holder.id {
             return Ok(false);
@@ -103,7 +103,7 @@ impl Store {
     }
 
     /// Leaves the notice for the owner of an account that somebody tried to register with its address, unless one was left today, the account is new, or
-    /// nobody can log in to it. One call at most.
+    /// nobody can log in to it. At most one call.
     pub async fn tell_registered_again(&self, account: &Account, caller: Caller, now: Timestamp) -> Result<(), Fault> {
         if now < after(account.created_at, SETTLING) || account.usable_password().is_none() {
             return Ok(());

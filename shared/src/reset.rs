@@ -42,7 +42,7 @@ pub enum Spent {
 #[derive(Clone, Copy, Debug)]
 pub struct ResetLinks {
     sessions: Sessions,
-    /// Whether a check reads the account's profile too, in the same call.
+    /// Whether a check also reads the account's profile, in the same call.
     with_profile: bool,
 }
 
@@ -52,7 +52,7 @@ impl ResetLinks {
         Self { sessions: Sessions::configured(settings, now), with_profile: false }
     }
 
-    /// The same, and a check reads the account's profile with the account where `is_needed`. It is one item more of the same call.
+    /// The same, and if `is_needed` a check also reads the account's profile, as an additional item of the same call.
     #[must_use]
     pub fn with_profile(self, is_needed: bool) -> Self {
         Self { with_profile: is_needed, ..self }
@@ -70,7 +70,7 @@ impl ResetLinks {
         link.filter(|link| link.is_in_use(now) && !self.ended_by_switch(link.issued_at)).cloned()
     }
 
-    /// The link with this token, if it works. One consistent read, which does not use it up; none if what was entered is no token.
+    /// The link with this token, if it works. One consistent read, which does not use it up; no read if the text is not a token.
     pub async fn check(&self, store: &Store, token: Option<&Token<Reset>>, now: Timestamp) -> Result<Option<LiveLink<Reset>>, Fault> {
         let Some(token) = token else { return Ok(None) };
         let Some(link) = Links::live_with(store, token, self.with_profile, now).await? else { return Ok(None) };
@@ -81,8 +81,8 @@ impl ResetLinks {
 
 /// `RESET_COOL_DOWN`: the time between reset mails to one account, growing with each of them.
 ///
-/// The default is 1, 5 and 15 minutes, and then half of a link's life, so that under constant requests by strangers each mailed link works at least that
-/// long.
+/// The default is 1, 5 and 15 minutes, and then half of a link's lifetime, so that under constant requests by strangers each mailed link works for at
+/// least that long.
 pub fn cool_down(settings: &mut Settings, link_lifetime: Duration) -> Vec<Duration> {
     let half = link_lifetime / 2;
     let default = [span::minutes(1), span::minutes(5), span::minutes(15)].into_iter().filter(|step| *step < half).chain([half]).collect();
@@ -101,8 +101,8 @@ impl Store {
         Ok((account.as_ref().map(account::read).transpose()?, link.as_ref().map(read).transpose()?))
     }
 
-    /// Stores a link whose mail is about to be sent: beside `in_use`, the link that the owner may hold, or instead of one that cannot be used. `current` is the
-    /// account's link as it was read.
+    /// Stores a link whose mail is about to be sent: beside `in_use`, the link that the owner may have, or in place of one that no longer works. `current`
+    /// is the account's link as it was read.
     pub async fn store_reset_link(
         &self,
         account: &Account,
@@ -132,8 +132,8 @@ impl Store {
         self.write(Links::sent(account, link, in_use, now)).await.map(drop)
     }
 
-    /// Spends a reset link: sets the new password, ends every session and leaves a notice to send, all or nothing, once. Another link can be requested at
-    /// once, because that of an earlier request has ended.
+    /// Uses a reset link up once, in one transaction: sets the new password, ends every session and leaves a notice. Another link can be requested at
+    /// once, because the earlier link has ended.
     pub async fn spend_reset(
         &self,
         account: AccountId,

@@ -1,4 +1,4 @@
-//! Every mail and page with sample data, as a whole: for previews, and for a look at templates of one's own before they are deployed.
+//! Every mail and page, rendered with sample data: for previews, and to check the operator's own templates before they are deployed.
 
 use crate::{
     brand::{Links, Logo, Product},
@@ -68,7 +68,7 @@ pub fn linked() -> Product {
     Product { links, ..Product::default() }
 }
 
-/// Every mail and page that cannot be rendered, with the reason. There is one only where a template of one's own is wrong.
+/// Every mail and page that cannot be rendered, with the reason. Only the operator's own templates can cause that.
 #[must_use]
 pub fn broken() -> Vec<String> {
     let mut found = Vec::new();

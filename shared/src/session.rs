@@ -1,4 +1,4 @@
-//! Sessions. A login opens one, and it is valid only under the account's epoch of that moment.
+//! Sessions. A login opens one, and it is valid only under the epoch that the account had then.
 
 mod idle;
 pub(crate) mod imported;
@@ -32,7 +32,7 @@ use crate::{
 /// Maximum difference between the clocks of an operator and a function.
 const CLOCK_SKEW: Duration = span::minutes(5);
 
-/// How the sort key of a session begins; the digest of its token follows.
+/// The prefix of a session's sort key; the digest of its token follows.
 const SORT_PREFIX: &str = "session#";
 
 /// A stored session.
@@ -48,7 +48,7 @@ pub struct SessionRecord {
     pub network: Option<Network>,
     /// The browser in which it was opened, if it was recognised. Sessions of earlier versions do not have it.
     pub agent: Option<Agent>,
-    /// The day on which it was last used, counted from 1970. It is only stored while sessions end that are not used.
+    /// The day on which it was last used, counted from 1970. It is stored only with `SESSION_IDLE`.
     seen_on: Option<i64>,
 }
 
@@ -60,14 +60,14 @@ pub struct SignedIn {
     pub token: PresentedToken,
 }
 
-/// A token that a request has: whose it is said to be, and its digest. Only the stored session proves it.
+/// The token of a request: the account that it claims, and its digest. Only the stored session proves the claim.
 pub struct PresentedToken {
     account: AccountId,
     digest: Digest<Session>,
 }
 
 impl PresentedToken {
-    /// The account that it is said to belong to.
+    /// The account that it claims to belong to.
     #[must_use]
     pub fn account(&self) -> AccountId {
         self.account
@@ -111,13 +111,13 @@ impl From<NotSignedIn> for Refusal {
 pub struct Sessions {
     /// How long a session lasts.
     lifetime: Duration,
-    /// Everything opened earlier has ended: an emergency switch.
+    /// Sessions opened earlier have ended: an emergency switch.
     not_before: Option<Timestamp>,
-    /// A session that is not used for so long ends.
+    /// After this number of days without use a session ends.
     idle: Idle,
-    /// Whether tokens are looked up that were imported from another site.
+    /// Whether tokens that were imported from another site are looked up.
     imported: bool,
-    /// Whether a check reads the account's profile too, in the same call.
+    /// Whether a check also reads the account's profile, in the same call.
     with_profile: bool,
 }
 
@@ -138,13 +138,13 @@ impl Sessions {
         Self { lifetime, not_before, idle: Idle::configured(settings), imported, with_profile: false }
     }
 
-    /// Whether tokens that were imported from another site open sessions.
+    /// Whether tokens that were imported from another site are valid sessions.
     #[must_use]
     pub fn take_imported_tokens(&self) -> bool {
         self.imported
     }
 
-    /// The same, and a check reads the account's profile with the account where `is_needed`. It is one item more of the same call.
+    /// The same, and if `is_needed` a check also reads the account's profile, as an additional item of the same call.
     #[must_use]
     pub fn with_profile(self, is_needed: bool) -> Self {
         Self { with_profile: is_needed, ..self }
@@ -156,9 +156,9 @@ impl Sessions {
         self.not_before.is_some_and(|not_before| instant < not_before)
     }
 
-    /// Opens a session of `account`, as it was read before its password was verified, for `caller`, clears the window that counted the login, and leaves
-    /// the event if sessions are recorded. One call, whose writes do not depend on each other. It succeeds when all are done, so there is no answer
-    /// without its event; if it fails, there may be an event of a session whose token nobody got.
+    /// Opens a session of `account`, as it was read before its password was verified, for `caller`. It also clears the window that counted the login, and
+    /// leaves the event if sessions are recorded. This is one call with independent writes. It succeeds when all are done, so there is no answer without
+    /// its event. If it fails, there may be an event of a session whose token nobody got.
     pub async fn open(
         &self,
         store: &Store,
@@ -183,7 +183,7 @@ impl Sessions {
         Ok((token, session))
     }
 
-    /// Checks a token. One consistent read, and one before it for an imported token. Nothing is written, unless `SESSION_IDLE` is on: then the first check
+    /// Checks a token. One consistent read, and one before it for an imported token. It writes nothing, unless `SESSION_IDLE` is set: then the first check
     /// of a day stores the day.
     pub async fn check(&self, store: &Store, token: &str, now: Timestamp) -> Result<Checked, Fault> {
         let Some(token) = self.presented(store, token).await? else { return Ok(Checked::Not(NotSignedIn::Invalid)) };
@@ -204,27 +204,27 @@ impl Sessions {
         })
     }
 
-    /// What a token says; `None` if it is none. Ours name their account. That of an imported one is looked up, which decides nothing by itself: the session
-    /// is read afterwards, as for every token.
+    /// Parses a token; `None` if it is invalid. Our tokens contain their account's id. That of an imported token is looked up, which alone grants nothing:
+    /// the session is read afterwards, as for every token.
     async fn presented(&self, store: &Store, text: &str) -> Result<Option<PresentedToken>, Fault> {
         if let Some(token) = Token::<Session>::parse(text) {
             return Ok(Some(PresentedToken { account: token.account(), digest: token.digest() }));
         }
         let Some(token) = ImportedToken::parse(text).filter(|_| self.imported) else { return Ok(None) };
-        // Boxed, because every check of a token would else have room for this one in its future.
+        // Boxed, because otherwise the future of every check would have the size for this one.
         let owner = Box::pin(store.owner_of(&token)).await?;
         Ok(owner.map(|account| PresentedToken { account, digest: token.digest().clone() }))
     }
 
-    /// Stores that a session is used today, if that is not stored yet and decides anything. Without it the session only seems to have been used less
-    /// lately, so a failure does not change the answer. A session that has ended in the meantime stays so.
+    /// Stores that a session was used today, if `SESSION_IDLE` is set and it is not stored yet. A failure does not change the answer, because the session
+    /// then only seems to have been used longer ago. A session that has ended in the meantime stays ended.
     async fn note_use(&self, store: &Store, token: &PresentedToken, session: &SessionRecord, now: Timestamp) {
         let Some(day) = self.idle.day_to_store(session.created_at, session.seen_on, now) else { return };
         let used = Write::update(key(token.account, &token.digest), "SET seen_on = :day")
             .when("attribute_exists(pk) AND (attribute_not_exists(seen_on) OR seen_on < :day)")
             .with(":day", number(day));
         if let Err(fault) = store.write(used).await {
-            tracing::warn!(%fault, "use of a session not noted");
+            tracing::warn!(%fault, "use of a session not stored");
         }
     }
 
@@ -263,7 +263,7 @@ impl SessionRecord {
 }
 
 impl Store {
-    /// Ends one session. If it has ended meanwhile, that was another's event.
+    /// Ends one session. If it has already ended, another request has left the event.
     pub async fn end_session(&self, account: AccountId, digest: &Digest<Session>, now: Timestamp) -> Result<(), Fault> {
         let end = Write::delete(key(account, digest));
         match self.event(EventKind::SessionEnded, account, now) {

@@ -1,7 +1,7 @@
-//! Asking for the current password once more, before something that decides who may use an account (ASVS 5.0, 7.5.1 and 7.5.2).
+//! Step-up authentication: asks for the current password again before a change that decides who can use an account (ASVS 5.0, 7.5.1 and 7.5.2).
 //!
-//! Every request that asks does so here, and all of them count in the same windows. So whoever holds a session can try as many passwords as at a change
-//! of the password, and not as many again at each further route.
+//! All requests that ask for the password do so here, and count in the same windows. So an additional route gives the holder of a session no additional
+//! guesses.
 
 use std::sync::Arc;
 
@@ -35,10 +35,10 @@ impl StepUp {
         }
     }
 
-    /// Refuses with `wrong`, unless this is the account's password. Over a limit the answer says so, because the account is no secret to its session.
+    /// Refuses with `wrong`, unless this is the account's password. Over a limit the answer says so, because a session knows its account anyway.
     ///
-    /// `account` is as it was read before. What the caller then does must depend on the account's epoch being still the same, because the password may be
-    /// changed while this one is being verified.
+    /// `account` is as it was read before. The caller's write must have a condition on the account's epoch, because the password may be changed while this
+    /// one is being verified.
     pub async fn admit(
         &self,
         store: &Store,

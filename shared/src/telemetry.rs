@@ -14,7 +14,7 @@ use tracing_subscriber::{
 
 use crate::{config::Settings, id::AccountId};
 
-/// The prefix of the names of our crates, to which alone `LOG_LEVEL` applies. Lines of the SDK and the HTTP crates below a warning may contain headers and
+/// The prefix of our crates' names. `LOG_LEVEL` applies only to these. Lines of the SDK and the HTTP crates below a warning may contain headers and
 /// bodies, so no setting enables them.
 const OURS: &str = "doorward";
 
@@ -32,7 +32,7 @@ pub fn level(settings: &mut Settings) -> LevelFilter {
 pub fn start(level: LevelFilter) {
     // A second start, as in tests, keeps the first.
     let _ = lines_to(std::io::stdout, level).try_init();
-    // The message of a panic may quote anything, so only the place is logged.
+    // The message of a panic may contain secrets, so only the place is logged.
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, "panicked");
@@ -42,16 +42,16 @@ pub fn start(level: LevelFilter) {
 /// The span of a request, whose fields are in each of its log lines: the id of the request and, as soon as they are known, the account and the
 /// client.
 pub fn request(id: &str) -> Span {
-    // At every level, so that a warning says which request it belongs to.
+    // The span is enabled at every level, so that a warning has the id of its request.
     tracing::error_span!("request", request_id = id, account = Empty, limited = Empty, client = Empty)
 }
 
-/// Notes the account that the present request is about.
+/// Adds the account of the present request to its log lines.
 pub fn note_account(account: AccountId) {
     Span::current().record("account", display(account));
 }
 
-/// Notes the account that somebody tries to log in to, or that there is none, which takes the same work.
+/// Adds the account of a login attempt to its log lines, or that there is none, which takes the same work.
 pub fn note_login(account: Option<AccountId>) {
     match account {
         Some(account) => note_account(account),
@@ -59,12 +59,12 @@ pub fn note_login(account: Option<AccountId>) {
     }
 }
 
-/// Notes that the account of the present request, or the name in it, had too many tries before this one.
+/// Adds to the log lines that the account of the present request, or the name in it, had too many attempts before this one.
 pub fn note_limited() {
     Span::current().record("limited", true);
 }
 
-/// Notes the client of the present request.
+/// Adds the client of the present request to its log lines.
 pub fn note_client(client: &str) {
     Span::current().record("client", client);
 }

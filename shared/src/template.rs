@@ -1,4 +1,4 @@
-//! Templates: in the binary, strict and escaped. Their words come from [`crate::wording`].
+//! Templates. They are compiled in, strict about unknown values, and escaped. Their texts come from [`crate::wording`].
 
 use std::{fmt::Write as _, sync::LazyLock};
 
@@ -44,7 +44,7 @@ impl From<MissingMessageError> for TemplateError {
     }
 }
 
-/// The data that every template has, besides its own.
+/// The data that every template gets, besides its own.
 #[derive(Serialize)]
 struct Context<'a, T> {
     language: &'static str,
@@ -74,8 +74,8 @@ pub fn render(name: &str, language: Language, product: &Product, data: &impl Ser
     ENVIRONMENT.get_template(name).map_err(broken)?.render(minijinja::value::Serde(&context)).map_err(broken)
 }
 
-/// Escapes text for markup (OWASP Cross Site Scripting Prevention Cheat Sheet, 1), except slashes, so that links remain readable for people and for
-/// mail scanners that do not know entities.
+/// Escapes text for markup (OWASP Cross Site Scripting Prevention Cheat Sheet, 1), except slashes, so that links remain readable for people and for mail
+/// scanners that do not decode entities.
 fn write_value(out: &mut Output<'_>, state: &mut State, value: &minijinja::Value) -> Result<(), Error> {
     let Some(text) = value.as_str().filter(|_| *state.auto_escape() == AutoEscape::Html && !value.is_safe()) else {
         return escape_formatter(out, state, value);

@@ -1,7 +1,7 @@
 //! Text as the DRF API reads it, and as names are compared.
 //!
-//! Properties come from ICU4X's data (Unicode 18). The DRF API's Python knows an older Unicode: the two differ only
-//! in characters that were unassigned then.
+//! Properties come from ICU4X's data (Unicode 18). The DRF API's Python has an older Unicode version; the two differ only in characters that were
+//! unassigned then.
 
 use std::borrow::Cow;
 
@@ -60,8 +60,8 @@ pub fn trim(text: &str) -> &str {
     text.trim_matches(|char: char| char.is_whitespace() || matches!(char, '\u{1C}'..='\u{1F}'))
 }
 
-/// The text without white space (see [`trim`]) and characters that are invisible by default at its ends, which are copied along with a name. A text of
-/// such characters only is kept, because it contains no name.
+/// The text without white space (see [`trim`]) and default-ignorable characters at its ends, which are often copied along with a name. A text of such
+/// characters only is kept, because it contains no name.
 #[must_use]
 pub fn trim_unseen(text: &str) -> &str {
     let seen = text.trim_matches(|char: char| trim(char.encode_utf8(&mut [0; 4])).is_empty() || is_invisible(char));
@@ -71,7 +71,7 @@ pub fn trim_unseen(text: &str) -> &str {
 /// The text in the form in which names are compared: NFKC, full case folding, without invisible characters, NFKC (compare `NFKC_Casefold`,
 /// Unicode 3.13). At most [`LONGEST_NORMALIZED`] bytes.
 ///
-/// Folding what is folded changes nothing.
+/// The function is idempotent.
 #[must_use]
 pub fn fold(text: &str) -> String {
     let mut folded = CASE.fold_string(&normalized(text)).into_owned();
@@ -95,10 +95,11 @@ fn normalized(text: &str) -> Cow<'_, str> {
 /// A secret in Unicode's normalization form C: a letter and its marks are one character wherever there is one. How they were typed depends
 /// on the keyboard and the system. Nothing else changes, and ASCII is as it was.
 ///
-/// Text that is longer than any new password can be comes back as it is, so that whoever sends much does not make us sort all of it.
+/// Text that is longer than any new password is returned unchanged, so that a long text does not cost the time to normalize it.
 #[must_use]
 pub fn composed(text: &str) -> Zeroizing<String> {
-    // A character takes at most three times its bytes in this form (UAX #15, 9.1), so nothing moves and leaves a copy behind.
+    // A character takes at most three times its bytes in this form (UAX #15, 9.1), so the buffer is never reallocated, which would leave a copy of the
+    // secret behind.
     let mut composed = Zeroizing::new(String::with_capacity(3 * text.len().min(LONGEST_COMPOSED)));
     if text.is_ascii() || text.len() > LONGEST_COMPOSED || NFC.normalize_to(text, &mut *composed).is_err() {
         return Zeroizing::new(text.to_owned());
@@ -108,12 +109,12 @@ pub fn composed(text: &str) -> Zeroizing<String> {
 
 /// A secret in Unicode's normalization form KC, as some sites hash it.
 ///
-/// Text that is longer than any new password can be comes back as it is, see [`composed`].
+/// Text that is longer than any new password is returned unchanged, see [`composed`].
 pub(crate) fn compatible(text: &str) -> Zeroizing<String> {
     if text.is_ascii() || text.len() > LONGEST_COMPOSED {
         return Zeroizing::new(text.to_owned());
     }
-    // A character can become 18, of three bytes each; then nothing moves and leaves a copy behind.
+    // A character can become 18, of three bytes each. With this capacity the buffer is never reallocated, which would leave a copy of the secret behind.
     let mut compatible = Zeroizing::new(String::with_capacity(18 * text.len()));
     if NFKC.normalize_to(text, &mut *compatible).is_err() {
         return Zeroizing::new(text.to_owned());
@@ -302,7 +303,7 @@ mod tests {
 
     #[test]
     fn the_longest_password_is_composed_and_what_is_longer_stays_as_it_is() {
-        // No character comes apart into more than four of up to four bytes.
+        // No character decomposes into more than four characters of up to four bytes.
         let apart = |count| "\u{3b9}\u{308}\u{342}".repeat(count);
         assert_eq!(*composed(&apart(1024)), "\u{1fd7}".repeat(1024));
         let mut longest = apart(1);

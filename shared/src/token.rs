@@ -1,4 +1,4 @@
-//! Tokens: what a client has, and the digest, which is all that is stored.
+//! Tokens, which clients have, and their digests, which are stored.
 //!
 //! A token is a prefix that names its purpose and 48 bytes in base64url: the account's id, so that account and token come back in one read,
 //! and 256 random bits, far above the 64 that ASVS 5.0 (7.2.3: 128) and OWASP ask of a session identifier.
@@ -33,13 +33,13 @@ pub enum Session {}
 /// Allows a forgotten password to be replaced once.
 #[derive(Clone, Copy, Debug)]
 pub enum Reset {}
-/// Allows an owner to disavow a change of the password once.
+/// Allows an owner to disavow what a notice reports, once.
 #[derive(Clone, Copy)]
 pub enum Disavow {}
-/// Shows once that an address is its account's.
+/// Verifies an address once.
 #[derive(Clone, Copy, Debug)]
 pub enum Verify {}
-/// Gives an account its new address once.
+/// Confirms a change of address once.
 #[derive(Clone, Copy, Debug)]
 pub enum NewAddress {}
 
@@ -68,8 +68,8 @@ pub struct Token<P> {
 impl<P: Purpose> Token<P> {
     /// A new token for `account`.
     ///
-    /// It ends in a letter or a digit: mail programs take `-` and `_` at the end of a link for punctuation and leave them out. The last byte is drawn until
-    /// it fits, so that 1 in 32 secrets is never drawn: 255.95 bits are left.
+    /// It ends in a letter or a digit, because mail programs treat `-` and `_` at the end of a link as punctuation and leave them out. The last byte is
+    /// drawn until it fits, so 1 in 32 secrets is never used and 255.95 bits are left.
     #[must_use]
     pub fn generate(account: AccountId, entropy: &Entropy) -> Self {
         let mut bytes = Zeroizing::new([0; ID_BYTES + SECRET_BYTES]);
@@ -99,8 +99,8 @@ impl<P: Purpose> Token<P> {
 
     /// The token of this purpose that a person has typed or pasted.
     ///
-    /// White space and invisible characters in and around it do not count, since long lines are wrapped where they are shown. Its first letter may be a
-    /// capital, with which the keyboards of phones begin a field. Anything else is refused, as the DRF API refuses it.
+    /// White space and invisible characters in and around it are ignored, because long lines are wrapped when they are shown. Its first letter may be a
+    /// capital, because the keyboards of phones capitalize the first letter of a field. Anything else is refused, as by the DRF API.
     #[must_use]
     pub fn entered(text: &str) -> Option<Self> {
         let text = without_space(text);
@@ -111,8 +111,8 @@ impl<P: Purpose> Token<P> {
 
     /// The first token of this purpose in a link that mail programs, address bars or people may have mangled.
     ///
-    /// A token has a fixed length, so that whatever was put around it does not count: a full stop, a bracket, a quote, `3D`, `utm_source=…`. Nor do
-    /// line ends and other white space in it, nor that it was percent-encoded again, twice at most.
+    /// A token has a fixed length, so text around it can be ignored: a full stop, a bracket, a quote, `3D`, `utm_source=…`. Line ends and other white
+    /// space in it are ignored too, and it is percent-decoded at most twice.
     #[must_use]
     pub fn find(text: &str) -> Option<Self> {
         let mut text = Zeroizing::new(text.to_owned());
@@ -149,7 +149,7 @@ impl<P: Purpose> Token<P> {
     }
 }
 
-/// The text without white space and invisible characters, wherever they are.
+/// The text without white space and invisible characters at any position.
 fn without_space(text: &str) -> Zeroizing<String> {
     let mut kept = Zeroizing::new(text.to_owned());
     kept.retain(|char| !char.is_whitespace() && !is_invisible(char));

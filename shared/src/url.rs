@@ -3,7 +3,7 @@
 /// Maximum length of a link in bytes. All variables of a function together have 4 KiB (Lambda quotas).
 const LONGEST: usize = 200;
 
-/// The host of a URL that may be used in a mail, and what follows it. Plain http is allowed on this machine only.
+/// The host of a URL that may be used in a mail, and the rest after it. Plain http is allowed on this machine only.
 pub(crate) fn host_and_rest(text: &str) -> Option<(&str, &str)> {
     let (secure, rest) = match text.strip_prefix("https://") {
         Some(rest) => (true, rest),
@@ -17,7 +17,7 @@ pub(crate) fn host_and_rest(text: &str) -> Option<(&str, &str)> {
     (is_name && is_port && (secure || is_local)).then_some((host, rest))
 }
 
-/// Whether what follows the host has only characters that mean the same in a mail, in HTML and in a browser (RFC 3986, 2).
+/// Whether the rest after the host has only characters that mean the same in a mail, in HTML and in a browser (RFC 3986, 2).
 pub(crate) fn is_plain(rest: &str) -> bool {
     rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-/_~?#=&%!+,:@".contains(&byte))
 }

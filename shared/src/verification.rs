@@ -1,7 +1,6 @@
-//! Showing that an address is its account's: the link of a mail to it, which says so once.
+//! Verifying the address of an account with the link of a mail to it.
 //!
-//! It is bound to the address and to nothing else: a change of the password does not make the mailbox another one. An address that is replaced takes its
-//! link with it.
+//! The link is bound to the address only, because a change of the password does not change the mailbox. It ends when the address is replaced.
 
 use std::time::Duration;
 
@@ -16,14 +15,14 @@ use crate::{
     token::{Token, Verify},
 };
 
-/// How long such a link works. Who registers on a Friday has it on Monday.
+/// How long such a link works: long enough for somebody who registers on a Friday and reads mail on Monday.
 pub const LIFETIME: Duration = span::days(7);
 
-/// The time between such mails to one account, growing with each of them. The first links of an account work for days, so that waiting costs nobody
-/// much, and whoever asks again and again in its name causes eight mails on the first day and four on every other.
+/// The growing intervals between such mails to one account. Links work for days, so waiting costs an owner little. A stranger who requests links again and
+/// again causes eight mails on the first day and four on every later day.
 pub const COOL_DOWN: [Duration; 5] = [span::minutes(1), span::minutes(5), span::minutes(15), span::hours(1), span::hours(6)];
 
-/// Maximum number of tries while others change the account.
+/// Maximum number of tries while other requests change the account.
 const MAX_TRIES: u32 = 5;
 
 impl Mailed for Verify {
@@ -42,7 +41,7 @@ pub type NewLink = link::NewLink<Verify>;
 pub enum AddressVerification {
     /// They are not.
     Off,
-    /// They get a mail, and can do everything without opening its link.
+    /// They get a mail, and can do everything before they open its link.
     #[default]
     Optional,
     /// They get a mail, and cannot log in before they have opened its link.
@@ -66,20 +65,20 @@ impl AddressVerification {
         self != Self::Off
     }
 
-    /// Whether this account cannot be logged in to.
+    /// Whether a login to this account is refused, because its address is not verified.
     #[must_use]
     pub fn keeps_out(self, account: &Account) -> bool {
         self == Self::Mandatory && account.verified_at.is_none()
     }
 }
 
-/// What a token of this purpose is good for.
+/// The state of a verification token.
 pub enum Verification {
-    /// It can show that the address is the account's.
+    /// It can verify the address.
     Live(Box<LiveLink<Verify>>),
-    /// It has shown that, the last time that something did. People click twice.
+    /// It was the last to verify the address. People open a link twice, and see the success again.
     Used(Box<Account>),
-    /// Nothing.
+    /// It does not work.
     Dead,
 }
 
@@ -130,8 +129,8 @@ impl Store {
         self.write(Links::sent(account, link, in_use, now)).await.map(drop)
     }
 
-    /// What this token is good for. One consistent read, which does not use it up; a second one, of the account alone, if it is good for nothing. None if
-    /// what was entered is no token.
+    /// The state of this token. One consistent read, which does not use it up; a second one, of the account alone, if it does not work. No read if the
+    /// text is not a token.
     pub async fn verification(&self, token: Option<&Token<Verify>>, now: Timestamp) -> Result<Verification, Fault> {
         let Some(token) = token else { return Ok(Verification::Dead) };
         if let Some(link) = Links::live(self, token, now).await? {
@@ -142,7 +141,8 @@ impl Store {
         Ok(account.map_or(Verification::Dead, |account| Verification::Used(Box::new(account))))
     }
 
-    /// Uses up a link, which verifies the address, all or nothing, once. It is an event if nothing has verified the address before, such as a reset.
+    /// Uses a link up once, in one transaction, which verifies the address. It is an event only if nothing else, such as a reset, has verified the address
+    /// before.
     pub async fn verify(&self, link: &LiveLink<Verify>, now: Timestamp) -> Result<Verified, Fault> {
         let (id, mut account) = (link.account.id, link.account.clone());
         for _ in 0..MAX_TRIES {

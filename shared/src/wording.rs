@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{agent::Agent, clock::Timestamp, language::Language};
 
-/// Begins text whose direction must not affect the sentence around it (Unicode Bidirectional Algorithm, UAX 9, 2.7).
+/// Begins a text whose direction must not affect the sentence around it (Unicode Bidirectional Algorithm, UAX 9, 2.7).
 const ISOLATE: char = '\u{2068}';
 /// Ends it.
 const END_OF_ISOLATE: char = '\u{2069}';

@@ -192,10 +192,10 @@ class Django(unittest.TestCase):
         code, said = site.move("check", TOKENS="1", LAYERED="1")
         self.assertEqual(code, 0, said)
         self.assertIn(f"{len(names)} hashes would get Argon2id over them: about ", said)
-        self.assertIn(f"{len(names)} tokens: {len(names)} would be carried over, 0 carried over before, 0 refused.", said)
+        self.assertIn(f"{len(names)} tokens: {len(names)} would be imported, 0 imported before, 0 refused.", said)
         code, said = site.move("in", TOKENS="1", LAYERED="1")
         self.assertEqual(code, 0, said)
-        self.assertIn(f"{len(names)} tokens: {len(names)} carried over, 0 carried over before, 0 refused.", said)
+        self.assertIn(f"{len(names)} tokens: {len(names)} imported, 0 imported before, 0 refused.", said)
         self.assertEqual((site.folder / "tokens.json").stat().st_mode & 0o777, 0o600)
         for key in keys.values():
             self.assertNotIn(key, said)
@@ -217,7 +217,7 @@ class Django(unittest.TestCase):
         self.assertEqual(post("/api/login/", username=names[0], password=accounts[0]["is"])[0], 200)
         code, said = site.move("in", TOKENS="1", LAYERED="1")
         self.assertIn("0 hashes got Argon2id over them.", said)
-        self.assertIn(f" {len(names) - 1} carried over before, ", said)
+        self.assertIn(f" {len(names) - 1} imported before, ", said)
         self.assertEqual(post("/api/users/me/", one, method="GET")[0], 401)
 
     def delete(self, names: list[str]) -> None:

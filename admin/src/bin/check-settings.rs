@@ -1,11 +1,11 @@
-//! `check-settings`: whether functions would start with these environments. It makes no call and is not deployed.
+//! `check-settings`: checks whether functions would start with these environments. It makes no call and is not deployed.
 //!
-//! Standard input is JSON, an object of variables for each function: `{"login": {"SESSION_LIFETIME": "400d", …}, …}`. Every complaint is a line
-//! `function: complaint`, which names a variable and what it must be, never its value. The exit code is 1 where there is a complaint, and 2 where
-//! the input is not such an object.
+//! Standard input is JSON with an object of variables for each function: `{"login": {"SESSION_LIFETIME": "400d", …}, …}`. Each problem is printed as a
+//! line `function: complaint`, which names a variable and what it must be, never its value. The exit code is 1 if there is a problem, and 2 if the input
+//! is not such an object.
 //!
-//! `check-settings templates` reads nothing and renders every mail and page in every language with the templates that are compiled in. A line is a mail
-//! or page that cannot be rendered.
+//! `check-settings templates` reads no input. It renders every mail and page in every language with the templates that are compiled in, and prints a line
+//! for each that cannot be rendered.
 
 use std::{
     collections::BTreeMap,
@@ -32,7 +32,7 @@ fn main() -> io::Result<ExitCode> {
     told(&doorward_functions::complaints(environments))
 }
 
-/// Prints the complaints, and says by the exit code whether there are any.
+/// Prints the complaints, and returns the exit code.
 fn told(complaints: &[String]) -> io::Result<ExitCode> {
     for complaint in complaints {
         writeln!(io::stdout(), "{complaint}")?;

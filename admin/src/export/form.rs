@@ -1,4 +1,4 @@
-//! The forms of an export: what an account is in each of them.
+//! The formats of an export, and how an account is written in each.
 
 use std::{collections::BTreeMap, io};
 
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::hash::{self, Credential};
 use crate::import::own;
 
-/// The form of a file.
+/// The format of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Form {
     /// Everything, in JSON lines, which `import` reads
@@ -38,20 +38,20 @@ impl Form {
     }
 }
 
-/// What is around the entries of a file.
+/// The text before, between and after the entries of a file.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Frame {
     pub(super) head: &'static str,
     pub(super) between: &'static str,
     pub(super) tail: &'static str,
-    /// The most bytes of a file.
+    /// Maximum size of a file in bytes.
     pub(super) most_bytes: Option<u64>,
 }
 
-/// An account in the form of a file.
+/// An account in the format of a file.
 pub(super) struct Entry {
     pub(super) text: Vec<u8>,
-    /// Whether it has a hash that this form cannot hold.
+    /// Whether it has a hash that this format cannot contain.
     pub(super) lost_its_hash: bool,
 }
 
@@ -100,7 +100,7 @@ fn with(mut account: Value, credential: Option<Credential>, name: &str) -> (Valu
     (account, kept)
 }
 
-/// Our own line. Its fields are in this order, so that the same account is the same line.
+/// Our own format. Its fields have a fixed order, so that the same account gives the same line.
 #[derive(Serialize)]
 struct Own<'a> {
     doorward: u64,
@@ -188,9 +188,9 @@ fn instant(instant: Timestamp) -> String {
     instant.strftime(form).to_string()
 }
 
-/// An object of a fixture. Where there is no `pk` Django gives one. The fields that are missing get the model's defaults.
+/// An object of a fixture. Django assigns a `pk` if there is none, and sets missing fields to the model's defaults.
 fn django(account: &Account, password: Option<&str>, model: &str) -> Value {
-    // Numbers are what they were.
+    // An id that is a number was a number in Django.
     let number = |id: &str| id.parse::<u64>().ok().filter(|number| number.to_string() == id).map(Value::from);
     let pk = account.external_id.as_deref().map(|id| number(id).unwrap_or_else(|| Value::from(id)));
     json!({
@@ -209,7 +209,7 @@ fn auth0(account: &Account) -> Value {
         "email": account.email.as_str(), "email_verified": account.verified_at.is_some(), "blocked": !account.active,
         "app_metadata": { "doorward_id": account.id.to_string(), "external_id": account.external_id, "date_joined": instant(account.created_at) },
     });
-    // Where a username is the address, the connection has no usernames.
+    // If the username is the address, the Auth0 connection has no usernames.
     if account.username.as_str() != account.email.as_str() {
         user["username"] = account.username.as_str().into();
     }
@@ -241,7 +241,7 @@ fn row(account: &Account) -> io::Result<Vec<u8>> {
     writer.into_inner().map_err(|error| io::Error::other(error.to_string()))
 }
 
-/// A text that a spreadsheet takes for no formula (OWASP, CSV Injection): strangers choose names, and one may begin with `=`, `+`, `-` or `@`.
+/// A text that a spreadsheet does not interpret as a formula (OWASP, CSV Injection). Strangers choose names, and one may begin with `=`, `+`, `-` or `@`.
 fn plain(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }

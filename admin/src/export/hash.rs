@@ -1,4 +1,4 @@
-//! Hashes in the forms of other services. A hash that a service cannot verify is `None`: its account goes without a password.
+//! Hashes in the formats of other services. A hash that a service cannot verify is `None`, and its account is exported without a password.
 
 use base64::{
     Engine as _,
@@ -10,13 +10,13 @@ use base64::{
 };
 use serde_json::{Value, json};
 
-/// A hash in the form of another service.
+/// A hash in the format of another service.
 pub(super) enum Credential {
     Text(String),
     Json(Value),
 }
 
-/// A stored string, taken apart.
+/// The parsed parts of a stored string.
 enum Parts {
     Argon2 { variant: String, version: u32, memory: u32, passes: u32, lanes: u32, salt: Vec<u8>, tag: Vec<u8> },
     Bcrypt(String),
@@ -34,7 +34,7 @@ fn bytes(text: &str) -> Option<Vec<u8>> {
 }
 
 impl Parts {
-    /// Takes apart what is stored, which could be verified when it was stored.
+    /// Parses a stored string, which was valid when it was stored.
     fn of(stored: &str) -> Option<Self> {
         let (site, rest) = stored.split_once('$')?;
         match site {
@@ -102,7 +102,7 @@ fn split<const N: usize>(text: &str) -> Option<[&str; N]> {
     text.split('$').collect::<Vec<_>>().try_into().ok()
 }
 
-/// Django's string. What came from Django goes as it came; its salts of PBKDF2 and scrypt are text, and its tags have one length.
+/// Django's string. A string that came from Django is exported unchanged. Django's salts of PBKDF2 and scrypt are text, and its tags have a fixed length.
 pub(super) fn django(stored: &str) -> Option<Credential> {
     let text_salt = |salt: Vec<u8>| String::from_utf8(salt).ok().filter(|salt| !salt.is_empty() && !salt.contains('$'));
     let text = match Parts::of(stored) {

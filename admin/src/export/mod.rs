@@ -1,7 +1,7 @@
-//! Exports accounts to a file, in the order of their usernames, so that the same accounts are the same file.
+//! Exports accounts to a file, sorted by username, so that the same accounts give the same file.
 //!
-//! The table gives accounts in no order. They are sorted in pieces of bounded size on disk, so memory does not grow with the table. The file has its name
-//! only when it is complete.
+//! A scan of the table returns accounts in no order. They are sorted in pieces of bounded size on disk, so memory does not grow with the table. The file
+//! gets its name only when it is complete.
 
 mod form;
 mod hash;
@@ -33,10 +33,10 @@ use crate::{Admin, Failure, Terminal, list::told_unreadable};
 pub struct Export {
     /// The new file. Only its owner can read it
     file: PathBuf,
-    /// The form of the file
+    /// The format of the file
     #[arg(long, value_enum, default_value_t)]
     format: Form,
-    /// Write the password hashes too. Whoever has them can guess passwords
+    /// Write the password hashes too. With them passwords can be guessed offline
     #[arg(long)]
     with_hashes: bool,
     /// Only accounts that were created, or changed in a way that ends sessions or links, since this instant (2026-01-31T12:00:00Z) or within this time (1h)
@@ -53,19 +53,19 @@ pub struct Export {
     yes: bool,
 }
 
-/// Maximum number of accounts that are named because the other side cannot verify their hash.
+/// Maximum number of accounts that are listed because the other service cannot verify their hash.
 const MOST_NAMED: usize = 1000;
 
-/// What is counted on the way.
+/// Counters of an export.
 struct Counted {
     exported: u64,
     unreadable: usize,
-    /// The ids of accounts whose hash has no place in this form.
+    /// The ids of accounts whose hash this format cannot contain.
     without_hash: Vec<String>,
     left_without_hash: u64,
-    /// Accounts for nobody that are left out, because they would get mail from the other side, to addresses where none arrives.
+    /// Placeholder accounts (`Registration=silent`). They are left out, because the other service would send mail to addresses at which none arrives.
     for_nobody: u64,
-    /// Whether an event tells of it.
+    /// Whether an event of the export is recorded.
     is_told: bool,
 }
 
@@ -82,7 +82,7 @@ impl Admin {
             }
             None => None,
         };
-        // Before anything is read and paid for.
+        // Checked before anything is read, because reading costs money.
         let mut target = Target::create(&export.file)?;
         if one.is_none()
             && let Err(failure) = self.announce_scan(export.yes, terminal).await
@@ -103,8 +103,8 @@ impl Admin {
         }
     }
 
-    /// Reads the accounts, leaves the event of the export, and only then writes them to the file. So there is no file without its event, however this ends;
-    /// an event without a file says that there nearly was one.
+    /// Reads the accounts, writes the event of the export, and only then writes the accounts to the file. So there is no file without its event, however
+    /// this ends. An event without a file means that the export failed after reading everything.
     async fn read_and_write(
         &self,
         export: &Export,
@@ -185,8 +185,8 @@ impl Admin {
     }
 }
 
-/// When an account changed last, as far as it says: when it was made, its password was set, it was disavowed or deactivated or given another address, that
-/// was verified, a field of it was changed, or its deletion was asked for.
+/// The last change of an account, as far as the account stores it: its creation, a new password, a disavowal or deactivation, a new or verified address, a
+/// changed field, or a requested deletion.
 fn changed_at(account: &Account) -> Timestamp {
     let asked_at = account.leaving.map(|leaving| leaving.asked_at);
     let later = [account.disavowals_before, account.verified_at, account.profile.changed_at, asked_at].into_iter().flatten();
@@ -210,7 +210,7 @@ fn told(counted: &Counted, files: &[PathBuf], begun: Timestamp, terminal: &mut T
     };
     let nobody = match counted.for_nobody {
         0 => String::new(),
-        left_out => format!(" {left_out} accounts for nobody, of registrations with an address that is taken, are left out."),
+        left_out => format!(" {left_out} placeholder accounts (Registration=silent) are left out."),
     };
     let unreadable = told_unreadable(counted.unreadable);
     let event = if counted.is_told { "" } else { " No event tells of it, because this deployment records none (Events=none)." };

@@ -9,10 +9,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// How much is sorted in memory. A million accounts are some 40 pieces, each of which is a file that is open at the end.
+/// Size of a piece that is sorted in memory, in bytes. A million accounts are about 40 pieces, each of which is an open file at the end.
 pub(super) const PIECE_BYTES: usize = 16 * 1024 * 1024;
 
-/// A key, and what is sorted by it.
+/// A key, and the entry that is sorted by it.
 type Entry = (Vec<u8>, Vec<u8>);
 
 pub(super) struct Sorted {
@@ -51,7 +51,7 @@ impl Sorted {
         Ok(())
     }
 
-    /// A file that only this process can reach, and that is gone when it ends, however it ends: it may hold hashes.
+    /// A file without a name, so that only this process can read it and it disappears when the process ends, however that happens. It may contain hashes.
     fn nameless(&self) -> io::Result<fs::File> {
         let path = self.folder.join(format!(".doorward-export-{}-{}", std::process::id(), self.pieces.len()));
         let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
@@ -59,7 +59,7 @@ impl Sorted {
         Ok(file)
     }
 
-    /// Shows every entry in the order of the keys.
+    /// Calls the function with every entry, in the order of the keys.
     pub(super) fn into_order(mut self, mut show: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         self.held.sort_unstable();
         let mut held = self.held.into_iter();

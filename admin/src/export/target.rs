@@ -1,4 +1,4 @@
-//! The file of an export. It contains personal data, so only its owner may read it; and it has its name only when it is complete.
+//! The file of an export. It contains personal data, so only its owner may read it. It gets its name only when it is complete.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -10,7 +10,7 @@ use std::{
 use super::form::Frame;
 use crate::Failure;
 
-/// The file, and the files after it where the other side takes small ones only.
+/// The file, and further files if the other service accepts only small ones.
 pub(super) struct Target {
     path: PathBuf,
     part: PathBuf,
@@ -22,7 +22,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Creates the file under the name that it has until it is complete. Nothing is written over: neither the file nor what another export has begun.
+    /// Creates the file under a temporary name. It overwrites neither an existing file nor the temporary file of another export.
     pub(super) fn create(path: &Path) -> Result<Self, Failure> {
         let refused = |what: &str| Failure::Refused(format!("{}: {what}", path.display()));
         let Some(name) = path.file_name() else { return Err(refused("is no name of a file")) };
@@ -69,7 +69,7 @@ impl Target {
         self.file.as_mut().map_or(Ok(()), |file| file.write_all(bytes))
     }
 
-    /// Gives a complete file its name. The name is a second one for the file until the first is removed, because `rename` would write over another.
+    /// Gives a complete file its name. This creates a hard link and then removes the temporary name, because `rename` would overwrite an existing file.
     fn complete(&mut self) -> io::Result<()> {
         let before = if self.entries == 0 { self.frame.head } else { "" };
         self.write(before.as_bytes())?;
@@ -141,7 +141,7 @@ mod tests {
         let names = ["users.json", "users-2.json"].map(|name| folder.join(name));
         assert_eq!(written().finish().unwrap(), names);
         assert_eq!(names.each_ref().map(|name| fs::read_to_string(name).unwrap()), ["[\n\"first\",\n\"second\"\n]\n", "[\n\"third\"\n]\n"]);
-        // The first name is free, the second is not: nothing of the new ones stays, and the old one does.
+        // The first name is free and the second is not. None of the new files remains, and the old one does.
         fs::remove_file(&path).unwrap();
         assert!(written().finish().is_err());
         assert_eq!(fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>(), [names[1].clone()]);

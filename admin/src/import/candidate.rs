@@ -26,10 +26,10 @@ use crate::names::parse_names;
 /// The fields that are read.
 const FIELDS: [&str; 7] = ["username", "email", "password", "is_active", "date_joined", "external_id", "verified"];
 
-/// The other names of an id elsewhere: Django's in a fixture, and that of most tables.
+/// Other names of `external_id` in files: Django's in a fixture, and that of most tables.
 const IDS: [&str; 2] = ["pk", "id"];
 
-/// Maximum length of an id elsewhere in characters: an id of Auth0 or Firebase has at most 128.
+/// Maximum length of an external id in characters. Ids of Auth0 and Firebase have at most 128.
 const LONGEST_ID: usize = 128;
 
 /// Maximum number of names of fields and models that are listed at the end.
@@ -41,30 +41,31 @@ pub(super) struct Candidate {
     pub(super) email: EmailAddress,
     pub(super) password: StoredPassword,
     active: bool,
-    /// Whether the address was shown to be the account's, where it comes from.
+    /// Whether the address is verified in the service that it comes from.
     verified: bool,
     created_at: Option<Timestamp>,
     external_id: Option<String>,
     /// The values of declared fields.
     profile: Profile,
-    /// What else an export of Doorward says.
+    /// The data that only an export of Doorward has.
     own: Option<Own>,
-    /// Whether its hash cannot be verified and was dropped.
+    /// Whether it had a hash that cannot be verified and was dropped.
     pub(super) lost_its_password: bool,
 }
 
 impl Candidate {
-    /// The id that it brings along.
+    /// The id that it had in another stack.
     pub(super) fn id(&self) -> Option<AccountId> {
         self.own.as_ref().map(|own| own.id)
     }
 
-    /// Its id elsewhere.
+    /// Its external id.
     pub(super) fn external_id(&self) -> Option<&str> {
         self.external_id.as_deref()
     }
 
-    /// Whether a token of its user can become a session: one that comes back from an export keeps every session of before ended.
+    /// Whether a token of its user can become a session. An account from an export of Doorward cannot have one, because its earlier sessions have to stay
+    /// ended.
     pub(super) fn takes_tokens(&self) -> bool {
         self.active && self.own.is_none()
     }
@@ -84,7 +85,7 @@ impl Candidate {
     }
 }
 
-/// Turns entries into accounts, one after another. Of two with the same name the first one counts.
+/// Turns entries into accounts, one after another. If two have the same name, the second is refused.
 pub(super) struct Reader {
     entry_word: &'static str,
     converter: Converter,
@@ -181,7 +182,7 @@ impl Reader {
         Ok(Candidate { username, email, password, active, verified, created_at, external_id, profile, own, lost_its_password })
     }
 
-    /// The values of declared fields, in columns or fields of their names. What is empty is not there.
+    /// The values of declared fields, in columns or fields of the same names. An empty one counts as missing.
     fn profile(&self, fields: &Map<String, Value>) -> Result<Profile, Reason> {
         let mut values = Vec::new();
         for field in self.declared.iter() {
@@ -231,7 +232,7 @@ impl Reader {
     }
 }
 
-/// The fields with the account's id elsewhere under its own name. An export of Doorward has it there.
+/// The fields, with the external id under its own name. An export of Doorward has it there.
 fn with_external_id(mut fields: Map<String, Value>) -> Map<String, Value> {
     if !own::is_own(&fields) && !fields.contains_key("external_id") {
         let id = IDS.into_iter().find_map(|name| fields.remove(name));
@@ -240,7 +241,7 @@ fn with_external_id(mut fields: Map<String, Value>) -> Map<String, Value> {
     fields
 }
 
-/// The account's id elsewhere: a number or a text.
+/// The external id: a number or a text.
 fn external_id(fields: &Map<String, Value>) -> Result<Option<String>, Reason> {
     let id = match fields.get("external_id") {
         None | Some(Value::Null) => return Ok(None),
@@ -263,7 +264,7 @@ fn text<'a>(fields: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str
     }
 }
 
-/// A field that is true unless the file says otherwise, in the forms of Django, databases and spreadsheets.
+/// A field that is true unless the file has false, in the notations of Django, databases and spreadsheets.
 fn truth(fields: &Map<String, Value>, name: &str) -> Result<bool, Reason> {
     let Some(value) = fields.get(name) else { return Ok(true) };
     let written = match value {

@@ -1,12 +1,11 @@
-//! The list of users inside of an object in JSON, which is found without reading the object as a whole.
+//! Finds the list of users inside a JSON object without reading the whole object.
 
 use std::io::{self, BufRead};
 
-/// Reads an object up to the beginning of the list that it has under a name, past the `[`. Returns whether there is one; what is in deeper objects does not
-/// count.
+/// Reads an object up to and including the `[` of the list with this name. Returns whether there is one. Lists in nested objects do not count.
 pub(super) fn enter(source: &mut impl BufRead, name: &str) -> io::Result<bool> {
     let (mut depth, mut text) = (0_usize, None::<Vec<u8>>);
-    // The last text at the depth of the object's names, and whether a colon followed it.
+    // The last string at the depth of the object's names, and whether a colon followed it.
     let (mut key, mut is_value) = (Vec::new(), false);
     let mut is_escaped = false;
     loop {
@@ -22,7 +21,7 @@ pub(super) fn enter(source: &mut impl BufRead, name: &str) -> io::Result<bool> {
                     _ if is_escaped => is_escaped = false,
                     b'\\' => is_escaped = true,
                     b'"' => key = text.take().unwrap_or_default(),
-                    // No name is longer, and a value may be.
+                    // No name is longer than this, but a value may be.
                     byte if open.len() <= name.len() => open.push(*byte),
                     _ => {}
                 }
@@ -50,7 +49,7 @@ mod tests {
 
     use super::*;
 
-    /// What follows the beginning of the list, read in small pieces.
+    /// The rest of the file from the beginning of the list, read in small pieces.
     fn entered(json: &str) -> Option<String> {
         let mut source = BufReader::with_capacity(3, json.as_bytes());
         let mut rest = String::new();

@@ -16,7 +16,7 @@ use doorward::{
 use indicatif::{HumanDuration, ProgressBar};
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
-/// A hash that takes next to no time itself, for measuring what a layer takes. It is of no account.
+/// A hash that is quickly verified, to measure the time of a layer. It belongs to no account.
 const SAMPLE: &str = "pbkdf2_sha256$1$salt$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
 /// One hasher for each core, because each keeps memory for one hash.
@@ -30,7 +30,7 @@ pub(super) struct Layers {
 }
 
 impl Layers {
-    /// Layers of this cost. The bar shows their rate.
+    /// Layers of this cost. The progress bar shows their rate.
     pub(super) fn new(cost: &Cost, entropy: &Entropy, bar: &ProgressBar) -> Self {
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let hashers = (0..cores).map(|_| Arc::new(Hasher::new(cost.clone(), entropy.clone()))).collect();
@@ -38,7 +38,7 @@ impl Layers {
         Self { hashers: RefCell::new(hashers), cores, turns, computed, began, bar: bar.clone() }
     }
 
-    /// The hash with Argon2id over it. As many are computed at the same time as there are cores.
+    /// The hash with Argon2id over it. One is computed on each core at the same time.
     pub(super) async fn over(&self, old: &StoredPassword) -> Result<StoredPassword, Fault> {
         const NOT_COMPUTED: Fault = Fault::Internal("hashing");
         let _turn = self.turns.acquire().await.map_err(|_| NOT_COMPUTED)?;
@@ -56,7 +56,7 @@ impl Layers {
         f64::from(self.computed.get()) / self.began.elapsed().as_secs_f64().max(0.001)
     }
 
-    /// How long so many take here, by one that is computed now.
+    /// An estimate of the time for this number of layers on this machine. It computes one to measure it.
     pub(super) fn estimate(&self, count: usize) -> Result<String, Fault> {
         let sample = StoredPassword::stored(SAMPLE.to_owned());
         let began = Instant::now();

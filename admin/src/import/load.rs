@@ -1,18 +1,18 @@
-//! How hard an import presses the store: how many accounts are written at the same time, and how long it waits where the store cannot keep up.
+//! Controls the load of an import on the store: how many accounts are written at the same time, and how long it waits if the store is too busy.
 //!
-//! A new table of DynamoDB takes 4,000 write units a second, an account costs six, and a table grows with its use over minutes (developer guide,
-//! On-demand capacity mode). An import that stopped at the first refusal would stop there. A call that was refused or had no answer is made again after a
-//! pause, and by one fewer at the same time. Each time that many accounts were written in turn, there may be one more again.
+//! A new table of DynamoDB takes 4,000 write units a second, an account costs six, and a table's capacity grows with its use over minutes (developer
+//! guide, On-demand capacity mode). So refusals are normal during a large import. A call that was refused or had no answer is repeated after a pause, and
+//! one account fewer is written at the same time. After a number of accounts without a failure, one more is written at the same time again.
 
 use std::{cell::Cell, time::Duration};
 
 use doorward::fault::Fault;
 use tokio::{sync::Semaphore, time::Instant};
 
-/// The first pause of an account that was not written. Each further one is twice as long, up to the longest.
+/// The first pause of an account that was not written. Each further pause is twice as long, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// After so many accounts without a failure one more may be written at the same time.
+/// After this number of accounts without a failure, one more may be written at the same time.
 const GROWS_AFTER: usize = 32;
 
 pub(super) struct Load {
@@ -30,15 +30,15 @@ pub(super) struct Load {
 }
 
 impl Load {
-    /// At most so many at the same time. It gives up when for so long nothing was written at all.
+    /// Writes at most `most` accounts at the same time, and gives up when nothing was written for `patience`.
     pub(super) fn new(most: usize, patience: Duration) -> Self {
         let (went_well, failing_since, refused) = (Cell::new(0), Cell::new(None), Cell::new(0));
         let (turns, at_once, first_pause) = (Semaphore::new(most), Cell::new(most), FIRST_PAUSE);
         Self { turns, most, at_once, went_well, failing_since, patience, first_pause, refused }
     }
 
-    /// Asks until there is an answer; after the first time with `true`, because what was asked before may have happened. `None` if the import was given up
-    /// before it was this one's turn. A fault that does not pass gives it up, and what is under way is completed.
+    /// Repeats a call until there is an answer. Repetitions get `true`, because the earlier call may have taken effect. `None` if the import was given up
+    /// while this call waited for its turn. A permanent fault gives the import up; calls in progress are completed.
     pub(super) async fn carry<T>(&self, ask: impl AsyncFn(bool) -> Result<T, Fault>) -> Result<Option<T>, Fault> {
         let mut pause = self.first_pause;
         let mut again = false;
@@ -70,7 +70,7 @@ impl Load {
         }
     }
 
-    /// How often the store could not keep up.
+    /// How often the store was too busy.
     pub(super) fn refused(&self) -> usize {
         self.refused.get()
     }

@@ -1,7 +1,7 @@
-//! Imports accounts with their password hashes. Each account is one transaction, so that nothing is imported by half and a second run continues where
-//! the first one ended.
+//! Imports accounts with their password hashes. Each account is one transaction, so no account is imported partly and a second run continues where the
+//! first one ended.
 //!
-//! The file is read entry by entry. Only a number per name is kept, to find duplicate names, and the names that are listed at the end.
+//! The file is read entry by entry. Only a number for each name is kept in memory, to find duplicate names, and the names that are listed at the end.
 
 mod candidate;
 mod container;
@@ -51,7 +51,7 @@ pub struct Import {
     /// The service that the file is from
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// The columns of a CSV by other names, such as `username=login,password=pw_hash`
+    /// Other names of the columns of a CSV, such as `username=login,password=pw_hash`
     #[arg(long, value_name = "OURS=THEIRS", value_delimiter = ',', value_parser = renamed)]
     columns: Vec<(String, String)>,
     /// A file with the password hash parameters that the console of Firebase shows
@@ -63,16 +63,17 @@ pub struct Import {
     /// Also import accounts whose hash cannot be verified, without a password; `reset` mails their owners an invitation
     #[arg(long)]
     without_password: bool,
-    /// Also import hashes that are hardly better than none (phpass, of WordPress before 6.8); a login replaces them
+    /// Also import weak hashes (phpass, of WordPress before 6.8), which protect passwords hardly at all; a login replaces them
     #[arg(long)]
     weak_hashes: bool,
-    /// Put Argon2id over hashes of other algorithms, so that no account has a weaker one. Takes some 25 ms of a core for each; a login takes the layer off
+    /// Put Argon2id over hashes of other algorithms, so that no account has a weaker one. Takes about 25 ms of a core for each; a login removes the layer
     #[arg(long)]
     layered: bool,
-    /// Make the tokens in this file sessions of its accounts: Django's `dumpdata authtoken`, or CSV with key and `user_id`. Needs `ImportedTokens=on`
+    /// Turn the tokens in this file into sessions of their accounts: Django's `dumpdata authtoken`, or CSV with key and `user_id`. Needs
+    /// `ImportedTokens=on`
     #[arg(long, value_name = "FILE")]
     tokens: Option<PathBuf>,
-    /// Mail the owner of every active account without a password an invitation to choose one, at most so many a second
+    /// Mail the owner of every active account without a password an invitation to choose one, at most this number a second
     #[arg(long, value_name = "RATE", value_parser = clap::value_parser!(u16).range(1..=1000))]
     invite: Option<u16>,
     /// Write refused entries unchanged to this new file
@@ -81,7 +82,7 @@ pub struct Import {
     /// Number of accounts that are written at the same time
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
     at_once: u16,
-    /// How long to go on while the store does not answer or is too busy, before the rest is left for another run
+    /// How long to continue while the store does not answer or is too busy, before the rest is left for another run
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
     patience: Duration,
 }
@@ -96,10 +97,10 @@ struct Entry {
     account: Result<Candidate, Reason>,
 }
 
-/// An account that is being written, by as many tries as it takes.
+/// An account that is being written, by one or several tries.
 struct Bringing<'a> {
     candidate: &'a Candidate,
-    /// One id for all tries, by which an account is recognised that was written by one whose answer was lost.
+    /// The id is the same for all tries, so that a try recognises an account that an earlier one wrote and whose answer was lost.
     new: AccountId,
     pace: Option<&'a Pace>,
     layers: Option<&'a Layers>,
@@ -114,7 +115,7 @@ enum Fate {
     Imported(AccountId),
     AlreadyThere(AccountId),
     Taken(Option<Taken>),
-    /// The names are free, but not the id.
+    /// The names are free, but another account has the id.
     IdTaken,
 }
 
@@ -138,7 +139,7 @@ impl Admin {
         let mut reader = Reader::new(records.entry_word(), converter, import.without_password, weak_hashes, self.fields.clone());
         let pace = import.invite.map(Pace::new);
         let mut broken = None;
-        // After a fault that does not pass nothing new is begun. The writes under way are completed, and the rest is counted.
+        // After a permanent fault no new write begins. Writes in progress are completed, and the rest is counted.
         let load = Load::new(import.at_once.into(), import.patience);
         let one = |entry: Entry| {
             let (load, pace, layers, tokens) = (&load, pace.as_ref(), layers.as_ref(), tokens.as_ref());
@@ -201,7 +202,7 @@ impl Admin {
         report.tell(&reader, tokens.as_ref(), kept.as_deref(), broken, terminal)
     }
 
-    /// Carries the tokens of an account over that is there. They come after it, so that another run does what this one was kept from.
+    /// Imports the tokens of an existing account. They are written after the account, so that another run can write the ones that this run could not.
     async fn with_tokens(
         &self,
         candidate: &Candidate,
@@ -222,7 +223,7 @@ impl Admin {
                 }
                 _ if dry_run => self.sessions.would_carry_over(&self.store, *id, user, &waiting.token).await,
                 _ => match self.sessions.carry_over(&self.store, *id, user, &waiting.token, self.clock.now()).await? {
-                    // By the try before, whose answer was lost.
+                    // The previous try wrote it, and its answer was lost.
                     CarriedOver::Before if again => Ok(CarriedOver::Now),
                     outcome => Ok(outcome),
                 },
@@ -235,7 +236,7 @@ impl Admin {
         fate
     }
 
-    /// Writes an account, or returns why not. `again` if an earlier try had no answer, and may have written it.
+    /// Writes an account, or returns the reason why not. `again` is true if an earlier try had no answer and may have written it.
     async fn bring(&self, bringing: &Bringing<'_>, again: bool) -> Result<Fate, Fault> {
         let Bringing { candidate, new, dry_run, .. } = *bringing;
         if !dry_run {
@@ -251,7 +252,7 @@ impl Admin {
             (Some(one), Some(other)) if one == other => self.store.account(one).await?,
             _ => None,
         };
-        // It was deleted between the two reads, so the names may be free again.
+        // The account was deleted between the two reads, so the names may be free again.
         if same.is_none() && holders.username.is_some() && holders.username == holders.email {
             return Ok(Fate::Taken(None));
         }
@@ -277,7 +278,7 @@ impl Admin {
     async fn write(&self, bringing: &Bringing<'_>) -> Result<BroughtIn, Fault> {
         let Bringing { candidate, new, pace, .. } = *bringing;
         if let Some(layers) = bringing.layers.filter(|_| candidate.password.takes_layer()) {
-            // A layer takes longer than this read, and another run finds most accounts there. The unlayered hash is written in no case.
+            // This read is quicker than a layer, and saves it where an earlier run has imported the account. The unlayered hash is never written.
             if let Some(taken) = self.store.holders(&candidate.username, &candidate.email, self.clock.now()).await?.taken() {
                 return Ok(BroughtIn::Taken(taken));
             }
@@ -300,7 +301,7 @@ impl Admin {
         }
     }
 
-    /// What would become of an account whose names are free.
+    /// The outcome of a dry run for an account whose names are free.
     async fn would_be(&self, candidate: &Candidate, new: AccountId) -> Result<Fate, Fault> {
         let is_taken = match candidate.id() {
             Some(id) => self.store.account(id).await?.is_some(),
@@ -310,7 +311,7 @@ impl Admin {
     }
 }
 
-/// Lets at most so many go on a second.
+/// Limits the number of calls a second.
 struct Pace {
     step: Duration,
     next: Cell<tokio::time::Instant>,

@@ -1,4 +1,4 @@
-//! What an export of Doorward says of an account besides what every file can say.
+//! The data of an account that only an export of Doorward has.
 
 use doorward::{
     account::{Account, AccountId, EmailAddress, FormerAddress, KnownNetwork, Leaving, Undeliverable},
@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::{candidate::instant, report::Reason};
 
-/// The version of the lines that an export has, under the name `doorward`, by which they are known.
+/// The version of the format, in the field `doorward`, by which lines of an export are recognised.
 pub(crate) const VERSION: u64 = 1;
 
 /// The fields that only such lines have.
@@ -35,7 +35,7 @@ const LONGEST_TEXT: usize = 2000;
 /// Maximum length of a language's tag (RFC 5646, 4.4.1).
 const LONGEST_LANGUAGE: usize = 35;
 
-/// What is kept of an account that was exported.
+/// The exported data of an account.
 pub(super) struct Own {
     pub(super) id: AccountId,
     password_changed_at: Timestamp,
@@ -100,10 +100,10 @@ impl Own {
         Ok(Self { id, password_changed_at, disavowed, language, networks, undeliverable, leaving, verified_at, profile, former })
     }
 
-    /// The account as it was.
+    /// The account as it was exported.
     ///
-    /// It comes back under its id, and a session of before may still be stored there. The present in milliseconds, which is above every number of changes
-    /// that an account can have had, as its epoch keeps such a session ended.
+    /// It gets the same id again, under which an earlier session may still be stored. Its epoch is therefore the present time in milliseconds, which is
+    /// higher than any epoch that the account can have had. So such a session stays ended.
     pub(super) fn apply(&self, account: &mut Account, now: Timestamp) {
         account.epoch = u64::try_from(now.as_millisecond()).unwrap_or(account.epoch);
         account.password_changed_at = self.password_changed_at.min(now);
@@ -112,11 +112,11 @@ impl Own {
         account.language.clone_from(&self.language);
         account.networks.clone_from(&self.networks);
         account.undeliverable = self.undeliverable;
-        // Only an inactive account is deleted by the sweeper, and only such a one has a deletion.
+        // Only an inactive account can have a requested deletion, and the sweeper deletes only inactive accounts.
         account.leaving = self.leaving.filter(|_| !account.active);
         account.verified_at = self.verified_at;
         account.profile.clone_from(&self.profile);
-        // However long the file says, an address is kept from others for no longer than a change of it would keep it.
+        // The file cannot reserve an address for longer than a change of address would.
         let until = |former: &FormerAddress| former.until.min(after(now, LONGEST_UNDO));
         account.former = self.former.iter().map(|former| FormerAddress { until: until(former), ..former.clone() }).collect();
         account.address_no = self.former.last().map_or(0, |former| former.no);
@@ -134,7 +134,8 @@ fn stored((name, value): (&String, &Value)) -> Option<(String, Scalar)> {
     is_plain(name).then(|| (name.clone(), value))
 }
 
-/// The former addresses that are kept for an account, the oldest first, if there are no more than an account has. The changes are numbered anew, since no mailed link comes along.
+/// The former addresses that are reserved for an account, the oldest first, if there are no more than an account can have. The changes are numbered anew,
+/// because mailed links are not exported.
 fn former(list: &[Value]) -> Option<Vec<FormerAddress>> {
     let read = |(no, value): (u64, &Value)| {
         let of = |name: &str| value.get(name).and_then(Value::as_str);

@@ -1,4 +1,4 @@
-//! The file, entry by entry. Its first characters say what it is; nothing of it is kept.
+//! Reads the file entry by entry, without keeping it in memory. Its first characters determine its format.
 
 use std::{
     cell::RefCell,
@@ -16,16 +16,16 @@ use serde_json::{Map, Value, value::RawValue};
 use super::{container, report::Reason, source::Layout};
 use crate::Failure;
 
-/// How much is read to see what the file is.
+/// Number of bytes from which the format is determined.
 const LOOKED_AT: u64 = 64 * 1024;
 
-/// The columns that CSV may name besides those that it must; an empty field is as good as none.
+/// The optional columns of CSV. An empty field counts as missing.
 const MORE_COLUMNS: [&str; 5] = ["is_active", "date_joined", "external_id", "pk", "id"];
 
 /// How a file is to be read.
 pub(super) struct Reading<'a> {
     pub(super) layout: Layout,
-    /// Whether an account may have no password, and a table no column of them.
+    /// Whether accounts may have no password, so that a table need not have such a column.
     pub(super) without_password: bool,
     /// Columns of a table by other names: ours and theirs.
     pub(super) columns: &'a [(String, String)],
@@ -41,7 +41,7 @@ pub(super) struct Record {
     pub(super) fields: Result<Map<String, Value>, Reason>,
 }
 
-/// What a file of refused entries needs around them, so that it can be imported.
+/// The text before and after the entries in a file of refused entries, so that it can be imported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Frame {
     /// A line each, after these.
@@ -64,7 +64,7 @@ enum Format {
 }
 
 impl Records {
-    /// Opens a file and looks what it is. Everything that is read of it moves the bar.
+    /// Opens a file and determines its format. Reading it moves the progress bar.
     pub(super) fn open(path: &Path, bar: &ProgressBar, reading: &Reading<'_>) -> Result<Self, Failure> {
         let refused = |what: &str| Failure::Refused(format!("{}: {what}", path.display()));
         let file = File::open(path).map_err(|error| refused(&error.to_string()))?;
@@ -75,7 +75,7 @@ impl Records {
         if start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff") {
             return Err(refused("is in UTF-16; save it as UTF-8"));
         }
-        // A byte order mark, as Windows' programs write it.
+        // Programs on Windows write a byte order mark.
         start.drain(..if start.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 });
         let text = start.trim_ascii_start();
         let first_line = text.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
@@ -97,12 +97,12 @@ impl Records {
         Ok(Self { format })
     }
 
-    /// What its entries are counted by.
+    /// The word for an entry in messages: line or entry.
     pub(super) fn entry_word(&self) -> &'static str {
         if let Format::Values(_) = self.format { "entry" } else { "line" }
     }
 
-    /// What belongs around entries that are written to a file of their own.
+    /// The frame for refused entries.
     pub(super) fn frame(&self) -> Frame {
         match &self.format {
             Format::Values(values) if values.in_list => Frame::List,
@@ -124,7 +124,7 @@ impl Records {
 
 /// The fields of an object in JSON.
 fn object(json: &[u8]) -> Result<Map<String, Value>, Reason> {
-    // What serde says may quote the line, and with it a hash.
+    // serde's message may quote the line, and with it a hash.
     serde_json::from_slice(json).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => Reason::new("it is no object in JSON"),
         _ if std::str::from_utf8(json).is_err() => not_utf8(),
@@ -150,11 +150,11 @@ fn next_line(source: &mut impl BufRead, number: &mut usize) -> io::Result<Option
     }
 }
 
-/// Objects in JSON, in a list or one after the other, however they are laid out.
+/// JSON objects, in a list or one after the other, with any white space.
 struct Values {
     source: BufReader<Source>,
     in_list: bool,
-    /// The list is a part of an object, of which more may follow.
+    /// The list is part of an object, whose other members may follow.
     in_object: bool,
     number: usize,
     ended: bool,
@@ -228,10 +228,10 @@ struct Table {
     columns: Vec<String>,
 }
 
-/// The columns of a table that is of no other service.
+/// The columns of a table in the default format.
 const FIRST_COLUMNS: [&str; 3] = ["username", "email", "password"];
 
-/// Gives columns the names that are read. A column that had such a name is left behind.
+/// Renames columns to the names that `import` reads. Another column that already had such a name is ignored.
 fn rename(columns: &mut [String], names: &[(String, String)]) -> Result<(), String> {
     for (ours, theirs) in names {
         let theirs = theirs.to_ascii_lowercase();
@@ -246,7 +246,7 @@ fn rename(columns: &mut [String], names: &[(String, String)]) -> Result<(), Stri
     Ok(())
 }
 
-/// What separates the fields of a line: spreadsheets of some languages write semicolons.
+/// The separator of fields: spreadsheets of some languages write semicolons.
 fn delimiter(line: &[u8]) -> u8 {
     let count = |delimiter: u8| line.split(|byte| *byte == delimiter).count();
     [b',', b';', b'\t'].into_iter().rev().max_by_key(|delimiter| count(*delimiter)).unwrap_or(b',')
@@ -289,7 +289,7 @@ impl Table {
         }
     }
 
-    /// What was read since the last call, as it was.
+    /// The text that was read since the last call, unchanged.
     fn raw(&mut self) -> Vec<u8> {
         let end = self.reader.position().byte();
         let length = usize::try_from(end - self.before).unwrap_or(usize::MAX);
@@ -334,7 +334,7 @@ impl Table {
     }
 }
 
-/// Keeps what goes through it, until it is taken.
+/// Keeps the bytes that are read through it, until they are taken.
 struct Tee {
     source: Source,
     kept: Rc<RefCell<Vec<u8>>>,

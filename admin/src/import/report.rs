@@ -41,21 +41,21 @@ impl Reason {
     }
 }
 
-/// The counts so far.
+/// The counters of an import.
 pub(super) struct Report {
     entry_word: &'static str,
     dry_run: bool,
     imported: usize,
     lost_their_password: usize,
-    /// The hashes with Argon2id over them, if that was asked for.
+    /// The number of layered hashes, with `--layered`.
     layered: Option<usize>,
-    /// How long that would take.
+    /// The estimated time for them, in a dry run.
     estimate: Option<String>,
     already_there: usize,
     reasons: Reasons,
     could_go_without: bool,
     left: usize,
-    /// How often the store could not keep up.
+    /// How often the store was too busy.
     pub(super) busy: usize,
     /// The first fault. Entries after it were not tried.
     fault: Option<Fault>,
@@ -101,7 +101,7 @@ impl Report {
         }
     }
 
-    /// Counts an account at which the store failed, and which may or may not exist now.
+    /// Counts an account whose write failed, and which may or may not exist now.
     pub(super) fn stopped(&mut self, fault: Fault) -> Option<Reason> {
         self.fault.get_or_insert(fault);
         self.left()
@@ -118,7 +118,7 @@ impl Report {
         None
     }
 
-    /// Measures how long the layers would take, where none was computed.
+    /// Estimates the time for the layers, if none was computed.
     pub(super) fn estimate(&mut self, layers: Option<&Layers>) -> Result<(), Fault> {
         if let (true, Some(layers), Some(count)) = (self.dry_run, layers, self.layered.filter(|count| *count > 0)) {
             self.estimate = Some(layers.estimate(count)?);
@@ -212,12 +212,12 @@ impl Report {
     }
 }
 
-/// A name for the terminal. A text that may be a hash, because columns were mixed up, is not shown.
+/// A name for the terminal. A text that may be a hash, for example because columns were mixed up, is not shown.
 pub(super) fn shown(name: &str) -> String {
     if name.contains('$') || name.chars().count() > LONGEST_NAME {
         return "(not shown)".to_owned();
     }
-    // Control characters and those that change the direction of text could make a terminal show something else.
+    // Control characters and characters that change the direction of text could make the terminal show something else.
     let is_hidden = |char: char| {
         char.is_control() || matches!(char, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
     };

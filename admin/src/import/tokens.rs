@@ -1,5 +1,4 @@
-//! Tokens of Django REST Framework that become sessions of the accounts of an import. Of a key only its digest is kept, from the moment at which it is
-//! read.
+//! Tokens of Django REST Framework that become sessions of the accounts of an import. As soon as a key is read, only its digest is kept.
 
 use std::{
     cell::{Cell, RefCell},
@@ -22,13 +21,13 @@ use crate::{Failure, Terminal};
 /// The columns of a table: those of `authtoken_token`.
 const COLUMNS: &[&str] = &["key", "user_id"];
 
-/// A token that waits for its account.
+/// A token whose account has not been read yet.
 pub(super) struct Waiting {
     pub(super) number: usize,
     pub(super) token: ImportedToken,
 }
 
-/// What became of a token.
+/// The outcome of a token.
 pub(super) struct Carried {
     pub(super) user: String,
     pub(super) number: usize,
@@ -76,7 +75,7 @@ impl Tokens {
         Ok(Self { waiting, refused, carried: Cell::new(0), before: Cell::new(0) })
     }
 
-    /// The tokens of a user, each of which is returned once.
+    /// The tokens of a user. Each is returned once.
     pub(super) fn of(&self, user: &str) -> Vec<Waiting> {
         self.waiting.borrow_mut().remove(user).unwrap_or_default()
     }
@@ -93,7 +92,7 @@ impl Tokens {
         }
     }
 
-    /// Refuses the tokens that no account of the file came for.
+    /// Refuses the tokens whose user is not in the file.
     pub(super) fn refuse_rest(&self) {
         let mut rest: Vec<(String, Waiting)> =
             self.waiting.take().into_iter().flat_map(|(user, tokens)| tokens.into_iter().map(move |token| (user.clone(), token))).collect();
@@ -117,13 +116,13 @@ impl Tokens {
         let refused = self.refused.borrow();
         refused.tell("", terminal)?;
         let (carried, before, refused) = (self.carried.get(), self.before.get(), refused.count);
-        let verb = if dry_run { "would be carried over" } else { "carried over" };
+        let verb = if dry_run { "would be imported" } else { "imported" };
         let total = carried + before + refused;
-        Ok(writeln!(terminal.out, "{total} tokens: {carried} {verb}, {before} carried over before, {refused} refused.")?)
+        Ok(writeln!(terminal.out, "{total} tokens: {carried} {verb}, {before} imported before, {refused} refused.")?)
     }
 }
 
-/// A user as the report names it. A key that stands in the wrong column is not shown.
+/// A user as the report names it. A key in the wrong column is not shown.
 fn named(user: &str) -> String {
     if ImportedToken::parse(user).is_some() { "user (not shown)".to_owned() } else { format!("user {}", shown(user)) }
 }

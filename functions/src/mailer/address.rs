@@ -18,7 +18,7 @@ use super::{
 };
 
 impl Mailer {
-    /// Mail goes to the address that the account has asked for, and to none that is another account's: whoever asks is told nothing of that.
+    /// Sends the link to the address that the owner requested, unless another account has it. The owner is not told whether it was sent.
     pub(super) async fn send_address_link(&self, request: &AddressRequest, now: Timestamp) -> Result<Handled, DeliveryError> {
         let Some(account) = self.store.account(request.account).await? else { return Ok(Handled::Nothing("no account")) };
         let suppressed = |why| Ok(Handled::Unrecorded(account.id, Outcome::Suppressed(why)));
@@ -56,18 +56,18 @@ impl Mailer {
         Ok(Handled::Unrecorded(account.id, sent))
     }
 
-    /// Sends the notice that somebody who knew the password asked for another address. It does not count, because such requests have a limit of their own
-    /// (`limit::ADDRESS_CHANGES`).
+    /// Sends the notice that somebody who knew the password requested another address. It does not count in the mail rate, because such requests have a
+    /// limit of their own (`limit::ADDRESS_CHANGES`).
     pub(super) async fn send_address_asked(&self, notice: &Notice, now: Timestamp) -> Result<Handled, DeliveryError> {
         let Some(account) = self.store.account(notice.account).await? else { return Ok(Handled::Nothing("no account")) };
         let Some((_, address_no)) = account.mailbox(&notice.email, now) else { return self.not_its_address(&account, &notice.email).await };
         self.send_to_old(&account, notice, AddressStep::Asked, Some(address_no), now).await
     }
 
-    /// Sends the notice that the account has another address, to the one that it had. Its link gives the account that one back, as long as it is kept.
+    /// Sends the notice that the account has another address, to the former one. Its link gives the former address back, as long as that is reserved.
     pub(super) async fn send_address_changed(&self, notice: &Notice, now: Timestamp) -> Result<Handled, DeliveryError> {
         let Some(account) = self.store.account(notice.account).await? else { return Ok(Handled::Nothing("no account")) };
-        // Here too the address of the entry is not trusted.
+        // The address of the entry is not trusted here either.
         if !self.store.had_address(account.id, &notice.email, notice.changed_at).await? {
             return self.not_its_address(&account, &notice.email).await;
         }
@@ -78,7 +78,7 @@ impl Mailer {
         self.send_to_old(&account, notice, AddressStep::Changed, address_no, now).await
     }
 
-    /// Without a number of changes there is nothing to take back, and no link.
+    /// Without `address_no` there is no change to undo, so there is no link.
     async fn send_to_old(
         &self,
         account: &Account,

@@ -1,4 +1,4 @@
-//! Notices of what else happens to an account than a change of its password: another name, its deletion.
+//! Notices of changes other than of the password: of a name, or a requested deletion.
 
 use doorward::{
     account::Leaving,
@@ -15,9 +15,9 @@ use super::{
 };
 
 impl Mailer {
-    /// Sends the notice that an operator gave the account another name. Nobody but an operator causes such notices, so they do not count.
+    /// Sends the notice that an operator changed a name of the account. Only operators cause such notices, so they do not count in the mail rate.
     pub(super) async fn send_renamed(&self, notice: &Notice) -> Result<Handled, DeliveryError> {
-        // Here too the address of the entry is not trusted. It is the account's own or, if that was changed, the one that the account had until then.
+        // The address of the entry is not trusted here either. Mail goes to the account's own address or, if that was changed, to the former one.
         let Some(account) = self.store.account(notice.account).await? else { return Ok(Handled::Nothing("no account")) };
         let is_email = notice.kind == ChangeKind::Email;
         let is_own = if is_email {
@@ -34,8 +34,8 @@ impl Mailer {
         Ok(Handled::About(account.id, self.send(to, mail.render().ok()).await?))
     }
 
-    /// Sends the notice that somebody who knew the password changed the username, with a link. It does not count, because such changes have a limit of
-    /// their own (`limit::RENAMES`).
+    /// Sends the notice that somebody who knew the password changed the username, with a link. It does not count in the mail rate, because such changes
+    /// have a limit of their own (`limit::RENAMES`).
     pub(super) async fn send_own_renamed(&self, notice: &Notice, now: Timestamp) -> Result<Handled, DeliveryError> {
         let Some(account) = self.store.account(notice.account).await? else { return Ok(Handled::Nothing("no account")) };
         let Some((to, address_no)) = account.mailbox(&notice.email, now) else {
@@ -52,8 +52,8 @@ impl Mailer {
         Ok(Handled::About(account.id, self.send(to, mail.render().ok()).await?))
     }
 
-    /// Sends the notice that an account will be deleted, with a link that calls it off. It is never held and does not count: the account is out of use until
-    /// such a link or an operator brings it back, so nobody can cause many of them.
+    /// Sends the notice that an account will be deleted, with a link that cancels the deletion. It is never held and does not count in the mail rate: the
+    /// account is inactive until such a link or an operator activates it again, so nobody can cause many of them.
     pub(super) async fn send_deletion(&self, notice: &Notice, now: Timestamp) -> Result<Handled, DeliveryError> {
         let Some(account) = self.store.account(notice.account).await? else { return Ok(Handled::Nothing("no account")) };
         // Here too the address of the entry is not trusted.

@@ -1,4 +1,4 @@
-//! Delivering one entry, from lease to mark.
+//! Delivers one entry of the Outbox: takes a lease, sends the mail, and marks the entry.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use tracing::Instrument as _;
 
 use super::Mailer;
 
-/// The length of a lease: longer than the function may run, so that no two workers have an entry at once.
+/// The length of a lease: longer than the function may run, so that two workers never handle one entry at the same time.
 const LEASE: Duration = span::seconds(90);
 
 /// Maximum difference between the clocks of two functions. An entry that is further in the future was not written by one of our functions.
@@ -31,20 +31,20 @@ const CLOCK_SKEW: Duration = span::minutes(1);
 /// Maximum number of tries to store a link, or to count a notice, while others do so for the same account.
 pub(super) const MAX_TRIES: u32 = 5;
 
-/// The stream must deliver the record again.
+/// The record must be reported, so that the stream delivers it again.
 pub(crate) struct RetryLater;
 
 /// An entry that needs no further try.
 pub(super) enum Handled {
-    /// It is about this account, and this became of it.
+    /// The mail to this account has this outcome, which is recorded with the account.
     About(AccountId, Outcome),
-    /// The same, but it is not recorded with the account: the record would tell whether an address is somebody else's.
+    /// The same, but it is not recorded with the account, because the record would reveal whether an address is another account's.
     Unrecorded(AccountId, Outcome),
-    /// It is about this account, and it is marked as done already: a later mail tells of it.
+    /// The notice to this account is held and its entry is finished; a later mail contains it.
     Held(AccountId),
-    /// It is about no account that is known, or was done before.
+    /// There is no such account, or the entry was done before.
     Nothing(&'static str),
-    /// It failed for good before an account was looked up.
+    /// It failed permanently before an account was looked up.
     Failed(&'static str),
 }
 
@@ -96,7 +96,7 @@ impl Mailer {
             }
             Err(fault) => return Err(retry_later(fault)),
         };
-        // The lines of this entry belong to the request that asked for the mail.
+        // The log lines of this entry have the id of the request that caused the mail.
         let request_id = entry.payload.caller().request_id.map(|id| id.to_string()).unwrap_or_default();
         self.work(key, &entry, now).instrument(telemetry::request(&request_id)).await
     }
@@ -163,7 +163,7 @@ impl Mailer {
         self.give_up(key, reason, now).await
     }
 
-    /// Records what became of the mail, for the operator. The mail does not wait for that: it is done, with or without a record.
+    /// Adds the outcome of the mail to the account's delivery record, for the operator. If that fails, the mail still counts as done.
     async fn note(&self, account: AccountId, entry: &Entry, outcome: Outcome, now: Timestamp) {
         let delivery = Delivery {
             kind: entry.payload.kind(),
@@ -174,7 +174,7 @@ impl Mailer {
             times: 1,
         };
         if let Err(fault) = self.store.note_delivery(account, &delivery).await {
-            tracing::warn!(%fault, "mail not recorded");
+            tracing::warn!(%fault, "outcome of a mail not recorded");
         }
     }
 
@@ -256,8 +256,8 @@ impl Mailer {
         Err(DeliveryError::NotNow("contended".to_owned()))
     }
 
-    /// Whether the account was sent so many reset mails that the last of them holds another one back, although its link has ended. A link that
-    /// `SESSIONS_NOT_BEFORE` ended holds nothing back.
+    /// Whether the account was sent so many reset mails that the next one has to wait, although the link in the last one has ended. A link that
+    /// `SESSIONS_NOT_BEFORE` ended delays nothing.
     fn holds_reset_back(&self, rate: &MailRate, now: Timestamp) -> bool {
         rate.holds_reset_back(self.link_lifetime, now).is_some_and(|sent_at| !self.reset_links.ended_by_switch(sent_at))
     }
@@ -274,8 +274,8 @@ impl Mailer {
             ChangeKind::Changed | ChangeKind::Reset | ChangeKind::SignIn => {}
         }
         for _ in 0..MAX_TRIES {
-            // Other functions may write to the Outbox too, so its address is not trusted: mail only goes to the account's own address, or to the one that
-            // it had when that happened and can be given back.
+            // Other functions may write to the Outbox too, so the address of an entry is not trusted. Mail goes only to the account's own address, or to a
+            // former one that it had when the change happened and that is still reserved.
             let (account, rate) = self.store.account_and_mail_rate(notice.account).await?;
             let Some(account) = account else { return Ok(Handled::Nothing("no account")) };
             let Some((to, address_no)) = account.mailbox(&notice.email, now) else {
@@ -290,8 +290,8 @@ impl Mailer {
                 }
                 permitted
             } else if rate.goes_before(notice, now) {
-                // The notices that have waited are told of first. Otherwise somebody who changes the password again and again could keep them waiting, and
-                // somebody who changes the address could have them told to the new mailbox alone.
+                // Held notices are sent first. Otherwise somebody could delay them by changing the password again and again, or have them sent to the new
+                // mailbox only by changing the address.
                 self.store.release_notices(notice.account, &rate, now).await?;
                 Stepped::Changed
             } else {
@@ -310,7 +310,7 @@ impl Mailer {
         self.send(to, self.notice_mail(notices, self.links.disavow(token))).await
     }
 
-    /// `None` if a template is broken.
+    /// `None` if a template cannot be rendered.
     fn notice_mail(&self, notices: &Notices, link: String) -> Option<Rendered> {
         let Notice { caller, kind, changed_at, .. } = notices.newest.clone();
         let (product, language, lifetime) = (self.product.clone(), caller.language.unwrap_or(self.default_language), DISAVOWAL_LIFETIME);
@@ -333,8 +333,8 @@ impl Mailer {
         Ok(true)
     }
 
-    /// A notice to an address that is not the account's. If the account had it until the last change of its address, the notice has only come too late, and
-    /// nothing is wrong: that change was taken back, or cannot be taken back.
+    /// Handles a notice to an address that is not the account's. If the account had it until the last change of its address, the notice is only too late
+    /// and this is no failure: that change was undone, or can no longer be undone.
     pub(super) async fn not_its_address(&self, account: &Account, email: &EmailAddress) -> Result<Handled, DeliveryError> {
         for changed_at in [account.disavowals_before, account.verified_at].into_iter().flatten() {
             if self.store.had_address(account.id, email, changed_at).await? {

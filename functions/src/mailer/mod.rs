@@ -3,7 +3,7 @@
 //! The stream announces entries; the entry itself decides. Each entry is leased, sent, and marked. A transient failure is reported, so that the stream
 //! delivers the record again. A permanent failure is marked, and the entry is kept for the operator.
 //!
-//! Notices of an account that was sent one a short time ago are held. A timer makes the mailer look for those that are due.
+//! Notices are held if the account was sent one a short time ago. A timer calls the mailer to release those that are due.
 
 mod address;
 mod changes;
@@ -47,13 +47,13 @@ pub struct Mailer {
     entropy: Entropy,
 }
 
-/// What the mailer is called with: records of the Outbox stream, or by a timer.
+/// The event of the mailer: records of the Outbox stream, or a call by the timer.
 #[derive(Clone, Default, Deserialize)]
 pub struct Event {
-    /// The records, if it is the stream that calls.
+    /// The records, if the stream calls.
     #[serde(flatten)]
     pub records: Records,
-    /// Whether the notices that were held and are due are to be let go.
+    /// Whether the held notices that are due are to be released.
     #[serde(default)]
     pub release_held: bool,
 }
@@ -64,7 +64,7 @@ impl From<Records> for Event {
     }
 }
 
-/// The parts of a batch of the Outbox stream that are read. Unknown and missing parts are not errors, because the item decides.
+/// The parts of a batch of the Outbox stream that are read. Unknown and missing parts are not errors, because only the stored item counts.
 #[derive(Clone, Default, Deserialize)]
 pub struct Records {
     /// One record per change of an item.
@@ -143,7 +143,7 @@ impl Handler for Mailer {
     type Event = Event;
     type Answer = Report;
 
-    /// A fault while notices are let go is returned as an error, and the next call of the timer tries again.
+    /// A fault while notices are released is returned as an error, and the next call of the timer tries again.
     async fn handle(&self, event: Event, time: Duration) -> Result<Report, Error> {
         if event.release_held && !self.release_due(Instant::now() + time).await? {
             tracing::warn!("held notices are left for the next time");
@@ -178,7 +178,7 @@ impl Mailer {
         self.deliver_within(records, span::minutes(1)).await
     }
 
-    /// Handles the records. Those for which `time` is too short are reported and delivered again, because a function that Lambda cuts off reports
+    /// Handles the records. Those for which there is not enough `time` are reported and delivered again, because a function that Lambda stops reports
     /// nothing.
     pub async fn deliver_within(&self, records: Records, time: Duration) -> Report {
         let until = Instant::now() + time;

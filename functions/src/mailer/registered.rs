@@ -1,4 +1,4 @@
-//! The mail that an address has an account already, where registration does not tell that.
+//! The mail that tells the owner of an address that it has an account already, if `REGISTRATION=silent`.
 
 use doorward::{
     account::{Account, AccountId},
@@ -15,8 +15,8 @@ use super::{
 };
 
 impl Mailer {
-    /// Leaves the notice of a second registration with the address of `holder`, if it was one that asked for this entry's mail. It is a notice, and not a mail
-    /// at once, so that there is one a day however many register.
+    /// Leaves the notice that somebody registered with the address of `holder`, if such a registration caused this entry. It is left as a notice and not
+    /// sent at once, so that there is only one a day, however many people register.
     pub(super) async fn tell_registered_again(
         &self,
         key: &EntryKey,
@@ -24,7 +24,7 @@ impl Mailer {
         caller: Caller,
         now: Timestamp,
     ) -> Result<bool, DeliveryError> {
-        // The entry of a registration is named by its account.
+        // The sort key of an entry that a registration left is the account's id.
         let Ok(registered) = key.cause().parse::<AccountId>() else { return Ok(false) };
         if !self.store.was_registered_again(registered, holder).await? {
             return Ok(false);
@@ -34,7 +34,7 @@ impl Mailer {
     }
 
     pub(super) async fn send_registered(&self, notice: &Notice) -> Result<Handled, DeliveryError> {
-        // The address of an entry is not trusted: mail only goes to the account's own.
+        // The address of an entry is not trusted: mail goes only to the account's own.
         let Some(account) = self.store.account(notice.account).await? else { return Ok(Handled::Nothing("no account")) };
         if account.email.folded() != notice.email.folded() {
             return Ok(Handled::About(account.id, Outcome::Failed("not the account's address".to_owned())));

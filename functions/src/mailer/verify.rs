@@ -1,4 +1,4 @@
-//! The mail with a link that shows that an address is its account's.
+//! The mail with a link that verifies an address.
 
 use doorward::{
     account::Account,
@@ -33,7 +33,7 @@ enum ForMail {
 }
 
 impl Mailer {
-    /// Mail goes to the account's own address, whatever the entry says, and only as long as nobody has shown that it is the account's.
+    /// Sends the link to the account's own address, whatever address the entry has, and only if the address is not verified yet.
     pub(super) async fn send_verification(
         &self,
         key: &EntryKey,

@@ -1,7 +1,7 @@
-//! PATCH and PUT of `/api/users/me/` with another `email`: asks for a change of the address, with the password. Until the new mailbox has confirmed it the
-//! account keeps the one that it has.
+//! PATCH and PUT of `/api/users/me/` with another `email`: requests a change of address, with the password. Until the new mailbox has confirmed it, the
+//! account keeps its address.
 //!
-//! Nothing here looks whether somebody else has the new address, and this function has no permission to: the answer and what is written are the same.
+//! This function does not check whether another account has the new address, and has no permission to. The answer and the writes are the same either way.
 
 use doorward::{
     account::{Account, EmailAddress, LONGEST_EMAIL},
@@ -15,19 +15,19 @@ use doorward::{
 
 use super::{MAX_TRIES, Me, OwnAccount};
 
-/// The message for an address that cannot be the account's username, which is its address.
+/// The message for an address that cannot be the username of an account whose username is its address.
 const NO_USERNAME: &str = "Your username is your e-mail address, and this address cannot be a username.";
-/// The message for an account that has had too many addresses lately.
+/// The message for an account that has changed its address too often lately.
 const TOO_MANY: &str = "The address was changed too often. Try again in a few days.";
 
-/// A change of the address that is asked for.
+/// A requested change of address.
 pub(super) struct AddressBody {
     email: EmailAddress,
     current_password: TypedPassword,
 }
 
 impl Me {
-    /// Asks for the address, by the password. Returns the account as it is then, and the address that it has asked for.
+    /// Requests the address, if the password is right. Returns the account as it is then, and the requested address.
     pub(super) async fn ask_for_address(
         &self,
         AddressBody { email, current_password }: AddressBody,
@@ -51,15 +51,15 @@ impl Me {
         for _ in 0..MAX_TRIES {
             let caller = request.caller().in_language(account.language());
             if self.store.ask_for_address(&account, &email, caller, now).await? == Asked::Now {
-                tracing::info!("change of address asked for");
+                tracing::info!("change of address requested");
                 return Ok((account, Some(email)));
             }
-            // The answer says what is true now: the session has ended, or the password that was verified is not the account's any more.
+            // The answer is that of a new check: the session has ended, or the password that was verified is no longer the account's.
             account = self.sessions.authenticate(&self.store, request, now).await?.account;
             if account.epoch != epoch {
                 return Err(Refusal::CurrentPassword);
             }
-            // Its address was changed meanwhile, perhaps to this one.
+            // The account's address was changed in the meantime, perhaps to this one.
             if account.email.folded() == email.folded() {
                 let pending = self.pending(&account, now).await?;
                 return Ok((account, pending));
@@ -68,8 +68,8 @@ impl Me {
         Err(Refusal::Fault(Fault::OutOfTime))
     }
 
-    /// The new address and the password, or nothing if the body has no other address than the account's, or if one of them is wrong, which is a
-    /// complaint. Without a function that confirms it, an address is a field that can only be read, and DRF does not read such a field.
+    /// The new address and the password. `None` if the body has no address other than the account's, or if one of the two is wrong, which adds a
+    /// complaint. If the deployment has no function to confirm an address, the address is a read-only field, which is ignored as in DRF.
     pub(super) fn read_address(&self, account: &Account, fields: &mut Fields) -> Option<AddressBody> {
         // A client that sends back what it was shown changes nothing.
         let is_as_shown = fields.glance("email").is_some_and(|typed| typed == self.shows.shown(account.email.as_str()));
@@ -81,7 +81,7 @@ impl Me {
             Ok(email) => Some(email),
             Err(_) => fields.complain("email", Complaint::Email),
         });
-        // Where the address is masked, only the password tells whether it was guessed.
+        // If the address is masked, the answer reveals only with the right password whether it was guessed.
         if self.shows == OwnAccount::On && email.as_ref().is_some_and(|email| email.folded() == account.email.folded()) {
             return None;
         }

@@ -27,7 +27,7 @@ fn name_key(name: &str) -> Option<String> {
     is_name.then_some(key)
 }
 
-/// Whether a claim is one on a former address that is not kept any more.
+/// Whether a claim is on a former address whose reservation has ended.
 fn is_over(claim: &Item, now: Timestamp) -> bool {
     claim.optional_instant("reserved_until").is_some_and(|until| until <= now)
 }
@@ -47,7 +47,7 @@ impl Store {
         self.read(&key(id)).await?.as_ref().map(read).transpose()
     }
 
-    /// The names of the account to which an event happened, for an event that tells them. One read, of nothing else; none of an account that is gone.
+    /// The names of an event's account, for an event that contains them. One read, of these attributes only. `None` if the account no longer exists.
     pub async fn names_for(&self, event: &Event) -> Result<Option<Names>, Fault> {
         let Some(account) = event.account else { return Ok(None) };
         let Some(item) = self.read_attributes(&key(account), "pk, sk, username, email").await? else { return Ok(None) };
@@ -60,8 +60,8 @@ impl Store {
         self.account(holder).await
     }
 
-    /// The id of the account with this login name: its username or its e-mail address, in any case. One call, whatever the name. For an unknown name it is
-    /// an id that no account has, so that looking the account up costs the same.
+    /// The id of the account with this login name: its username or its e-mail address, in any case. One call for every name. For an unknown name it is an
+    /// id that no account has, so that looking up the account costs the same.
     ///
     /// If different accounts have the name as a username and as an e-mail address, the username wins. A text that only reads as an address, for example with a
     /// full-width `＠`, is not a name, because it could not be used to request a reset link either.
@@ -69,7 +69,7 @@ impl Store {
         // A text that is not a name still costs its look-up.
         let folded = name_key(name).unwrap_or_else(|| subject_digest(name));
         let [username, email] = self.read_all(Table::Accounts, [username_claim(&folded), email_claim(&folded)]).await?;
-        // A former address that is kept for an account is no name of it.
+        // A former address that is reserved for an account is not a login name.
         match username.or(email.filter(|claim| !claim.has("reserved_until"))) {
             Some(claim) => holder(&claim),
             None => Ok(AccountId::from(uuid::Uuid::from_bytes(self.entropy().bytes()))),
@@ -79,25 +79,25 @@ impl Store {
     /// The account with this e-mail address.
     pub async fn account_by_email(&self, email: &EmailAddress) -> Result<Option<Account>, Fault> {
         let Some(claim) = self.read(&email_claim(email.folded())).await? else { return Ok(None) };
-        // The account may have been given another address since its claim was read.
+        // The account's address may have changed since its claim was read.
         Ok(self.account(holder(&claim)?).await?.filter(|account| account.email.folded() == email.folded()))
     }
 
-    /// Whether an account can get this address at `now`: nobody else has it, and it is kept for nobody else.
+    /// Whether this account can get this address at `now`: no other account has it, and it is reserved for no other account.
     pub async fn is_free(&self, account: &Account, email: &EmailAddress, now: Timestamp) -> Result<bool, Fault> {
         let Some(claim) = self.read(&email_claim(email.folded())).await? else { return Ok(true) };
         Ok(is_over(&claim, now) || holder(&claim)? == account.id)
     }
 
-    /// The account for which this former address is kept, for an operator to whom its owner writes from there.
+    /// The account for which this former address is reserved. An owner may write to the operator from it.
     pub async fn account_by_former_address(&self, email: &EmailAddress, now: Timestamp) -> Result<Option<Account>, Fault> {
         let Some(claim) = self.read(&email_claim(email.folded())).await? else { return Ok(None) };
         let keeps = |account: &Account| account.reserved(now).any(|former| former.email.folded() == email.folded());
         Ok(self.account(holder(&claim)?).await?.filter(keeps))
     }
 
-    /// Shows `visit` every account, in no order, after the one with the id `after`, until it says that this is enough. It reads the whole table, and may
-    /// miss what was written within the last second. An account that cannot be read is shown as that fault.
+    /// Calls `visit` with every account, in no order, after the one with the id `after`, until it returns that this is enough. It reads the whole table,
+    /// and may miss writes of the last second. An account that cannot be read is passed as a fault.
     pub async fn visit_accounts(
         &self,
         after: Option<AccountId>,
@@ -109,8 +109,8 @@ impl Store {
 
     /// The same for every account, each with its profile.
     ///
-    /// The items of a partition come one after the other and in the order of their sort keys, also over the pages of a scan, so a profile follows its
-    /// account. One that does not, although its account is there, is a fault: it would be missing.
+    /// A scan returns the items of a partition one after the other and in the order of their sort keys, also over several pages, so a profile follows its
+    /// account. If it does not, although its account exists, that is a fault, because the profile would be lost.
     pub async fn visit_accounts_with_profiles(
         &self,
         mut visit: impl FnMut(Result<Account, Fault>) -> ControlFlow<()>,
@@ -133,7 +133,7 @@ impl Store {
         };
         self.visit_either(Table::Accounts, "account", [SORT, profile::SORT], see).await?;
         if let Some(last) = waiting.filter(|_| goes_on) {
-            // Nothing comes after it.
+            // It is the last item.
             let _ = visit(last);
         }
         for id in apart {
@@ -149,7 +149,7 @@ impl Store {
         self.size(Table::Accounts).await
     }
 
-    /// The accounts that hold these names at `now`, an address among them that is kept for an account. One call.
+    /// The accounts that hold these names at `now`, including an account for which the address is reserved. One call.
     pub async fn holders(&self, username: &Username, email: &EmailAddress, now: Timestamp) -> Result<Holders, Fault> {
         let [username, email] = self.read_all(Table::Accounts, [username_claim(username.folded()), email_claim(email.folded())]).await?;
         let email = email.filter(|claim| !is_over(claim, now));

@@ -1,5 +1,5 @@
-//! Addresses that an account had until its owner or an operator changed them. Each is kept until the notice of the change has been sent or given up, and
-//! proves to the mailer that the notice goes to an address of the account.
+//! Former addresses of accounts, changed by their owner or an operator. Each is stored until the notice of the change has been sent or given up, so that
+//! the mailer can check that the notice goes to an address of the account.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ fn key(account: AccountId, email: &EmailAddress, changed_at: Timestamp) -> Key {
     Key::new(Table::Accounts, "former address", partition(account), sort)
 }
 
-/// Keeps the address that an account had until `changed_at`.
+/// The write that stores the address that an account had until `changed_at`.
 pub(crate) fn former(account: AccountId, email: &EmailAddress, changed_at: Timestamp) -> Write {
     let attributes =
         [("email", text(email.as_str())), ("email_folded", text(email.folded())), ("expires_at", seconds(after(changed_at, LIFETIME)))];
@@ -48,7 +48,7 @@ impl Store {
         Ok(former.is_some_and(|former| former.folded() == email.folded()))
     }
 
-    /// The addresses that the account had and that are still kept, each with the instant until which it had it.
+    /// The former addresses that are still stored, each with the instant until which the account had it.
     pub(crate) async fn former_addresses(&self, account: AccountId) -> Result<Vec<(EmailAddress, Timestamp)>, Fault> {
         let items = self.read_partition(Table::Accounts, "former address", &partition(account)).await?;
         items.iter().filter(|item| item.optional_text("sk").is_some_and(|sort| sort.starts_with(SORT_PREFIX))).map(had_until).collect()

@@ -23,7 +23,7 @@ pub(super) fn holder(claim: &Item) -> Result<AccountId, Fault> {
 }
 
 /// The writes that create an account, the claim on its username and the claim on its e-mail address, each on condition that the item does not exist. The
-/// address may be one that was kept for another account, and is not any more at `now`.
+/// address may have been reserved for another account, if the reservation has ended at `now`.
 pub(super) fn creation(account: &Account, now: Timestamp) -> [Write; 3] {
     let name = Write::put(username_claim(account.username.folded()), [("account_id", text(account.id.to_string()))]);
     let absent = |write: Write| write.when("attribute_not_exists(pk)");
@@ -45,7 +45,7 @@ fn put(account: &Account) -> Write {
     attributes.extend(account.password.as_ref().map(|password| ("password", text(password.as_str()))));
     attributes.extend(account.language.as_ref().map(|language| ("language", text(language))));
     attributes.extend(account.external_id.as_ref().map(|id| ("external_id", text(id))));
-    // Only an account that is imported again begins with these.
+    // Only an account from an export of Doorward begins with these.
     if account.disavowed {
         attributes.push(("disavowed_at", millis(account.disavowals_before.unwrap_or(account.password_changed_at))));
     }
@@ -56,7 +56,7 @@ fn put(account: &Account) -> Write {
     attributes.extend(
         account.leaving.iter().flat_map(|leaving| [("deleted_at", millis(leaving.asked_at)), ("delete_after", millis(leaving.due_at))]),
     );
-    // So does only one that is imported.
+    // Only an imported account begins with this.
     attributes.extend(account.verified_at.map(|instant| ("verified_at", millis(instant))));
     if !account.former.is_empty() {
         attributes.extend([("address_no", number(account.address_no)), ("former", reserved::list(&account.former))]);
@@ -104,16 +104,17 @@ pub(crate) fn read(item: &Item) -> Result<Account, Fault> {
     })
 }
 
-/// The account can be opened, or its password replaced by mail: what [`Account::usable_password`] says of an account that was read.
+/// The condition that the account can be opened, or its password replaced by mail. [`Account::usable_password`] is the same check for an account that was
+/// read.
 const OPENABLE: &str = "active = :true AND attribute_exists(password) AND NOT begins_with(password, :unusable)";
 
-/// The write, on condition that its account can be opened.
+/// Adds the condition that the account can be opened.
 fn when_openable(write: Write) -> Write {
     write.when(OPENABLE).with(":true", truth(true)).with(":unusable", text(UNUSABLE))
 }
 
-/// Checks that the account can be opened, that its password is older than `instant`, and that its address is the one to which the link is going to be
-/// mailed: a link must never go to an address that was the account's until a moment ago.
+/// Checks that the account can be opened, that its password is older than `instant`, and that its address is the one to which the link will be mailed. A
+/// link must never go to an address that was changed a moment ago.
 pub(crate) fn resettable(id: AccountId, email: &EmailAddress, instant: Timestamp) -> Write {
     when_openable(Write::check(key(id)))
         .when("password_changed_at < :requested")
@@ -122,19 +123,18 @@ pub(crate) fn resettable(id: AccountId, email: &EmailAddress, instant: Timestamp
         .with(":email", text(email.folded()))
 }
 
-/// Checks that the account can be opened, that nobody has shown yet that its address is its own, and that the address is the one to which the link is
-/// going to be mailed.
+/// Checks that the account can be opened, that its address is not verified yet, and that the address is the one to which the link will be mailed.
 pub(crate) fn unverified(id: AccountId, email: &EmailAddress) -> Write {
     when_openable(Write::check(key(id)))
         .when("attribute_not_exists(verified_at) AND email_folded = :email")
         .with(":email", text(email.folded()))
 }
 
-/// Notes that this link has shown that the address is the account's, if the account is active, and if the address was verified before exactly if it was
-/// when the account was read: only the first time is an event. That the address is the one to which the link was mailed follows from the link, which
-/// ends with the address.
+/// Marks the address as verified by this link, if the account is active, and if the address is verified or not as it was when the account was read,
+/// because only the first verification is an event. The link proves that the address is the one to which it was mailed, because the link ends with the
+/// address.
 ///
-/// Like [`password_disavowed`] it names no password, because the function that calls this has no permission to write one.
+/// As in [`password_disavowed`], the expression does not name the password, because the function that calls this has no permission to write it.
 pub(crate) fn verified(account: &Account, link: &Digest<Verify>, now: Timestamp) -> Write {
     let write = match account.verified_at {
         None => Write::update(key(account.id), "SET verified_at = :now, verified_by = :link")
@@ -147,7 +147,7 @@ pub(crate) fn verified(account: &Account, link: &Digest<Verify>, now: Timestamp)
 
 /// A new password, and the network from which it was set.
 ///
-/// It replaces the account's list, because the other networks may be those of a thief who knew the old password.
+/// It replaces the account's list of networks, because the others may be those of a thief who knew the old password.
 pub(crate) struct NewPassword<'a> {
     /// Its hash.
     pub(crate) stored: &'a StoredPassword,
@@ -157,8 +157,8 @@ pub(crate) struct NewPassword<'a> {
 
 /// Sets a new password and ends every session, if the account can be opened.
 ///
-/// It also clears the mark that mail does not reach the address, and verifies the address: a person who holds a reset link has read a mail, and such a
-/// link ends with the address to which it was mailed.
+/// It also clears the mark that mail does not reach the address, and verifies the address: a person with a reset link has read a mail, and the link ends
+/// with the address to which it was mailed.
 pub(crate) fn password_reset(id: AccountId, password: NewPassword<'_>, now: Timestamp) -> Write {
     let verifies = ", verified_at = if_not_exists(verified_at, :now)";
     when_openable(set_password(id, password, now, verifies, "disavowed_at, undeliverable, undeliverable_at"))
@@ -179,13 +179,13 @@ fn set_password(id: AccountId, password: NewPassword<'_>, now: Timestamp, also: 
         .with(":one", number(1))
 }
 
-/// Takes the password out of use and ends every session, if the account is active, its sessions were not ended since it was read, and it was not
-/// disavowed since the link was made. It also ends every other disavowal link that was made until now. An account that was asked to be deleted is active
-/// again, if the deletion has not begun. With `back` it gets a former address back, and then the link counts although it is older than the last disavowal:
-/// whoever has the mailbox since cannot end it.
+/// Disables the password and ends every session, if the account is active, its sessions were not ended since it was read, and it was not disavowed since
+/// the link was made. It also ends every other disavowal link that was made until now. It activates an account whose deletion was requested, if the
+/// deletion has not begun. With `back` it gives a former address back. Then the link works although it is older than the last disavowal, because otherwise
+/// the holder of the new mailbox could end it.
 ///
-/// The condition checks the epoch instead of the password: every change of the password raises it. IAM permissions depend on the names of attributes,
-/// including those in conditions, and the function that calls this has no permission to write a password.
+/// The condition checks the epoch instead of the password, because every change of the password raises it. IAM permissions depend on the names of
+/// attributes, including those in conditions, and the function that calls this has no permission to write a password.
 pub(crate) fn password_disavowed(account: &Account, made_at: Timestamp, back: Option<&GivenBack>, now: Timestamp) -> Write {
     let (mut set, mut cleared) = back.map(GivenBack::expressions).unwrap_or_default();
     let is_leaving = account.leaving.is_some();
@@ -247,15 +247,15 @@ pub(crate) fn end_sessions(id: AccountId) -> Write {
     Write::update(key(id), "ADD epoch :one").when("attribute_exists(pk)").with(":one", number(1))
 }
 
-/// Makes an account active, if it exists and is inactive, and calls off this deletion. It is refused if the account's deletion is another one, or has begun.
+/// Activates an account, if it exists and is inactive, and cancels this deletion. It is refused if the account's deletion is another one, or has begun.
 pub(crate) fn activated(id: AccountId, leaving: Option<&Leaving>) -> Write {
     let write = Write::update(key(id), "SET active = :active REMOVE deleted_at, delete_after").when("active = :was");
     when_leaving(write.with(":active", truth(true)).with(":was", truth(false)), leaving)
 }
 
-/// Makes an account inactive, if it exists and was active or not as told, and ends its sessions and the links of its notices. A link that has ended stays
-/// ended: the write is refused if the account was disavowed after `now`, by a clock that is ahead or while this call was under way.
-/// It calls off this deletion, if that has not begun.
+/// Deactivates an account, if it exists and is active or not as `was_active` says, and ends its sessions and the links of its notices. A link that has
+/// ended stays ended: the write is refused if the account was disavowed after `now`, by a clock that is ahead or during this call. It cancels this
+/// deletion, if that has not begun.
 pub(crate) fn deactivated(id: AccountId, was_active: bool, leaving: Option<&Leaving>, now: Timestamp) -> Write {
     let write = Write::update(key(id), "SET active = :active, disavowals_before = :now REMOVE deleted_at, delete_after ADD epoch :one")
         .when("active = :was AND (attribute_not_exists(disavowals_before) OR disavowals_before <= :now)")
@@ -266,7 +266,7 @@ pub(crate) fn deactivated(id: AccountId, was_active: bool, leaving: Option<&Leav
     when_leaving(write, leaving)
 }
 
-/// The write, on condition that this is the account's deletion and has not begun, or that there is none.
+/// Adds the condition that this is the account's deletion and has not begun, or that there is none.
 fn when_leaving(write: Write, leaving: Option<&Leaving>) -> Write {
     match leaving {
         Some(leaving) => write.when("delete_after = :due AND attribute_not_exists(deleting)").with(":due", millis(leaving.due_at)),
@@ -274,8 +274,8 @@ fn when_leaving(write: Write, leaving: Option<&Leaving>) -> Write {
     }
 }
 
-/// Makes an account inactive and ends its sessions, because it was asked to be deleted, if it is active and its sessions were not ended since it was read.
-/// The links of its notices go on working: they are how its owner calls the deletion off.
+/// Deactivates an account whose deletion was requested and ends its sessions, if it is active and its sessions were not ended since it was read. The links
+/// of its notices still work, because its owner cancels the deletion with them.
 pub(crate) fn left(account: &Account, leaving: &Leaving) -> Write {
     Write::update(key(account.id), "SET active = :false, deleted_at = :asked, delete_after = :due ADD epoch :one")
         .when("active = :true AND epoch = :epoch")
@@ -287,7 +287,7 @@ pub(crate) fn left(account: &Account, leaving: &Leaving) -> Write {
         .with(":one", number(1))
 }
 
-/// Marks that the deletion which is due at this instant has begun, if it was not called off. It may have begun before.
+/// Marks that the deletion which is due at this instant has begun, if it was not cancelled. It may have begun before.
 pub(crate) fn deletion_begun(id: AccountId, due_at: Timestamp, now: Timestamp) -> Write {
     Write::update(key(id), "SET deleting = if_not_exists(deleting, :now)")
         .when("active = :false AND attribute_exists(deleted_at) AND delete_after = :due")
@@ -296,9 +296,9 @@ pub(crate) fn deletion_begun(id: AccountId, due_at: Timestamp, now: Timestamp) -
         .with(":now", millis(now))
 }
 
-/// Gives an account another e-mail address and moves its claim, if the account has the address that was read and nobody has the new one. It ends the
-/// links of notices, which went to the old address, and clears the mark that mail does not arrive there. Nobody has shown yet that the new one is the
-/// account's. Former addresses are not kept any longer: an operator decides whose the account is.
+/// Changes the e-mail address of an account and moves its claim, if the account has the address that was read and no account has the new one. It ends the
+/// links of notices, which went to the old address, and clears the mark that mail does not reach that. The new address is not verified. Reservations of
+/// former addresses end, because the operator decides whose the account is.
 pub(crate) fn with_email(account: &Account, email: &EmailAddress, now: Timestamp) -> Vec<Write> {
     let set = "SET email = :email, email_folded = :folded, disavowals_before = :now, address_no = :no \
                REMOVE undeliverable, undeliverable_at, verified_at, verified_by, former";
@@ -318,7 +318,7 @@ pub(crate) fn with_email(account: &Account, email: &EmailAddress, now: Timestamp
     std::iter::once(write).chain(moved).chain(reserved::freed(account, now, &[email])).collect()
 }
 
-/// Gives an account another username and moves its claim, if the account has the names that were read and nobody has the new one.
+/// Changes the username of an account and moves its claim, if the account has the names that were read and no account has the new one.
 pub(crate) fn with_username(account: &Account, username: &Username) -> Vec<Write> {
     let write = Write::update(key(account.id), "SET username = :username, username_folded = :folded")
         .when("username_folded = :former AND email_folded = :email")
@@ -330,7 +330,7 @@ pub(crate) fn with_username(account: &Account, username: &Username) -> Vec<Write
     std::iter::once(write).chain(moved_claim(account.id, from != to, username_claim(from), username_claim(to))).collect()
 }
 
-/// The same by a session, which has to be one of the account's still: if the account is active and its sessions were not ended since it was read.
+/// The same for a session, which must still be valid: if the account is active and its sessions were not ended since it was read.
 pub(crate) fn with_own_username(account: &Account, username: &Username) -> Vec<Write> {
     let mut writes = with_username(account, username);
     let name = writes.remove(0).when("epoch = :epoch AND active = :true");
@@ -338,8 +338,8 @@ pub(crate) fn with_own_username(account: &Account, username: &Username) -> Vec<W
     writes
 }
 
-/// Moves a claim of an account from one name to another. Another spelling of the same name keeps its claim. The new claim comes first, so that its
-/// position says whether the name is taken.
+/// Moves a claim of an account from one name to another. Another spelling of the same name keeps its claim. The new claim is the first write, so that its
+/// position in the outcome shows whether the name is taken.
 fn moved_claim(id: AccountId, moves: bool, from: Key, to: Key) -> Vec<Write> {
     if !moves {
         return Vec::new();
@@ -348,8 +348,8 @@ fn moved_claim(id: AccountId, moves: bool, from: Key, to: Key) -> Vec<Write> {
     vec![taken, Write::delete(from).when("account_id = :account").with(":account", text(id.to_string()))]
 }
 
-/// Deletes an account and its claims, if there is such an account with these names and no other has them. If its own deletion has begun, the account must
-/// still be that one, and not one that was brought in again under its id. The addresses that are kept for it are free again.
+/// Deletes an account and its claims, if there is such an account with these names and no other has them. If its requested deletion has begun, the account
+/// must still be that one, and not one that was imported again under its id. It also ends the reservations of its former addresses.
 pub(crate) fn removed(account: &Account, now: Timestamp) -> Vec<Write> {
     let has_begun = account.leaving.is_some_and(|leaving| leaving.has_begun);
     let release = |claim: Key| {

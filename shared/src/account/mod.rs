@@ -65,44 +65,44 @@ pub struct Account {
     pub password_changed_at: Timestamp,
     /// Whether the owner has disavowed the password. It does not work until it is replaced.
     pub disavowed: bool,
-    /// When it was last disavowed or made inactive. Disavowal links that are not newer do not work.
+    /// When it was last disavowed or deactivated. Only newer disavowal links work.
     pub disavowals_before: Option<Timestamp>,
     /// The language of mails and pages that the account has chosen, if any (BCP 47).
     pub language: Option<String>,
     /// Networks from which the owner registered, reset the password or logged in, newest first. A new password clears the list.
     pub networks: Vec<KnownNetwork>,
-    /// The id that the account had where it was imported from, for an operator whose own tables refer to it.
+    /// The id that the account had in the service that it was imported from, because other tables may refer to it.
     pub external_id: Option<String>,
     /// Why mail did not reach the address, and when that mail had been sent.
     pub undeliverable: Option<(Undeliverable, Timestamp)>,
-    /// Its own deletion, if that was asked for and not called off. Such an account is inactive.
+    /// Its deletion, if the owner requested one and it was not cancelled. Such an account is inactive.
     pub leaving: Option<Leaving>,
-    /// When it was shown that the address is the account's: by a link that was mailed there, or by an import. Nobody knows it of older accounts.
+    /// When the address was verified, by a link that was mailed to it or by an import. Older accounts do not have it.
     pub verified_at: Option<Timestamp>,
-    /// The digest of the link that showed it, if it was one of a verification mail.
+    /// The digest of the link that verified it, if it was the link of a verification mail.
     pub verified_by: Option<String>,
-    /// The values of declared fields, of an account that is to be created or that was read with its profile. They are in an item of their own, and it is
-    /// only read where somebody needs it.
+    /// The values of declared fields, of an account that will be created or that was read with its profile. They are in an item of their own, which is
+    /// read only where they are needed.
     pub profile: Profile,
-    /// How often its address was changed or given back.
+    /// How often its address was changed or restored.
     pub address_no: u64,
-    /// The addresses that its owner has changed, and that are kept for it, the oldest first.
+    /// The former addresses that are reserved for it, the oldest first.
     pub former: Vec<FormerAddress>,
 }
 
-/// The deletion of an account that its own password asked for.
+/// The deletion of an account that its owner requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Leaving {
     /// When it was asked for.
     pub asked_at: Timestamp,
     /// From when on it is carried out.
     pub due_at: Timestamp,
-    /// Whether that has begun. Then nothing can call it off any more.
+    /// Whether that has begun. Then it can no longer be cancelled.
     pub has_begun: bool,
 }
 
 impl Account {
-    /// Whether it was this link that showed that the address is the account's, and the account can be opened.
+    /// Whether this link verified the address, and the account can be opened.
     pub(crate) fn was_verified_by<P: Purpose>(&self, link: &Digest<P>) -> bool {
         self.verified_at.is_some() && self.usable_password().is_some() && self.verified_by.as_deref() == Some(link.as_str())
     }
@@ -146,23 +146,24 @@ impl Account {
         self.usable_password().filter(|_| !self.disavowed)
     }
 
-    /// The password of an account that can be opened, or whose password can be replaced by mail: an active account with a usable password.
+    /// The password of an account that can be opened, or whose password can be replaced by mail: of an active account with a usable password.
     ///
-    /// The store is asked the same by `OPENABLE` in `account/item.rs`. The two change together; a test compares them.
+    /// `OPENABLE` in `account/item.rs` is the same condition in the store. The two change together; a test compares them.
     #[must_use]
     pub fn usable_password(&self) -> Option<&StoredPassword> {
         self.password.as_ref().filter(|password| self.active && password.is_usable())
     }
 
-    /// What a password of the account must not resemble: its names and its address, with a person's name where that is declared and was read.
+    /// The texts that a password of the account must not resemble: its names and its address, and the first and last name if they are declared and were
+    /// read.
     #[must_use]
     pub fn owner(&self, fields: &ProfileFields) -> Owner<'_> {
         let [first_name, last_name] = fields.names_in(&self.profile);
         Owner { username: self.username.as_str(), first_name, last_name, email: self.email.as_str() }
     }
 
-    /// Whether its owner can disavow what somebody did with the password: it can be opened, or it is inactive because it was asked to be deleted, which
-    /// has not begun. An account that an operator made inactive is not opened by anything but an operator.
+    /// Whether its owner can disavow the password: the account can be opened, or it is inactive because of a requested deletion that has not begun. Only
+    /// an operator can activate an account that an operator deactivated.
     #[must_use]
     pub fn can_be_disavowed(&self) -> bool {
         let is_kept = self.active || self.leaving.is_some_and(|leaving| !leaving.has_begun);
@@ -180,7 +181,7 @@ pub struct KnownNetwork {
 }
 
 impl KnownNetwork {
-    /// The network of a client that is the owner's now.
+    /// The network of a client, as one of the owner's from now on.
     #[must_use]
     pub fn of(client: Client, now: Timestamp) -> Self {
         Self { network: client.site(), seen_at: now }

@@ -1,4 +1,4 @@
-//! Notes on an account: the networks and hash of a login, and that mail does not reach its address.
+//! Writes that do not change the epoch: the networks and hash of a login, and the mark that mail does not reach the address.
 
 use super::{
     Account, KnownNetwork, Undeliverable,
@@ -17,14 +17,14 @@ use crate::{
 pub enum Marked {
     /// The account is marked.
     Now,
-    /// No account has this address, or a later reset has proven that mail reaches it. Nothing was written.
+    /// No account has this address, or a later reset has proved that mail reaches it. Nothing was written.
     Nobody,
 }
 
 impl Store {
     /// Stores the networks after a login and, if the stored hash has another algorithm or cost than configured, the new hash.
     ///
-    /// It loses to a password change: a hash of the old password never replaces the new one.
+    /// A password change takes precedence: a hash of the old password never replaces that of the new one.
     pub async fn note_login(&self, account: &Account, known: &[KnownNetwork], rehashed: Option<&StoredPassword>) -> Result<(), Fault> {
         let Some(password) = &account.password else { return Ok(()) };
         let note = Write::update(key(account.id), "SET networks = :networks, password = :new")

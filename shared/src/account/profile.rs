@@ -1,6 +1,7 @@
-//! The item that keeps what an account says of itself besides its names.
+//! The item with the values of an account's declared fields.
 //!
-//! It is an item of its own, because the account's is read at every check of a token. A field that is no longer declared is hidden, and its value stays.
+//! It is an item of its own, because the account's item is read at every check of a token. A field that is no longer declared is hidden, but its value
+//! stays.
 
 use super::{
     Account,
@@ -34,15 +35,16 @@ impl Store {
         Ok(self.read(&key(account)).await?.map(read).unwrap_or_default())
     }
 
-    /// Changes these fields of an account's profile and no others, if the account is active and its sessions were not ended since it was read, and leaves the
-    /// event. Two such changes of different fields both hold, and none brings back a profile of an account that is gone.
+    /// Changes these fields of an account's profile and no others, if the account is active and its sessions were not ended since it was read, and leaves
+    /// the event. Simultaneous changes of different fields both take effect, and none recreates the profile of a deleted account.
     pub async fn change_profile(&self, account: &Account, changes: &Changes, now: Timestamp) -> Result<Profiled, Fault> {
         let mut writes = vec![unchanged(account), changed(account.id, changes, now)];
         writes.extend(self.event(EventKind::AccountUpdated, account.id, now));
         Ok(self.transact("change profile", writes).await?.or(Profiled::Now, Profiled::Overtaken))
     }
 
-    /// Sets these fields for an operator, if the account is active, and leaves the event. What is being deleted is not, and nothing is left behind.
+    /// Sets these fields for an operator, if the account is active, and leaves the event. An account that is being deleted is inactive, so no profile
+    /// remains.
     pub async fn set_profile(&self, account: AccountId, changes: &Changes, now: Timestamp) -> Result<Profiled, Fault> {
         let mut writes = vec![in_use(account), changed(account, changes, now)];
         writes.extend(self.event(EventKind::AccountUpdated, account, now));
@@ -50,7 +52,7 @@ impl Store {
     }
 }
 
-/// The write that creates the profile of a new account, if it has one. The account's own write has the condition: nothing is at its id yet.
+/// The write that creates the profile of a new account, if it has one. It needs no condition, because the account's own write requires that the id is new.
 pub(super) fn creation(account: &Account) -> Option<Write> {
     let values = account.profile.iter().map(|(name, value)| (format!("{PREFIX}{name}"), stored(value)));
     let attributes = values.chain([("changed_at".to_owned(), millis(account.created_at))]);

@@ -19,7 +19,7 @@ pub enum Registered {
     Taken(Taken),
 }
 
-/// The outcome of bringing in an account from elsewhere.
+/// The outcome of importing an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BroughtIn {
     /// The account exists now.
@@ -80,7 +80,7 @@ impl Store {
 
     /// Like `register`, with a further write in the same transaction.
     pub(crate) async fn register_with(&self, account: &Account, also: Option<Write>) -> Result<Registered, Fault> {
-        // A new account knows the network from which it was registered; one of an operator knows none.
+        // A new account knows the network from which it was registered; one that an operator created knows none.
         let network = account.networks.first().map(|known| known.network.clone());
         let event = self.event_from(EventKind::AccountCreated, account.id, network, account.created_at);
         match self.bring_in_with(account, also.into_iter().chain(event), account.created_at).await? {
@@ -91,11 +91,11 @@ impl Store {
         }
     }
 
-    /// Like `register_with`, for an account that is moved here from elsewhere and may bring its id along. That is no event: whoever greets new accounts
-    /// would greet all the old ones.
+    /// Like `register_with`, for an account that is imported and may keep its id. This is no event, because receivers would treat all imported accounts as
+    /// new.
     ///
-    /// Former addresses are kept for it again, unless somebody else has them by now. The account does not list those: what releases the claims on its former
-    /// addresses would be refused for ever because of a claim that is another's.
+    /// Its former addresses are reserved again, except those that another account has by now. The account does not list the latter, because the write that
+    /// releases its claims would be refused for ever by another account's claim.
     pub(crate) async fn bring_in_with(
         &self,
         account: &Account,
@@ -104,7 +104,7 @@ impl Store {
     ) -> Result<BroughtIn, Fault> {
         let (mut account, also) = (account.clone(), also.into_iter().collect::<Vec<Write>>());
         loop {
-            // The account and its claims come first, so that their positions say what is taken.
+            // The account and its claims come first, so that their positions in the outcome show what is taken.
             let mut writes: Vec<Write> =
                 creation(&account, now).into_iter().chain(profile::creation(&account)).chain(also.clone()).collect();
             let (own, kept) = (writes.len(), reserved::brought_in(&account, now));

@@ -1,7 +1,7 @@
-//! Addresses that an account had until its owner changed them. Nobody else can have one for a while, so that a change can be taken back, whoever made it.
+//! Former addresses that an owner has changed. Each is reserved for the account for some days, so that the change can be undone, whoever made it.
 //!
-//! The account lists them, and its claim on each says until when it holds. The account also counts the changes of its address (`address_no`), so that a
-//! mailed link can say to which of its mailboxes it went.
+//! The account lists them, and its claim on each has the time until which it is reserved. The account also counts the changes of its address
+//! (`address_no`), so that a mailed link identifies the mailbox to which it went.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +26,7 @@ pub struct FormerAddress {
     pub no: u64,
     /// The address.
     pub email: EmailAddress,
-    /// Until when nobody else can have it.
+    /// Until when it is reserved.
     pub until: Timestamp,
 }
 
@@ -63,19 +63,19 @@ pub(super) fn list(former: &[FormerAddress]) -> Value {
 }
 
 impl Account {
-    /// Its former addresses that nobody else can have yet, the oldest first.
+    /// Its former addresses that are still reserved, the oldest first.
     pub fn reserved(&self, now: Timestamp) -> impl Iterator<Item = &FormerAddress> {
         self.former.iter().filter(move |former| now < former.until)
     }
 
-    /// The address that it had when that had changed `number` times, if its owner has changed it since and nobody else can have it yet.
+    /// The address that it had after `number` changes, if its owner has changed it since and it is still reserved.
     #[must_use]
     pub fn address_before(&self, number: u64, now: Timestamp) -> Option<&FormerAddress> {
         self.reserved(now).find(|former| Some(former.no) == number.checked_add(1))
     }
 
-    /// Where mail about something that happened while the account had this address goes, and how often it had changed by then: to the present address, or
-    /// to a former one that the account can be given back. None for an address that is somebody else's.
+    /// The address to which mail about a time when the account had `email` goes, and its number: the present address, or a former one that is still
+    /// reserved. `None` if it is neither.
     #[must_use]
     pub fn mailbox(&self, email: &EmailAddress, now: Timestamp) -> Option<(&EmailAddress, u64)> {
         if self.email.folded() == email.folded() {
@@ -85,14 +85,14 @@ impl Account {
         Some((&former.email, former.no.saturating_sub(1)))
     }
 
-    /// Its username if its address is replaced by this one: a username that is the address follows it. None if the address cannot be a username.
+    /// Its username if this address replaces the present one: a username that is the address changes with it. `None` if the address cannot be a username.
     #[must_use]
     pub fn username_with(&self, email: &EmailAddress) -> Option<Username> {
         if self.username.folded() == self.email.folded() { Username::parse(email.as_str()).ok() } else { Some(self.username.clone()) }
     }
 }
 
-/// The write, on condition that the account's address was not changed since it was read.
+/// Adds the condition that the account's address was not changed since it was read.
 pub(super) fn when_address_is_same(write: Write, account: &Account) -> Write {
     match account.address_no {
         0 => write.when("attribute_not_exists(address_no)"),
@@ -100,7 +100,7 @@ pub(super) fn when_address_is_same(write: Write, account: &Account) -> Write {
     }
 }
 
-/// A change of an address that was confirmed.
+/// A confirmed change of address.
 pub(crate) struct Confirmed<'a> {
     /// The new address.
     pub(crate) email: &'a EmailAddress,
@@ -108,15 +108,15 @@ pub(crate) struct Confirmed<'a> {
     pub(crate) username: &'a Username,
     /// The link that confirmed it.
     pub(crate) link: &'a Digest<NewAddress>,
-    /// Until when the old address is kept, if it is.
+    /// Until when the old address is reserved, if it is.
     pub(crate) kept_until: Option<Timestamp>,
     /// When it was confirmed.
     pub(crate) now: Timestamp,
 }
 
-/// Gives an account the address that its owner has confirmed, keeps the old one or frees it, and moves the claims, if the account is as it was read and
-/// nobody has the new address. The first write is the account's. The password is still the one with which the change was asked for: every change of it
-/// raises the epoch.
+/// Gives an account the address that its owner has confirmed, reserves or frees the old one, and moves the claims, if the account is as it was read and no
+/// account has the new address. The first write is the account's. The condition on the epoch also ensures that the password is still the one with which
+/// the change was requested, because every change of it raises the epoch.
 pub(crate) fn confirmed(account: &Account, change: &Confirmed<'_>) -> Vec<Write> {
     let Confirmed { email, username, now, .. } = *change;
     let no = account.address_no.saturating_add(1);
@@ -152,32 +152,32 @@ pub(crate) fn confirmed(account: &Account, change: &Confirmed<'_>) -> Vec<Write>
     writes
 }
 
-/// A former address that an account is given back.
+/// A former address that is given back to an account.
 #[derive(Clone)]
 pub(crate) struct GivenBack {
     /// The address.
     pub(crate) email: EmailAddress,
-    /// The username, which follows the address if it was the present one.
+    /// The username, which changes with the address if it was the present address.
     pub(crate) username: Username,
-    /// Whether it was shown that the address is the account's.
+    /// Whether the address is verified.
     pub(crate) is_verified: bool,
-    /// The former addresses that are kept: those from before.
+    /// The former addresses that stay reserved: those that are older.
     kept: Vec<FormerAddress>,
 }
 
 impl GivenBack {
-    /// Gives the account back this one of its former addresses. `otherwise` is the username of an account whose username is its address, if that former
-    /// address cannot be a username or is another account's.
+    /// Gives this former address back to the account. `otherwise` is the username of an account whose username is its address, if the former address
+    /// cannot be a username or is another account's username.
     pub(crate) fn of(account: &Account, former: &FormerAddress, otherwise: Option<Username>, is_verified: bool) -> Self {
         let follows = account.username.folded() == account.email.folded();
         let username = otherwise.filter(|_| follows).or_else(|| account.username_with(&former.email));
         let kept = account.former.iter().filter(|other| other.no < former.no).cloned().collect();
-        // Without a name that is allowed the account keeps its own, and the caller tries again with another.
+        // If no name is allowed, the account keeps its own, and the caller tries again with another.
         let username = username.unwrap_or_else(|| account.username.clone());
         Self { email: former.email.clone(), username, is_verified, kept }
     }
 
-    /// What the account's update sets and removes, besides what else it does.
+    /// The assignments and removals for the account's update expression.
     pub(super) fn expressions(&self) -> (String, String) {
         let mut set =
             ", email = :email, email_folded = :folded, username = :username, username_folded = :username_folded, address_no = :no"
@@ -206,15 +206,15 @@ impl GivenBack {
             .with(":no", number(account.address_no.saturating_add(1)))
     }
 
-    /// The addresses that the account had since this one, without its present one, and that nobody else can have yet.
+    /// The addresses that the account had after this one, except the present one, and that are still reserved.
     pub(crate) fn void<'a>(&self, account: &'a Account, now: Timestamp) -> BTreeMap<&'a str, &'a EmailAddress> {
         let since = account.reserved(now).filter(|former| self.kept.iter().all(|kept| kept.no != former.no));
         let others = since.map(|former| (former.email.folded(), &former.email));
         others.filter(|(folded, _)| *folded != self.email.folded() && *folded != account.email.folded()).collect()
     }
 
-    /// The writes that move the claims: that of the address comes back, and those of the addresses since then end, but for those that are not kept any more
-    /// and may be another's by now. The first is the claim on the username, if that moves.
+    /// The writes that move the claims. The claim on the address becomes permanent again, and those on the addresses since then end, except those whose
+    /// reservation has ended and that may belong to another account by now. The first write is the claim on the username, if that moves.
     pub(crate) fn claims(&self, account: &Account, now: Timestamp) -> Vec<Write> {
         let back =
             Write::put(email_claim(self.email.folded()), [("account_id", text(account.id.to_string()))]).when("account_id = :account");
@@ -229,7 +229,7 @@ impl GivenBack {
     }
 }
 
-/// The claim of an account on an address that nobody else has, or not any more.
+/// The write for an account's claim on an address, if no other account has it.
 pub(super) fn claimed(id: AccountId, email: &EmailAddress, now: Timestamp) -> Write {
     Write::put(email_claim(email.folded()), [("account_id", text(id.to_string()))])
         .when("attribute_not_exists(pk) OR account_id = :account OR reserved_until <= :now")
@@ -237,7 +237,7 @@ pub(super) fn claimed(id: AccountId, email: &EmailAddress, now: Timestamp) -> Wr
         .with(":now", millis(now))
 }
 
-/// The claim of an account on a former address, which ends then.
+/// The write for an account's claim on a former address, which ends at that time.
 fn kept_claim(id: AccountId, folded: &str, until: Timestamp) -> Write {
     kept_until(id, folded, until).when("account_id = :account").with(":account", text(id.to_string()))
 }
@@ -262,7 +262,7 @@ fn moved_username(account: &Account, username: &Username) -> Vec<Write> {
     vec![taken, released(account.id, username_claim(account.username.folded()))]
 }
 
-/// The writes that free the former addresses of an account, but not those that it has or gets.
+/// The writes that free the former addresses of an account, except those that it has or gets.
 pub(crate) fn freed(account: &Account, now: Timestamp, others: &[&EmailAddress]) -> Vec<Write> {
     let kept = |folded: &str| folded == account.email.folded() || others.iter().any(|other| other.folded() == folded);
     let former: BTreeSet<&str> = account.reserved(now).map(|former| former.email.folded()).filter(|folded| !kept(folded)).collect();
@@ -277,7 +277,7 @@ pub(crate) fn expired(id: AccountId, former: &FormerAddress, now: Timestamp) -> 
         .with(":now", millis(now))
 }
 
-/// The former addresses, folded, that an account which is brought in from elsewhere keeps, and the write that keeps each if nobody has it.
+/// The former addresses, folded, that are reserved for an imported account, and the write that reserves each if no account has it.
 pub(crate) fn brought_in(account: &Account, now: Timestamp) -> Vec<(String, Write)> {
     let former: BTreeSet<&str> = account.reserved(now).map(|former| former.email.folded()).collect();
     let until = |folded: &str| account.reserved(now).filter(|former| former.email.folded() == folded).map(|former| former.until).max();

@@ -62,7 +62,7 @@ impl Username {
         Self { given: given.to_owned(), folded: folded.to_owned() }
     }
 
-    /// Whether it reads as an e-mail address other than `email`, the account's own. It could then be mistaken for somebody else's.
+    /// Whether it reads as an e-mail address other than `email`, the account's own. It could then be mistaken for another account's address.
     #[must_use]
     pub fn is_another_address_than(&self, email: &EmailAddress) -> bool {
         reads_as_email(&self.given).is_some_and(|address| address != email.folded())

@@ -25,7 +25,7 @@ pub enum PutError {
     /// It never will be: the service refuses this event.
     #[error("refused: {0}")]
     Refused(String),
-    /// It may be published later: the service is unreachable, throttles, or is not set up.
+    /// It may be published later: the service is unreachable, throttles requests, or is not configured.
     #[error("not now: {0}")]
     NotNow(String),
 }
@@ -66,7 +66,7 @@ impl Bus {
     }
 }
 
-/// These two say that the event itself is wrong. Everything else passes or can be mended by an operator.
+/// These two codes mean that the event itself is wrong. All other errors are transient, or an operator can repair the cause.
 fn of_entry(code: &str) -> PutError {
     if matches!(code, "MalformedDetail" | "InvalidArgument") {
         PutError::Refused(code.to_owned())

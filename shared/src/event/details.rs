@@ -1,4 +1,4 @@
-//! What an event says besides what has happened, and its public form.
+//! The data of an event besides its kind, and its public form.
 
 use serde::Serialize;
 
@@ -9,14 +9,14 @@ use crate::{
     store::{Item, Value, number, text, truth},
 };
 
-/// What an event says of its own, as it was written.
+/// The data that was written with an event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Details {
-    /// Whether all sessions ended or one, if some did.
+    /// For ended sessions: whether all ended or one.
     pub all: Option<bool>,
-    /// The network of the person who did it. It is only written with `EVENT_DATA=full`.
+    /// The network of the person who caused it. It is written only with `EVENT_DATA=full`.
     pub network: Option<Network>,
-    /// What was exported, if something was.
+    /// For an export: what was exported.
     pub exported: Option<Exported>,
 }
 
@@ -29,11 +29,11 @@ pub struct Exported {
     pub format: String,
     /// Whether password hashes are in it.
     pub with_hashes: bool,
-    /// The operator: the ARN by which AWS knows them, where there is one.
+    /// The operator's ARN, if there is one.
     pub caller: Option<String>,
 }
 
-/// The names of an account, which an event tells with `EVENT_DATA=full`.
+/// The names of an account, which an event contains with `EVENT_DATA=full`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Names {
     /// Its username.
@@ -43,7 +43,7 @@ pub struct Names {
 }
 
 impl Details {
-    /// The attributes in which an item keeps them.
+    /// The attributes in which an item stores them.
     pub(super) fn attributes(self) -> impl Iterator<Item = (&'static str, Value)> {
         let exported = self.exported.into_iter().flat_map(|exported| {
             let caller = exported.caller.map(|caller| ("caller", text(caller)));
@@ -113,7 +113,7 @@ impl Event {
             caller: exported.and_then(|exported| exported.caller.as_deref()),
         };
         let public = Public { id: self.id.to_string(), r#type: &self.kind, timestamp: rfc3339(self.at), data };
-        // Texts and numbers only, which can always be written.
+        // It consists of texts and numbers only, which can always be serialized.
         serde_json::to_string(&public).unwrap_or_default()
     }
 }

@@ -1,11 +1,12 @@
-//! Events: what has happened to accounts, for other programs to hear of.
+//! Events: they report to other programs what has happened to accounts.
 //!
-//! An event is an item in the Outbox, written in the transaction that makes it true: whatever fails, there is no change without its event and no event
-//! without its change. The function `events` publishes it and then deletes it. If it fails in between, it publishes the event again, under the same id.
+//! An event is an item in the Outbox, written in the transaction of the change that it reports. So whatever fails, there is no change without its event
+//! and no event without its change. The function `events` publishes it and then deletes it. If it fails in between, it publishes the event again, under
+//! the same id.
 //!
-//! An event names the account by its id and contains no other data of it: whoever hears of it reads what it needs with its own permissions. A deployment
-//! with `EVENT_DATA=full` adds the names of the account when the event is published, so that none of them waits in the Outbox, and the network of the
-//! person who did it, which is known only when the event is written.
+//! An event names the account by its id and contains no other data of it. A receiver reads what it needs with its own permissions. With `EVENT_DATA=full`
+//! the names of the account are added when the event is published, so that they are not stored in the Outbox, and the caller's network when the event is
+//! written, because it is not known later.
 
 mod bus;
 mod details;
@@ -26,21 +27,21 @@ use crate::{
     store::{Item, Key, Store, Table, Value, Write, Written, millis, seconds, text},
 };
 
-/// How the partition of an account's events begins. The account's id follows.
+/// The prefix of the partition key of an account's events. The account's id follows.
 const PARTITION: &str = "event#";
-/// What follows it in the partition of events of all accounts together.
+/// The text that follows it for events that are about all accounts.
 const ALL_ACCOUNTS: &str = "accounts";
 /// How long an event that is never published is kept, so that an operator can look at it and publish it again.
 const LIFETIME: Duration = span::days(14);
-/// For how long an event is tried. The stream announces it for 24 hours; this is a little less, so that it is marked before.
+/// For how long publishing an event is tried. The stream announces it for 24 hours; this is a little less, so that the event is marked before that ends.
 const TRIED_FOR: Duration = span::hours(23);
 
-/// What has happened. A feature that brings another kind adds it here and to [`EventKind::ALL`]; its name is public and never changes.
+/// The kind of an event. A feature adds its kinds here and to [`EventKind::ALL`]. Their names are public and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EventKind {
     /// An account was created, by its owner or by an operator.
     AccountCreated,
-    /// Its owner has shown that the e-mail address of an account is theirs, by the link of a mail to it.
+    /// The e-mail address of an account was verified, by the link of a mail to it.
     AccountVerified,
     /// An operator made an account active again.
     AccountActivated,
@@ -58,7 +59,7 @@ pub enum EventKind {
     PasswordResetRequested,
     /// A password was replaced by a reset link.
     PasswordReset,
-    /// A password was taken out of use, because its owner did not set it.
+    /// A password was disabled by "this wasn't me".
     PasswordDisavowed,
     /// A session was opened.
     SessionOpened,
@@ -111,7 +112,7 @@ impl EventKind {
         }
     }
 
-    /// Whether it tells of all sessions or of one, if it tells of sessions that ended.
+    /// For ended sessions: whether it is about all sessions or one.
     const fn ends_all(self) -> Option<bool> {
         match self {
             Self::SessionEnded => Some(false),
@@ -120,7 +121,7 @@ impl EventKind {
         }
     }
 
-    /// The least recording with which it is written.
+    /// The lowest setting of `EVENTS` with which it is written.
     const fn recorded_from(self) -> Recording {
         match self {
             Self::SessionOpened | Self::SessionEnded | Self::SessionsEnded => Recording::Sessions,
@@ -132,12 +133,12 @@ impl EventKind {
 /// The key of an event in the Outbox. It displays as `partition/sort`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventKey {
-    /// The account, unless it is an event of all of them.
+    /// The account, unless the event is about all accounts.
     account: Option<AccountId>,
     sort: String,
 }
 
-/// Where the events of an account are left.
+/// The partition of an account's events.
 pub(crate) fn partition(account: AccountId) -> String {
     format!("{PARTITION}{account}")
 }
@@ -174,7 +175,7 @@ impl std::fmt::Display for EventKey {
     }
 }
 
-/// Whether this is the partition of an account's events, which are no mail.
+/// Whether this is the partition of an account's events, which are not mail.
 #[must_use]
 pub fn is_events(partition: &str) -> bool {
     partition.starts_with(PARTITION)
@@ -187,24 +188,24 @@ pub struct Event {
     pub key: EventKey,
     /// Its id, which stays the same however often it is published: a UUID, version 7.
     pub id: uuid::Uuid,
-    /// The name of what has happened. It is not read as an [`EventKind`], so that what a newer version writes is published too.
+    /// The name of its kind. It is not parsed as an [`EventKind`], so that events of a newer version are published too.
     pub kind: String,
-    /// What else it says.
+    /// Its other data.
     pub details: Details,
-    /// The account to which it happened, unless it is an event of all of them.
+    /// The account, unless the event is about all accounts.
     pub account: Option<AccountId>,
-    /// The names of the account, if the event tells them and the account still exists.
+    /// The names of the account, if events contain them and the account still exists.
     pub names: Option<Names>,
     /// When it happened.
     pub at: Timestamp,
-    /// When it was written, or when an operator last let it be published again.
+    /// When it was written, or when an operator last retried it.
     pub stored_at: Timestamp,
-    /// Why it was given up, and when, if it was.
+    /// The time at which it was given up, and the reason, if it was.
     pub given_up: Option<(String, Timestamp)>,
 }
 
 impl Event {
-    /// Whether it has been tried for so long that the stream will not announce it much longer.
+    /// Whether it has been tried for so long that the stream will soon stop announcing it.
     #[must_use]
     pub fn is_too_old(&self, now: Timestamp) -> bool {
         self.stored_at < before(now, TRIED_FOR)
@@ -236,12 +237,12 @@ pub enum Republished {
 }
 
 impl Store {
-    /// The write that leaves an event, for the transaction that makes it true; none if this deployment does not record such events.
+    /// The write that leaves an event, for the transaction of the change that it reports; `None` if this deployment does not record such events.
     pub(crate) fn event(&self, kind: EventKind, account: AccountId, now: Timestamp) -> Option<Write> {
         self.event_with(kind, Some(account), Details::default(), now)
     }
 
-    /// The same, of an event that somebody caused from this network. It is written only where events tell more than the account's id.
+    /// The same, with the network from which the event was caused. The network is written only with `EVENT_DATA=full`.
     pub(crate) fn event_from(&self, kind: EventKind, account: AccountId, network: Option<Network>, now: Timestamp) -> Option<Write> {
         let network = network.filter(|_| self.tells() == EventData::Full);
         self.event_with(kind, Some(account), Details { network, ..Details::default() }, now)
@@ -296,7 +297,7 @@ impl Store {
         Ok(events)
     }
 
-    /// Publishes an event once more that was given up. A new item with the same id replaces the old one, because the stream announces only new items.
+    /// Retries an event that was given up. A new item with the same id replaces the old one, because the stream announces only new items.
     pub async fn republish(&self, key: &EventKey, now: Timestamp) -> Result<Republished, Fault> {
         let Some(event) = self.read(&key.key()).await?.as_ref().map(Event::read).transpose()? else { return Ok(Republished::NotGivenUp) };
         let new = EventKey { account: event.account, sort: self.entropy().uuid(now).to_string() };
@@ -312,7 +313,7 @@ fn times(at: Timestamp, now: Timestamp) -> [(&'static str, Value); 3] {
     [("at", millis(at)), ("stored_at", millis(now)), ("expires_at", seconds(after(now, LIFETIME)))]
 }
 
-/// An event that is marked as given up, or that nobody has handled while the stream announced it.
+/// The condition for an event that is marked as given up, or that was not handled while the stream announced it.
 const GIVEN_UP: &str = "attribute_exists(given_up_at) OR stored_at < :stale";
 
 /// Events that were written before this are no longer announced at `now`: the stream keeps a record for 24 hours.
@@ -336,7 +337,7 @@ mod tests {
         insta::assert_snapshot!(event.public(), @r#"{"id":"01941f29-7c00-7000-8000-000000000001","type":"password.reset","timestamp":"2026-11-24T09:00:00Z","data":{"account_id":"01941f29-7c00-7000-8000-000000000000"}}"#);
         assert_eq!(event.key.to_string(), format!("event#{account}/{}", event.id));
 
-        // With everything that an event can say.
+        // With all data that an event can have.
         event.names = Some(Names { username: "ann".to_owned(), email: "ann@example.com".to_owned() });
         let exported =
             Exported { count: 1, format: "jsonl".to_owned(), with_hashes: true, caller: Some("arn:aws:iam::1:user/eve".to_owned()) };

@@ -80,7 +80,7 @@ pub fn html(status: StatusCode, page: String, content_security_policy: &str) -> 
     Answer { status, headers, body: page.into_bytes(), outcome: "ok" }
 }
 
-/// Sends a browser on from the form that it sent, so that loading the page again sends nothing again (RFC 9110, 15.4.4).
+/// Redirects a browser after a form, so that reloading the page does not send the form again (RFC 9110, 15.4.4).
 #[must_use]
 pub fn see_other(location: &str) -> Answer {
     let headers = HeaderValue::from_str(location).map(|location| (header::LOCATION, location)).into_iter().collect();
@@ -90,7 +90,7 @@ pub fn see_other(location: &str) -> Answer {
 impl From<&Refusal> for Answer {
     fn from(refusal: &Refusal) -> Self {
         let mut answer = match refusal {
-            // A JSON value would put its fields in the order of the alphabet.
+            // A `serde_json::Value` would sort its fields by name.
             Refusal::Fields(errors) => with_status(refusal.status(), errors),
             _ => with_status(refusal.status(), &refusal.body()),
         };
@@ -142,7 +142,7 @@ impl Answer {
 }
 
 impl IntoResponse for Answer {
-    /// The answer in the form that the gateway takes, in UTF-8. (A `Response` would link the tables of all the Web's encodings into the zip.)
+    /// The answer in the gateway's format, in UTF-8. (A `Response` would link the tables of all Web encodings into the zip.)
     fn into_response(self) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
         Box::pin(ready(self.into_http()))
     }

@@ -12,14 +12,14 @@ const NO_TEXT: &str = "Invalid token header. Token string should not contain inv
 
 /// The token of `Authorization: Token …` or `Bearer …` (RFC 6750, 2.1).
 ///
-/// The keyword's case does not matter, and any run of ASCII white space separates. The words are bytes, because a header need not be text.
+/// The keyword's case does not matter, and any run of ASCII white space is a separator. The words are bytes, because a header need not be text.
 pub fn credentials(headers: &HeaderMap) -> Result<&str, Refusal> {
     credentials_of(headers.get(header::AUTHORIZATION).ok_or(NOT_PROVIDED)?.as_bytes())
 }
 
 /// The token in the value of such a header.
 pub fn credentials_of(header: &[u8]) -> Result<&str, Refusal> {
-    // Like Python's bytes.split(): vertical tabs separate too.
+    // Like Python's bytes.split(), this also splits at vertical tabs.
     let mut words = header.split(|byte| byte.is_ascii_whitespace() || *byte == 0x0b).filter(|word| !word.is_empty());
     let scheme = words.next().ok_or(NOT_PROVIDED)?;
     if !scheme.eq_ignore_ascii_case(b"token") && !scheme.eq_ignore_ascii_case(b"bearer") {
@@ -34,8 +34,8 @@ pub fn credentials_of(header: &[u8]) -> Result<&str, Refusal> {
 
 /// The token as text, if it is text.
 ///
-/// The DRF API reads the bytes of a header as UTF-8. A gateway that reads them as ISO-8859-1 (RFC 9110, 5.5) has made two characters of a
-/// byte that is not UTF-8; both get the same answer.
+/// The DRF API decodes a header as UTF-8. A gateway that decodes it as ISO-8859-1 (RFC 9110, 5.5) turns a byte that is not UTF-8 into two characters. Both
+/// get the same answer.
 fn text(token: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(token).ok()?;
     let bytes: Option<Vec<u8>> = text.chars().map(|char| u8::try_from(char).ok()).collect();

@@ -22,7 +22,7 @@ const MULTIPART: &str = "multipart/form-data";
 /// The fields of a body with their values. Texts are wiped when they are dropped, because any of them may be a password.
 pub struct Form {
     fields: HashMap<String, Value>,
-    /// Whether it is an HTML form, in which a box that is not ticked is missing and everything else is text.
+    /// Whether it is an HTML form, in which a checkbox that is not ticked is missing and every value is text.
     is_html: bool,
 }
 
@@ -71,7 +71,7 @@ impl Form {
         }
     }
 
-    /// Whether this is the `Content-Type` of an HTML form. (Pages send JSON by scripts only.)
+    /// Whether this is the `Content-Type` of an HTML form. (Pages can send JSON only from scripts.)
     pub(super) fn is_sent_by_page(headers: &HeaderMap) -> bool {
         [URLENCODED, MULTIPART].contains(&media_type(&content_type(headers)).as_str())
     }
@@ -147,7 +147,7 @@ fn value(raw: &RawValue) -> Result<Value, Refusal> {
     })
 }
 
-/// Reads every string in a text that is otherwise JSON, because only that finds lone surrogates. It is one pass, however deeply the values are nested.
+/// Parses every string in valid JSON, because only that finds lone surrogates. It is one pass, however deeply the values are nested.
 fn check_strings(raw: &RawValue) -> Result<(), Refusal> {
     let mut rest = raw.get();
     while let Some(start) = rest.find('"') {
@@ -158,7 +158,7 @@ fn check_strings(raw: &RawValue) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// What the DRF API calls a JSON value that is not an object.
+/// The DRF API's name for a JSON value that is not an object.
 fn kind(raw: &str) -> &'static str {
     match raw.as_bytes() {
         [b'[', ..] => "list",

@@ -25,13 +25,13 @@ pub enum Complaint {
     Mismatch,
     /// It is refused as a password.
     Password(crate::password::Violation),
-    /// It is none of the values that may be chosen.
+    /// It is not one of the allowed values.
     NoChoice(Typed),
-    /// A message of one endpoint that no page has.
+    /// A message of one endpoint that no page shows.
     Other(Cow<'static, str>),
 }
 
-/// What somebody typed, as a complaint repeats it. It may be personal data, so it is not printed.
+/// The typed text, which a complaint repeats. It may be personal data, so its `Debug` output does not contain it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Typed(pub String);
 

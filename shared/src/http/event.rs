@@ -1,6 +1,6 @@
 //! The gateway's events in formats 1.0 and 2.0, and what is removed from them before `lambda_http` reads them.
 //!
-//! `lambda_http` builds a URL from an event's host, protocol and query string, and panics if that is not a URL. Nothing here reads that URL.
+//! `lambda_http` builds a URL from an event's host, protocol and query string, and panics if that is not a URL. Our code does not use that URL.
 
 use std::future::Future;
 
@@ -23,7 +23,7 @@ where
     F: Future<Output = Answer> + Send,
 {
     let Some(Tamed { event: request, query, domain }) = serde_json::from_str(event.payload.get()).ok().and_then(tamed) else {
-        // No gateway sends such an event, but a function can be invoked by hand.
+        // No gateway sends such an event, but a function can be invoked directly.
         let answer = with_status(StatusCode::BAD_REQUEST, &json!({ "detail": "Malformed request." }));
         return Ok(serde_json::value::to_raw_value(&answer.into_event())?);
     };

@@ -20,7 +20,7 @@ pub enum Field {
     KnownEmail,
 }
 
-/// The value of a declared field as it was entered. It has no `Debug`, because it may be personal data.
+/// The value of a declared field, as entered. It has no `Debug`, because it may be personal data.
 pub enum Entered {
     /// Null.
     Null,
@@ -64,11 +64,11 @@ impl Fields {
         if text.is_empty() { self.complain(name, Complaint::Blank) } else { Some(text) }
     }
 
-    /// Like `take`, with a complaint about U+0000 and, for a field whose value is stored, about more than `longest` code points. The text is returned
-    /// even so, so that further complaints can be added; [`Fields::finish`] refuses it.
+    /// Like `take`, with a complaint about U+0000 and, for a field whose value is stored, about more than `longest` code points. The text is returned even
+    /// then, so that more complaints can be added; [`Fields::finish`] refuses it.
     pub fn take_checked(&mut self, name: &'static str, field: Field, longest: Option<usize>) -> Option<Zeroizing<String>> {
         let text = self.take(name, field)?;
-        // A password is counted in the form that is hashed.
+        // The length of a password is that of the form that is hashed.
         let counted = (field == Field::Verbatim && longest.is_some()).then(|| composed(&text));
         self.check_length(name, counted.as_ref().unwrap_or(&text), longest);
         self.check_null(name, &text);
@@ -104,13 +104,13 @@ impl Fields {
         })
     }
 
-    /// Whether the body has a field of this name, which stays to be taken.
+    /// Whether the body has a field of this name. The field is not taken.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.form.has(name)
     }
 
-    /// The text of a field, which stays to be taken. `None` if it is missing or no text.
+    /// The text of a field, which is not taken. `None` if it is missing or not text.
     #[must_use]
     pub fn glance(&self, name: &str) -> Option<&str> {
         self.form.text(name)

@@ -1,4 +1,4 @@
-//! Bodies of `multipart/form-data` (RFC 7578), read as leniently as by the DRF API.
+//! Bodies of `multipart/form-data` (RFC 7578), parsed as leniently as by the DRF API.
 //!
 //! A part that cannot be read is skipped, and the parts after it are read. Only values that are kept are copied, so that no password is left in a
 //! buffer.

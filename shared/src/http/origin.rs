@@ -1,4 +1,4 @@
-//! Which web pages may make requests (Fetch standard; RFC 6454; Fetch Metadata).
+//! Decides which web pages may make requests (Fetch standard; RFC 6454; Fetch Metadata).
 
 use std::net::Ipv6Addr;
 
@@ -63,7 +63,7 @@ impl Origins {
         headers.entry(header::VARY).or_insert(HeaderValue::from_static("Origin"));
         if let Some(origin) = origin.filter(|origin| self.is_listed(origin)) {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-            // Many front-ends request credentials. There are none here: no cookie is set or read, and scripts send the token explicitly.
+            // Many front-ends request credentials. Allowing that is harmless: no cookie is set or read, and scripts send the token explicitly.
             headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
             headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
         }
@@ -103,14 +103,14 @@ impl Origins {
     }
 }
 
-/// Whether a page of another site loads this as a part of itself, such as an image, and nobody has opened it.
+/// Whether a page of another site embeds this, for example as an image, and no person has opened it.
 fn is_embedded(request: &Request) -> bool {
     request.header(&SEC_FETCH_SITE) == Some("cross-site")
         && request.header(&SEC_FETCH_DEST).is_some_and(|destination| destination != "document")
 }
 
-/// The header names that a preflight requests. No header is dangerous, because none has an authority that the page does not have itself. A malformed or
-/// overlong list gets the usual ones.
+/// The header names that a preflight requests. All are allowed, because no header gives a page a right that it does not have already. A malformed or
+/// overlong list gets the default names.
 fn granted_headers(headers: &HeaderMap) -> HeaderValue {
     let asked: Vec<&[u8]> = headers.get_all(header::ACCESS_CONTROL_REQUEST_HEADERS).iter().map(HeaderValue::as_bytes).collect();
     let asked = asked.join(&b", "[..]);

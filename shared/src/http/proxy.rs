@@ -1,7 +1,7 @@
-//! The secret of a proxy in front, without which requests are refused.
+//! The secret of a proxy in front of the API, without which requests are refused.
 //!
-//! API Gateway also answers under names of its own, around the proxy, and accepts any `X-Forwarded-For`. Such a client could choose the address that limits
-//! count and that an account remembers.
+//! API Gateway is also reachable under its own names, without the proxy, and accepts any `X-Forwarded-For`. A client that uses them could choose the
+//! address that limits count and that an account remembers.
 
 use lambda_http::http::{HeaderMap, HeaderName};
 use sha2::{Digest as _, Sha256};
@@ -35,7 +35,7 @@ impl ProxySecrets {
 
     /// Refuses a request that did not come through the proxy.
     pub fn admit(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        // A proxy that adds its header to one of the client leaves two; one that matches is enough.
+        // If the client sends the header too, there are two values; one that matches is enough.
         let fits = headers.get_all(HEADER).iter().fold(Choice::from(0), |fits, value| {
             let sent: [u8; 32] = Sha256::digest(value.as_bytes()).into();
             self.0.iter().fold(fits, |fits, secret| fits | secret.ct_eq(&sent))

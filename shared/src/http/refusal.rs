@@ -1,4 +1,4 @@
-//! Refusals: the answers to requests that fail. The wording is that of the DRF API and is only here and in [`Complaint`].
+//! Refusals: the answers to requests that fail. Their texts are those of the DRF API, and are only here and in [`Complaint`].
 
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ pub enum Refusal {
     Token,
     /// The verification token is unknown, expired, replaced, or its account cannot be opened. The wording is djoser's.
     Activation,
-    /// The password is right, but nobody has shown that the address is the account's, and this deployment asks for that. The wording is dj-rest-auth's.
+    /// The password is right, but the address is not verified and this deployment requires that. The text is dj-rest-auth's.
     Unverified,
     /// The client has exceeded a limit.
     Throttled {
@@ -50,7 +50,7 @@ pub enum Refusal {
     },
     /// The request comes from a page of another site.
     Origin,
-    /// The request came past the proxy that is to send it.
+    /// The request did not come through the proxy.
     Proxy,
     /// Registration is closed by configuration.
     RegistrationClosed,

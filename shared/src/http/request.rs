@@ -18,7 +18,7 @@ use crate::{
     token::{Purpose, Token},
 };
 
-/// A request. It does not print: its body and headers are its sender's.
+/// A request. It has no `Debug`, because its body and headers may contain secrets.
 pub struct Request {
     /// The method.
     pub method: Method,
@@ -54,7 +54,7 @@ pub struct Reader {
 
 /// The time to answer if Lambda gives no deadline.
 const TIME_WITHOUT_DEADLINE: Duration = Duration::from_secs(10);
-/// A deadline before this, in milliseconds since 1970, is none: an event without a context has 0, and `cargo lambda watch` names a span, 600,000.
+/// Deadlines before this, in milliseconds since 1970, are ignored: an event without a context has 0, and `cargo lambda watch` sends a span, 600,000.
 const EARLIEST_DEADLINE_MS: u64 = 24 * 60 * 60 * 1000;
 
 impl Request {
@@ -71,7 +71,7 @@ impl Request {
         let request_id = event.lambda_context_ref().and_then(|context| context.request_id.parse().ok());
         let (parts, body) = event.into_parts();
         let forwarded: Vec<&str> = texts(&parts.headers, &HeaderName::from_static("x-forwarded-for")).collect();
-        // Without an address all callers count as one, so that the limits hold for all together, which is safe.
+        // Callers without an address count as one client, so the limits hold for all of them together.
         let gateway_address = source.and_then(|address| address.parse().ok()).unwrap_or(IpAddr::from([0, 0, 0, 0]));
         let client = Client::seen(gateway_address, &forwarded, trusted_hops);
         let forwarded_host = (trusted_hops > 0).then(|| first_forwarded_host(&parts.headers)).flatten();
@@ -118,7 +118,7 @@ impl Request {
         self.query.iter().flat_map(|(name, value)| [name, value]).find_map(|text| Token::find(text))
     }
 
-    /// Whether a browser was redirected here after its form was accepted, so that the page only says so.
+    /// Whether a browser was redirected here after its form was accepted, so that the page only shows that.
     #[must_use]
     pub fn follows_form(&self) -> bool {
         self.method != Method::POST && self.query("done").is_some() && self.query("token").is_none()
@@ -130,7 +130,7 @@ impl Request {
         Form::is_sent_by_page(&self.headers)
     }
 
-    /// Whether a browser asks for a page, rather than a program for JSON: it opens an address or sends a form, and prefers pages.
+    /// Whether the client is a browser that wants a page: it opens an address or sends a form, and prefers HTML to JSON.
     #[must_use]
     pub fn wants_page(&self) -> bool {
         let by_person = matches!(self.method, Method::GET | Method::HEAD) || self.is_form();

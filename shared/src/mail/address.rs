@@ -1,4 +1,4 @@
-//! The notices of a change of the address, to the old one.
+//! The notices of a change of address, to the old address.
 
 use std::time::Duration;
 
@@ -7,17 +7,17 @@ use serde::Serialize;
 use super::rendered::{CallerInWords, Rendered};
 use crate::{brand::Product, caller::Caller, clock::Timestamp, language::Language, template::TemplateError, wording::MissingMessageError};
 
-/// How far a change of the address is.
+/// The state of a change of address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AddressStep {
-    /// It was asked for.
+    /// It was requested.
     Asked,
     /// The new mailbox has confirmed it.
     Changed,
 }
 
-/// The notice that another address was asked for, or is the account's. It does not name that address, because whoever reads the old mailbox need not be the
-/// owner any more.
+/// The notice that a change of address was requested or confirmed. It does not name the new address, because the reader of the old mailbox may no longer
+/// be the owner.
 #[derive(Clone)]
 pub struct AddressMail {
     /// The product.
@@ -30,7 +30,7 @@ pub struct AddressMail {
     pub at: Timestamp,
     /// Who did it.
     pub caller: Caller,
-    /// The "this wasn't me" link, including its token, and how long it works, if there is a way back.
+    /// The "this wasn't me" link, including its token, and how long it works, if the change can be undone.
     pub undo: Option<(String, Duration)>,
 }
 
@@ -57,7 +57,7 @@ impl AddressMail {
     }
 }
 
-/// How long a link works, never more than it does: in days if it is at least two or exactly one, else in hours or minutes.
+/// How long a link works, rounded down: in days if it is at least two or exactly one, otherwise in hours or minutes.
 fn said(lifetime: Duration, language: Language) -> Result<String, MissingMessageError> {
     const HOUR: u64 = 60 * 60;
     const DAY: u64 = 24 * HOUR;

@@ -24,7 +24,7 @@ pub struct ChangedMail {
     pub caller: Caller,
     /// When it was changed.
     pub changed_at: Timestamp,
-    /// The number of changes that the mail tells of. It describes the last of them.
+    /// The number of changes. The mail describes the last of them.
     pub changes: u64,
     /// When the first of them was made.
     pub first_changed_at: Timestamp,

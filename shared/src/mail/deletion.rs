@@ -5,18 +5,18 @@ use serde::Serialize;
 use super::rendered::{CallerInWords, Rendered};
 use crate::{brand::Product, caller::Caller, clock::Timestamp, language::Language, template::TemplateError};
 
-/// The notice that somebody who knew the password asked for the account to be deleted, and how it is kept.
+/// The notice that somebody who knew the password requested the deletion of the account, and how to cancel it.
 #[derive(Clone)]
 pub struct DeletionMail {
     /// The product.
     pub product: Product,
     /// The language.
     pub language: Language,
-    /// The link that calls the deletion off, including its token. It works until the account is deleted.
+    /// The link that cancels the deletion, including its token. It works until the account is deleted.
     pub link: String,
     /// Who asked.
     pub caller: Caller,
-    /// When it was asked for.
+    /// When it was requested.
     pub asked_at: Timestamp,
     /// From when on the account is deleted.
     pub due_at: Timestamp,

@@ -1,4 +1,4 @@
-//! Where the links in mails lead, and whether mails show a token outside its link. This comes from configuration, never from a request.
+//! The URLs of links in mails, and whether mails show a token outside its link. Both come from configuration, never from a request.
 
 use crate::{
     config::Settings,
@@ -44,7 +44,7 @@ impl LinkUrls {
         self.link(self.reset.as_deref(), "password_reset/confirm", token)
     }
 
-    /// Our own page on which one asks for such a link. Nothing that a stranger can read leads to it, and it opens nothing.
+    /// Our own page on which a reset link is requested. It is no secret and gives access to nothing.
     #[must_use]
     pub fn ask(&self) -> String {
         format!("{}/api/password_reset/", self.base)
@@ -62,13 +62,13 @@ impl LinkUrls {
         self.link(self.disavow.as_deref(), "password_reset/disavow", token)
     }
 
-    /// The link that shows that an address is its account's.
+    /// The link that verifies an address.
     #[must_use]
     pub fn verify(&self, token: &Token<Verify>) -> String {
         self.link(self.verify.as_deref(), "users/activation", token)
     }
 
-    /// The link that gives an account its new address. It leads where the other links lead that show whose an address is.
+    /// The link that confirms a change of address. It leads to the same page as the links that verify an address.
     #[must_use]
     pub fn new_address(&self, token: &Token<NewAddress>) -> String {
         self.link(self.verify.as_deref(), "users/activation", token)

@@ -1,19 +1,19 @@
-//! The mail that an address has an account already.
+//! The mail that tells the owner of an address that it already has an account.
 
 use serde::Serialize;
 
 use super::rendered::{CallerInWords, Rendered};
 use crate::{brand::Product, caller::Caller, clock::Timestamp, language::Language, template::TemplateError};
 
-/// The mail to the owner of an account that somebody tried to register with its address. Nothing was changed, and the answer did not tell that there is an
-/// account.
+/// The mail to the owner of an account that somebody tried to register with its address. The account was not changed, and the answer did not reveal that
+/// there is one.
 #[derive(Clone)]
 pub struct RegisteredMail {
     /// The product.
     pub product: Product,
     /// The language.
     pub language: Language,
-    /// The page on which one asks for a link that sets a new password. It opens nothing by itself.
+    /// The page on which a reset link is requested. It gives access to nothing.
     pub link: String,
     /// Who tried.
     pub caller: Caller,

@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::rendered::{CallerInWords, Rendered};
 use crate::{brand::Product, caller::Caller, clock::Timestamp, language::Language, template::TemplateError};
 
-/// The notice that an account has another e-mail address, to the former one, or another username. It names neither, because whoever reads the former
-/// address need not be the owner any more.
+/// The notice that an account has another e-mail address (mailed to the former one) or another username. It does not contain the new name, because the
+/// reader of the former address may no longer be the owner.
 #[derive(Clone)]
 pub struct RenamedMail {
     /// The product.
@@ -19,11 +19,11 @@ pub struct RenamedMail {
     pub is_email: bool,
     /// When it was changed.
     pub changed_at: Timestamp,
-    /// Who changed it, unless it was an operator, who is no caller with an address.
+    /// Who changed it, unless it was an operator, who has no caller's address.
     pub by: Option<ByOwner>,
 }
 
-/// Somebody who knew the password, and what the owner can do if it was another.
+/// Somebody who knew the password, and the link for the owner if it was somebody else.
 #[derive(Clone)]
 pub struct ByOwner {
     /// Who it was.

@@ -26,13 +26,13 @@ impl Rendered {
     /// Renders the mail whose templates are in the folder `name`.
     pub(super) fn of(name: &str, language: Language, product: &Product, data: &impl Serialize) -> Result<Self, TemplateError> {
         let part = |part: &str| render(&format!("email/{name}/{part}"), language, product, data);
-        // A subject is one line, whatever the template contains. Mail programs do not know isolates in lists.
+        // A subject is one line, whatever the template contains. Lists in mail programs do not support isolates.
         let subject = without_isolates(&part("subject.txt")?).split_whitespace().collect::<Vec<_>>().join(" ");
         Ok(Self { subject, text: part("body.txt")?, html: part("body.html")? })
     }
 }
 
-/// The time and the caller of a request, in words.
+/// The time and the caller of a request, as text.
 #[derive(Serialize)]
 pub(super) struct CallerInWords {
     when: String,

@@ -29,7 +29,7 @@ pub struct Sender {
 /// A mail was not sent. The text is a code, never an address or the service's own message.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
-    /// It never will be: the service refuses this mail.
+    /// It never will be, because the service refuses this mail.
     #[error("refused: {0}")]
     Refused(String),
     /// The mail may be sent later: the service is unreachable, throttles, or is not set up to send.
@@ -50,10 +50,10 @@ impl Sender {
         if !address.is_empty() && EmailAddress::parse(&address).is_err() {
             settings.complain("SENDER: must be one plain address such as accounts@example.com".to_owned());
         } else if is_example(&address) && !settings.optional("LINK_BASE").is_some_and(|base| base.starts_with("http://")) {
-            // Links without TLS lead to this machine, so the mail does not leave it either.
+            // Links without TLS lead to this machine, so this mail need not leave it either.
             settings.complain("SENDER: is an example; mail comes from an address of yours that SES has verified".to_owned());
         }
-        // The Outbox counts and spaces the tries. The SDK's own, after a lost answer, would send a second mail without a trace.
+        // The Outbox counts and delays the retries. The SDK's own retry, after a lost answer, would send a second mail without a record.
         let config = aws_sdk_sesv2::config::Builder::from(&sdk_config("SESV2"))
             .retry_config(RetryConfig::disabled())
             .http_client(for_calls_tried_once())
@@ -84,7 +84,7 @@ impl Sender {
             Ok(accepted) => Ok(accepted.message_id.unwrap_or_default()),
             Err(SdkError::ServiceError(context)) => {
                 let code = context.err().code().unwrap_or("unknown").to_owned();
-                // These two say that the mail itself is wrong. An operator can mend everything else, such as the account or the identity.
+                // These two codes mean that the mail itself is wrong. An operator can repair the cause of all others, such as the account or the identity.
                 if matches!(code.as_str(), "MessageRejected" | "BadRequestException") {
                     Err(SendError::Refused(code))
                 } else {
@@ -96,7 +96,7 @@ impl Sender {
     }
 }
 
-/// The logo, if the mail shows it. It comes with the mail, because mail programs load nothing and show no `data:` URL (RFC 2392).
+/// The logo, if the mail shows it. It is an inline attachment (RFC 2392), because mail programs load no remote images and show no `data:` URLs.
 fn logo_of(product: &Product, mail: &Rendered) -> Option<Vec<Attachment>> {
     let logo = product.logo.filter(|_| mail.html.contains("\"cid:logo\""))?;
     let attachment = Attachment::builder()

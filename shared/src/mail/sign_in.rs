@@ -22,7 +22,7 @@ pub struct SignInMail {
     pub caller: Caller,
     /// When.
     pub at: Timestamp,
-    /// The number of such logins that the mail tells of. It describes the last of them.
+    /// The number of such logins. The mail describes the last of them.
     pub times: u64,
 }
 

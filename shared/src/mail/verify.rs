@@ -1,4 +1,4 @@
-//! The mail with a link that shows that its address is the account's.
+//! The mail with a link that verifies its address.
 
 use std::time::Duration;
 
@@ -7,19 +7,19 @@ use serde::Serialize;
 use super::rendered::{CallerInWords, Rendered};
 use crate::{brand::Product, caller::Caller, clock::Timestamp, language::Language, template::TemplateError};
 
-/// A mail with a verification link. It does not name the account, because strangers choose usernames and would put words into a mail to anybody. The page
-/// that the link opens names it.
+/// A mail with a verification link. It does not name the account, because strangers choose usernames and could send text to anybody. The page that the
+/// link opens names it.
 #[derive(Clone)]
 pub struct VerifyMail {
     /// The product.
     pub product: Product,
     /// The language.
     pub language: Language,
-    /// The link, including its token. It opens no account.
+    /// The link, including its token. It gives no access to the account.
     pub link: String,
     /// How long the link works.
     pub lifetime: Duration,
-    /// Whether it is the new address of an account that has another one until then.
+    /// Whether it confirms a change of address.
     pub changes: bool,
     /// Who asked for it.
     pub caller: Caller,

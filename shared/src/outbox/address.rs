@@ -1,4 +1,4 @@
-//! Requests for the link of a change of the address. They lie under the account's id, and name no address.
+//! Requests for the link that confirms a change of address. Their key is the account's id, and they contain no address.
 
 use super::entry::{AddressRequest, EntryKey, FAILED_LIFETIME, Kind, caller_attributes};
 use crate::{
@@ -7,12 +7,12 @@ use crate::{
     store::{Write, millis, seconds},
 };
 
-/// Where requests for the links of an account's changes of its address are left.
+/// The partition of an account's requests for such links.
 pub(crate) fn address_partition(account: AccountId) -> String {
     Kind::Verify.partition(account)
 }
 
-/// The write that leaves a request for the link of a change of the address.
+/// The write that leaves a request for the link that confirms a change of address.
 pub(crate) fn address_request(request: &AddressRequest, id: uuid::Uuid) -> Write {
     let key = EntryKey::new(&address_partition(request.account), &id.to_string());
     let requested_at = request.requested_at;

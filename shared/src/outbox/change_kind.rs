@@ -1,27 +1,27 @@
-//! What a notice tells of.
+//! The kinds of notices.
 
-/// How a password was changed, or what else was.
+/// How a password was changed, or which other change a notice reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChangeKind {
     /// By a logged-in person who knew the old one.
     Changed,
     /// By a reset link.
     Reset,
-    /// It was not: an operator changed the account's e-mail address. The notice goes to the former one.
+    /// Not the password: an operator changed the account's e-mail address. The notice goes to the former one.
     Email,
-    /// It was not: an operator changed the account's username.
+    /// Not the password: an operator changed the account's username.
     Username,
-    /// It was not: somebody who knew the password changed the account's username.
+    /// Not the password: somebody who knew the password changed the account's username.
     Renamed,
-    /// It was not: somebody logged in from a place that is new to the account.
+    /// Not the password: somebody logged in from a place that is new to the account.
     SignIn,
-    /// It was not: the account was asked to be deleted.
+    /// Not the password: the deletion of the account was requested.
     Deletion,
-    /// It was not: somebody tried to register with the account's address.
+    /// Not the password: somebody tried to register with the account's address.
     Registered,
-    /// It was not: somebody who knew the password asked for another e-mail address, which the new mailbox has not confirmed yet.
+    /// Not the password: somebody who knew the password requested another e-mail address, which the new mailbox has not confirmed yet.
     AddressAsked,
-    /// It was not: the account has the e-mail address that was asked for. The notice goes to the former one.
+    /// Not the password: a requested e-mail address was confirmed. The notice goes to the former one.
     AddressChanged,
 }
 

@@ -1,4 +1,4 @@
-//! Notices of which an account gets one a day, however often there is something to tell.
+//! Notices of which an account gets at most one a day.
 
 use sha2::{Digest as _, Sha256};
 use uuid::{Builder, Uuid};
@@ -11,19 +11,19 @@ use crate::{
     store::Store,
 };
 
-/// The id of an account's notice of this for a day, in UTC. Everything of a day leaves its notice under it, so that one stays. It is kept for a day at least
-/// after it was sent, which is longer than the day.
+/// The id of an account's notice of this kind for a day, in UTC. All notices of a day have the same id, so only the first is stored. It is kept for at
+/// least a day after it was sent, so until that day is over.
 pub(crate) fn id_of_day(what: &str, account: AccountId, now: Timestamp) -> Uuid {
     let day = now.as_second().div_euclid(24 * 60 * 60);
     let digest = Sha256::digest(format!("{what} {account} {day}"));
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest[..16]);
-    // Version 8, the one for ids of one's own making (RFC 9562, 5.8).
+    // Version 8 is for ids in a format of one's own (RFC 9562, 5.8).
     Builder::from_custom_bytes(bytes).into_uuid()
 }
 
 impl Store {
-    /// Leaves a notice, unless there is one under its id or the account is gone. One call.
+    /// Leaves a notice, unless there is one under its id or the account no longer exists. One call.
     pub(crate) async fn leave_once(&self, operation: &'static str, told: &Notice) -> Result<(), Fault> {
         let once = notice(told).when("attribute_not_exists(pk)");
         self.transact(operation, vec![account::existing(told.account), once]).await.map(drop)

@@ -29,7 +29,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The word for it in keys and records.
+    /// Its name in keys and records.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -39,7 +39,7 @@ impl Kind {
         }
     }
 
-    /// Reads that word.
+    /// Parses that name.
     pub(crate) fn stored(text: &str) -> Option<Self> {
         [Self::Reset, Self::Notice, Self::Verify].into_iter().find(|kind| kind.as_str() == text)
     }
@@ -76,13 +76,13 @@ impl EntryKey {
         Kind::stored(prefix)
     }
 
-    /// Its sort key: an id of what left the entry, or the time of a request of the API.
+    /// Its sort key: the id of the entry's cause, or the time of an API request.
     #[must_use]
     pub fn cause(&self) -> &str {
         &self.sort
     }
 
-    /// Whether it is the key of a reset request that anybody may have made through the API. The sort key of every other entry is no number.
+    /// Whether it is the key of a reset request that anybody may have made through the API. Only these have a number as sort key.
     #[must_use]
     pub fn is_of_anybody(&self) -> bool {
         self.kind() == Some(Kind::Reset) && self.sort.parse::<i64>().is_ok()
@@ -103,7 +103,7 @@ impl fmt::Display for EntryKey {
     }
 }
 
-/// Someone asked for a reset link for an address, which may or may not be an account's.
+/// A request for a reset link for an address, which may or may not be an account's.
 #[derive(Clone)]
 pub struct ResetRequest {
     /// The address.
@@ -112,11 +112,11 @@ pub struct ResetRequest {
     pub requested_at: Timestamp,
     /// Who asked.
     pub caller: Caller,
-    /// Whether an operator invites the owner to choose a first password. Nobody has forgotten one then.
+    /// Whether an operator invites the owner to choose a first password. The mail then has another text than for a forgotten password.
     pub invites: bool,
 }
 
-/// Somebody asked for a link that shows that an address is its account's, by registering or later. It may be no account's.
+/// A request for a link that verifies an address, at registration or later. The address may have no account.
 #[derive(Clone)]
 pub struct VerificationRequest {
     /// The address.
@@ -127,7 +127,8 @@ pub struct VerificationRequest {
     pub caller: Caller,
 }
 
-/// Somebody who knew the password asked for another address of an account. The account has it, and the entry does not: mail goes nowhere else.
+/// A request for the link that confirms a change of address, by somebody who knew the password. The new address is stored with the account and not in the
+/// entry, so the link cannot be mailed to another address.
 #[derive(Clone)]
 pub struct AddressRequest {
     /// The account.
@@ -138,7 +139,7 @@ pub struct AddressRequest {
     pub caller: Caller,
 }
 
-/// An account's password or one of its names was changed, or somebody logged in from a new place, and its owner is to be told.
+/// A notice to an account's owner, for example of a changed password or name, or of a login from a new place.
 #[derive(Clone)]
 pub struct Notice {
     /// The notice's id: a UUID, of version 7 or, for a login, the one of the day.
@@ -169,7 +170,8 @@ pub struct Notices {
 }
 
 impl Notices {
-    /// The changes of both, in one mail. It describes the newest change and counts the others. Of logins beside a change it says that there was one.
+    /// The changes of both, in one mail. It describes the newest change and counts the others. If there were logins besides a change, it says so without
+    /// counting them.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         match [&self, &other].map(|notices| notices.newest.kind == ChangeKind::SignIn) {
@@ -277,7 +279,7 @@ pub(crate) fn read_notices(item: &Item, id: uuid::Uuid, account: AccountId) -> R
     Ok(Notices { newest, changes, first_changed_at, signed_in: item.truth("signed_in").unwrap_or(false) })
 }
 
-/// The write that leaves a reset request. Of several with the same sort key the last one stays: in a transaction it names the cause.
+/// The write that leaves a reset request. It replaces one with the same sort key, which in a transaction is an id of the cause.
 pub(crate) fn reset_request(request: &ResetRequest, sort: &str) -> Write {
     let key = EntryKey::new(&request_partition(&request.email), sort);
     let invites = request.invites.then(|| ("invites", truth(true)));
@@ -300,12 +302,12 @@ fn request_attributes(email: &EmailAddress, requested_at: Timestamp, caller: &Ca
     attributes.into_iter().chain(caller_attributes(caller))
 }
 
-/// Where reset requests for an address are left, whoever has it.
+/// The partition of reset requests for an address, whether or not it has an account.
 pub(crate) fn request_partition(email: &EmailAddress) -> String {
     Kind::Reset.partition(subject_digest(email.folded()))
 }
 
-/// Where requests for verification links to an address are left, whoever has it.
+/// The partition of requests for verification links to an address, whether or not it has an account.
 pub(crate) fn verification_partition(email: &EmailAddress) -> String {
     Kind::Verify.partition(subject_digest(email.folded()))
 }
@@ -340,7 +342,7 @@ pub(super) fn read(item: &Item) -> Result<Entry, Fault> {
             invites: item.truth("invites").unwrap_or(false),
         }),
         Kind::Verify => match account {
-            // Sent once more it still belongs to the change that was asked for then.
+            // A retried request still belongs to the change that was requested originally.
             Some(account) => {
                 let requested_at = item.optional_instant("changed_at").unwrap_or(requested_at);
                 Payload::Address(AddressRequest { account, requested_at, caller: read_caller(item) })

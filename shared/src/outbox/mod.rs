@@ -1,4 +1,4 @@
-//! The Outbox: mail to be sent, as items. The item decides; the stream only announces it.
+//! The Outbox: mail to be sent, as items. Only the stored item counts; the stream announces it.
 
 mod address;
 mod change_kind;
@@ -29,18 +29,18 @@ use crate::{
     store::{Item, Store, Write, Written, millis, number, seconds, text},
 };
 
-/// Of the requests for one address within this time one is kept, which bounds the cost of a flood. The mailer decides how many mails are sent, because it
-/// knows which link the owner holds.
+/// Only one of the requests for an address within this time is stored, which limits the cost of a flood. The mailer limits the number of mails, because it
+/// knows which link the owner has.
 const REQUEST_WINDOW: Duration = span::seconds(10);
 /// How long a finished entry is kept. Its address is removed at once.
 const DONE_LIFETIME: Duration = span::days(1);
-/// The outcome of every finished entry. If it contained whether a mail was sent, a function that may write here, and read what it replaced, could learn
-/// who has an account.
+/// The outcome of every finished entry. It does not say whether a mail was sent, because a function that may write here can read the item that it
+/// replaces, and could learn who has an account.
 const HANDLED: &str = "handled";
 
 /// The outcome of asking for a lease.
 pub enum Lease {
-    /// The entry is ours until the lease ends.
+    /// This worker has the entry until the lease ends.
     Ours(Box<Entry>),
     /// The entry is done or does not exist, so there is nothing to do.
     Done,
@@ -53,12 +53,12 @@ pub(crate) fn asked_for_again(email: &EmailAddress, now: Timestamp) -> Write {
     Write::delete(EntryKey::new(&request_partition(email), &window_start(now).to_string()).key())
 }
 
-/// Where notices for an account are left.
+/// The partition of notices for an account.
 pub(crate) fn notice_partition(account: AccountId) -> String {
     Kind::Notice.partition(account)
 }
 
-/// Whether a request for a link was left at this instant or before. One that an operator tries again keeps when it was left.
+/// Whether a request for a link was left at this instant or before. A retry by an operator keeps the original time.
 pub(crate) fn was_asked_by(item: &Item, instant: Timestamp) -> bool {
     item.optional_instant("changed_at").or_else(|| item.optional_instant("requested_at")).is_none_or(|asked_at| asked_at <= instant)
 }
@@ -102,7 +102,7 @@ impl Store {
         self.write(finished(key, now)).await.map(drop)
     }
 
-    /// Gives up an entry that has failed for good, and keeps it so that an operator can look at it and retry it.
+    /// Gives up an entry that has failed permanently, and keeps it so that an operator can look at it and retry it.
     pub async fn give_up(&self, key: &EntryKey, reason: &str, now: Timestamp) -> Result<(), Fault> {
         let expression = "SET done_at = :now, failed_at = :now, outcome = :outcome, expires_at = :expires REMOVE lease_until, worker";
         self.write(marked(key, expression, reason, now, FAILED_LIFETIME)).await.map(drop)

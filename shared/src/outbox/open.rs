@@ -21,7 +21,7 @@ const TRIES: [&str; 6] = ["attempts", "done_at", "failed_at", "lease_until", "ou
 pub struct FailedMail {
     /// The key of its entry.
     pub key: EntryKey,
-    /// The address it was for.
+    /// The address that it was for.
     pub email: Option<String>,
     /// When it last failed.
     pub failed_at: Timestamp,
@@ -29,16 +29,16 @@ pub struct FailedMail {
     pub reason: String,
     /// How often it was tried.
     pub attempts: u32,
-    /// Whether it failed for good. Otherwise it is retried automatically.
+    /// Whether it failed permanently. Otherwise it is retried automatically.
     pub for_good: bool,
 }
 
-/// The outcome of sending failed mail once more.
+/// The outcome of retrying failed mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Redriven {
     /// It has been replaced by a new entry, which will be sent.
     Now,
-    /// There is no such mail that failed for good.
+    /// There is no such mail that failed permanently.
     NotFailed,
 }
 
@@ -54,7 +54,7 @@ pub struct OpenMail {
 }
 
 impl Store {
-    /// Mail that failed, finally or until its next try, and mail that is no longer delivered by the stream, oldest first.
+    /// Mail that failed, permanently or until its next try, and mail that the stream no longer delivers, oldest first.
     pub async fn failed_mail(&self, now: Timestamp) -> Result<Vec<FailedMail>, Fault> {
         let condition = format!("attribute_exists(failed_at) OR {GIVEN_UP}");
         let entries = self.scan(Table::Outbox, "outbox entry", &condition, [(":stale", millis(stale(now)))]).await?;
@@ -63,7 +63,7 @@ impl Store {
         Ok(mail)
     }
 
-    /// Sends mail once more that failed finally or is no longer delivered by the stream. A new entry with the present time replaces the old one, because the
+    /// Retries mail that failed permanently or that the stream no longer delivers. A new entry with the present time replaces the old one, because the
     /// stream delivers only new entries to the mailer.
     pub async fn redrive(&self, old: &EntryKey, now: Timestamp) -> Result<Redriven, Fault> {
         let Some(entry) = self.read(&old.key()).await? else { return Ok(Redriven::NotFailed) };
@@ -109,7 +109,7 @@ fn stale(now: Timestamp) -> Timestamp {
     before(oldest_worth_sending(now), span::minutes(2))
 }
 
-/// What [`GIVEN_UP`] says of an entry that was read.
+/// The same condition as [`GIVEN_UP`], for an entry that was read.
 fn is_given_up(item: &Item, now: Timestamp) -> Result<bool, Fault> {
     Ok(!item.has("done_at") && item.instant("requested_at")? < stale(now))
 }

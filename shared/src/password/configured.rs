@@ -1,21 +1,21 @@
-//! Passwords as configured.
+//! The configuration of the hasher and of the password policy.
 
 use super::cost::MOST_MEMORY_KIB;
 use super::{Cost, Hasher, Policy};
 use crate::{config::Settings, entropy::Entropy};
 
-/// Memory of the functions that hash, MB, as the template has it: taken where AWS does not say.
+/// Memory of the functions that hash in MB, as in the template. It is used where AWS does not set the variable.
 const USUAL_MEMORY_MB: u64 = 512;
 
-/// What such a function holds beside hashes, KiB: 27 MB were measured, program, runtime and connections; the rest is room.
+/// Memory that such a function needs besides hashes, in KiB. 27 MB were measured for the program, the runtime and connections; the rest is a margin.
 const PROGRAM_KIB: u64 = 48 * 1024;
 
 impl Hasher {
-    /// `ARGON2_MEMORY_KIB`, `ARGON2_ITERATIONS` and `ARGON2_PARALLELISM`: 19456, 2 and 1 by default, refused below OWASP's floor.
-    /// `ARGON2_DEAREST` is memory and passes of the dearest Argon2 hash that accounts have, where that is dearer.
+    /// `ARGON2_MEMORY_KIB`, `ARGON2_ITERATIONS` and `ARGON2_PARALLELISM`: 19456, 2 and 1 by default, refused below OWASP's floor. `ARGON2_DEAREST` is
+    /// memory and passes of the most expensive Argon2 hash that accounts have, if that is more expensive.
     ///
-    /// The larger memory of the two is kept, and a hash from elsewhere may ask for 256 MiB beside it: what does not fit the function's
-    /// memory (`AWS_LAMBDA_FUNCTION_MEMORY_SIZE`) with that is refused.
+    /// The hasher keeps the larger memory of the two, and verifying an imported hash may need 256 MiB besides. A cost with which both do not fit into the
+    /// function's memory (`AWS_LAMBDA_FUNCTION_MEMORY_SIZE`) is refused.
     pub fn configured(settings: &mut Settings, entropy: Entropy) -> Self {
         let default = Cost::default();
         let memory_kib = settings.number("ARGON2_MEMORY_KIB", default.memory_kib(), 1, u32::MAX);
@@ -70,7 +70,7 @@ impl Policy {
 mod tests {
     use super::*;
 
-    /// What is complained about, and what a wrong password costs.
+    /// The problems of this configuration, and the cost of a wrong password.
     fn configured(pairs: &[(&str, &str)]) -> (String, u64) {
         let mut settings = Settings::from_pairs(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let hasher = Hasher::configured(&mut settings, Entropy::system());

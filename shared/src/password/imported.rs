@@ -1,14 +1,13 @@
-//! Every stored form that can be verified: our own, Django's, and those of other sites.
+//! Every stored format that can be verified: our own, Django's, and those of other services.
 //!
-//! A string is parsed and its parameters are bounded before any work is done. One verification then takes at most 256 MiB of memory and two to three
-//! seconds of one core, whatever the string asks for. (A Lambda function of 512 MB has 0.29 of a core: up to 10 s.) A layered one is two of them, one
-//! after the other: its Argon2id adds at most a second, and at the usual cost a thirtieth of one. A function does not start if the
-//! cost of its own hashes does not fit into its memory beside these 256 MiB, see [`Hasher::configured`](super::Hasher::configured). There is no lower
-//! bound, and each upper bound is well above every default in the field; each constant has the argument. The times were measured on one core of a
-//! current server.
+//! A string is parsed and its parameters are checked before any work is done. So one verification takes at most 256 MiB of memory and two to three seconds
+//! of one core, whatever the string's parameters. (A Lambda function of 512 MB has 0.29 of a core: up to 10 s.) A layered hash needs two verifications,
+//! one after the other: its Argon2id adds at most a second, and at the usual cost a thirtieth of a second. A function does not start if the cost of its
+//! own hashes does not fit into its memory beside these 256 MiB, see [`Hasher::configured`](super::Hasher::configured). There are no lower bounds. Each
+//! upper bound is well above every default in the field; its constant gives the reason. The times were measured on one core of a current server.
 //!
-//! Parsing is as strict as the programs that write these strings: no sign, no leading zero, no white space, fields in order. Where programs differ, in
-//! padding and spare bits of base64, all their forms are read.
+//! Parsing is as strict as the programs that write these strings: no sign, no leading zero, no white space, fields in order. Programs differ in padding
+//! and spare bits of base64; all variants are accepted.
 //!
 //! | form | written by |
 //! |---|---|
@@ -57,10 +56,10 @@ const LONGEST_STRING: usize = 512;
 /// Maximum length of a layered one, in which there are two.
 const LONGEST_LAYERED: usize = 2 * LONGEST_STRING;
 
-/// Lengths of a tag, bytes, where the string says it (PHC string format: 12 to 64). RFC 9106 allows 4, which one guess in 2^32 hits.
+/// Allowed lengths of a tag in bytes, where the string has one (PHC string format: 12 to 64). RFC 9106 allows 4, but one in 2^32 guesses would match that.
 const TAG_LENGTHS: RangeInclusive<usize> = 12..=64;
 
-/// Why a stored string is not verified. It is counted and logged by its name; the client gets the answer to a wrong password.
+/// Why a stored string is not verified. The reason is counted and logged; the client gets the same answer as for a wrong password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum RefusedHash {
     /// The algorithm is unknown.
@@ -87,7 +86,7 @@ impl RefusedHash {
 }
 
 impl StoredPassword {
-    /// Takes a hash from elsewhere that can be verified, or an unusable password in Django's form.
+    /// Accepts an imported hash that can be verified, or an unusable password in Django's form.
     pub fn imported(text: String) -> Result<Self, RefusedHash> {
         let password = Self::stored(text);
         if password.is_usable() {
@@ -116,7 +115,7 @@ impl StoredPassword {
         }
     }
 
-    /// Whether it is a hash that is guessed so quickly that it protects hardly more than the text: phpass, which is salted and repeated MD5.
+    /// Whether it is a hash that can be guessed so quickly that it hardly protects the password: phpass, which is salted and repeated MD5.
     #[must_use]
     pub fn is_weak(&self) -> bool {
         ["$P$", "$H$"].iter().any(|start| self.as_str().starts_with(start))
@@ -176,7 +175,7 @@ impl KnownHash {
         Ok(computed.is_some_and(|computed| computed.ct_eq(self.tag()).into()))
     }
 
-    /// The tag of `password`; `None` if the algorithm takes no such password.
+    /// The tag of `password`; `None` if the algorithm does not accept such a password.
     fn computed(&self, password: &str, workspace: &Workspace) -> Result<Option<Zeroizing<Vec<u8>>>, HashingFault> {
         let bytes = password.as_bytes();
         match self {
@@ -211,7 +210,7 @@ impl KnownHash {
         }
     }
 
-    /// Whether it is the hash of the password's normalization form C, and not of the password as typed.
+    /// Whether it is the hash of the password in Unicode normalization form C, and not of the password as typed.
     pub(super) fn is_of_normal_form(&self) -> bool {
         match self {
             Self::Argon2(hash) => hash.is_of_normal_form(),
@@ -231,15 +230,15 @@ impl KnownHash {
 
     /// Whether `password`, which matches, is the only text that does. Only then may a hash of it replace this one.
     ///
-    /// If an algorithm ignores a part of what was typed, the first login would otherwise decide which of many texts is the password, and an owner whose
-    /// password is another one could not log in any more.
+    /// If an algorithm ignores a part of the typed text, the first login would otherwise decide which of many texts is the password, and an owner whose
+    /// password is another of these could no longer log in.
     pub(super) fn determines(&self, password: &str) -> bool {
         match self {
             Self::Argon2(_) | Self::Phpass(_) => true,
             Self::Bcrypt(hash) => hash.determines(password.as_bytes()),
             Self::Layered(hash) => hash.inner().determines(password),
-            // HMAC (RFC 2104) pads a key with U+0000. It also replaces a key that is longer than its block by its digest. A digest that is also text
-            // has to be searched for among many passwords, so it was found by the person who chose the password.
+            // HMAC (RFC 2104) pads a key with U+0000. It also replaces a key that is longer than its block by its digest. Only a person who searches many
+            // passwords on purpose finds one whose digest is text, and that person knows the password anyway.
             Self::Pbkdf2(_) | Self::Firebase(_) => !password.ends_with('\0'),
             Self::Scrypt(hash) => hash.determines(password),
         }

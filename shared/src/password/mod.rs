@@ -1,4 +1,4 @@
-//! Passwords as typed, as accepted and as stored, their policy and their hashes.
+//! Passwords as typed, as accepted and as stored; the password policy; and hashes.
 
 mod stored;
 

@@ -24,12 +24,12 @@ impl Default for Policy {
     }
 }
 
-/// Whose password it is: what it must not resemble. What is not known is empty, and nothing resembles that.
+/// The owner's data that a password must not resemble. Unknown values are empty, and no password resembles them.
 #[derive(Clone, Copy, Default)]
 pub struct Owner<'a> {
     /// The username.
     pub username: &'a str,
-    /// The first name, where the deployment declares such a field.
+    /// The first name, if the deployment declares such a field.
     pub first_name: &'a str,
     /// The last name, likewise.
     pub last_name: &'a str,
@@ -80,7 +80,7 @@ impl Policy {
         self.judge_for(password, &Owner { username, email, ..Owner::default() })
     }
 
-    /// The same for somebody whose name may be known too.
+    /// The same, with the first and last name if they are known.
     #[must_use]
     pub fn judge_for(&self, password: &str, owner: &Owner<'_>) -> Vec<Violation> {
         let lower = Zeroizing::new(password.to_lowercase());
@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_lookup_takes_microseconds() {
-        // Nanoseconds that this thread had a processor, which other programs do not lengthen.
+        // The thread's processor time in nanoseconds, which does not depend on other programs.
         let processor_time = || -> u64 {
             let statistics = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux");
             statistics.split(' ').next().and_then(|time| time.parse().ok()).expect("a number")

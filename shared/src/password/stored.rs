@@ -1,4 +1,4 @@
-//! A password in its stored form. Functions that never hash only need this.
+//! A password in its stored form. Functions that never hash need only this.
 
 use std::fmt;
 
@@ -28,7 +28,7 @@ impl StoredPassword {
         &self.0
     }
 
-    /// Whether one can log in with it or have it replaced by mail.
+    /// Whether its owner can log in with it or have it replaced by mail.
     #[must_use]
     pub fn is_usable(&self) -> bool {
         !self.0.starts_with(UNUSABLE)

@@ -18,7 +18,7 @@ impl TypedPassword {
         Self(Zeroizing::new(typed))
     }
 
-    /// The text. Every use needs attention.
+    /// The plain text. Review every use.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0

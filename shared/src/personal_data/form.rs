@@ -1,7 +1,7 @@
 //! How each kind of item about an account is shown, attribute by attribute.
 //!
-//! A kind or an attribute that has no line here is not shown, and the document says so. A test over the life of an account fails then, so whoever stores
-//! something new decides here whether the person sees it.
+//! A kind or an attribute that has no line here is not shown, and the document lists it as unknown. A test then fails. So every new attribute needs a
+//! decision here whether its owner sees it.
 
 use super::shown::As::{
     self, AfterKey, Day, Declared, Deliveries, FormerUntil, Instant, Kept, Name, Network, Networks, Never, Number, Second, SessionId, Text,
@@ -14,13 +14,13 @@ type Attribute = (&'static str, &'static str, As);
 
 /// A kind of item.
 pub(super) struct Kind {
-    /// What its partition key begins with, up to the `#`.
+    /// The prefix of its partition key, up to the `#`.
     partition: &'static str,
     /// Its sort key, or its beginning if that ends with `#`, or `*`.
     sort: &'static str,
     /// The part of the document in which such items are.
     pub(super) section: &'static str,
-    /// What each of them says besides its attributes.
+    /// Data of each item that is not in its attributes.
     pub(super) says: &'static [(&'static str, &'static str)],
     pub(super) attributes: &'static [Attribute],
 }
@@ -68,7 +68,7 @@ const REQUEST: &[Attribute] = &[
 const WINDOW: &[Attribute] =
     &[("sk", "since", Second), ("hits", "attempts", Number), ("expires_at", "kept_until", Second), ("attempt", "", Never(RANDOM))];
 
-/// The partition of the requests for the link of a change of the address, which lie under the account's id and not under an address.
+/// The partition of requests for links that confirm a change of address. Its key is the account's id instead of an address.
 const OF_ADDRESS: &str = "verify#id";
 
 /// The parts of the document, besides the account itself.

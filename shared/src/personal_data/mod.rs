@@ -1,7 +1,6 @@
 //! Everything that is stored about an account, as one document: for its owner (GDPR, articles 15 and 20), and for an operator who answers for the owner.
 //!
-//! It is a walk over the account's partitions, not a list of questions, so that no item is forgotten. What is left out is named in the document with the
-//! reason.
+//! It reads whole partitions of the account instead of single items, so no item is missed. The document lists what is left out, with the reason.
 
 mod form;
 mod shown;
@@ -26,17 +25,17 @@ use crate::{
     token::{Digest, Session},
 };
 
-/// The maximum number of items of one part of the document. Lambda's answers have at most 6 MB, and an account can have any number of sessions. How many
-/// more there are is said.
+/// The maximum number of items in one part of the document. Lambda's answers have at most 6 MB, and an account can have any number of sessions. The
+/// document says how many more there are.
 const MOST: usize = 5000;
 
-/// For whom the document is made.
+/// The account and the reader of the document.
 pub struct View<'a> {
     /// The account, as it was read.
     pub account: &'a Account,
     /// The rules of sessions.
     pub sessions: &'a Sessions,
-    /// The session that asks. An operator has none.
+    /// The session that makes the request. An operator has none.
     pub asking: Option<&'a Digest<Session>>,
     /// How a name that is an e-mail address is shown.
     pub name: &'a (dyn Fn(&str) -> String + Sync),
@@ -63,7 +62,7 @@ impl Document<'_> {
     fn add(&mut self, item: Item) -> Result<(), Fault> {
         let (partition, sort) = (item.text("pk")?.to_owned(), item.text("sk")?.to_owned());
         let Some(kind) = Kind::of(&partition, &sort) else {
-            // Only the beginning of a key, which is no digest.
+            // Only the prefix of a key, which contains no digest.
             let start = |key: &str| key.split_once('#').map_or_else(|| key.to_owned(), |(start, _)| format!("{start}#"));
             self.not_known.insert(format!("{} {}", start(&partition), start(&sort)));
             return Ok(());
@@ -85,7 +84,7 @@ impl Document<'_> {
             *self.further.entry(kind.section).or_default() += 1;
             return Ok(());
         }
-        // Whether the item has them or not: that, too, can tell what the attribute is kept from telling.
+        // These are listed whether the item has them or not, because their presence would reveal the same as their values.
         for (name, _, form) in kind.attributes {
             if let As::Never(why) = form {
                 self.left_out.insert(format!("{}.{name}", kind.section), why);
@@ -99,7 +98,7 @@ impl Document<'_> {
                     Some(value) => drop(shown.insert(called.to_owned(), value)),
                     None => drop(self.not_known.insert(named)),
                 },
-                // A key that is not shown is made of the account's id and of digests.
+                // A key that is not shown consists of the account's id and of digests.
                 None if ["pk", "sk"].contains(&name.as_str()) => {}
                 None => drop(self.not_known.insert(named)),
             }
@@ -122,7 +121,7 @@ impl Document<'_> {
             document.insert("further".to_owned(), json!(self.further));
         }
         if !self.not_known.is_empty() {
-            tracing::warn!(kinds = ?self.not_known, "stored data that this version cannot show");
+            tracing::warn!(kinds = ?self.not_known, "the export lacks stored data of an unknown kind");
             document.insert("not_known".to_owned(), json!(self.not_known));
         }
         Json::Object(document)
@@ -132,8 +131,8 @@ impl Document<'_> {
 impl Store {
     /// Everything that is stored about an account, read at `now`: one query, and then one for each further partition, all at once.
     ///
-    /// None if the account is gone, its sessions were ended since it was read, or the session that asks has ended: the document is for nobody whose session
-    /// does not work.
+    /// `None` if the account no longer exists, its sessions were ended since it was read, or the session that makes the request has ended, because only a
+    /// valid session may get the document.
     pub async fn personal_data(&self, view: &View<'_>, now: Timestamp) -> Result<Option<Json>, Fault> {
         let mut document = Document {
             view,
@@ -159,7 +158,7 @@ impl Store {
         if !document.is_unchanged || !document.has_asking {
             return Ok(None);
         }
-        // Requests are left under the address. Those under a former one are about the account until somebody else could have it.
+        // The key of requests is the address. Requests for a former address are about the account until another account could have the address.
         let mut outbox: BTreeMap<String, Option<Timestamp>> = BTreeMap::new();
         let former = document.former.iter().map(|(email, until)| (email, Some(*until)));
         for (email, until) in former.chain([(&view.account.email, None)]) {

@@ -25,21 +25,21 @@ pub(super) enum As {
     Second,
     /// Days since 1970.
     Day,
-    /// An e-mail address, or a name that may be one. Who must not see an address sees a part of it.
+    /// An e-mail address, or a name that may be one. It is masked for readers who must not see addresses.
     Name,
-    /// The IP address of somebody who did something, as a network: the sessions show no more either.
+    /// A caller's IP address, shown as a network, like those of sessions.
     Network,
     /// Networks, each with the instant at which it was last seen.
     Networks,
     /// The record of mail.
     Deliveries,
-    /// What comes after the `#` of a key.
+    /// The part of a key after the `#`.
     AfterKey,
     /// The id under which a session is listed, from its key.
     SessionId,
     /// When a former address was given up, from its key.
     FormerUntil,
-    /// The former addresses that are kept for the account.
+    /// The former addresses that are reserved for the account.
     Kept,
     /// The value of a declared field, under the field's name.
     Declared,
@@ -48,7 +48,7 @@ pub(super) enum As {
 }
 
 impl As {
-    /// The value as it is shown; none if it is of another type than it should be.
+    /// The value as it is shown; `None` if it has the wrong type.
     pub(super) fn show(&self, value: &Value, name: &(dyn Fn(&str) -> String + Sync)) -> Option<Json> {
         let text = || value.as_s().ok();
         let number = || value.as_n().ok()?.parse::<i64>().ok();
@@ -59,7 +59,7 @@ impl As {
             Number => json!(number()?),
             Truth => json!(value.as_bool().ok()?),
             Instant => json!(instant(number()?)?),
-            // A window has it in its key.
+            // A window has its start in its key.
             Second => json!(second(value.as_n().or(value.as_s()).ok()?)?),
             Day => json!(Timestamp::from_second(number()?.checked_mul(24 * 60 * 60)?).ok()?.strftime("%Y-%m-%d").to_string()),
             Name => json!(name(text()?)),

@@ -16,8 +16,8 @@ use crate::config::Settings;
 
 /// The name of the variable.
 const NAME: &str = "PROFILE_FIELDS";
-/// Maximum length of the declaration in bytes. All variables of a function together have at most 4 KB (Lambda quotas, Environment variables), and half of
-/// that is needed for others.
+/// Maximum length of the declaration in bytes. All variables of a function together have at most 4 KB (Lambda quotas, Environment variables), and the
+/// others need half of that.
 const LONGEST: usize = 2048;
 /// The fields that are a person's name in Django, which its validator compares with a password.
 pub const FIRST_NAME: &str = "first_name";
@@ -34,7 +34,7 @@ const SAFE: i64 = (1 << 53) - 1;
 /// Maximum number of characters of the texts that the authorizer passes on. Its whole answer is limited, and in some of API Gateway's integrations each
 /// becomes a header.
 const MOST_TOLD_CHARACTERS: usize = 500;
-/// Names that a body, an answer, the authorizer's context or a file of accounts has already.
+/// Names that are already used in a body, an answer, the authorizer's context or a file of accounts.
 const OURS: [&str; 32] = [
     "account_id",
     "changed_at",
@@ -136,8 +136,8 @@ impl<'de> Deserialize<'de> for Entries {
 impl ProfileFields {
     /// `PROFILE_FIELDS`: a JSON object with a declaration for each field. There are none by default. Every complaint is noted, by the number of its field.
     ///
-    /// A field has a `type`: `text` (with `max`, in characters), `bool`, `integer` (with `min` and `max`), `date` or `choice` (with `of`, the choices).
-    /// Besides it may have `required`, `default`, `write` (`owner` or `operator`) and `token`, which has the authorizer pass it on.
+    /// A field has a `type`: `text` (with `max`, in characters), `bool`, `integer` (with `min` and `max`), `date` or `choice` (with `of`, the choices). It
+    /// may also have `required`, `default`, `write` (`owner` or `operator`) and `token`, with which the authorizer passes it on.
     pub fn configured(settings: &mut Settings) -> Self {
         let Some(text) = settings.optional(NAME) else { return Self::default() };
         if text.len() > LONGEST {
@@ -191,7 +191,7 @@ impl ProfileFields {
         self.iter().any(|field| field.in_token)
     }
 
-    /// Whether a person's name is among them, which a password must not resemble.
+    /// Whether a first or last name is among them, which a password must not resemble.
     #[must_use]
     pub fn has_names(&self) -> bool {
         self.takes_name(FIRST_NAME) || self.takes_name(LAST_NAME)
@@ -272,14 +272,14 @@ impl ProfileField {
             wrong.push("a choice must be required or have a default");
         }
         let default = given.flatten().or_else(|| kind.empty());
-        // Names live as long as the process: complaints and writes refer to them. There are at most twenty, and they are read once.
+        // Names are leaked on purpose, because complaints and writes refer to them. There are at most twenty, and they are read once.
         let attribute: &'static str = format!("{PREFIX}{name}").leak();
         let placeholder: &'static str = format!(":{attribute}").leak();
         let (required, in_token) = (declaration.required, declaration.token);
         Some(Self { name: name.leak(), attribute, placeholder, kind, required, default, by_operator, in_token })
     }
 
-    /// The value in a profile, or the default. A value that is stored from when the field was of another type, or had other choices, is not the field's.
+    /// The value in a profile, or the default. A value that was stored when the field had another type or other choices is ignored.
     #[must_use]
     pub fn value_in<'a>(&'a self, profile: &'a Profile) -> Option<&'a Scalar> {
         profile.get(self.name).filter(|value| self.kind.holds(value)).or(self.default.as_ref())

@@ -8,23 +8,24 @@ use super::{
 };
 use crate::http::{Complaint, Entered, Fields};
 
-/// A field that is to change, with its value; `None` is null.
+/// A field to be changed, with its value; `None` is null.
 pub type Change = (ProfileField, Option<Scalar>);
 
 /// The fields that are to change.
 pub type Changes = [Change];
 
-/// How much of a profile is asked for.
+/// Which fields a request must contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
-    /// All of it, at registration and in PUT: a field that is required has to be there, and a form without a box means that it is not ticked.
+    /// At registration and in PUT: all required fields. In a form, a missing checkbox means that it is not ticked.
     Whole,
-    /// What is there, in PATCH.
+    /// In PATCH: any fields.
     Part,
 }
 
 impl ProfileFields {
-    /// Reads the declared fields of a body. Complaints are noted; the values are then of no use. Fields that only an operator writes are ignored.
+    /// Reads the declared fields of a body. Complaints are collected, and the values must then not be used. Fields that only an operator writes are
+    /// ignored.
     pub fn read(&self, fields: &mut Fields, asked: Asked) -> Vec<Change> {
         let mut changes = Vec::new();
         for field in self.iter().filter(|field| !field.by_operator) {
@@ -42,7 +43,7 @@ impl ProfileFields {
 }
 
 impl ProfileField {
-    /// The change that a body asks for, `None` if it asks for none.
+    /// The change in a body; `None` if there is none.
     fn read(&self, fields: &mut Fields, asked: Asked) -> Result<Option<Change>, Vec<Complaint>> {
         let to = |value| Ok(Some((self.clone(), value)));
         let is_form = fields.is_form();
@@ -67,12 +68,12 @@ impl ProfileField {
         }
     }
 
-    /// The value of this field that a text says, for an operator.
+    /// Parses the value of this field from a text, for an operator.
     pub fn parse(&self, text: &str) -> Result<Scalar, Vec<Complaint>> {
         self.parse_json(&Value::from(text))
     }
 
-    /// The value of this field that a value in JSON says, for an operator.
+    /// Parses the value of this field from JSON, for an operator.
     pub fn parse_json(&self, value: &Value) -> Result<Scalar, Vec<Complaint>> {
         self.kind.read(&entered(value), self.may_be_blank())
     }

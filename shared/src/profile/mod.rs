@@ -1,4 +1,4 @@
-//! What an account says of itself besides its names: the fields that a deployment declares, and their values.
+//! Declared fields of accounts (`PROFILE_FIELDS`) and their values.
 
 mod declared;
 mod entered;
@@ -14,7 +14,7 @@ pub use self::{
 };
 use crate::clock::Timestamp;
 
-/// How the name of an attribute begins that keeps a field's value. No reserved word of DynamoDB begins so.
+/// The prefix of the attributes that store fields. No reserved word of DynamoDB begins with it.
 pub(crate) const PREFIX: &str = "f_";
 
 /// The value of a field. It has no `Debug`, because it is personal data.
@@ -28,7 +28,7 @@ pub enum Scalar {
     Number(i64),
 }
 
-/// The values that an account has, of fields that are declared or once were. It has no `Debug`, because they are personal data.
+/// The values of an account, of fields that are or were declared. It has no `Debug`, because they are personal data.
 #[derive(Clone, Default)]
 pub struct Profile {
     values: BTreeMap<String, Scalar>,
@@ -95,7 +95,7 @@ impl Profile {
         self.values.is_empty()
     }
 
-    /// Every value with the name of its field, in the order of the names.
+    /// Every value with the name of its field, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Scalar)> {
         self.values.iter().map(|(name, value)| (name.as_str(), value))
     }

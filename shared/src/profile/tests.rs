@@ -84,7 +84,7 @@ fn fields_are_shown_in_the_order_of_their_declaration_with_their_defaults() {
     let fields = fields(declaration);
     let shown = |profile: &Profile| serde_json::to_string(&fields.shown(profile)).unwrap();
     assert_eq!(shown(&Profile::default()), r#"{"z":"","b":false,"a":true,"n":null,"m":3,"d":"2026-01-02","c":"y","r":""}"#);
-    // Values of another time: of another type, of another choice, and of a field that is not declared.
+    // Values stored under an earlier declaration: of another type, of a choice that no longer exists, and of a field that is not declared.
     let values = [("z", Scalar::Truth(true)), ("b", Scalar::Truth(true)), ("c", Scalar::Text("w".to_owned())), ("x", Scalar::Number(1))];
     let old = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     assert_eq!(shown(&old), r#"{"z":"","b":true,"a":true,"n":null,"m":3,"d":"2026-01-02","c":"y","r":""}"#);

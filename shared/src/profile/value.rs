@@ -1,4 +1,4 @@
-//! The kinds of values, and how each is read, with the words and the leniency of Django REST Framework's fields.
+//! The types of values, and how each is parsed, with the messages and the leniency of Django REST Framework's fields.
 
 use jiff::civil::{Date, ISOWeekDate, Weekday};
 use serde_json::Value;
@@ -22,7 +22,7 @@ pub(super) enum Kind {
     Choice(Vec<String>),
 }
 
-/// A value in JSON, as if it had been entered in a body.
+/// A JSON value, as if it had been entered in a body.
 pub(super) fn entered(value: &Value) -> Entered {
     match value {
         Value::Null => Entered::Null,
@@ -32,7 +32,7 @@ pub(super) fn entered(value: &Value) -> Entered {
     }
 }
 
-/// A default as it is declared, if the field may have it.
+/// A declared default, if it is a valid value of the field.
 pub(super) fn default(kind: &Kind, declared: &Value) -> Option<Scalar> {
     let fits = match kind {
         Kind::Text { .. } | Kind::Date | Kind::Choice(_) => declared.is_string(),
@@ -43,7 +43,7 @@ pub(super) fn default(kind: &Kind, declared: &Value) -> Option<Scalar> {
 }
 
 impl Kind {
-    /// The value that was entered, or what is wrong with it.
+    /// The parsed value, or the complaints about it.
     pub(super) fn read(&self, entered: &Entered, may_be_blank: bool) -> Result<Scalar, Vec<Complaint>> {
         let wrong = |complaint: &'static str| Err(vec![Complaint::from(complaint)]);
         match self {
@@ -191,7 +191,7 @@ fn date(entered: &Entered) -> Option<Date> {
     found.filter(|date| date.year() >= 1)
 }
 
-/// A value as Python's `str` shows it, near enough for a message.
+/// A value approximately as Python's `str` shows it, for a message.
 fn shown(entered: &Entered) -> String {
     match entered {
         Entered::Text(text) => text.to_string(),

@@ -1,6 +1,6 @@
 //! Sessions that end when they are not used (ASVS 5.0, 7.3.1).
 //!
-//! Use is noted by the day, in UTC, so that a session costs at most one write a day.
+//! The last use is stored as a day in UTC, so that a session costs at most one write a day.
 
 use crate::{
     clock::Timestamp,
@@ -26,7 +26,7 @@ impl Idle {
         }))
     }
 
-    /// Whether a session has not been used for too long. One whose use was never noted counts as used on the day of its login.
+    /// Whether a session has not been used for too long. One without a stored use counts as used on the day of its login.
     pub(super) fn has_ended(self, created_at: Timestamp, seen_on: Option<i64>, now: Timestamp) -> bool {
         self.0.is_some_and(|days| day_of(now) - last_day(created_at, seen_on) > days)
     }
@@ -41,7 +41,7 @@ impl Idle {
         self.day_of_login(now).filter(|today| last_day(created_at, seen_on) < *today)
     }
 
-    /// The beginning of the day on which a session was last used, in seconds since 1970. It is not known while this is off.
+    /// The beginning of the day on which a session was last used, in seconds since 1970. `None` while this is off.
     pub(super) fn last_seen(self, created_at: Timestamp, seen_on: Option<i64>) -> Option<i64> {
         self.0.map(|_| last_day(created_at, seen_on) * SECONDS_A_DAY)
     }

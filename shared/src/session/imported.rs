@@ -1,10 +1,10 @@
-//! Sessions that come from another site: tokens of Django REST Framework, which an import carries over so that nobody has to log in at the move.
+//! Sessions from another site: tokens of Django REST Framework, which are imported so that nobody has to log in after a move.
 //!
-//! Such a token is 40 hexadecimal digits and names no account, so an item under its digest says whose it is. Only the digest is stored: a plain SHA-256
-//! is enough for 160 random bits, as for our own tokens. From there on it is a session like any other: it has the epoch, the lifetime and the item
-//! of one, and whatever ends a session ends it.
+//! Such a token is 40 hexadecimal digits without an account's id, so an item under its digest has the account. Only the digest is stored: a plain SHA-256
+//! is enough for 160 random bits, as for our own tokens. Otherwise it is a session like any other: it has the same item, epoch and lifetime, and ends in
+//! the same ways.
 //!
-//! A token is carried over once. An item beside the account keeps its digest for as long as the account exists: another run of the import brings back no
+//! A token is imported once. An item beside the account keeps its digest for as long as the account exists. So another run of the import does not revive a
 //! session that has ended, and the deletion of the account finds the item under the digest.
 
 use super::{SessionRecord, Sessions};
@@ -19,7 +19,7 @@ use crate::{
 /// The number of characters of such a token (`rest_framework.authtoken.models.Token`): 20 random bytes.
 const LENGTH: usize = 40;
 
-/// How the partition of the item under the digest begins, and the sort key of the one beside the account. The digest follows.
+/// The prefix of the partition key of the item under the digest, and of the sort key of the item beside the account. The digest follows.
 const PREFIX: &str = "token#";
 
 /// A token of another site, of which only the digest is kept.
@@ -27,14 +27,14 @@ pub struct ImportedToken {
     digest: Digest<Session>,
 }
 
-/// The outcome of carrying a token over.
+/// The outcome of importing a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CarriedOver {
     /// It is a session now.
     Now,
-    /// It was carried over before, and may have ended since. Nothing was written.
+    /// It was imported before, and may have ended since. Nothing was written.
     Before,
-    /// The account is inactive or gone, has another id elsewhere, or its sessions were ended since it was imported. Nothing was written.
+    /// The account is inactive or does not exist, has another external id, or its sessions were ended since it was imported. Nothing was written.
     Changed,
 }
 
@@ -54,10 +54,10 @@ impl ImportedToken {
 }
 
 impl Sessions {
-    /// Makes a token a session of the account that was imported with this id elsewhere, from now on and for the lifetime of a session. Like the import of
-    /// an account it is no event.
+    /// Turns a token into a session of the account that was imported with this external id, from now on and for the lifetime of a session. Like the import
+    /// of an account, this is no event.
     ///
-    /// The account must be as it was imported: whatever has ended its sessions since, such as another password, has ended those elsewhere too.
+    /// The account must be as it was imported. Anything that has ended its sessions since, such as another password, has also ended the imported ones.
     pub async fn carry_over(
         &self,
         store: &Store,
@@ -89,7 +89,7 @@ impl Sessions {
         Ok(outcome.or(CarriedOver::Now, CarriedOver::Changed))
     }
 
-    /// What `carry_over` would answer. Nothing is written.
+    /// The outcome that `carry_over` would have. Nothing is written.
     pub async fn would_carry_over(
         &self,
         store: &Store,
@@ -109,13 +109,13 @@ impl Sessions {
 }
 
 impl Store {
-    /// The account that a token was carried over for, whether or not its session has ended.
+    /// The account of an imported token, whether or not its session has ended.
     pub(super) async fn owner_of(&self, token: &ImportedToken) -> Result<Option<AccountId>, Fault> {
         self.read(&owner_key(token.digest.as_str())).await?.map(|item| item.parsed("account_id")).transpose()
     }
 }
 
-/// The item elsewhere that belongs to an item beside an account with this sort key, and is deleted with the account.
+/// The item under the digest that belongs to the item beside an account with this sort key, and is deleted with the account.
 pub(crate) fn elsewhere(sort: &str) -> Option<Key> {
     sort.strip_prefix(PREFIX).map(owner_key)
 }

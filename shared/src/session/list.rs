@@ -1,4 +1,4 @@
-//! The sessions of an account: seen, and ended one by one.
+//! The sessions of an account: listing them, and ending them one by one.
 
 use std::cmp::Reverse;
 
@@ -39,7 +39,7 @@ fn id_of(digest: &Digest<Session>) -> String {
     id
 }
 
-/// The session that an item is.
+/// Reads a session from its item.
 pub(crate) fn listed(item: &Item) -> Result<ListedSession, Fault> {
     let record = read(item)?;
     let digest = item.text("sk")?.strip_prefix(SORT_PREFIX).ok_or(item.unreadable("sk"))?;
@@ -71,7 +71,7 @@ impl ListedSession {
 }
 
 impl SignedIn {
-    /// The id of the session that asks.
+    /// The id of the session that makes the request.
     #[must_use]
     pub fn session_id(&self) -> String {
         id_of(&self.token.digest())
@@ -81,7 +81,7 @@ impl SignedIn {
 impl Sessions {
     /// Every session of the account that a check would accept at `now`, the newest first. One query.
     ///
-    /// `None` if the account has changed since it was read: a session has gone over to a later epoch, with a change of the password, and would be missing.
+    /// `None` if the account has changed since it was read: a session has moved to a later epoch by a change of the password, and would be missing.
     pub async fn list(&self, store: &Store, account: &Account, now: Timestamp) -> Result<Option<Vec<ListedSession>>, Fault> {
         let mut sessions = store.stored_sessions(account).await?;
         if sessions.iter().any(|session| session.record.epoch > account.epoch) {
@@ -97,7 +97,7 @@ impl Sessions {
         self.is_valid(account, &session.record, now)
     }
 
-    /// When a session was last used, to the day, in seconds since 1970. It is only known while sessions end that are not used.
+    /// When a session was last used, to the day, in seconds since 1970. It is known only with `SESSION_IDLE`.
     #[must_use]
     pub fn last_seen(&self, session: &SessionRecord) -> Option<i64> {
         self.idle.last_seen(session.created_at, session.seen_on)
@@ -105,15 +105,15 @@ impl Sessions {
 }
 
 impl Store {
-    /// The sessions of an account that are stored, in no order, whether they work or not.
+    /// The stored sessions of an account, in no order, valid or not.
     async fn stored_sessions(&self, account: &Account) -> Result<Vec<ListedSession>, Fault> {
         let items = self.read_prefixed(Table::Accounts, "session", &account::partition(account.id), SORT_PREFIX).await?;
         items.iter().map(listed).collect()
     }
 
-    /// Ends these sessions of an account together, if its sessions were not ended otherwise since it was read. That is checked even if there is none to end,
-    /// so that the answer is true. One that has ended already stays so, and its end was another's event. A transaction has at most 100 writes, two for a
-    /// session where sessions are recorded.
+    /// Ends these sessions of an account together, if its sessions were not ended otherwise since it was read. That is checked even if there is no session
+    /// to end, so that the answer is correct. If one has already ended, another request has left its event. A transaction has at most 100 writes: two for
+    /// a session, if sessions are recorded.
     pub async fn end_listed(&self, account: &Account, sessions: &[&ListedSession], now: Timestamp) -> Result<Ended, Fault> {
         let mut left = sessions.to_vec();
         loop {

@@ -13,13 +13,13 @@ use super::{
 };
 use crate::fault::Fault;
 
-/// The most writes that one call takes (`BatchWriteItem`).
+/// Maximum number of writes in one call (`BatchWriteItem`).
 const MAX_BATCH: usize = 25;
 
 impl Store {
-    /// Carries out at most 25 puts and deletes without conditions. Each is done, or the call is a fault.
+    /// Carries out at most 25 puts and deletes without conditions. Either all are done, or this returns a fault.
     ///
-    /// DynamoDB returns undone writes when it is throttled. They are repeated after a pause.
+    /// When DynamoDB throttles, it returns unprocessed writes. They are repeated after a pause.
     pub(crate) async fn write_batch(&self, writes: Vec<Write>) -> Result<(), Fault> {
         let mut left: HashMap<String, Vec<WriteRequest>> = HashMap::new();
         for write in writes {
@@ -36,12 +36,14 @@ impl Store {
         }
     }
 
-    /// Deletes the items under a partition key whose sort key is `doomed`, until there are none: one may be replaced by another while it is deleted.
+    /// Deletes the items under a partition key whose sort key is `doomed`, until there are none, because one may be replaced by another while it is
+    /// deleted.
     pub(crate) async fn clear_partition(&self, table: Table, partition: &str, doomed: impl Fn(&Item) -> bool) -> Result<(), Fault> {
         self.clear_partition_and(table, partition, doomed, |_| None).await
     }
 
-    /// The same, with the item `elsewhere` of the table that belongs to a sort key. It goes first, because nothing else says where it is.
+    /// The same, and for each sort key also the item `elsewhere` in the table that belongs to it. That item is deleted first, because only the sort key
+    /// says where it is.
     pub(crate) async fn clear_partition_and(
         &self,
         table: Table,

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::{
 use super::Store;
 use crate::{entropy::Entropy, fault::Fault};
 
-/// The fault for a request that the SDK could not build, which is a mistake of ours. Such a part is never left out silently.
+/// The fault for a request that the SDK could not build, which is a bug of ours. Such a part is never left out silently.
 pub(super) const NOT_BUILT: Fault = Fault::Internal("building a request");
 
 /// The fault behind an error of the SDK.

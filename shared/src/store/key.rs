@@ -12,11 +12,11 @@ pub enum Table {
     Accounts,
     /// Windows of limits.
     Limits,
-    /// Mail to send.
+    /// Mail to be sent, and events to be published.
     Outbox,
 }
 
-/// The names of the tables. A function is not told the name of a table that it does not use.
+/// The names of the tables. A function does not get the name of a table that it does not use.
 #[derive(Clone, Debug, Default)]
 pub struct Tables {
     /// The name of [`Table::Accounts`].
@@ -51,11 +51,11 @@ impl Tables {
     }
 }
 
-/// The key of an item. It does not print: keys hold names, addresses and digests.
+/// The key of an item. It has no `Debug`, because keys contain names, addresses and digests.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Key {
     pub(super) table: Table,
-    /// The name of such an item in a fault.
+    /// The kind of item, for faults.
     pub(super) kind: &'static str,
     pub(super) partition: String,
     pub(super) sort: String,

@@ -15,8 +15,7 @@ use super::{
 };
 use crate::{config::span, fault::Fault};
 
-/// How long a page of a scan may take. Only operators read whole tables, and no client waits for them; the emulators need seconds for a page of a large
-/// table.
+/// How long a page of a scan may take. Only operators read whole tables, so no client waits. Emulators need seconds for a page of a large table.
 const PAGE_TIME_OUT: Duration = span::minutes(1);
 
 impl Store {
@@ -28,7 +27,7 @@ impl Store {
         Ok(item.map(|attributes| Item::new(key.kind, attributes)))
     }
 
-    /// These attributes of the item with this key. No other attribute leaves the table.
+    /// These attributes of the item with this key. No other attribute is read.
     pub(crate) async fn read_attributes(&self, key: &Key, attributes: &str) -> Result<Option<Item>, Fault> {
         let call = self.client.get_item().table_name(self.tables.name(key.table)).set_key(Some(key.attributes())).consistent_read(true);
         let answer = call.projection_expression(attributes).send().await;
@@ -37,12 +36,12 @@ impl Store {
 
     /// The items with these keys of one table, in the order of the keys, read in one call.
     ///
-    /// DynamoDB returns unread keys when it is throttled. They are read after a pause.
+    /// When DynamoDB throttles, it returns unprocessed keys. They are read after a pause.
     pub(crate) async fn read_all<const N: usize>(&self, table: Table, keys: [Key; N]) -> Result<[Option<Item>; N], Fault> {
         self.read_all_and(table, keys, None).await.map(|(items, _)| items)
     }
 
-    /// The same, with one item more where there is a key of one, in the same call.
+    /// The same, with an additional item in the same call, if there is a key for it.
     pub(crate) async fn read_all_and<const N: usize>(
         &self,
         table: Table,
@@ -80,7 +79,7 @@ impl Store {
         Ok(items)
     }
 
-    /// Shows `visit` every item under a partition key, in the order of the sort keys. Only one page of them is in memory at a time.
+    /// Calls `visit` with every item under a partition key, in the order of the sort keys. Only one page of them is in memory at a time.
     pub(crate) async fn visit_partition(
         &self,
         table: Table,
@@ -121,8 +120,8 @@ impl Store {
         Ok(items)
     }
 
-    /// Shows `visit` every item of a table whose sort key is this, in no order, after the item with the key `after`, until it says that this is enough. It
-    /// reads the table a page at a time and costs half of [`Store::scan`], because it need not see what was written just now.
+    /// Calls `visit` with every item of a table that has this sort key, in no order, after the item with the key `after`, until it returns that this is
+    /// enough. It reads the table page by page, with eventual consistency, which costs half of [`Store::scan`].
     pub(crate) async fn visit(
         &self,
         table: Table,

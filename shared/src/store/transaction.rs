@@ -39,8 +39,8 @@ impl Transacted {
 impl Store {
     /// Carries out these writes together.
     ///
-    /// Every try carries the same token, so a try whose answer was lost is not taken for a lost race: DynamoDB recognises its own work for
-    /// ten minutes.
+    /// Every try has the same request token, so a try whose answer was lost is not taken for a lost race: DynamoDB recognises a repeated request for ten
+    /// minutes.
     pub(crate) async fn transact(&self, operation: &'static str, writes: Vec<Write>) -> Result<Transacted, Fault> {
         let items: Vec<TransactWriteItem> = writes.into_iter().map(|write| built(write, &self.tables)).collect::<Result<_, _>>()?;
         let call = self.client.transact_write_items().set_transact_items(Some(items)).client_request_token(self.attempt_id());
@@ -83,7 +83,7 @@ fn reasons<R>(error: &SdkError<TransactWriteItemsError, R>) -> &[CancellationRea
     }
 }
 
-/// Whether another transaction holds an item, or DynamoDB has no room for this one just now.
+/// Whether another transaction is using an item, or DynamoDB throttles this one.
 fn is_conflict<R>(error: &SdkError<TransactWriteItemsError, R>) -> bool {
     const PASSING: [&str; 3] = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
     matches!(error.code(), Some("TransactionConflictException" | "TransactionInProgressException"))
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn a_write_that_cannot_be_built_is_a_fault_and_never_an_empty_write() {
         let key = || Key::new(Table::Accounts, "item", "p", "s");
-        // A check needs its condition.
+        // A check without a condition is not valid.
         assert!(matches!(built(Write::check(key()), &Tables::default()), Err(Fault::Internal(_))));
         let check = built(Write::check(key()).when("a = :a"), &Tables::default()).unwrap();
         assert_eq!(check.condition_check().map(ConditionCheck::condition_expression), Some("a = :a"));

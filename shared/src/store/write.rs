@@ -36,7 +36,7 @@ pub(super) enum Action {
     Update(String),
     /// Deletes an item.
     Delete,
-    /// Writes nothing; its condition decides about the rest of the transaction.
+    /// Writes nothing; the transaction happens only if its condition holds.
     Check,
 }
 
@@ -76,7 +76,7 @@ impl Write {
         Self { key, action, condition: None, values: None, shows_new: false, shows_refusing: false }
     }
 
-    /// Only when this condition holds. Of several, all must hold.
+    /// Adds a condition. All conditions must hold.
     pub(crate) fn when(mut self, condition: &'static str) -> Self {
         self.condition = Some(match self.condition {
             None => condition.to_owned(),
@@ -91,19 +91,19 @@ impl Write {
         self
     }
 
-    /// The outcome holds the item as an update leaves it.
+    /// The outcome will contain the item after the update.
     pub(crate) fn show_new(self) -> Self {
         Self { shows_new: true, ..self }
     }
 
-    /// The outcome holds the item that refuses an update.
+    /// The outcome will contain the item that refused the update.
     pub(crate) fn show_refusing(self) -> Self {
         Self { shows_refusing: true, ..self }
     }
 }
 
 impl Store {
-    /// Carries out one write by itself. It is one call, which is made again while it meets a conflict.
+    /// Carries out one write by itself. It is one call, which is repeated while another transaction is using the item.
     pub(crate) async fn write(&self, write: Write) -> Result<Written, Fault> {
         let (table, key, kind) = (self.tables.name(write.key.table), write.key.attributes(), write.key.kind);
         let nothing = || Item::new(kind, HashMap::new());
@@ -136,7 +136,7 @@ impl Store {
     }
 }
 
-/// Whether another transaction holds the item.
+/// Whether another transaction is using the item.
 fn is_conflict<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
     error.code() == Some("TransactionConflictException")
 }

@@ -1,9 +1,9 @@
-//! Addresses of the Internet, and those that are none.
+//! Which IP addresses are public.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether an address belongs to somebody on the Internet: not to this machine, a private network, the metadata of a cloud, or nobody (IANA's registries of
-/// special-purpose addresses, RFC 6890).
+/// Whether an address is public: not of this machine, a private network, a cloud's metadata service, or reserved (IANA's registries of special-purpose
+/// addresses, RFC 6890).
 pub(super) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -46,7 +46,7 @@ fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     }
 }
 
-/// Only `2000::/3` is given to anybody; parts of it are for documentation, protocols and Teredo.
+/// Only `2000::/3` is assigned to anybody; parts of it are for documentation, protocols and Teredo.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [first, second, ..] = address.segments();
     let special = first == 0x2001 && (second < 0x200 || second == 0xdb8) || first == 0x3fff;

@@ -1,4 +1,4 @@
-//! A webhook: events posted to a server of yours, signed as Standard Webhooks 1.0.0 says (github.com/standard-webhooks/standard-webhooks).
+//! The webhook: posts events to the configured server, signed as specified by Standard Webhooks 1.0.0 (github.com/standard-webhooks/standard-webhooks).
 
 mod address;
 
@@ -14,12 +14,13 @@ use crate::{
     config::{Settings, span},
 };
 
-/// How long an answer may take (the specification recommends 15 to 30 seconds for slow receivers; ours is to take note of an event and answer).
+/// How long an answer may take. The specification recommends 15 to 30 seconds for slow receivers; a receiver of Doorward should store the event and
+/// answer.
 const TIME: Duration = span::seconds(10);
 /// The length of a secret in bytes, as the specification bounds it: 24 to 64.
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
-/// A server of yours that is told of events.
+/// The configured server, which receives events.
 pub struct Webhook {
     url: String,
     secrets: Vec<Secret>,
@@ -29,10 +30,10 @@ pub struct Webhook {
 /// The key of a signature. It has no `Debug` that shows it.
 struct Secret(hmac::Key);
 
-/// Why an event was not accepted. No text of the receiver is in it.
+/// Why an event was not accepted. It contains no text of the receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PostError {
-    /// The receiver is gone for good, it says: status 410.
+    /// The receiver answered 410 (Gone).
     #[error("gone")]
     Gone,
     /// It answered with another status than 2xx. A redirect is one, because it is not followed.
@@ -67,7 +68,7 @@ impl Webhook {
         Self { url, secrets, client: Others::at(move |address| is_private || is_public(address)) }
     }
 
-    /// Posts an event once. `id` is the same at every try, and `now` is the time of this one, by which a receiver refuses a copy that comes late.
+    /// Posts an event once. `id` is the same at every attempt. `now` is the time of this attempt, by which a receiver can refuse a replayed copy.
     pub async fn post(&self, id: &str, body: &str, now: Timestamp) -> Result<(), PostError> {
         let headers = [
             ("content-type", "application/json".to_owned()),
@@ -85,7 +86,7 @@ impl Webhook {
         }
     }
 
-    /// A signature by each secret, so that a receiver can verify with the old one or the new one while it is being replaced.
+    /// A signature with each secret, so that a receiver can verify with the old or the new one while the secret is being replaced.
     fn signatures(&self, id: &str, body: &str, now: Timestamp) -> String {
         let signed = format!("{id}.{}.{body}", now.as_second());
         let signature = |Secret(key): &Secret| format!("v1,{}", STANDARD.encode(hmac::sign(key, signed.as_bytes())));
@@ -109,7 +110,7 @@ impl fmt::Debug for Webhook {
     }
 }
 
-/// Whether events may be posted to this URL. A host that is written as an address is checked here, because no name is looked up for it.
+/// Whether events may be posted to this URL. A host that is an IP address is checked here, because the resolver, which checks names, is not called for it.
 fn is_sendable(url: &str, is_private: bool) -> bool {
     let rest = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
         (Some(rest), _) => rest,
@@ -123,7 +124,7 @@ fn is_sendable(url: &str, is_private: bool) -> bool {
         _ => (authority, None),
     };
     let is_port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
-    // A password in a URL would be in clear text in the settings.
+    // A password in the URL would be stored in plain text in the settings.
     if !is_plain || host.is_empty() || authority.contains('@') || !is_port {
         return false;
     }

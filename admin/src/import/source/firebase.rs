@@ -15,7 +15,7 @@ pub(in crate::import) struct HashConfig {
 }
 
 impl HashConfig {
-    /// Reads a file into which what the console shows was copied. It contains a secret, so it is no argument.
+    /// Reads a file with the parameters that the console shows. They contain a secret, so they are not command-line arguments.
     pub(in crate::import) fn read(path: &Path) -> Result<Self, Failure> {
         let refused = |what: String| Failure::Refused(format!("{}: {what}", path.display()));
         let text = fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;

@@ -1,4 +1,4 @@
-//! An entry of which field after field is taken.
+//! The fields of an entry, which are taken one by one, so that the rest can be reported as not imported.
 
 use doorward::clock::Timestamp;
 use serde_json::{Map, Value};
@@ -17,12 +17,12 @@ impl Given {
         self.0
     }
 
-    /// The names of what was not taken and holds something.
+    /// The names of the fields that were not taken and are not empty.
     pub(super) fn left(self) -> Vec<String> {
         self.0.into_iter().filter(|(_, value)| !is_nothing(value)).map(|(name, _)| name).collect()
     }
 
-    /// Takes a field. What databases and programs write where there is nothing is `None`.
+    /// Takes a field. The notations of databases and programs for a missing value give `None`.
     pub(super) fn take(&mut self, name: &str) -> Option<Value> {
         let name = self.0.keys().find(|key| key.eq_ignore_ascii_case(name))?.clone();
         self.0.remove(&name).filter(|value| !is_nothing(value))
@@ -50,7 +50,7 @@ impl Given {
         }
     }
 
-    /// An instant as databases write it. That there is none is written as a day that does not exist, too (MySQL).
+    /// An instant as databases write it. MySQL may write a missing one as a day that does not exist.
     pub(super) fn instant(&mut self, name: &str) -> Result<Option<Timestamp>, Reason> {
         let wrong = || Reason::new(format!("{name}: no instant such as 2026-01-31T12:00:00Z"));
         match self.text(name)? {
@@ -68,7 +68,7 @@ impl Given {
         self.text(name)?.map(read).transpose()
     }
 
-    /// Takes an object, of which fields are taken likewise. What is not there has none.
+    /// Takes an object, whose fields are taken in the same way. A missing object has no fields.
     pub(super) fn object(&mut self, name: &str) -> Result<Self, Reason> {
         match self.take(name) {
             None => Ok(Self(Map::new())),
@@ -85,7 +85,7 @@ impl Given {
         }
     }
 
-    /// Puts back what is left of an object, so that its fields are named among those that are left behind.
+    /// Puts the rest of an object back, so that its fields are reported as not imported.
     pub(super) fn put_back(&mut self, object: &str, rest: Self) {
         self.0.extend(rest.0.into_iter().map(|(name, value)| (format!("{object}.{name}"), value)));
     }

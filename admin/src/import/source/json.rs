@@ -8,7 +8,7 @@ use crate::import::report::Reason;
 /// A user of Auth0's export with password hashes, which support makes on request (Auth0 docs, "Export data"). The hashes are bcrypt.
 pub(super) fn auth0(given: &mut Given) -> Result<Known, Reason> {
     let id = given.object("_id")?.text("$oid")?;
-    // What the account's id is in tokens.
+    // The form that the account's id has in Auth0's tokens.
     let external_id = match given.text("user_id")? {
         Some(id) => Some(id),
         None => id.map(|id| format!("auth0|{id}")),
@@ -31,7 +31,7 @@ pub(super) fn auth0(given: &mut Given) -> Result<Known, Reason> {
     })
 }
 
-/// A user of Cognito, as `list-users` prints it or as a row of a table with the columns of Cognito's own CSV. No interface gives hashes away.
+/// A user of Cognito, as `list-users` prints it or as a row of a table with the columns of Cognito's own CSV. Cognito does not export hashes.
 pub(super) fn cognito(given: &mut Given) -> Result<Known, Reason> {
     let name = match given.text("cognito:username")? {
         Some(name) => Some(name),
@@ -51,7 +51,7 @@ pub(super) fn cognito(given: &mut Given) -> Result<Known, Reason> {
     let (external_id, email, preferred) = (of("sub")?, of("email")?, of("preferred_username")?);
     let verified = of("email_verified")?.map(|text| text.eq_ignore_ascii_case("true"));
     given.put_back("Attributes", attributes);
-    // A pool in which people sign in by address gives them a name that is an id.
+    // In a pool in which users sign in by address, the username is an id.
     let username = preferred.or_else(|| name.clone().filter(|name| name.parse::<uuid::Uuid>().is_err()));
     Ok(Known {
         username,

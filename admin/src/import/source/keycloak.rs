@@ -52,7 +52,7 @@ fn stored(credential: &mut Given) -> Result<String, Reason> {
             Ok(format!("$argon2{variant}$v={version}$m={memory},t={rounds},p={lanes}${salt}${value}"))
         }
         "pbkdf2" | "pbkdf2-sha1" | "pbkdf2-sha256" | "pbkdf2-sha512" => Ok(format!("${algorithm}$i={rounds}${salt}${value}")),
-        // It is refused as what it is: an algorithm that nobody knows.
+        // It is refused with the reason that its algorithm is unknown.
         _ => Ok(format!("${algorithm}$")),
     }
 }

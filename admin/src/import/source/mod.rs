@@ -1,4 +1,4 @@
-//! Files of other services. Each entry becomes the fields that `import` reads, and its hash a string that can be stored, before anything else is done.
+//! Files of other services. The fields of each entry are converted to those that `import` reads, and its hash to a string that can be stored.
 
 mod firebase;
 mod given;
@@ -14,7 +14,7 @@ pub(super) use self::firebase::HashConfig;
 use self::given::Given;
 use super::report::Reason;
 
-/// Where a file is from.
+/// The service that a file comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// An export of Doorward, of a Django site, or any file with the fields that `import` reads
@@ -43,9 +43,9 @@ pub(crate) enum Format {
 
 /// How a file of a format is laid out.
 pub(super) struct Layout {
-    /// The list of users in an object around all of them.
+    /// A JSON object with a list of users under this name.
     pub(super) container: Option<&'static str>,
-    /// The columns that CSV must name; of the last one it may be said that there is none.
+    /// The columns that CSV must have; the last one may be absent with `--without-password`.
     pub(super) columns: &'static [&'static str],
 }
 
@@ -71,18 +71,18 @@ pub(super) struct Neutral {
     pub(super) dropped: Vec<String>,
 }
 
-/// What is known of an account elsewhere.
+/// The data of an account of another service.
 #[derive(Default)]
 struct Known {
-    /// If there is none, it is the e-mail address.
+    /// If there is none, the e-mail address becomes the username.
     username: Option<String>,
     email: Option<String>,
-    /// A string that can be stored. If there is none, nobody can log in to the account until its owner has chosen one.
+    /// The hash, as a string that can be stored. Without one nobody can log in to the account until its owner has chosen a password.
     password: Option<String>,
     inactive: bool,
     created_at: Option<Timestamp>,
     external_id: Option<String>,
-    /// Whether the address was shown to be the account's, if the service says so.
+    /// Whether the address is verified, if the service says so.
     verified: Option<bool>,
 }
 

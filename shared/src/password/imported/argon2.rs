@@ -16,7 +16,7 @@ pub(in crate::password) const RANDOM_SALT_BYTES: usize = 18;
 /// one, is that of a password as typed.
 ///
 /// The mark is in the string, so that no write can separate the two. It is in the salt, so that every reader of PHC strings accepts it: other programs,
-/// and the versions before it.
+/// and earlier versions of this one.
 const MARK: &[u8; 3] = b"NFC";
 
 /// Lengths of a salt, bytes: RFC 9106 and the crate ask for 8, the PHC string format ends at 48; Django's are text of 22.
@@ -67,7 +67,7 @@ impl Argon2Hash {
         Self { algorithm, version, params: params.clone(), salt: [&random[..], MARK].concat(), tag: tag.to_vec() }
     }
 
-    /// Argon2id over something that is no password, so its salt has no mark. Its tag has yet to be computed.
+    /// Argon2id over a tag instead of a password, so its salt has no mark. Its own tag has yet to be computed.
     pub(super) fn over(params: &Params, salt: [u8; RANDOM_SALT_BYTES]) -> Self {
         let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
         Self { algorithm, version, params: params.clone(), salt: salt.to_vec(), tag: vec![0; TAG_BYTES] }
@@ -102,7 +102,7 @@ impl Argon2Hash {
         self.algorithm == Algorithm::Argon2id && self.version == Version::V0x13
     }
 
-    /// Whether it is as strong as OWASP asks of a new one.
+    /// Whether it reaches OWASP's minimum for a new hash.
     pub(super) fn is_strong(&self) -> bool {
         let cost = Cost::new(self.params.m_cost(), self.params.t_cost(), self.params.p_cost());
         self.is_present() && cost != Err(CostRefused::BelowFloor)

@@ -1,4 +1,4 @@
-//! bcrypt, plain, and of a digest: Django's combination with SHA-256 and WordPress's with HMAC-SHA-384.
+//! bcrypt of the password, and of a digest: Django's combination with SHA-256 and WordPress's with HMAC-SHA-384.
 
 use std::ops::RangeInclusive;
 
@@ -36,7 +36,7 @@ pub(in crate::password) struct BcryptHash {
     of: Of,
 }
 
-/// What the bcrypt is of.
+/// The input of the bcrypt.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Of {
     /// The password.
@@ -77,7 +77,7 @@ impl BcryptHash {
         Self::parse(text).map(|hash| Self { of: Of::Sha256, ..hash })
     }
 
-    /// What follows WordPress's `$wp` (since 6.8).
+    /// Parses the part after WordPress's `$wp` (since 6.8).
     pub(super) fn parse_of_wordpress(text: &str) -> Result<Self, RefusedHash> {
         Self::parse(text).map(|hash| Self { of: Of::WordPress, ..hash })
     }

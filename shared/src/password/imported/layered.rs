@@ -1,8 +1,7 @@
 //! An old hash with Argon2id over it: `$layered$argon2id$v=19$m=…,t=…,p=…$salt$tag$`, and then the old string.
 //!
-//! The old string says its algorithm, parameters and salt. Its tag is blank: zero bytes in its base64, as many as it had. To verify a password the old tag
-//! is computed, as the old string says, and then the Argon2id of that tag. So a copy of the table has nothing by which a password could be guessed
-//! at the old, lower cost.
+//! The old string has its algorithm, parameters and salt. Its tag is replaced by as many zero bytes, in its base64. To verify a password, first the old
+//! tag is computed and then the Argon2id of that tag. So with a copy of the table a password cannot be guessed at the old, lower cost.
 
 use argon2::Params;
 use zeroize::Zeroizing;
@@ -30,7 +29,7 @@ impl LayeredHash {
         let (end, _) = text.match_indices('$').nth(ARGON2_FIELDS - 1).ok_or(RefusedHash::Malformed)?;
         let (outer, inner) = (Argon2Hash::parse(&text[..end])?, &text[end + 1..]);
         let known = KnownHash::parse(inner)?;
-        // One layer, and nothing by which the old hash alone could be guessed.
+        // There may be only one layer, and the old tag must be blank, because otherwise the old hash alone could be guessed.
         if !outer.is_present() || matches!(known, KnownHash::Layered(_)) || blank(inner, &known) != inner {
             return Err(RefusedHash::Malformed);
         }
@@ -52,7 +51,7 @@ impl LayeredHash {
         Ok(inner.map(|_| outer))
     }
 
-    /// The work of both, as far as they are Argon2.
+    /// The work of both hashes, as far as they are Argon2.
     pub(super) fn argon2_work_kib(&self) -> u64 {
         self.outer.work_kib() + self.inner.argon2_work_kib().unwrap_or(0)
     }

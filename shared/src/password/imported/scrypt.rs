@@ -63,8 +63,8 @@ impl ScryptHash {
         &self.tag
     }
 
-    /// HMAC (RFC 2104) pads a key with U+0000. Of the texts that normalization form KC makes one, the one in that form counts as the password, and
-    /// only its hash replaces this one.
+    /// HMAC (RFC 2104) pads a key with U+0000. Of the texts that normalization form KC maps to one, the text in that form counts as the password, and only
+    /// its hash replaces this one.
     pub(super) fn determines(&self, password: &str) -> bool {
         !password.ends_with('\0') && (!self.of_compatible_form || *compatible(password) == *composed(password))
     }

@@ -61,7 +61,7 @@ async fn an_id_that_is_also_somebodys_username_is_refused_until_it_is_said_which
         assert_eq!(line(&done(&app, &["show", &format!("id:{eve}")]).await, "email"), email);
     }
     done(&app, &["deactivate", &format!("id:{id}")]).await;
-    assert_eq!(line(&done(&app, &["show", "ann"]).await, "state"), "switched off");
+    assert_eq!(line(&done(&app, &["show", "ann"]).await, "state"), "deactivated");
     for nobody in ["id:", "id:ann", "id:01941f29-7c00-7000-8000-000000000000"] {
         assert_eq!(refused(&app, &["show", nobody]).await.1, "no account has this username, e-mail address or id");
     }
@@ -110,8 +110,8 @@ async fn switched_off_is_off_at_once_and_switched_on_brings_no_session_and_no_li
     done(&app, &["deactivate", "ann"]).await;
     assert!(!app.lets_pass(&session).await);
     assert_eq!(app.send(login("ann", PASSWORD)).await.status, 401);
-    assert_eq!(line(&done(&app, &["show", "ann"]).await, "state"), "switched off");
-    assert_eq!(refused(&app, &["reset", "ann"]).await.1, "no link is mailed to an account that is switched off");
+    assert_eq!(line(&done(&app, &["show", "ann"]).await, "state"), "deactivated");
+    assert_eq!(refused(&app, &["reset", "ann"]).await.1, "no link is mailed to an account that is deactivated");
     done(&app, &["activate", "ann@example.com"]).await;
     assert!(!app.lets_pass(&session).await, "the session came back");
     assert_eq!(app.confirm_reset(&link, NEW_PASSWORD).await.status, 404, "the link came back");
@@ -199,7 +199,7 @@ async fn an_operator_sees_when_an_account_is_deleted_and_calls_it_off() {
     assert_eq!(app.send(delete_me(&session, PASSWORD)).await.status, 204);
     let shown = done(&app, &["show", "ann"]).await;
     assert_eq!(line(&shown, "state"), "to be deleted");
-    let told = "asked for at 2026-01-01T12:00:02Z, carried out after 2026-01-04T12:00:02Z; activate ID or disavow ID calls it off";
+    let told = "asked for at 2026-01-01T12:00:02Z, carried out after 2026-01-04T12:00:02Z; activate ID or disavow ID cancels it";
     assert_eq!(line(&shown, "deletion"), told);
     let listed = done(&app, &["list", "--state", "leaving"]).await;
     assert!(listed.contains("to be deleted after 2026-01-04T12:00:02Z") && !listed.contains("ben"), "{listed}");

@@ -96,7 +96,7 @@ async fn an_export_that_is_imported_into_an_empty_stack_is_exported_as_the_same_
     ] {
         assert_eq!(other.send(login(name, password)).await.status, status, "{name}");
     }
-    for (name, state) in [("dis", "disavowed, until a reset"), ("off", "switched off"), ("sso", "without a password"), ("ben", "active")] {
+    for (name, state) in [("dis", "disavowed, until a reset"), ("off", "deactivated"), ("sso", "without a password"), ("ben", "active")] {
         assert_eq!(line(&done(&other, &["show", name]).await, "state"), state);
     }
     let [here, there] = [done(&app, &["show", "änn"]).await, done(&other, &["show", "änn"]).await];

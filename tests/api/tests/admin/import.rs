@@ -261,7 +261,7 @@ async fn a_hash_that_nobody_can_verify_is_left_behind_and_the_owner_invited() {
     // Again, before the mail was even sent: the usual link now.
     assert!(done(&app, &["reset", "none"]).await.contains("A reset link for "));
     done(&app, &["deactivate", "dear"]).await;
-    assert_eq!(refused(&app, &["reset", "dear"]).await.1, "no link is mailed to an account that is switched off");
+    assert_eq!(refused(&app, &["reset", "dear"]).await.1, "no link is mailed to an account that is deactivated");
     assert!(app.operator.account("dear").await["password"].as_s().unwrap().starts_with('!'));
 }
 

@@ -29,7 +29,7 @@ async fn accounts_are_listed_newest_first_by_state_and_by_the_beginning_of_their
     let all = done(&app, &["list", "--newest"]).await;
     assert!(all.starts_with("# Reads the table of accounts, at most 1 read units: less than a cent."), "{all}");
     assert_eq!(names(&all), ["Probe-3", "probe-2", "ben", "probe-1", "ann"]);
-    assert!(all.lines().any(|line| line.ends_with("2026-01-01T12:02:00Z  ben  ben@example.com  switched off")), "{all}");
+    assert!(all.lines().any(|line| line.ends_with("2026-01-01T12:02:00Z  ben  ben@example.com  deactivated")), "{all}");
     for (arguments, expected) in [
         (vec!["--newest", "--prefix", "PROBE-"], vec!["Probe-3", "probe-2", "probe-1"]),
         (vec!["--newest", "--state", "deactivated"], vec!["ben"]),
@@ -42,7 +42,7 @@ async fn accounts_are_listed_newest_first_by_state_and_by_the_beginning_of_their
     for wrong in [["--prefix", "a b"], ["--since", "yesterday"], ["--after", "ann"]] {
         refused(&app, &[&["list"], &wrong[..]].concat()).await;
     }
-    assert!(done(&app, &["count"]).await.ends_with("5 accounts: 4 active; 1 switched off. Mail does not reach 0 of them.\n"));
+    assert!(done(&app, &["count"]).await.ends_with("5 accounts: 4 active; 1 deactivated. Mail does not reach 0 of them.\n"));
     let counted = done(&app, &["count", "--prefix", "probe", "--json"]).await;
     let counted: Value = serde_json::from_str(counted.lines().last().unwrap()).unwrap();
     assert_eq!(counted, json!({ "accounts": 3, "states": { "active": 3 }, "undeliverable": 0, "unreadable": 0 }));

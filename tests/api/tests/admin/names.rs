@@ -143,5 +143,5 @@ async fn an_operator_disavows_for_an_owner_as_often_as_it_is_needed_and_the_thie
     app.login("ann", "Owner-Staple-77").await;
     done(&app, &["deactivate", "ann"]).await;
     let told = refused(&app, &["disavow", "ann", "--yes"]).await.1;
-    assert_eq!(told, "no password can be taken out of use in an account that is switched off");
+    assert_eq!(told, "the password cannot be disabled in an account that is deactivated");
 }

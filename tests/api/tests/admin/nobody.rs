@@ -26,7 +26,7 @@ async fn an_account_for_nobody_is_in_no_file_for_others_and_is_never_invited() {
         assert!(written.contains("ann@example.com") && !written.contains("registered.invalid"), "{form}: {written}");
     }
     let (_, reason) = refused(&app, &["reset", "nobody"]).await;
-    assert_eq!(reason, "it is an account for nobody (Registration=silent), to which no mail arrives");
+    assert_eq!(reason, "it is a placeholder account (Registration=silent), to which no mail arrives");
 
     // A copy has it, with its name and without an invitation.
     let file = Temporary::none();

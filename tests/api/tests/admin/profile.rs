@@ -70,7 +70,7 @@ async fn what_is_no_field_or_no_value_of_it_or_of_no_account_in_use_sets_nothing
     assert_eq!(none, "no such field is declared (ProfileFields); declared are: none");
     assert_eq!(app.everything().await, before);
     assert_eq!(app.send(delete_me(&session, PASSWORD)).await.status, 204);
-    assert_eq!(sets(&app, &["ann", "age", "8"]).await.unwrap_err(), "no field is set in an account that is switched off");
+    assert_eq!(sets(&app, &["ann", "age", "8"]).await.unwrap_err(), "no field can be set in an account that is deactivated");
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ async fn i_never_got_the_mail() {
     app.advance(10);
     ask().await;
     app.deliver().await;
-    assert!(why_no_mail(&app).await.contains("the account is switched off or has no password"));
+    assert!(why_no_mail(&app).await.contains("the account is deactivated or has no password"));
     app.operator.set_active("ann", true).await;
     let recipients = json!([{ "emailAddress": address_of("ann") }]);
     let event = json!({ "eventType": "Bounce", "mail": { "timestamp": app.clock.now().to_string() },

@@ -59,7 +59,7 @@ async fn moved(settings: &[(&str, &str)]) -> (App, Temporary, Temporary) {
     let (users, tokens) = (users(), first_three());
     let (written, failure) = import(&app, &[users.path(), "--tokens", tokens.path()]).await;
     assert_eq!(failure, None, "{written}");
-    assert!(written.ends_with("3 tokens: 3 carried over, 0 carried over before, 0 refused.\n"), "{written}");
+    assert!(written.ends_with("3 tokens: 3 imported, 0 imported before, 0 refused.\n"), "{written}");
     (app, users, tokens)
 }
 
@@ -140,7 +140,7 @@ async fn whatever_ends_a_session_ends_an_imported_one_and_no_further_import_brin
         end(&app).await;
         assert!(!app.lets_pass(KEYS[0]).await, "{what}");
         let (written, _) = import(&app, &[users.path(), "--tokens", tokens.path()]).await;
-        assert!(written.contains("3 tokens: 0 carried over, 3 carried over before, 0 refused.\n"), "{what}: {written}");
+        assert!(written.contains("3 tokens: 0 imported, 3 imported before, 0 refused.\n"), "{what}: {written}");
         assert!(!app.lets_pass(KEYS[0]).await, "{what}, after another import");
         assert_eq!(app.lets_pass(KEYS[1]).await, what != "thirty days", "{what} is of nobody else");
     }
@@ -206,14 +206,11 @@ async fn a_token_that_is_no_session_of_anybody_is_refused_by_its_users_id_and_ne
                     1 refused: user: the account is inactive, has another external_id, or its sessions were ended since it was imported\n  entry 7: user 4\n\
                     1 refused: user: no account of the file that is there now has this id\n  entry 5: user 99\n";
     let (written, failure) = import(&app, &["--dry-run", users.path(), "--tokens", tokens.path()]).await;
-    assert!(
-        written.contains(expected) && written.ends_with("7 tokens: 1 would be carried over, 0 carried over before, 6 refused.\n"),
-        "{written}"
-    );
+    assert!(written.contains(expected) && written.ends_with("7 tokens: 1 would be imported, 0 imported before, 6 refused.\n"), "{written}");
     assert_eq!(failure.as_deref(), Some("6 tokens were refused"));
     assert!(app.everything().await.is_empty(), "a dry run writes nothing");
     let (written, failure) = import(&app, &[users.path(), "--tokens", tokens.path()]).await;
-    assert!(written.contains(expected) && written.ends_with("7 tokens: 1 carried over, 0 carried over before, 6 refused.\n"), "{written}");
+    assert!(written.contains(expected) && written.ends_with("7 tokens: 1 imported, 0 imported before, 6 refused.\n"), "{written}");
     assert_eq!(failure.as_deref(), Some("6 tokens were refused"));
     for (key, passes) in KEYS.iter().zip([true, false, false, false]) {
         assert_eq!(app.lets_pass(key).await, passes);
@@ -299,6 +296,6 @@ async fn tokens_are_not_imported_where_they_would_open_nothing() {
     assert!(app.everything().await.is_empty());
     // A dry run is for before.
     let written = done(&app, &["import", "--dry-run", users.path(), "--tokens", tokens.path()]).await;
-    assert!(written.ends_with("3 tokens: 3 would be carried over, 0 carried over before, 0 refused.\n"), "{written}");
+    assert!(written.ends_with("3 tokens: 3 would be imported, 0 imported before, 0 refused.\n"), "{written}");
     assert_eq!(app.send(login("ann", PASSWORD)).await.status, 401);
 }

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use super::operations::Operation;
 
-const SWITCHED_OFF: &str = "no link is mailed to an account that is switched off";
-const NO_FIELD: &str = "no field is set in an account that is switched off";
-const NO_PASSWORD: &str = "no password can be taken out of use in an account that is switched off";
+const SWITCHED_OFF: &str = "no link is mailed to an account that is deactivated";
+const NO_FIELD: &str = "no field can be set in an account that is deactivated";
+const NO_PASSWORD: &str = "the password cannot be disabled in an account that is deactivated";
 /// While a deletion that was asked for is carried out, what would call it off is refused like this.
 const HAS_BEGUN: [&str; 2] = [
-    "it asked to be deleted, and that has begun; nothing calls it off",
-    "no password can be taken out of use in an account that is to be deleted",
+    "its requested deletion has begun and can no longer be cancelled",
+    "the password cannot be disabled in an account that is to be deleted",
 ];
 const NO_ACCOUNT: &str = "no account has this username, e-mail address or id";
 /// Ends the line of a mail whose link works.
