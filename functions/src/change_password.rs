@@ -77,14 +77,7 @@ impl Endpoint for ChangePassword {
         let accepted = AcceptedPassword::new(body.new_password, &self.policy, &account.owner(&self.fields))
             .map_err(|violations| Refusal::violations("new_password", &violations))?;
         let password = self.hasher.hash(accepted).await?;
-        let notice = Notice {
-            id: self.entropy.uuid(now),
-            account: account.id,
-            email: account.email.clone(),
-            kind: ChangeKind::Changed,
-            changed_at: now,
-            caller: request.caller().in_language(account.language()),
-        };
+        let notice = Notice::to_owner(account, self.entropy.uuid(now), ChangeKind::Changed, request.caller(), now);
         match self.store.change_password(account, &signed_in.token.digest(), request.client, &password, &notice, now).await? {
             Changed::Now => {
                 Metric::PASSWORDS_CHANGED.count();

@@ -1,14 +1,13 @@
 //! GET and POST `/api/password_reset/confirm/`: replaces a forgotten password.
 //!
-//! GET shows a page with a form and does not use up the link, however often a mail scanner opens it. POST uses up the link. It answers programs with JSON
-//! and the form with a page.
+//! GET shows a page with a form. POST uses up the link, which a reset mail contains.
 
 use std::sync::Arc;
 
 use doorward::{
     clock::Clock,
     entropy::Entropy,
-    http::{self, Answer, Field, FieldErrors, Fields, Form, Method, Reader, Refusal, Request},
+    http::{Answer, Field, FieldErrors, Fields, Form, Refusal, Request},
     limit::ClientLimit,
     metric::Metric,
     outbox::{ChangeKind, Notice},
@@ -20,9 +19,8 @@ use doorward::{
     telemetry,
     token::{Reset, Token},
 };
-use serde::Serialize;
 
-use crate::{Endpoint, Function, PageRole, Wiring};
+use crate::{Function, Wiring, form::FormEndpoint};
 
 pub struct ConfirmReset {
     store: Store,
@@ -42,46 +40,7 @@ struct ConfirmBody {
     token: Option<Token<Reset>>,
 }
 
-#[derive(Serialize)]
-struct ConfirmAnswer {
-    status: &'static str,
-}
-
 impl ConfirmReset {
-    async fn api(&self, request: &Request) -> Result<Answer, Refusal> {
-        if request.method != Method::POST {
-            return self.show(request).await;
-        }
-        self.confirm(request).await?;
-        Ok(http::ok(&ConfirmAnswer { status: "OK" }))
-    }
-
-    async fn page(&self, reader: &Reader, request: &Request) -> Result<Answer, Refusal> {
-        let answer = if request.follows_form() {
-            Ok(self.pages.show(reader, &Page::Done)?)
-        } else if request.method == Method::POST {
-            self.confirm(request).await.map(|()| self.pages.send_on(reader))
-        } else {
-            self.show(request).await
-        };
-        match answer {
-            Err(Refusal::Token) => Ok(self.pages.show(reader, &Page::Dead)?),
-            Err(Refusal::Fields(errors)) => self.show_again(reader, request, &errors),
-            answer => answer,
-        }
-    }
-
-    /// Uses up the link, and counts the outcome.
-    async fn confirm(&self, request: &Request) -> Result<(), Refusal> {
-        let confirmed = self.spend(request).await;
-        match &confirmed {
-            Ok(()) => Metric::RESETS_CONFIRMED.count(),
-            Err(Refusal::Token) => Metric::RESETS_REFUSED.count(),
-            Err(_) => {}
-        }
-        confirmed
-    }
-
     async fn spend(&self, request: &Request) -> Result<(), Refusal> {
         let body = ConfirmBody::read(request.form()?, &self.policy, request.wants_page())?;
         let now = self.clock.now();
@@ -94,52 +53,11 @@ impl ConfirmReset {
         let accepted = AcceptedPassword::new(body.password, &self.policy, &account.owner(&self.fields))
             .map_err(|violations| Refusal::violations("password", &violations))?;
         let password = self.hasher.hash(accepted).await?;
-        let notice = Notice {
-            id: self.entropy.uuid(now),
-            account: account.id,
-            email: account.email.clone(),
-            kind: ChangeKind::Reset,
-            changed_at: now,
-            caller: request.caller().in_language(account.language()),
-        };
+        let notice = Notice::to_owner(account, self.entropy.uuid(now), ChangeKind::Reset, request.caller(), now);
         match self.store.spend_reset(account.id, &link.digest, request.client, &password, &notice, self.clock.now()).await? {
             Spent::Now => Ok(()),
             Spent::NotValid => Err(Refusal::Token),
         }
-    }
-
-    /// The form, in the account's language if it has one.
-    async fn show(&self, request: &Request) -> Result<Answer, Refusal> {
-        let now = self.clock.now();
-        let token = request.mailed_token();
-        let look_up = self.links.check(&self.store, token.as_ref(), now);
-        let link = self.page_limit.admit_while(&self.store, request.client, now, look_up).await??;
-        let (token, link) = token.zip(link).ok_or(Refusal::Token)?;
-        let reader = request.reader_in(link.account.language());
-        let (token, username) = (token.reveal(), link.account.username.as_str());
-        let form = Page::Reset { token: &token, username, least: self.policy.min_length, errors: &FieldErrors::default() };
-        Ok(self.pages.show(&reader, &form)?)
-    }
-
-    /// The form that was sent, with the complaints about the password but without the password.
-    ///
-    /// A password that was not repeated rightly is judged all the same, so that somebody who mends one complaint does not get the next for it.
-    fn show_again(&self, reader: &Reader, request: &Request, errors: &FieldErrors) -> Result<Answer, Refusal> {
-        let mut fields = Fields::of(request.form()?);
-        let mut text = |name| fields.take(name, Field::Text).unwrap_or_default();
-        let (token, username) = (text("token"), text("username"));
-        let mut errors = errors.clone();
-        if errors.iter().all(|(name, _)| name == "again")
-            && let Some(password) = fields.take("password", Field::Verbatim)
-            && let Err(violations) =
-                AcceptedPassword::new(TypedPassword::from(password), &self.policy, &Owner { username: &username, ..Owner::default() })
-        {
-            for violation in violations {
-                errors.add("password", violation);
-            }
-        }
-        let form = Page::Reset { token: &token, username: &username, least: self.policy.min_length, errors: &errors };
-        Ok(self.pages.show(reader, &form)?)
     }
 }
 
@@ -150,7 +68,7 @@ impl Function for ConfirmReset {
     fn new(wiring: &mut Wiring) -> Self {
         let hasher = wiring.hasher();
         let settings = &mut wiring.settings;
-        let (client_limit, page_limit) = (ClientLimit::of_mailed_links(settings, "confirm-client"), ClientLimit::of_mailed_pages(settings));
+        let [client_limit, page_limit] = ClientLimit::of_mailed_links(settings, "confirm-client");
         Self {
             hasher,
             policy: Policy::configured(settings),
@@ -166,20 +84,58 @@ impl Function for ConfirmReset {
     }
 }
 
-impl Endpoint for ConfirmReset {
-    const ROUTES: &[&str] = &["/api/password_reset/confirm/"];
-    const METHODS: &[Method] = &[Method::GET, Method::HEAD, Method::POST];
-    const PAGE: PageRole = PageRole::MailedLink;
+impl FormEndpoint for ConfirmReset {
+    const ROUTE: &str = "/api/password_reset/confirm/";
+    const DEAD_LINK: Option<Page<'static>> = Some(Page::Dead);
+    const DONE: Page<'static> = Page::Done;
 
-    fn pages(&self) -> Option<&Pages> {
-        Some(&self.pages)
+    fn pages(&self) -> &Pages {
+        &self.pages
     }
 
-    async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
-        match request.reader() {
-            Some(reader) => self.page(&reader, &request).await,
-            None => self.api(&request).await,
+    /// In the account's language, if it has one.
+    async fn show(&self, request: &Request) -> Result<Answer, Refusal> {
+        let now = self.clock.now();
+        let token = request.mailed_token();
+        let look_up = self.links.check(&self.store, token.as_ref(), now);
+        let link = self.page_limit.admit_while(&self.store, request.client, now, look_up).await??;
+        let (token, link) = token.zip(link).ok_or(Refusal::Token)?;
+        let reader = request.reader_in(link.account.language());
+        let (token, username) = (token.reveal(), link.account.username.as_str());
+        let form = Page::Reset { token: &token, username, least: self.policy.min_length, errors: &FieldErrors::default() };
+        Ok(self.pages.show(&reader, &form)?)
+    }
+
+    /// With the complaints about the password, but without the password.
+    ///
+    /// A password that was not repeated rightly is judged all the same, so that somebody who mends one complaint does not get the next for it.
+    async fn show_again(&self, request: &Request, errors: &FieldErrors) -> Result<Answer, Refusal> {
+        let mut fields = Fields::of(request.form()?);
+        let mut text = |name| fields.take(name, Field::Text).unwrap_or_default();
+        let (token, username) = (text("token"), text("username"));
+        let mut errors = errors.clone();
+        if errors.iter().all(|(name, _)| name == "again")
+            && let Some(password) = fields.take("password", Field::Verbatim)
+            && let Err(violations) =
+                AcceptedPassword::new(TypedPassword::from(password), &self.policy, &Owner { username: &username, ..Owner::default() })
+        {
+            for violation in violations {
+                errors.add("password", violation);
+            }
         }
+        let form = Page::Reset { token: &token, username: &username, least: self.policy.min_length, errors: &errors };
+        Ok(self.pages.show(&request.reader_in(None), &form)?)
+    }
+
+    /// Uses up the link, and counts the outcome.
+    async fn submit(&self, request: &Request) -> Result<(), Refusal> {
+        let confirmed = self.spend(request).await;
+        match &confirmed {
+            Ok(()) => Metric::RESETS_CONFIRMED.count(),
+            Err(Refusal::Token) => Metric::RESETS_REFUSED.count(),
+            Err(_) => {}
+        }
+        confirmed
     }
 }
 

@@ -1,12 +1,12 @@
 //! GET and POST `/api/password_reset/disavow/`: "this wasn't me", the link of a notice.
 //!
-//! GET shows a page with a form and does not use up the link, however often a mail scanner opens it. POST uses it up: it ends every session, takes the
-//! password out of use and starts a reset, once; it calls the account's deletion off, and gives it back the address to which the link was mailed. This function cannot set a password, as it has no permission to.
+//! GET shows a page with a form. POST uses the link up: it ends every session, takes the password out of use and starts a reset, once; it calls the
+//! account's deletion off, and gives it back the address to which the link was mailed. This function cannot set a password, as it has no permission to.
 
 use doorward::{
     clock::Clock,
     disavow::Disavowed,
-    http::{self, Answer, Field, FieldErrors, Fields, Method, Reader, Refusal, Request},
+    http::{Answer, Field, FieldErrors, Fields, Refusal, Request},
     limit::ClientLimit,
     metric::Metric,
     outbox::ResetRequest,
@@ -15,9 +15,11 @@ use doorward::{
     telemetry,
     token::Token,
 };
-use serde::Serialize;
 
-use crate::{Endpoint, Function, PageRole, Wiring};
+use crate::{
+    Function, Wiring,
+    form::{FormEndpoint, ticked_token},
+};
 
 pub struct Disavow {
     store: Store,
@@ -27,39 +29,27 @@ pub struct Disavow {
     clock: Clock,
 }
 
-#[derive(Serialize)]
-struct DisavowAnswer {
-    status: &'static str,
+impl Function for Disavow {
+    const NAME: &str = "disavow";
+    const TABLES: &[Table] = &[Table::Accounts, Table::Limits, Table::Outbox];
+
+    fn new(wiring: &mut Wiring) -> Self {
+        let settings = &mut wiring.settings;
+        let [client_limit, page_limit] = ClientLimit::of_mailed_links(settings, "disavow-client");
+        Self { client_limit, page_limit, pages: Pages::configured(settings), store: wiring.store.clone(), clock: wiring.clock.clone() }
+    }
 }
 
-impl Disavow {
-    async fn api(&self, request: &Request) -> Result<Answer, Refusal> {
-        if request.method != Method::POST {
-            return self.show(request).await;
-        }
-        self.disavow(request).await?;
-        Ok(http::ok(&DisavowAnswer { status: "OK" }))
+impl FormEndpoint for Disavow {
+    const ROUTE: &str = "/api/password_reset/disavow/";
+    const DEAD_LINK: Option<Page<'static>> = Some(Page::DeadDisavowal);
+    const DONE: Page<'static> = Page::Disavowed;
+
+    fn pages(&self) -> &Pages {
+        &self.pages
     }
 
-    async fn page(&self, reader: &Reader, request: &Request) -> Result<Answer, Refusal> {
-        let answer = if request.follows_form() {
-            Ok(self.pages.show(reader, &Page::Disavowed)?)
-        } else if request.method == Method::POST {
-            self.disavow(request).await.map(|()| self.pages.send_on(reader))
-        } else {
-            self.show(request).await
-        };
-        match answer {
-            Err(Refusal::Token) => Ok(self.pages.show(reader, &Page::DeadDisavowal)?),
-            Err(Refusal::Fields(errors)) => {
-                let token = Fields::of(request.form()?).take("token", Field::Text).unwrap_or_default();
-                Ok(self.pages.show(reader, &Page::Disavow { token: &token, due_at: None, gives_back: false, errors: &errors })?)
-            }
-            answer => answer,
-        }
-    }
-
-    /// The page with the button, in the account's language if it has one.
+    /// In the account's language, if it has one.
     async fn show(&self, request: &Request) -> Result<Answer, Refusal> {
         let now = self.clock.now();
         let token = request.mailed_token();
@@ -71,17 +61,14 @@ impl Disavow {
         Ok(self.pages.show(&request.reader_in(link.account.language()), &form)?)
     }
 
-    /// Uses up the link.
-    ///
-    /// Robots that look for dangerous links open those of a mail and send the forms behind them. A form therefore counts only with a box that a person has
-    /// ticked. A program that sends JSON has read no page.
-    async fn disavow(&self, request: &Request) -> Result<(), Refusal> {
-        let mut fields = Fields::of(request.form()?);
-        let token = fields.take_checked("token", Field::Text, None);
-        if token.is_some() && request.is_form() {
-            fields.check_ticked("not_me");
-        }
-        let token = Token::entered(&fields.finish(token)?);
+    async fn show_again(&self, request: &Request, errors: &FieldErrors) -> Result<Answer, Refusal> {
+        let token = Fields::of(request.form()?).take("token", Field::Text).unwrap_or_default();
+        let form = Page::Disavow { token: &token, due_at: None, gives_back: false, errors };
+        Ok(self.pages.show(&request.reader_in(None), &form)?)
+    }
+
+    async fn submit(&self, request: &Request) -> Result<(), Refusal> {
+        let token = ticked_token(request, "not_me", Token::entered)?;
         let now = self.clock.now();
         let look_up = self.store.disavowal(token.as_ref(), now);
         let link = self.client_limit.admit_while(&self.store, request.client, now, look_up).await??.ok_or(Refusal::Token)?;
@@ -96,34 +83,6 @@ impl Disavow {
                 Ok(())
             }
             Disavowed::NotValid => Err(Refusal::Token),
-        }
-    }
-}
-
-impl Function for Disavow {
-    const NAME: &str = "disavow";
-    const TABLES: &[Table] = &[Table::Accounts, Table::Limits, Table::Outbox];
-
-    fn new(wiring: &mut Wiring) -> Self {
-        let settings = &mut wiring.settings;
-        let (client_limit, page_limit) = (ClientLimit::of_mailed_links(settings, "disavow-client"), ClientLimit::of_mailed_pages(settings));
-        Self { client_limit, page_limit, pages: Pages::configured(settings), store: wiring.store.clone(), clock: wiring.clock.clone() }
-    }
-}
-
-impl Endpoint for Disavow {
-    const ROUTES: &[&str] = &["/api/password_reset/disavow/"];
-    const METHODS: &[Method] = &[Method::GET, Method::HEAD, Method::POST];
-    const PAGE: PageRole = PageRole::MailedLink;
-
-    fn pages(&self) -> Option<&Pages> {
-        Some(&self.pages)
-    }
-
-    async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
-        match request.reader() {
-            Some(reader) => self.page(&reader, &request).await,
-            None => self.api(&request).await,
         }
     }
 }

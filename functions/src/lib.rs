@@ -5,6 +5,7 @@
 
 #![expect(missing_docs, reason = "a library for its binaries and for tests; the first lines of a file tell what its function is")]
 
+mod asked_link;
 mod authorizer;
 mod change_password;
 mod confirm_reset;
@@ -12,6 +13,7 @@ mod disavow;
 mod edge;
 mod events;
 mod export;
+mod form;
 mod function;
 mod login;
 mod logout;

@@ -47,14 +47,7 @@ impl SetUsername {
             if username.is_another_address_than(&account.email) {
                 return Err(Refusal::Fields(FieldErrors::one("new_username", NOT_OWN_ADDRESS)));
             }
-            let notice = Notice {
-                id: self.entropy.uuid(now),
-                account: account.id,
-                email: account.email.clone(),
-                kind: ChangeKind::Renamed,
-                changed_at: now,
-                caller: request.caller().in_language(account.language()),
-            };
+            let notice = Notice::to_owner(&account, self.entropy.uuid(now), ChangeKind::Renamed, request.caller(), now);
             match self.store.change_username(&account, username, &notice, now).await? {
                 Renamed::Now => return Ok(http::no_content()),
                 Renamed::Taken => return Err(Refusal::Fields(FieldErrors::one("new_username", USERNAME_TAKEN))),

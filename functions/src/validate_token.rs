@@ -10,7 +10,6 @@ use doorward::{
     store::{Store, Table},
     token::{Reset, Token},
 };
-use serde::Serialize;
 
 use crate::{Endpoint, Function, Wiring};
 
@@ -19,11 +18,6 @@ pub struct ValidateToken {
     links: ResetLinks,
     client_limit: ClientLimit,
     clock: Clock,
-}
-
-#[derive(Serialize)]
-struct ValidateAnswer {
-    status: &'static str,
 }
 
 impl Function for ValidateToken {
@@ -54,7 +48,7 @@ impl Endpoint for ValidateToken {
         let now = self.clock.now();
         let look_up = self.links.check(&self.store, token.as_ref(), now);
         self.client_limit.admit_while(&self.store, request.client, now, look_up).await??.ok_or(Refusal::Token)?;
-        Ok(http::ok(&ValidateAnswer { status: "OK" }))
+        Ok(http::done())
     }
 }
 

@@ -1,8 +1,8 @@
 //! GET and POST `/api/users/activation/`: shows that an address is its account's, by the link of a mail to it; or gives an account the address that its owner
 //! asked for, by the link of a mail there.
 //!
-//! GET shows a page with a form and does not use up the link, however often a mail scanner opens it. POST uses it up. Whoever clicks twice is told twice
-//! that it is done. This function can write nothing of an account but its names and that its address is verified.
+//! GET shows a page with a form. POST uses the link up. Whoever clicks twice is told twice that it is done. This function can write nothing of an account
+//! but its names and that its address is verified.
 
 use std::ops::Deref;
 
@@ -10,7 +10,7 @@ use doorward::{
     account::Account,
     address::{AddressChange, AddressUndo, AskedAddress},
     clock::{Clock, Timestamp},
-    http::{self, Answer, Field, FieldErrors, Fields, Method, Reader, Refusal, Request},
+    http::{self, Answer, Field, FieldErrors, Fields, Refusal, Request},
     limit::ClientLimit,
     link::LiveLink,
     page::{Page, Pages},
@@ -20,7 +20,10 @@ use doorward::{
     verification::{Verification, Verified},
 };
 
-use crate::{Endpoint, Function, PageRole, Wiring};
+use crate::{
+    Function, Wiring,
+    form::{FormEndpoint, ticked_token},
+};
 
 pub struct VerifyAddress {
     store: Store,
@@ -67,39 +70,9 @@ impl Link {
 }
 
 impl VerifyAddress {
-    async fn api(&self, request: &Request) -> Result<Answer, Refusal> {
-        if request.method != Method::POST {
-            return self.show(request, Link::mailed(request), &FieldErrors::default()).await;
-        }
-        self.verify(request).await?;
-        Ok(http::no_content())
-    }
-
-    async fn page(&self, reader: &Reader, request: &Request) -> Result<Answer, Refusal> {
-        let answer = if request.follows_form() {
-            Ok(self.pages.show(reader, &Page::Verified)?)
-        } else if request.method == Method::POST {
-            self.verify(request).await.map(|()| self.pages.send_on(reader))
-        } else {
-            self.show(request, Link::mailed(request), &FieldErrors::default()).await
-        };
-        // Without the box, the form is shown again. The link says for whom: what the form says of the account is not believed.
-        let answer = match answer {
-            Err(Refusal::Fields(errors)) => {
-                let token = Fields::of(request.form()?).take("token", Field::Text);
-                self.show(request, token.and_then(|token| Link::entered(&token)), &errors).await
-            }
-            answer => answer,
-        };
-        match answer {
-            Err(Refusal::Activation) => Ok(self.pages.show(reader, &Page::DeadVerification)?),
-            answer => answer,
-        }
-    }
-
     /// The page with the form, in the account's language if it has one. It names the account, so that nobody confirms one that somebody else has made
     /// with their address. Of a link that was used it says that it was.
-    async fn show(&self, request: &Request, link: Option<Link>, errors: &FieldErrors) -> Result<Answer, Refusal> {
+    async fn form(&self, request: &Request, link: Option<Link>, errors: &FieldErrors) -> Result<Answer, Refusal> {
         let now = self.clock.now();
         let look_up = self.opens(link.as_ref(), now);
         let opens = self.page_limit.admit_while(&self.store, request.client, now, look_up).await??;
@@ -133,19 +106,46 @@ impl VerifyAddress {
             },
         }
     }
+}
 
-    /// Uses up the link.
-    ///
-    /// A robot that opens the links of a mail and sends the forms behind them would confirm an address for whoever has registered it. A form therefore
-    /// counts only with a box that a person has ticked. A program that sends JSON has read no page.
-    async fn verify(&self, request: &Request) -> Result<(), Refusal> {
-        let mut fields = Fields::of(request.form()?);
+impl Function for VerifyAddress {
+    const NAME: &str = "verify-address";
+    const TABLES: &[Table] = &[Table::Accounts, Table::Limits, Table::Outbox];
+
+    fn new(wiring: &mut Wiring) -> Self {
+        let settings = &mut wiring.settings;
+        let [client_limit, page_limit] = ClientLimit::of_mailed_links(settings, "verify-client");
+        let (pages, undo) = (Pages::configured(settings), AddressUndo::configured(settings));
+        Self { client_limit, page_limit, pages, undo, store: wiring.store.clone(), clock: wiring.clock.clone() }
+    }
+}
+
+impl FormEndpoint for VerifyAddress {
+    const ROUTE: &str = "/api/users/activation/";
+    const DEAD_LINK: Option<Page<'static>> = Some(Page::DeadVerification);
+    const DONE: Page<'static> = Page::Verified;
+
+    fn done() -> Answer {
+        http::no_content()
+    }
+
+    fn pages(&self) -> &Pages {
+        &self.pages
+    }
+
+    async fn show(&self, request: &Request) -> Result<Answer, Refusal> {
+        self.form(request, Link::mailed(request), &FieldErrors::default()).await
+    }
+
+    /// The link says for whom: what the form says of the account is not believed.
+    async fn show_again(&self, request: &Request, errors: &FieldErrors) -> Result<Answer, Refusal> {
+        let token = Fields::of(request.form()?).take("token", Field::Text);
+        self.form(request, token.and_then(|token| Link::entered(&token)), errors).await
+    }
+
+    async fn submit(&self, request: &Request) -> Result<(), Refusal> {
         // djoser's clients send the account's id as well. The token has it.
-        let token = fields.take_checked("token", Field::Text, None);
-        if token.is_some() && request.is_form() {
-            fields.check_ticked("mine");
-        }
-        let link = Link::entered(&fields.finish(token)?);
+        let link = ticked_token(request, "mine", Link::entered)?;
         let now = self.clock.now();
         let look_up = self.opens(link.as_ref(), now);
         let opens = self.client_limit.admit_while(&self.store, request.client, now, look_up).await??;
@@ -168,34 +168,5 @@ impl VerifyAddress {
             Verified::NotValid => return Err(Refusal::Activation),
         }
         Ok(())
-    }
-}
-
-impl Function for VerifyAddress {
-    const NAME: &str = "verify-address";
-    const TABLES: &[Table] = &[Table::Accounts, Table::Limits, Table::Outbox];
-
-    fn new(wiring: &mut Wiring) -> Self {
-        let settings = &mut wiring.settings;
-        let (client_limit, page_limit) = (ClientLimit::of_mailed_links(settings, "verify-client"), ClientLimit::of_mailed_pages(settings));
-        let (pages, undo) = (Pages::configured(settings), AddressUndo::configured(settings));
-        Self { client_limit, page_limit, pages, undo, store: wiring.store.clone(), clock: wiring.clock.clone() }
-    }
-}
-
-impl Endpoint for VerifyAddress {
-    const ROUTES: &[&str] = &["/api/users/activation/"];
-    const METHODS: &[Method] = &[Method::GET, Method::HEAD, Method::POST];
-    const PAGE: PageRole = PageRole::MailedLink;
-
-    fn pages(&self) -> Option<&Pages> {
-        Some(&self.pages)
-    }
-
-    async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
-        match request.reader() {
-            Some(reader) => self.page(&reader, &request).await,
-            None => self.api(&request).await,
-        }
     }
 }

@@ -12,11 +12,11 @@ use crate::{
     config::{Settings, span},
     event::EventKind,
     fault::Fault,
-    outbox::{self, AddressRequest, ChangeKind, Notice},
-    reset,
+    link::{self, Kept, Links, Mailed},
+    outbox::{self, AddressRequest, ChangeKind},
     store::{Item, Key, Store, Table, Transacted, Write, Written, millis, number, seconds, text},
     token::{Digest, NewAddress, Token},
-    verification::{self, Verified},
+    verification::Verified,
 };
 
 /// How long the link of a change works, and how long it is shown that one was asked for.
@@ -27,8 +27,13 @@ pub const MOST_KEPT: usize = 5;
 pub const LONGEST_UNDO: Duration = span::days(30);
 /// Maximum number of tries while others change the account.
 const MAX_TRIES: u32 = 5;
-/// The sort key of the change that was asked for.
-const SORT: &str = "address";
+
+/// The item is the change that was asked for, which has its link as soon as that is mailed, and ends with it. Asking replaces it whether or not there is a
+/// link, so it is stored and marked here.
+impl Mailed for NewAddress {
+    const KIND: &'static str = "change of an address";
+    const KEPT: Kept = Kept::Newest("address");
+}
 
 /// For how long a change can be taken back. Nobody else can have the old address meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,12 +93,7 @@ pub enum AddressChange {
 }
 
 fn key(account: AccountId) -> Key {
-    Key::new(Table::Accounts, "change of an address", account::partition(account), SORT)
-}
-
-/// The write that ends the change that was asked for, if there is one.
-pub(crate) fn forgotten(account: AccountId) -> Write {
-    Write::delete(key(account))
+    Links::<NewAddress>::newest_key(account)
 }
 
 fn read(item: &Item) -> Result<AskedAddress, Fault> {
@@ -128,13 +128,9 @@ impl Store {
             account::unmoved(account),
             asked,
             outbox::address_request(&request, self.entropy().uuid(now)),
-            outbox::notice(&self.notice_to_old(account, ChangeKind::AddressAsked, caller, now)),
+            self.notice_to_owner(account, ChangeKind::AddressAsked, caller, now),
         ];
         Ok(self.transact("ask for address", writes).await?.or(Asked::Now, Asked::Overtaken))
-    }
-
-    fn notice_to_old(&self, account: &Account, kind: ChangeKind, caller: Caller, now: Timestamp) -> Notice {
-        Notice { id: self.entropy().uuid(now), account: account.id, email: account.email.clone(), kind, changed_at: now, caller }
     }
 
     /// The change that was asked for, if it is kept still.
@@ -200,19 +196,15 @@ impl Store {
                 AddressChange::Used(_) => return Ok(Verified::Before),
                 AddressChange::Dead => return Ok(Verified::NotValid),
             };
-            for former in account.former.iter().filter(|former| former.until <= now) {
-                self.write(account::expired(account.id, former, now)).await.map(drop)?;
-            }
+            self.free_expired(&account, now).await?;
             let Some(username) = account.username_with(&asked.email) else { return Ok(Verified::NotValid) };
             let (email, link, kept_until) = (&asked.email, &token.digest(), undo.until(now));
             let mut writes = account::confirmed(&account, &Confirmed { email, username: &username, link, kept_until, now });
-            let caller = caller.in_language(account.language());
+            writes.push(Links::<NewAddress>::spend(account.id, link, now).when("epoch = :epoch").with(":epoch", number(account.epoch)));
+            writes.extend(link::ended(account.id));
             writes.extend([
-                spent(account.id, link, account.epoch, now),
-                reset::forgotten(account.id),
-                verification::forgotten(account.id),
                 account::former(account.id, &account.email, now),
-                outbox::notice(&self.notice_to_old(&account, ChangeKind::AddressChanged, caller, now)),
+                self.notice_to_owner(&account, ChangeKind::AddressChanged, caller, now),
             ]);
             writes.extend(self.event(EventKind::AddressChanged, account.id, now));
             let outcome = self.transact("confirm address", writes).await?;
@@ -227,15 +219,6 @@ impl Store {
         }
         Err(Fault::OutOfTime)
     }
-}
-
-/// The write that uses up the change that was asked for, on condition that this is its link and has not expired.
-fn spent(account: AccountId, link: &Digest<NewAddress>, epoch: u64, now: Timestamp) -> Write {
-    Write::delete(key(account))
-        .when("digest = :digest AND valid_until > :now AND epoch = :epoch")
-        .with(":digest", text(link.as_str()))
-        .with(":now", millis(now))
-        .with(":epoch", number(epoch))
 }
 
 #[cfg(test)]

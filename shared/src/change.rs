@@ -6,11 +6,12 @@ use crate::{
     clock::Timestamp,
     event::EventKind,
     fault::Fault,
+    link::Links,
     outbox::{self, Notice},
     password::StoredPassword,
-    reset, session,
+    session,
     store::Store,
-    token::{Digest, Session},
+    token::{Digest, Reset, Session},
 };
 
 /// The outcome of changing a password.
@@ -39,7 +40,7 @@ impl Store {
             account::password_changed(account, password, now),
             outbox::asked_for_again(&account.email, now),
             session::carried_over(account, session),
-            reset::forgotten(account.id),
+            Links::<Reset>::forgotten(account.id),
             outbox::notice(notice),
         ];
         writes.extend(self.event_from(EventKind::PasswordChanged, account.id, Some(client.site()), now));

@@ -85,7 +85,7 @@ impl Settings {
     }
 
     /// The same, or 0.
-    pub fn span_or_zero(&mut self, name: &str, default: Duration, min: Duration, max: Duration) -> Duration {
+    pub(crate) fn span_or_zero(&mut self, name: &str, default: Duration, min: Duration, max: Duration) -> Duration {
         self.parsed(name, default, |text| {
             let is_allowed = |span: &Duration| span.is_zero() || (min..=max).contains(span);
             let span = humantime::parse_duration(text).ok().filter(is_allowed);

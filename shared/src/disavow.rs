@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use crate::{
     account::{self, Account, AccountId, EmailAddress, FormerAddress, GivenBack, Username},
-    address,
     client::Client,
     clock::{Timestamp, after, before},
     config::span,
@@ -13,10 +12,8 @@ use crate::{
     fault::Fault,
     link::{Kept, Links, LiveLink, Mailed},
     outbox::{self, ResetRequest},
-    reset,
     store::{Store, Write, number},
-    token::{Digest, Disavow, Token},
-    verification,
+    token::{Digest, Disavow, NewAddress, Reset, Token, Verify},
 };
 
 /// How long such a link works: long enough for a week's holiday.
@@ -48,15 +45,11 @@ pub enum Disavowed {
     NotValid,
 }
 
-/// The write that stores a link, which goes to the mailbox that the account had when its address had changed `address_no` times.
-pub(crate) fn link(account: AccountId, link: &Digest<Disavow>, address_no: u64, now: Timestamp) -> Write {
-    link_until(account, link, address_no, now, after(now, DISAVOWAL_LIFETIME))
-}
-
-/// The write that stores a link that works until then.
-pub(crate) fn link_until(account: AccountId, link: &Digest<Disavow>, address_no: u64, now: Timestamp, valid_until: Timestamp) -> Write {
+/// The write that stores a link, which goes to the mailbox that the account had when its address had changed `address_no` times. Without `until` it works
+/// for [`DISAVOWAL_LIFETIME`].
+pub(crate) fn link(account: AccountId, digest: &Digest<Disavow>, address_no: u64, until: Option<Timestamp>, now: Timestamp) -> Write {
     let besides = (address_no > 0).then(|| ("address_no", number(address_no)));
-    Links::put(account, link, now, valid_until, besides)
+    Links::put(account, digest, now, until.unwrap_or(after(now, DISAVOWAL_LIFETIME)), besides)
 }
 
 /// Who disavows.
@@ -93,8 +86,7 @@ impl Store {
         until: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<bool, Fault> {
-        let until = until.unwrap_or(after(now, DISAVOWAL_LIFETIME));
-        let writes = vec![account::existing(account), link_until(account, digest, address_no, now, until)];
+        let writes = vec![account::existing(account), link(account, digest, address_no, until, now)];
         Ok(self.transact("keep disavowal", writes).await?.or(true, false))
     }
 
@@ -157,15 +149,15 @@ impl Store {
                 return Ok(Disavowed::NotValid);
             }
             // The account stops listing them, and one that it lists need not be its own any more.
-            for former in account.former.iter().filter(|former| back.is_some() && former.until <= now) {
-                self.write(account::expired(id, former, now)).await.map(drop)?;
+            if back.is_some() {
+                self.free_expired(&account, now).await?;
             }
             request.email = back.as_ref().map_or(&account.email, |back| &back.email).clone();
             let disavowed = account::password_disavowed(&account, made_at.unwrap_or(now), back.as_ref(), now);
             let link = spend(now);
             let has_link = link.is_some();
             let moved = back.as_ref().map(|back| self.moved_back(&account, back, now)).unwrap_or_default();
-            let others = [reset::forgotten(id), outbox::reset_request(&request, sort)];
+            let others = [Links::<Reset>::forgotten(id), outbox::reset_request(&request, sort)];
             let others = others.into_iter().chain(self.event_from(EventKind::PasswordDisavowed, id, network.clone(), now));
             let kept = account.leaving.iter().flat_map(|leaving| {
                 [Some(deletion::called_off(id, leaving)), self.event(EventKind::AccountActivated, id, now)].into_iter().flatten()
@@ -206,7 +198,7 @@ impl Store {
     /// The other writes when an address is given back: they move the claims and end the links that were mailed to the present address.
     fn moved_back(&self, account: &Account, back: &GivenBack, now: Timestamp) -> Vec<Write> {
         let mut writes = back.claims(account, now);
-        writes.extend([verification::forgotten(account.id), address::forgotten(account.id)]);
+        writes.extend([Links::<Verify>::forgotten(account.id), Links::<NewAddress>::forgotten(account.id)]);
         // So that the mailer knows why notices to those mailboxes are not sent any more.
         let void = back.void(account, now).into_values().chain([&account.email]);
         writes.extend(void.map(|email| account::former(account.id, email, now)));

@@ -74,7 +74,7 @@ impl Language {
 
     /// The plural form for a number (CLDR, cardinal plural rules, for whole numbers).
     #[must_use]
-    pub fn plural(self, count: u64) -> &'static str {
+    pub(crate) fn plural(self, count: u64) -> &'static str {
         let listed = usize::try_from(count).ok().filter(|count| *count < self.0.form_of.len());
         let index = listed.unwrap_or_else(|| 100 + usize::try_from(count % 100).unwrap_or_default());
         self.0.form_of.get(index).and_then(|form| self.0.forms.get(usize::from(*form))).copied().unwrap_or("other")

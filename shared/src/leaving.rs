@@ -7,20 +7,19 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
-    account::{self, Account, AccountId, EmailAddress, Leaving},
+    account::{self, Account, EmailAddress, Leaving},
     caller::Caller,
     clock::{Timestamp, after},
     config::{Settings, span},
     deletion::{self, Listed},
-    disavow,
     event::EventKind,
     fault::Fault,
     lifecycle::Deleted,
+    link,
     outbox::{self, ChangeKind, Notice},
-    reset, session,
-    store::{Store, Transacted, Write, Written},
-    token::{Digest, Disavow, Session},
-    verification,
+    session,
+    store::{Store, Write, Written},
+    token::{Digest, Session},
 };
 
 /// The grace period: how long a requested deletion can be cancelled.
@@ -88,25 +87,10 @@ impl Store {
             outbox::notice(&Notice { id, account: account.id, email, kind: ChangeKind::Deletion, changed_at: now, caller })
         });
         // Whatever else is under way for the account, and would still work after it came back, ends here.
-        let ends = [session::ended(account.id, session), reset::forgotten(account.id), verification::forgotten(account.id)];
+        let ends = [session::ended(account.id, session)].into_iter().chain(link::ended(account.id));
         let writes = [account::left(account, &leaving), deletion::listed(account.id, &leaving)].into_iter().chain(ends).chain(notices);
         let writes = writes.chain(self.event(EventKind::AccountDeactivated, account.id, now)).collect();
         Ok(self.transact("leave", writes).await?.or(Left::Now, Left::Overtaken))
-    }
-
-    /// Stores the link of a notice of this deletion, which works as long as other such links, and until the account is deleted. `false` if the account is
-    /// gone.
-    pub async fn store_deletion_link(
-        &self,
-        account: AccountId,
-        leaving: &Leaving,
-        link: &Digest<Disavow>,
-        address_no: u64,
-        now: Timestamp,
-    ) -> Result<bool, Fault> {
-        let until = leaving.due_at.max(after(now, disavow::DISAVOWAL_LIFETIME));
-        let writes = vec![account::existing(account), disavow::link_until(account, link, address_no, now, until)];
-        Ok(self.transact("store deletion link", writes).await? == Transacted::Done)
     }
 
     /// Carries out a deletion that is due. Of this and of what calls it off, one happens: the first write marks that it has begun, on condition that it was

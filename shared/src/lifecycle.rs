@@ -3,18 +3,18 @@
 
 use crate::{
     account::{self, Account, AccountId, BroughtIn, EmailAddress, Registered, Username},
-    address,
     caller::Caller,
     clock::Timestamp,
     deletion,
     event::EventKind,
     fault::Fault,
     limit,
+    link::{self, Links},
     outbox::{self, ChangeKind, Notice, ResetRequest, VerificationRequest},
     password::StoredPassword,
-    reset, session,
+    session,
     store::{Item, Store, Table, Transacted, Write},
-    verification,
+    token::{NewAddress, Reset},
 };
 
 /// Maximum number of tries while other requests change the account.
@@ -83,7 +83,8 @@ impl Store {
     /// Earlier links stay ended.
     pub async fn invite_again(&self, account: AccountId, unknowable: &StoredPassword, request: &ResetRequest) -> Result<Requested, Fault> {
         let once = self.entropy().uuid(request.requested_at).to_string();
-        let writes = vec![account::first_password(account, unknowable), reset::forgotten(account), outbox::reset_request(request, &once)];
+        let writes =
+            vec![account::first_password(account, unknowable), Links::<Reset>::forgotten(account), outbox::reset_request(request, &once)];
         Ok(self.transact("invite", writes).await?.or(Requested::Now, Requested::Overtaken))
     }
 
@@ -126,8 +127,7 @@ impl Store {
             let event = self.event(EventKind::AccountDeactivated, account, now).filter(|_| was_active);
             let off = account::deactivated(account, was_active, deletion.as_ref(), now);
             let called_off = deletion.iter().map(|leaving| deletion::called_off(account, leaving));
-            let writes =
-                [off, reset::forgotten(account), verification::forgotten(account)].into_iter().chain(called_off).chain(event).collect();
+            let writes = [off].into_iter().chain(link::ended(account)).chain(called_off).chain(event).collect();
             if !self.transact("deactivate account", writes).await?.refused_at(0) {
                 return Ok(Switched::Now);
             }
@@ -146,13 +146,12 @@ impl Store {
     pub async fn set_email(&self, account: &Account, email: &EmailAddress, now: Timestamp) -> Result<Renamed, Fault> {
         let mut writes = account::with_email(account, email, now);
         let moves = account.email.folded() != email.folded();
+        writes.extend(link::ended(account.id));
         writes.extend([
-            reset::forgotten(account.id),
-            verification::forgotten(account.id),
-            address::forgotten(account.id),
+            Links::<NewAddress>::forgotten(account.id),
             account::former(account.id, &account.email, now),
+            self.notice_to_owner(account, ChangeKind::Email, Caller::default(), now),
         ]);
-        writes.push(outbox::notice(&self.notice_of_name(account, ChangeKind::Email, now)));
         writes.extend(self.event(EventKind::AddressChanged, account.id, now));
         self.rename("set email", writes, moves).await
     }
@@ -161,7 +160,7 @@ impl Store {
     pub async fn set_username(&self, account: &Account, username: &Username, now: Timestamp) -> Result<Renamed, Fault> {
         let mut writes = account::with_username(account, username);
         let moves = writes.len() > 1;
-        writes.push(outbox::notice(&self.notice_of_name(account, ChangeKind::Username, now)));
+        writes.push(self.notice_to_owner(account, ChangeKind::Username, Caller::default(), now));
         writes.extend(self.event(EventKind::AccountUpdated, account.id, now));
         self.rename("set username", writes, moves).await
     }
@@ -182,11 +181,6 @@ impl Store {
         // If the first is refused as well, the account's names have changed, and the name may be its own by now.
         let taken = moves && outcome.refused_at(1) && !outcome.refused_at(0);
         Ok(outcome.or(Renamed::Now, if taken { Renamed::Taken } else { Renamed::Overtaken }))
-    }
-
-    fn notice_of_name(&self, account: &Account, kind: ChangeKind, now: Timestamp) -> Notice {
-        let caller = Caller::default().in_language(account.language());
-        Notice { id: self.entropy().uuid(now), account: account.id, email: account.email.clone(), kind, changed_at: now, caller }
     }
 
     /// Clears what counts against logins to an account and against changes of its password, from everywhere.
@@ -219,9 +213,7 @@ impl Store {
             self.clear_rest_of(account).await?;
             self.clear_requests_for(&current.email, None).await?;
             let event = self.event(EventKind::AccountDeleted, account.id, now);
-            for former in current.former.iter().filter(|former| former.until <= now) {
-                self.write(account::expired(current.id, former, now)).await.map(drop)?;
-            }
+            self.free_expired(&current, now).await?;
             let writes = account::removed(&current, now).into_iter().chain(event).collect();
             if self.transact("delete account", writes).await? == Transacted::Done {
                 break;

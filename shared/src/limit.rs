@@ -115,14 +115,11 @@ pub struct ClientLimit {
 }
 
 impl ClientLimit {
-    /// The limit of those who use links of mails, counted under `rule`.
-    pub fn of_mailed_links(settings: &mut Settings, rule: &'static str) -> Self {
-        Self::configured(settings, rule, "CONFIRM_CLIENT_LIMIT", Limit::new(30, span::minutes(5)), Metric::RESETS_LIMITED)
-    }
-
-    /// The limit of those who open them. It is counted by itself, so that a mail scanner cannot use up its reader's tries, and for all such pages together.
-    pub fn of_mailed_pages(settings: &mut Settings) -> Self {
-        Self::of_mailed_links(settings, "confirm-page")
+    /// `CONFIRM_CLIENT_LIMIT`: the limit of those who use links of mails, counted under `rule`, and that of those who open them. The second is counted by
+    /// itself, so that a mail scanner cannot use up its reader's tries, and for all such pages together.
+    pub fn of_mailed_links(settings: &mut Settings, rule: &'static str) -> [Self; 2] {
+        let default = Limit::new(30, span::minutes(5));
+        [rule, "confirm-page"].map(|rule| Self::configured(settings, rule, "CONFIRM_CLIENT_LIMIT", default, Metric::RESETS_LIMITED))
     }
 
     /// The limit in the variable `name`, or `default`, counted under `rule`; its refusals are counted by the metric `refusals`.
@@ -195,7 +192,7 @@ impl Window {
 
     /// Whole seconds until the window ends, at least 1, for `Retry-After`.
     #[must_use]
-    pub fn ends_in(&self, now: Timestamp) -> u64 {
+    pub(crate) fn ends_in(&self, now: Timestamp) -> u64 {
         let left = self.ends_at.duration_since(now);
         let whole = u64::try_from(left.as_secs()).unwrap_or(0);
         (whole + u64::from(left.subsec_nanos() > 0)).max(1)
@@ -274,7 +271,7 @@ impl Store {
 /// The subject under which an attempt to change a password is counted: the account, even after its password has changed. A change that succeeds is
 /// counted too, because each sends a mail.
 #[must_use]
-pub fn change_subject(account: &Account) -> String {
+pub(crate) fn change_subject(account: &Account) -> String {
     format!("account {}", account.id)
 }
 
@@ -299,7 +296,7 @@ fn known_networks(account: &Account, now: Timestamp) -> impl Iterator<Item = &Ne
 
 /// Whether the account knows networks, and this client's is none of them.
 #[must_use]
-pub fn is_new_network(account: &Account, client: Client, now: Timestamp) -> bool {
+pub(crate) fn is_new_network(account: &Account, client: Client, now: Timestamp) -> bool {
     let site = client.site();
     let mut known = known_networks(account, now).peekable();
     known.peek().is_some() && known.all(|network| *network != site)

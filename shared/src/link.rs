@@ -8,17 +8,18 @@ use crate::{
     clock::{Timestamp, after},
     fault::Fault,
     store::{Item, Key, Store, Table, Value, Write, millis, number, seconds, text},
-    token::{Digest, Purpose, Token},
+    token::{Digest, Purpose, Reset, Token, Verify},
 };
 
 /// A purpose whose tokens are mailed as links.
-pub(crate) trait Mailed: Purpose {
+pub trait Mailed: Purpose {
     /// The name of such an item in a fault.
     const KIND: &'static str;
     /// How the links of one account are kept.
     const KEPT: Kept;
 
     /// Whether such a link works for this account: it can be opened, or its password replaced by mail.
+    #[must_use]
     fn works_for(account: &Account) -> bool {
         account.usable_password().is_some()
     }
@@ -26,7 +27,7 @@ pub(crate) trait Mailed: Purpose {
 
 /// How the links of one account are kept.
 #[derive(Clone, Copy)]
-pub(crate) enum Kept {
+pub enum Kept {
     /// One, under this sort key. A new link replaces it, so only the newest works. Until the mail service has accepted the new link's mail it is stored beside
     /// the previous one (`pending_digest`), which still works if the mail is refused.
     Newest(&'static str),
@@ -107,6 +108,39 @@ pub enum StoredLink {
     Overtaken,
 }
 
+/// The writes that end the links with which a reader of an account's mail can set its password or verify its address. They are for an account that gets
+/// another address or is put out of use. A new password ends only the reset link.
+pub(crate) fn ended(account: AccountId) -> [Write; 2] {
+    [Links::<Reset>::forgotten(account), Links::<Verify>::forgotten(account)]
+}
+
+impl Store {
+    /// Carries out the write that stores a link, behind a check of its account and before what comes with it.
+    pub(crate) async fn store_link(
+        &self,
+        operation: &'static str,
+        check: Write,
+        link: Write,
+        besides: Option<Write>,
+    ) -> Result<StoredLink, Fault> {
+        let outcome = self.transact(operation, [check, link].into_iter().chain(besides).collect()).await?;
+        let changed = outcome.refused_at(1);
+        Ok(outcome.or(StoredLink::Now, if changed { StoredLink::Changed } else { StoredLink::Overtaken }))
+    }
+
+    /// Stores that the mail service has accepted the mail of a stored link, which is the account's only link from now on. `in_use` is the link that it
+    /// replaces.
+    pub async fn mark_link_sent<P: Mailed>(
+        &self,
+        account: AccountId,
+        link: &NewLink<P>,
+        in_use: Option<&KeptLink<P>>,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        self.write(Links::sent(account, link, in_use, now)).await.map(drop)
+    }
+}
+
 /// The links of one purpose.
 pub(crate) struct Links<P>(PhantomData<P>);
 
@@ -183,6 +217,11 @@ impl<P: Mailed> Links<P> {
     pub(crate) fn newest_key(account: AccountId) -> Key {
         let (Kept::Newest(sort) | Kept::Each(sort)) = P::KEPT;
         Key::new(Table::Accounts, P::KIND, account::partition(account), sort)
+    }
+
+    /// The write that ends the link of which an account has one, if it has it.
+    pub(crate) fn forgotten(account: AccountId) -> Write {
+        Write::delete(Self::newest_key(account))
     }
 
     /// The write that stores a link whose mail is about to be sent: beside `in_use`, the link that the owner may hold, or instead of one that cannot be

@@ -16,10 +16,10 @@ use crate::{
     config::span,
     disavow,
     fault::Fault,
+    link::{KeptLink, Links},
     outbox::{self, EntryKey, Notice, Notices},
-    reset::{self, ResetLink},
     store::{Item, Key, Store, Table, Write, millis, number, seconds, text},
-    token::{Digest, Disavow},
+    token::{Digest, Disavow, Reset},
 };
 
 /// The sort key of an account's mail rate.
@@ -209,9 +209,9 @@ impl Store {
     }
 
     /// An account's reset link and its mail rate, in one consistent read.
-    pub async fn reset_link_and_mail_rate(&self, account: AccountId) -> Result<(Option<ResetLink>, MailRate), Fault> {
-        let [link, rate] = self.read_all(Table::Accounts, [reset::key(account), key(account)]).await?;
-        Ok((link.as_ref().map(reset::read).transpose()?, read(rate.as_ref(), account)?))
+    pub async fn reset_link_and_mail_rate(&self, account: AccountId) -> Result<(Option<KeptLink<Reset>>, MailRate), Fault> {
+        let [link, rate] = self.read_all(Table::Accounts, [Links::<Reset>::newest_key(account), key(account)]).await?;
+        Ok((link.as_ref().map(Links::read).transpose()?, read(rate.as_ref(), account)?))
     }
 
     /// Counts a notice that is about to be sent, and stores the "this wasn't me" link of this try, which is mailed to the address that the account had
@@ -229,7 +229,7 @@ impl Store {
         } else {
             rate.and_notice(notice.id, now).put(notice.account, now)
         };
-        let writes = vec![account::existing(notice.account), counted, disavow::link(notice.account, link, address_no, now)];
+        let writes = vec![account::existing(notice.account), counted, disavow::link(notice.account, link, address_no, None, now)];
         let outcome = self.transact("permit notice", writes).await?;
         let gone = outcome.refused_at(0);
         Ok(outcome.or(Stepped::Now, if gone { Stepped::Gone } else { Stepped::Changed }))

@@ -95,7 +95,7 @@ impl Metric {
 }
 
 /// Records how long hashing took.
-pub fn hashed_for(time: Duration) {
+pub(crate) fn hashed_for(time: Duration) {
     if ALL.load(Ordering::Relaxed) {
         metrics::histogram!(HASH_MILLISECONDS).record((time.as_secs_f64() * 1e5).round() / 100.0);
     }

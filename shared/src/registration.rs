@@ -108,14 +108,8 @@ impl Store {
         if now < after(account.created_at, SETTLING) || account.usable_password().is_none() {
             return Ok(());
         }
-        let notice = Notice {
-            id: outbox::id_of_day("registered", account.id, now),
-            account: account.id,
-            email: account.email.clone(),
-            kind: ChangeKind::Registered,
-            changed_at: now,
-            caller: caller.in_language(account.language()),
-        };
+        let id = outbox::id_of_day("registered", account.id, now);
+        let notice = Notice::to_owner(account, id, ChangeKind::Registered, caller, now);
         self.leave_once("tell of a registration", &notice).await
     }
 }

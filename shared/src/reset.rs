@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-pub use crate::link::StoredLink;
 use crate::{
     account::{self, Account, AccountId, KnownNetwork, NewPassword},
     client::Client,
@@ -10,11 +9,11 @@ use crate::{
     config::{Settings, span},
     event::EventKind,
     fault::Fault,
-    link::{self, Kept, KeptLink, Links, LiveLink, Mailed},
+    link::{Kept, KeptLink, Links, LiveLink, Mailed, NewLink, StoredLink},
     outbox::{self, Notice},
     password::StoredPassword,
     session::Sessions,
-    store::{Item, Key, Store, Table, Write},
+    store::{Store, Table},
     token::{Digest, Reset, Token},
 };
 
@@ -22,12 +21,6 @@ impl Mailed for Reset {
     const KIND: &'static str = "reset link";
     const KEPT: Kept = Kept::Newest("reset");
 }
-
-/// A stored reset link.
-pub type ResetLink = KeptLink<Reset>;
-
-/// A reset link that is about to be mailed.
-pub type NewLink = link::NewLink<Reset>;
 
 /// The outcome of spending a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +59,7 @@ impl ResetLinks {
 
     /// The account's link, unless it has expired, was never mailed, or was ended by `SESSIONS_NOT_BEFORE`. It is the one that the owner may hold.
     #[must_use]
-    pub fn in_use(&self, link: Option<&ResetLink>, now: Timestamp) -> Option<ResetLink> {
+    pub fn in_use(&self, link: Option<&KeptLink<Reset>>, now: Timestamp) -> Option<KeptLink<Reset>> {
         link.filter(|link| link.is_in_use(now) && !self.ended_by_switch(link.issued_at)).cloned()
     }
 
@@ -96,9 +89,9 @@ pub fn cool_down(settings: &mut Settings, link_lifetime: Duration) -> Vec<Durati
 
 impl Store {
     /// A reset link and its account, each if it exists, in one consistent read.
-    pub async fn reset_link(&self, account: AccountId) -> Result<(Option<Account>, Option<ResetLink>), Fault> {
-        let [account, link] = self.read_all(Table::Accounts, [account::key(account), key(account)]).await?;
-        Ok((account.as_ref().map(account::read).transpose()?, link.as_ref().map(read).transpose()?))
+    pub async fn reset_link(&self, account: AccountId) -> Result<(Option<Account>, Option<KeptLink<Reset>>), Fault> {
+        let [account, link] = self.read_all(Table::Accounts, [account::key(account), Links::<Reset>::newest_key(account)]).await?;
+        Ok((account.as_ref().map(account::read).transpose()?, link.as_ref().map(Links::read).transpose()?))
     }
 
     /// Stores a link whose mail is about to be sent: beside `in_use`, the link that the owner may have, or in place of one that no longer works. `current`
@@ -106,30 +99,16 @@ impl Store {
     pub async fn store_reset_link(
         &self,
         account: &Account,
-        link: &NewLink,
-        current: Option<&ResetLink>,
-        in_use: Option<&ResetLink>,
+        link: &NewLink<Reset>,
+        current: Option<&KeptLink<Reset>>,
+        in_use: Option<&KeptLink<Reset>>,
     ) -> Result<StoredLink, Fault> {
         let store = Links::stored(account.id, link, current, in_use);
-        let mut writes = vec![account::resettable(account.id, &account.email, link.requested_at), store];
+        let check = account::resettable(account.id, &account.email, link.requested_at);
         // A try that follows one that made a link for the same request is no other event.
-        if current.is_none_or(|current| current.requested_at != link.requested_at) {
-            writes.extend(self.event(EventKind::PasswordResetRequested, account.id, link.issued_at));
-        }
-        let outcome = self.transact("store reset link", writes).await?;
-        let changed = outcome.refused_at(1);
-        Ok(outcome.or(StoredLink::Now, if changed { StoredLink::Changed } else { StoredLink::Overtaken }))
-    }
-
-    /// Stores that the mail service has accepted the mail of a stored link, which is the account's only link from now on. `in_use` is the link that it replaces.
-    pub async fn mark_link_sent(
-        &self,
-        account: AccountId,
-        link: &NewLink,
-        in_use: Option<&ResetLink>,
-        now: Timestamp,
-    ) -> Result<(), Fault> {
-        self.write(Links::sent(account, link, in_use, now)).await.map(drop)
+        let is_first = current.is_none_or(|current| current.requested_at != link.requested_at);
+        let event = is_first.then(|| self.event(EventKind::PasswordResetRequested, account.id, link.issued_at)).flatten();
+        self.store_link("store reset link", check, store, event).await
     }
 
     /// Uses a reset link up once, in one transaction: sets the new password, ends every session and leaves a notice. Another link can be requested at
@@ -153,19 +132,4 @@ impl Store {
         writes.extend(self.event_from(EventKind::PasswordReset, account, Some(client.site()), now));
         Ok(self.transact("spend reset", writes).await?.or(Spent::Now, Spent::NotValid))
     }
-}
-
-/// The write that ends an account's reset link, if it has one.
-pub(crate) fn forgotten(account: AccountId) -> Write {
-    Write::delete(key(account))
-}
-
-/// The key of an account's reset link.
-pub(crate) fn key(account: AccountId) -> Key {
-    Links::<Reset>::newest_key(account)
-}
-
-/// The link that an item is.
-pub(crate) fn read(item: &Item) -> Result<ResetLink, Fault> {
-    Links::read(item)
 }

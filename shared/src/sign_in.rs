@@ -28,14 +28,8 @@ impl Store {
     /// Leaves the notice of such a login, unless one was left today or the account no longer exists. It is left before the session is opened, so that
     /// there is no session without it. One call.
     pub async fn tell_sign_in(&self, account: &Account, caller: Caller, now: Timestamp) -> Result<(), Fault> {
-        let notice = Notice {
-            id: outbox::id_of_day("sign-in", account.id, now),
-            account: account.id,
-            email: account.email.clone(),
-            kind: ChangeKind::SignIn,
-            changed_at: now,
-            caller: caller.in_language(account.language()),
-        };
+        let id = outbox::id_of_day("sign-in", account.id, now);
+        let notice = Notice::to_owner(account, id, ChangeKind::SignIn, caller, now);
         self.leave_once("tell of a login", &notice).await
     }
 }

@@ -63,7 +63,7 @@ pub fn trim(text: &str) -> &str {
 /// The text without white space (see [`trim`]) and default-ignorable characters at its ends, which are often copied along with a name. A text of such
 /// characters only is kept, because it contains no name.
 #[must_use]
-pub fn trim_unseen(text: &str) -> &str {
+pub(crate) fn trim_unseen(text: &str) -> &str {
     let seen = text.trim_matches(|char: char| trim(char.encode_utf8(&mut [0; 4])).is_empty() || is_invisible(char));
     if seen.is_empty() { trim(text) } else { seen }
 }
@@ -126,7 +126,7 @@ pub(crate) fn compatible(text: &str) -> Zeroizing<String> {
 ///
 /// With `_` these are the word characters (`\w`) of Python's regular expressions.
 #[must_use]
-pub fn is_letter_or_number(char: char) -> bool {
+pub(crate) fn is_letter_or_number(char: char) -> bool {
     GeneralCategoryGroup::Letter.union(GeneralCategoryGroup::Number).contains(category(char))
 }
 
@@ -134,7 +134,7 @@ pub fn is_letter_or_number(char: char) -> bool {
 ///
 /// `²` and `①` are, `½` and `Ⅷ` are not.
 #[must_use]
-pub fn is_digit(char: char) -> bool {
+pub(crate) fn is_digit(char: char) -> bool {
     // Numeric_Type=Decimal and general category Nd are the same characters (UAX #44, Numeric_Type).
     category(char) == GeneralCategory::DecimalNumber || STYLED_DIGITS.iter().any(|&(first, last)| (first..=last).contains(&char))
 }
@@ -144,7 +144,7 @@ pub fn is_digit(char: char) -> bool {
 /// The digits of a script are consecutive, from zero to nine (Unicode 4.6, and its stability policy). Where several styles follow one another, so do
 /// their tens.
 #[must_use]
-pub fn decimal_value(char: char) -> Option<u8> {
+pub(crate) fn decimal_value(char: char) -> Option<u8> {
     let is_decimal = |char: &char| category(*char) == GeneralCategory::DecimalNumber;
     if !is_decimal(&char) {
         return None;
@@ -156,7 +156,7 @@ pub fn decimal_value(char: char) -> Option<u8> {
 /// Whether the character is invisible by default (`Default_Ignorable_Code_Point`), as the soft hyphen, the zero-width space and the Hangul fillers,
 /// which are letters.
 #[must_use]
-pub fn is_invisible(char: char) -> bool {
+pub(crate) fn is_invisible(char: char) -> bool {
     CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(char)
 }
 

@@ -10,8 +10,8 @@ use crate::{
     config::{Settings, span},
     event::EventKind,
     fault::Fault,
-    link::{self, Kept, KeptLink, Links, LiveLink, Mailed, StoredLink},
-    store::{Store, Transacted, Write},
+    link::{Kept, KeptLink, Links, LiveLink, Mailed, NewLink, StoredLink},
+    store::{Store, Transacted},
     token::{Token, Verify},
 };
 
@@ -29,12 +29,6 @@ impl Mailed for Verify {
     const KIND: &'static str = "verification link";
     const KEPT: Kept = Kept::Newest("verify");
 }
-
-/// A stored link.
-pub type VerificationLink = KeptLink<Verify>;
-
-/// A link that is about to be mailed.
-pub type NewLink = link::NewLink<Verify>;
 
 /// Whether people are asked to show that their address is theirs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -93,14 +87,9 @@ pub enum Verified {
     NotValid,
 }
 
-/// The write that ends an account's link, if it has one.
-pub(crate) fn forgotten(account: AccountId) -> Write {
-    Write::delete(Links::<Verify>::newest_key(account))
-}
-
 impl Store {
     /// The link of an account, if it has one.
-    pub async fn verification_link(&self, account: AccountId) -> Result<Option<VerificationLink>, Fault> {
+    pub async fn verification_link(&self, account: AccountId) -> Result<Option<KeptLink<Verify>>, Fault> {
         self.read(&Links::<Verify>::newest_key(account)).await?.as_ref().map(Links::read).transpose()
     }
 
@@ -108,25 +97,12 @@ impl Store {
     pub async fn store_verification_link(
         &self,
         account: &Account,
-        link: &NewLink,
-        current: Option<&VerificationLink>,
-        in_use: Option<&VerificationLink>,
+        link: &NewLink<Verify>,
+        current: Option<&KeptLink<Verify>>,
+        in_use: Option<&KeptLink<Verify>>,
     ) -> Result<StoredLink, Fault> {
-        let writes = vec![account::unverified(account.id, &account.email), Links::stored(account.id, link, current, in_use)];
-        let outcome = self.transact("store verification link", writes).await?;
-        let changed = outcome.refused_at(1);
-        Ok(outcome.or(StoredLink::Now, if changed { StoredLink::Changed } else { StoredLink::Overtaken }))
-    }
-
-    /// Stores that the mail service has accepted the mail of a stored link.
-    pub async fn mark_verification_sent(
-        &self,
-        account: AccountId,
-        link: &NewLink,
-        in_use: Option<&VerificationLink>,
-        now: Timestamp,
-    ) -> Result<(), Fault> {
-        self.write(Links::sent(account, link, in_use, now)).await.map(drop)
+        let (check, store) = (account::unverified(account.id, &account.email), Links::stored(account.id, link, current, in_use));
+        self.store_link("store verification link", check, store, None).await
     }
 
     /// The state of this token. One consistent read, which does not use it up; a second one, of the account alone, if it does not work. No read if the

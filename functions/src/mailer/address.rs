@@ -9,7 +9,7 @@ use doorward::{
     disavow::DISAVOWAL_LIFETIME,
     mail::{AddressMail, AddressStep, VerifyMail},
     outbox::{AddressRequest, Notice},
-    token::{Disavow, NewAddress, Token},
+    token::{NewAddress, Token},
 };
 
 use super::{
@@ -90,15 +90,12 @@ impl Mailer {
         let undo = match address_no {
             None => None,
             Some(address_no) => {
-                // Every try makes its own link, so that both links work if the mail goes out twice.
-                let token = Token::<Disavow>::generate(account.id, &self.entropy);
                 let kept_until = account.address_before(address_no, now).map(|former| former.until);
-                if !self.store.keep_disavowal(account.id, &token.digest(), address_no, kept_until, now).await? {
-                    return Ok(Handled::Nothing("gone"));
-                }
+                let link = self.disavow_link(account.id, address_no, kept_until, now).await?;
+                let Some(link) = link else { return Ok(Handled::Nothing("gone")) };
                 let lifetime = kept_until
                     .map_or(DISAVOWAL_LIFETIME, |until| Duration::try_from(until.duration_since(notice.changed_at)).unwrap_or_default());
-                Some((self.links.disavow(&token), lifetime))
+                Some((link, lifetime))
             }
         };
         let language = notice.caller.language.unwrap_or(self.default_language);

@@ -2,11 +2,10 @@
 
 use doorward::{
     account::Leaving,
-    clock::Timestamp,
+    clock::{Timestamp, after},
     disavow::DISAVOWAL_LIFETIME,
     mail::{ByOwner, DeletionMail, RenamedMail},
     outbox::{ChangeKind, Notice},
-    token::{Disavow, Token},
 };
 
 use super::{
@@ -41,13 +40,9 @@ impl Mailer {
         let Some((to, address_no)) = account.mailbox(&notice.email, now) else {
             return self.not_its_address(&account, &notice.email).await;
         };
-        // Every try makes its own link, so that both links work if the mail goes out twice.
-        let token = Token::<Disavow>::generate(notice.account, &self.entropy);
-        if !self.store.keep_disavowal(account.id, &token.digest(), address_no, None, now).await? {
-            return Ok(Handled::Nothing("gone"));
-        }
+        let Some(link) = self.disavow_link(account.id, address_no, None, now).await? else { return Ok(Handled::Nothing("gone")) };
         let language = notice.caller.language.unwrap_or(self.default_language);
-        let by = ByOwner { caller: notice.caller, link: self.links.disavow(&token), lifetime: DISAVOWAL_LIFETIME };
+        let by = ByOwner { caller: notice.caller, link, lifetime: DISAVOWAL_LIFETIME };
         let mail = RenamedMail { product: self.product.clone(), language, is_email: false, changed_at: notice.changed_at, by: Some(by) };
         Ok(Handled::About(account.id, self.send(to, mail.render().ok()).await?))
     }
@@ -62,15 +57,15 @@ impl Mailer {
         };
         let is_this = |leaving: &Leaving| !leaving.has_begun && leaving.asked_at == notice.changed_at;
         let Some(leaving) = account.leaving.filter(is_this) else { return Ok(Handled::Nothing("deletion called off")) };
-        // Every try makes its own link, so that both links work if the mail goes out twice.
-        let token = Token::<Disavow>::generate(account.id, &self.entropy);
-        if !self.store.store_deletion_link(account.id, &leaving, &token.digest(), address_no, now).await? {
+        // It works as long as other such links, and until the account is deleted.
+        let until = leaving.due_at.max(after(now, DISAVOWAL_LIFETIME));
+        let Some(link) = self.disavow_link(account.id, address_no, Some(until), now).await? else {
             return Ok(Handled::Nothing("no account"));
-        }
+        };
         let mail = DeletionMail {
             product: self.product.clone(),
             language: notice.caller.language.unwrap_or(self.default_language),
-            link: self.links.disavow(&token),
+            link,
             caller: notice.caller,
             asked_at: leaving.asked_at,
             due_at: leaving.due_at,

@@ -9,11 +9,11 @@ use doorward::{
     delivery::{Delivery, Outcome, Suppressed},
     disavow::DISAVOWAL_LIFETIME,
     fault::Fault,
+    link::{KeptLink, NewLink, StoredLink},
     mail::{ChangedMail, Rendered, ResetMail, SendError, SignInMail},
     mail_rate::{MailRate, Stepped},
     metric::Metric,
     outbox::{ChangeKind, Entry, EntryKey, Lease, Notice, Notices, Payload, ResetRequest, oldest_worth_sending},
-    reset::{NewLink, ResetLink, StoredLink},
     telemetry,
     token::{Disavow, Reset, Token},
 };
@@ -49,9 +49,9 @@ pub(super) enum Handled {
 }
 
 /// The link for a mail.
-enum ForMail {
+pub(super) enum ForMail<L> {
     /// This link is stored, beside the one that the owner may hold.
-    Link(Box<Prepared>),
+    Link(Box<L>),
     /// This very request was answered before.
     Answered,
     /// There is none, for this reason.
@@ -59,13 +59,11 @@ enum ForMail {
 }
 
 /// A link that is stored and about to be mailed.
-struct Prepared {
-    token: Token<Reset>,
-    link: NewLink,
+pub(super) struct Prepared<P> {
+    pub(super) token: Token<P>,
+    pub(super) link: NewLink<P>,
     /// The link that it replaces.
-    in_use: Option<ResetLink>,
-    /// The account's mail rate as it was read.
-    rate: MailRate,
+    pub(super) in_use: Option<KeptLink<P>>,
 }
 
 /// Why an entry is not finished.
@@ -189,7 +187,7 @@ impl Mailer {
         if account.usable_password().is_none() {
             return Ok(Handled::About(account.id, Outcome::Suppressed(Suppressed::NoPassword)));
         }
-        let Prepared { token, link, in_use, rate } = match self.store_link(key, &account, request, now).await? {
+        let (Prepared { token, link, in_use }, rate) = match self.store_link(key, &account, request, now).await? {
             ForMail::Link(prepared) => *prepared,
             ForMail::Answered => return Ok(Handled::Nothing("answered before")),
             ForMail::None(why) => return Ok(Handled::About(account.id, Outcome::Suppressed(why))),
@@ -214,14 +212,14 @@ impl Mailer {
     }
 
     /// Stores the link that answers a request, unless the owner was mailed one recently or the request was overtaken. The owner's previous link works until
-    /// the mail service has accepted the new one.
+    /// the mail service has accepted the new one. With the link comes the account's mail rate as it was read.
     async fn store_link(
         &self,
         key: &EntryKey,
         account: &Account,
         request: &ResetRequest,
         now: Timestamp,
-    ) -> Result<ForMail, DeliveryError> {
+    ) -> Result<ForMail<(Prepared<Reset>, MailRate)>, DeliveryError> {
         for _ in 0..MAX_TRIES {
             let (current, rate) = self.store.reset_link_and_mail_rate(account.id).await?;
             let in_use = self.reset_links.in_use(current.as_ref(), now);
@@ -248,7 +246,7 @@ impl Mailer {
                 valid_until: after(now, self.link_lifetime),
             };
             match self.store.store_reset_link(account, &link, current.as_ref(), in_use.as_ref()).await? {
-                StoredLink::Now => return Ok(ForMail::Link(Box::new(Prepared { token, link, in_use, rate }))),
+                StoredLink::Now => return Ok(ForMail::Link(Box::new((Prepared { token, link, in_use }, rate)))),
                 StoredLink::Overtaken => return Ok(ForMail::None(Suppressed::Overtaken)),
                 StoredLink::Changed => {}
             }
@@ -319,6 +317,21 @@ impl Mailer {
         }
         let Notices { changes, first_changed_at, signed_in, .. } = *notices;
         ChangedMail { product, language, kind, link, lifetime, caller, changed_at, changes, first_changed_at, signed_in }.render().ok()
+    }
+
+    /// The link with which an owner says that it was not them, stored, until then or for [`DISAVOWAL_LIFETIME`]. `None` if the account is gone.
+    ///
+    /// Every try of a mail makes its own, so that both links work if the mail goes out twice.
+    pub(super) async fn disavow_link(
+        &self,
+        account: AccountId,
+        address_no: u64,
+        until: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Option<String>, Fault> {
+        let token = Token::generate(account, &self.entropy);
+        let kept = self.store.keep_disavowal(account, &token.digest(), address_no, until, now).await?;
+        Ok(kept.then(|| self.links.disavow(&token)))
     }
 
     /// Lets the notices go that were held and are due, the longest due first, until `until`. Returns whether there was time for all of them.

@@ -4,33 +4,17 @@ use doorward::{
     account::Account,
     clock::{Timestamp, after},
     delivery::{Outcome, Suppressed},
+    link::{NewLink, StoredLink},
     mail::VerifyMail,
     outbox::{EntryKey, VerificationRequest},
-    reset::StoredLink,
     token::{Token, Verify},
-    verification::{COOL_DOWN, LIFETIME, NewLink, VerificationLink},
+    verification::{COOL_DOWN, LIFETIME},
 };
 
 use super::{
     Mailer,
-    deliver::{DeliveryError, Handled, MAX_TRIES},
+    deliver::{DeliveryError, ForMail, Handled, MAX_TRIES, Prepared},
 };
-
-/// A link that is stored and about to be mailed.
-struct Prepared {
-    token: Token<Verify>,
-    link: NewLink,
-    /// The link that it replaces.
-    in_use: Option<VerificationLink>,
-}
-
-/// The link for a mail.
-enum ForMail {
-    Link(Box<Prepared>),
-    /// This very request was answered before.
-    Answered,
-    None(Suppressed),
-}
 
 impl Mailer {
     /// Sends the link to the account's own address, whatever address the entry has, and only if the address is not verified yet.
@@ -67,14 +51,19 @@ impl Mailer {
         };
         let sent = self.send(&account.email, mail.render().ok()).await?;
         if let Outcome::Sent(_) = sent {
-            self.store.mark_verification_sent(account.id, &link, in_use.as_ref(), self.clock.now()).await?;
+            self.store.mark_link_sent(account.id, &link, in_use.as_ref(), self.clock.now()).await?;
         }
         Ok(Handled::About(account.id, sent))
     }
 
     /// Stores the link that answers a request, unless the owner was mailed one recently or the request was overtaken. As with reset links, the previous one
     /// works until the mail service has accepted the new one.
-    async fn store_verification(&self, account: &Account, request: &VerificationRequest, now: Timestamp) -> Result<ForMail, DeliveryError> {
+    async fn store_verification(
+        &self,
+        account: &Account,
+        request: &VerificationRequest,
+        now: Timestamp,
+    ) -> Result<ForMail<Prepared<Verify>>, DeliveryError> {
         for _ in 0..MAX_TRIES {
             let current = self.store.verification_link(account.id).await?;
             let in_use = current.clone().filter(|link| link.is_in_use(now));

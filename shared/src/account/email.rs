@@ -102,7 +102,7 @@ pub fn email_key(text: &str) -> String {
 /// The text is first read as written, because case folding changes the domain (`straße.de` is not `strasse.de`), and then folded, because names
 /// are compared in that form.
 #[must_use]
-pub fn reads_as_email(text: &str) -> Option<String> {
+pub(crate) fn reads_as_email(text: &str) -> Option<String> {
     if text.len() > LONGEST_NORMALIZED {
         return None;
     }

@@ -29,7 +29,7 @@ pub(crate) use self::{
     },
     keys::{SORT, key, partition},
     profile::{key as profile_key, read as read_profile},
-    reserved::{Confirmed, GivenBack, confirmed, expired},
+    reserved::{Confirmed, GivenBack, confirmed},
 };
 pub use crate::id::AccountId;
 use crate::{

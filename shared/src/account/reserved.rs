@@ -15,7 +15,7 @@ use crate::{
     clock::Timestamp,
     fault::Fault,
     id::AccountId,
-    store::{Item, Key, Value, Write, millis, number, seconds, text, truth},
+    store::{Item, Key, Store, Value, Write, millis, number, seconds, text, truth},
     token::{Digest, NewAddress},
 };
 
@@ -269,12 +269,18 @@ pub(crate) fn freed(account: &Account, now: Timestamp, others: &[&EmailAddress])
     former.into_iter().map(|folded| released(account.id, email_claim(folded))).collect()
 }
 
-/// The write that frees a former address which is not kept any more, if the account still has the claim on it. Another account may have it by now.
-pub(crate) fn expired(id: AccountId, former: &FormerAddress, now: Timestamp) -> Write {
-    Write::delete(email_claim(former.email.folded()))
-        .when("account_id = :account AND reserved_until <= :now")
-        .with(":account", text(id.to_string()))
-        .with(":now", millis(now))
+impl Store {
+    /// Frees the former addresses that are not kept any more, if the account still has the claims on them. Another account may have one by now.
+    pub(crate) async fn free_expired(&self, account: &Account, now: Timestamp) -> Result<(), Fault> {
+        for former in account.former.iter().filter(|former| former.until <= now) {
+            let free = Write::delete(email_claim(former.email.folded()))
+                .when("account_id = :account AND reserved_until <= :now")
+                .with(":account", text(account.id.to_string()))
+                .with(":now", millis(now));
+            self.write(free).await.map(drop)?;
+        }
+        Ok(())
+    }
 }
 
 /// The former addresses, folded, that are reserved for an imported account, and the write that reserves each if no account has it.

@@ -100,7 +100,7 @@ struct Data<'a> {
 impl Event {
     /// Its public form, as JSON.
     #[must_use]
-    pub fn public(&self) -> String {
+    pub(crate) fn public(&self) -> String {
         let exported = self.details.exported.as_ref();
         let data = Data {
             account_id: self.account.map(|account| account.to_string()),

@@ -42,6 +42,12 @@ pub fn ok(body: &impl Serialize) -> Answer {
     with_status(StatusCode::OK, body)
 }
 
+/// 200 with what the DRF API says when something is done: `{"status": "OK"}`.
+#[must_use]
+pub fn done() -> Answer {
+    ok(&json!({ "status": "OK" }))
+}
+
 /// 200 with this as a JSON file of that name, which a browser saves instead of showing it (RFC 6266).
 #[must_use]
 pub fn file(name: &'static str, body: &impl Serialize) -> Answer {
@@ -72,7 +78,7 @@ const PAGES_REFER: HeaderValue = HeaderValue::from_static("strict-origin");
 
 /// A page, with the policy about what it may load and where its forms may be sent (CSP 3).
 #[must_use]
-pub fn html(status: StatusCode, page: String, content_security_policy: &str) -> Answer {
+pub(crate) fn html(status: StatusCode, page: String, content_security_policy: &str) -> Answer {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     headers.insert(header::REFERRER_POLICY, PAGES_REFER);
@@ -82,7 +88,7 @@ pub fn html(status: StatusCode, page: String, content_security_policy: &str) -> 
 
 /// Redirects a browser after a form, so that reloading the page does not send the form again (RFC 9110, 15.4.4).
 #[must_use]
-pub fn see_other(location: &str) -> Answer {
+pub(crate) fn see_other(location: &str) -> Answer {
     let headers = HeaderValue::from_str(location).map(|location| (header::LOCATION, location)).into_iter().collect();
     Answer { status: StatusCode::SEE_OTHER, headers, body: Vec::new(), outcome: "ok" }
 }

@@ -95,7 +95,7 @@ impl Fields {
     }
 
     /// The value of a declared field, if it is there.
-    pub fn take_entered(&mut self, name: &str) -> Option<Entered> {
+    pub(crate) fn take_entered(&mut self, name: &str) -> Option<Entered> {
         Some(match self.form.take(name)? {
             Value::Null => Entered::Null,
             Value::Text(text) => Entered::Text(text),
@@ -139,14 +139,14 @@ impl Fields {
     }
 
     /// Complains about more than `longest` code points.
-    pub fn check_length(&mut self, name: &'static str, text: &str, longest: Option<usize>) {
+    pub(crate) fn check_length(&mut self, name: &'static str, text: &str, longest: Option<usize>) {
         if let Some(longest) = longest.filter(|longest| text.chars().count() > *longest) {
             self.complain::<()>(name, Complaint::TooLong(longest));
         }
     }
 
     /// Complains about U+0000.
-    pub fn check_null(&mut self, name: &'static str, text: &str) {
+    pub(crate) fn check_null(&mut self, name: &'static str, text: &str) {
         if text.contains('\0') {
             self.complain::<()>(name, Complaint::NullCharacter);
         }

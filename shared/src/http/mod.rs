@@ -15,7 +15,8 @@ mod proxy;
 mod refusal;
 mod request;
 
-pub use answer::{Answer, file, html, no_content, ok, see_other, with_status};
+pub use answer::{Answer, done, file, no_content, ok, with_status};
+pub(crate) use answer::{html, see_other};
 pub use bearer::{credentials, credentials_of};
 pub use body::Form;
 pub use complaint::{Complaint, FieldErrors, Typed};

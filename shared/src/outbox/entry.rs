@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use super::change_kind::ChangeKind;
 use crate::{
-    account::{AccountId, EmailAddress, email_key},
+    account::{Account, AccountId, EmailAddress, email_key},
     caller::Caller,
     clock::{Timestamp, after, before},
     config::span,
@@ -154,6 +154,15 @@ pub struct Notice {
     pub changed_at: Timestamp,
     /// Who changed it.
     pub caller: Caller,
+}
+
+impl Notice {
+    /// The notice to the owner of this account, at its address and in its language.
+    #[must_use]
+    pub fn to_owner(account: &Account, id: uuid::Uuid, kind: ChangeKind, caller: Caller, changed_at: Timestamp) -> Self {
+        let caller = caller.in_language(account.language());
+        Self { id, account: account.id, email: account.email.clone(), kind, changed_at, caller }
+    }
 }
 
 /// One or several changes of a password, or logins from new places, that the owner is told of in one mail.

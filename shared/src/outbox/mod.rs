@@ -22,7 +22,8 @@ pub(crate) use self::{
     },
 };
 use crate::{
-    account::{AccountId, EmailAddress},
+    account::{Account, AccountId, EmailAddress},
+    caller::Caller,
     clock::{Timestamp, after},
     config::span,
     fault::Fault,
@@ -64,6 +65,11 @@ pub(crate) fn was_asked_by(item: &Item, instant: Timestamp) -> bool {
 }
 
 impl Store {
+    /// The write that leaves a notice to the owner of this account.
+    pub(crate) fn notice_to_owner(&self, account: &Account, kind: ChangeKind, caller: Caller, now: Timestamp) -> Write {
+        notice(&Notice::to_owner(account, self.entropy().uuid(now), kind, caller, now))
+    }
+
     /// Leaves a reset request, unless there is one for the same address in this window. The answer is the same either way.
     pub async fn request_reset(&self, request: &ResetRequest) -> Result<(), Fault> {
         let window = window_start(request.requested_at).to_string();

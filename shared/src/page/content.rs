@@ -31,6 +31,8 @@ pub enum Page<'a> {
     Dead,
     /// The form that requests a link.
     Ask {
+        /// The kind of link.
+        asks: Asks,
         /// The address as it was typed last.
         email: &'a str,
         /// The complaints about it.
@@ -62,13 +64,6 @@ pub enum Page<'a> {
         /// The complaints: the box was not ticked.
         errors: &'a FieldErrors,
     },
-    /// The form that requests another link for that.
-    AskToVerify {
-        /// The address as it was typed last.
-        email: &'a str,
-        /// The complaints about it.
-        errors: &'a FieldErrors,
-    },
     /// Such a link is on its way, if there is an account whose address is not verified.
     AskedToVerify,
     /// The address is verified.
@@ -84,6 +79,15 @@ pub enum Page<'a> {
     Foreign,
     /// A service failed.
     Fault,
+}
+
+/// The kind of link that a form requests.
+#[derive(Clone, Copy)]
+pub enum Asks {
+    /// One that replaces a password.
+    ToReset,
+    /// Another one that shows that an address is its account's.
+    ToVerify,
 }
 
 /// The data of every page.
@@ -157,63 +161,19 @@ struct Message {
 const LONGEST_TOKEN: usize = 100;
 
 impl Page<'_> {
-    pub(super) fn status(&self) -> StatusCode {
+    /// The status of the page, and its outcome for the log: those of the refusal that it tells of, if it does.
+    pub(super) fn outcome(&self) -> (StatusCode, &'static str) {
         match self {
-            Self::Reset { errors, .. }
-            | Self::Ask { errors, .. }
-            | Self::AskToVerify { errors, .. }
-            | Self::Disavow { errors, .. }
-            | Self::Verify { errors, .. }
-                if !errors.is_empty() =>
-            {
-                StatusCode::BAD_REQUEST
+            Self::Reset { errors, .. } | Self::Ask { errors, .. } | Self::Disavow { errors, .. } | Self::Verify { errors, .. } => {
+                if errors.is_empty() { (StatusCode::OK, "ok") } else { (StatusCode::BAD_REQUEST, "fields") }
             }
-            Self::Reset { .. }
-            | Self::Ask { .. }
-            | Self::Done
-            | Self::Asked
-            | Self::Disavow { .. }
-            | Self::Disavowed
-            | Self::Verify { .. }
-            | Self::AskToVerify { .. }
-            | Self::AskedToVerify
-            | Self::Verified => StatusCode::OK,
-            Self::Dead | Self::DeadDisavowal => StatusCode::NOT_FOUND,
+            Self::Done | Self::Asked | Self::Disavowed | Self::AskedToVerify | Self::Verified => (StatusCode::OK, "ok"),
+            Self::Dead | Self::DeadDisavowal => (StatusCode::NOT_FOUND, "token"),
             // As programs are answered, in djoser's words.
-            Self::DeadVerification => StatusCode::BAD_REQUEST,
-            Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Foreign => StatusCode::FORBIDDEN,
-            Self::Fault => StatusCode::SERVICE_UNAVAILABLE,
-        }
-    }
-
-    /// The outcome of the page for the log.
-    pub(super) fn outcome(&self) -> &'static str {
-        match self {
-            Self::Reset { errors, .. }
-            | Self::Ask { errors, .. }
-            | Self::AskToVerify { errors, .. }
-            | Self::Disavow { errors, .. }
-            | Self::Verify { errors, .. }
-                if !errors.is_empty() =>
-            {
-                "fields"
-            }
-            Self::Reset { .. }
-            | Self::Ask { .. }
-            | Self::Done
-            | Self::Asked
-            | Self::Disavow { .. }
-            | Self::Disavowed
-            | Self::Verify { .. }
-            | Self::AskToVerify { .. }
-            | Self::AskedToVerify
-            | Self::Verified => "ok",
-            Self::Dead | Self::DeadDisavowal => "token",
-            Self::DeadVerification => "activation",
-            Self::Throttled { .. } => "throttled",
-            Self::Foreign => "origin",
-            Self::Fault => "fault",
+            Self::DeadVerification => (StatusCode::BAD_REQUEST, "activation"),
+            Self::Throttled { .. } => (StatusCode::TOO_MANY_REQUESTS, "throttled"),
+            Self::Foreign => (StatusCode::FORBIDDEN, "origin"),
+            Self::Fault => (StatusCode::SERVICE_UNAVAILABLE, "fault"),
         }
     }
 
@@ -233,12 +193,12 @@ impl Page<'_> {
                     again_problems: complaints(errors, "again", language)?,
                 },
             ),
-            Self::Ask { email, errors } => {
-                let (title, text) = (language.say("page.ask.title", &[])?, language.say("page.ask.text", &[])?);
-                pages.dress("page/ask.html", self, reader, Ask { title, text, email, problems: complaints(errors, "email", language)? })
-            }
-            Self::AskToVerify { email, errors } => {
-                let (title, text) = (language.say("page.verify.title", &[])?, language.say("page.verify.ask", &[])?);
+            Self::Ask { asks, email, errors } => {
+                let (title, text) = match asks {
+                    Asks::ToReset => ("page.ask.title", "page.ask.text"),
+                    Asks::ToVerify => ("page.verify.title", "page.verify.ask"),
+                };
+                let (title, text) = (language.say(title, &[])?, language.say(text, &[])?);
                 pages.dress("page/ask.html", self, reader, Ask { title, text, email, problems: complaints(errors, "email", language)? })
             }
             Self::Disavow { token, due_at, gives_back, errors } => {
@@ -261,7 +221,7 @@ impl Page<'_> {
                 (token.len() <= LONGEST_TOKEN).then(|| vec![("token", *token)])
             }
             Self::Done | Self::Asked | Self::Disavowed | Self::Verified | Self::AskedToVerify => Some(vec![("done", "1")]),
-            Self::Ask { .. } | Self::AskToVerify { .. } | Self::Dead | Self::DeadDisavowal | Self::DeadVerification => Some(Vec::new()),
+            Self::Ask { .. } | Self::Dead | Self::DeadDisavowal | Self::DeadVerification => Some(Vec::new()),
             Self::Throttled { .. } | Self::Foreign | Self::Fault => None,
         }
     }
@@ -290,7 +250,7 @@ impl Page<'_> {
             Self::AskedToVerify => ("mail", "page.asked.title", &["page.verify.asked", "page.asked.not_there"], "wait"),
             Self::Throttled { .. } => ("notice", "page.throttled.title", &["page.throttled.text"], "wait"),
             Self::Foreign => ("notice", "page.fault.title", &["page.origin.text"], "again"),
-            Self::Fault | Self::Reset { .. } | Self::Ask { .. } | Self::AskToVerify { .. } | Self::Disavow { .. } | Self::Verify { .. } => {
+            Self::Fault | Self::Reset { .. } | Self::Ask { .. } | Self::Disavow { .. } | Self::Verify { .. } => {
                 ("notice", "page.fault.title", &["page.fault.text"], "wait")
             }
         };

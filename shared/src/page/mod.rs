@@ -10,7 +10,7 @@ mod sample;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest as _, Sha256};
 
-pub use content::Page;
+pub use content::{Asks, Page};
 
 use crate::{
     brand::{Logo, Product},
@@ -54,7 +54,8 @@ impl Pages {
 
     /// A page, for its reader.
     pub fn show(&self, reader: &Reader, page: &Page<'_>) -> Result<Answer, TemplateError> {
-        Ok(Answer { outcome: page.outcome(), ..html(page.status(), page.render(self, reader)?, &self.policy) })
+        let (status, outcome) = page.outcome();
+        Ok(Answer { outcome, ..html(status, page.render(self, reader)?, &self.policy) })
     }
 
     /// Redirects a reader from an accepted form to the same address with GET, which then says so. That address contains neither token nor name, and the page

@@ -1,6 +1,6 @@
 //! Every page with sample data, for previews and snapshots.
 
-use super::Page;
+use super::{Asks, Page};
 use crate::{
     clock::Timestamp,
     http::{Complaint, FieldErrors},
@@ -21,8 +21,9 @@ impl Page<'_> {
         show("reset-mismatch", &Page::Reset { token, username, least: 8, errors: &FieldErrors::one("again", Complaint::Mismatch) });
         show("done", &Page::Done);
         show("dead", &Page::Dead);
-        show("ask", &Page::Ask { email: "", errors: &nothing });
-        show("ask-refused", &Page::Ask { email: "mara'<lindgren>+work", errors: &FieldErrors::one("email", Complaint::Email) });
+        show("ask", &Page::Ask { asks: Asks::ToReset, email: "", errors: &nothing });
+        let (email, errors) = ("mara'<lindgren>+work", FieldErrors::one("email", Complaint::Email));
+        show("ask-refused", &Page::Ask { asks: Asks::ToReset, email, errors: &errors });
         show("asked", &Page::Asked);
         let token = "dwn_AZsW0t9gcbuyT3Z1bZ5c3nJ1Q0d1vK2xq7f8sVt0n4uYx3JmL9wPzA6hRkDe5GiB";
         show("disavow", &Page::Disavow { token, due_at: None, gives_back: false, errors: &nothing });
@@ -43,7 +44,7 @@ impl Page<'_> {
         show("verify-unticked", &Page::Verify { token, username: "mara.lindgren", errors: &unticked });
         show("verified", &Page::Verified);
         show("dead-verification", &Page::DeadVerification);
-        show("ask-to-verify", &Page::AskToVerify { email: "", errors: &nothing });
+        show("ask-to-verify", &Page::Ask { asks: Asks::ToVerify, email: "", errors: &nothing });
         show("asked-to-verify", &Page::AskedToVerify);
         show("throttled", &Page::Throttled { retry_after: 241 });
         show("foreign", &Page::Foreign);

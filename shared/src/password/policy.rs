@@ -82,7 +82,7 @@ impl Policy {
 
     /// The same, with the first and last name if they are known.
     #[must_use]
-    pub fn judge_for(&self, password: &str, owner: &Owner<'_>) -> Vec<Violation> {
+    pub(crate) fn judge_for(&self, password: &str, owner: &Owner<'_>) -> Vec<Violation> {
         let lower = Zeroizing::new(password.to_lowercase());
         let characters = sorted(&lower);
         // In the order of Django's `DEFAULT_USER_ATTRIBUTES`.

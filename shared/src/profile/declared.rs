@@ -199,7 +199,7 @@ impl ProfileFields {
 
     /// The first and the last name in this profile, as Django's users have them. One that is not declared as a text, or not known, is empty.
     #[must_use]
-    pub fn names_in<'a>(&self, profile: &'a Profile) -> [&'a str; 2] {
+    pub(crate) fn names_in<'a>(&self, profile: &'a Profile) -> [&'a str; 2] {
         [FIRST_NAME, LAST_NAME].map(|name| match profile.get(name).filter(|_| self.takes_name(name)) {
             Some(Scalar::Text(text)) => text,
             _ => "",

@@ -8,8 +8,8 @@ use doorward::{
     disavow::Disavowed,
     entropy::Entropy,
     lifecycle::Switched,
+    link::{NewLink, StoredLink},
     outbox::ResetRequest,
-    reset::{NewLink, StoredLink},
     token::{Reset, Token},
 };
 use doorward_functions::mailer::{Change, Keys, Record, Records, Text};
