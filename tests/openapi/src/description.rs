@@ -49,7 +49,6 @@ pub struct Body {
     #[serde(default)]
     pub others: bool,
     pub example: Map<String, Value>,
-    pub form_example: Option<Map<String, Value>>,
 }
 
 impl Body {

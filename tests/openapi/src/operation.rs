@@ -130,7 +130,7 @@ fn request_body(body: &Body, method: &str) -> Value {
     let json = media(body, &Fields::new(), body.example.clone());
     let mut content = Map::from_iter([("application/json".to_owned(), json)]);
     if method != "delete" {
-        let mut example = body.form_example.clone().unwrap_or_else(|| body.example.clone());
+        let mut example = body.example.clone();
         example.extend(body.tick.iter().map(|(name, schema)| (name.clone(), schema["const"].clone())));
         for media_type in ["application/x-www-form-urlencoded", "multipart/form-data"] {
             content.insert(media_type.to_owned(), media(body, &body.tick, example.clone()));
