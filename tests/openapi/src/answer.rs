@@ -15,6 +15,11 @@ use crate::{
 
 /// The media type of pages.
 const PAGE: &str = "text/html; charset=utf-8";
+/// The header that a page has and JSON has not.
+const POLICY: &str = "Content-Security-Policy";
+
+/// Refusals that a browser gets as JSON too, because no form of ours leads to them (`doorward::page::Pages::refused`).
+const NEVER_A_PAGE: [&str; 3] = ["MethodNotAllowed", "TooLarge", "UnsupportedMediaType"];
 
 /// A refusal that operations have in common, and examples of it.
 struct Refused {
@@ -137,7 +142,7 @@ impl Answers {
         for (name, (_, answer)) in &self.refusals {
             for page in [false, true] {
                 let name = component_name(name, page);
-                if referring.contains(&component("responses", &name).to_string()) {
+                if !components.contains_key(&name) && referring.contains(&component("responses", &name).to_string()) {
                     components.insert(name, described(common, answer, page)?);
                 }
             }
@@ -146,8 +151,9 @@ impl Answers {
     }
 }
 
+/// The name of a refusal where there are pages or none.
 fn component_name(refusal: &str, page: bool) -> String {
-    if page { format!("{refusal}OrPage") } else { refusal.to_owned() }
+    if page && !NEVER_A_PAGE.contains(&refusal) { format!("{refusal}OrPage") } else { refusal.to_owned() }
 }
 
 /// An answer as the document has it. Where there are pages, a browser gets one in place of JSON.
@@ -168,11 +174,25 @@ pub fn described(common: &Common, answer: &Answer, pages: bool) -> Result<Value>
     if answer.page || pages && !content.is_empty() {
         content.insert(PAGE.to_owned(), json!({ "schema": { "type": "string" } }));
     }
-    let mut described = json!({ "description": answer.description, "headers": headers(common, answer)? });
+    let mut headers = headers(common, answer)?;
+    if content.contains_key(PAGE) {
+        let policy = common.headers.get(POLICY).ok_or("Content-Security-Policy is not described in docs/openapi/document.json")?;
+        // Where there may be JSON, the header may be absent.
+        let is_always_page = content.len() == 1;
+        let policy = if is_always_page { required(policy) } else { component("headers", &POLICY.replace('-', "")) };
+        headers.insert(POLICY.to_owned(), policy);
+    }
+    let mut described = json!({ "description": answer.description, "headers": headers });
     if !content.is_empty() {
         described["content"] = content.into();
     }
     Ok(described)
+}
+
+fn required(header: &Value) -> Value {
+    let mut header = header.clone();
+    header["required"] = true.into();
+    header
 }
 
 fn schema(names: &Value) -> Value {
@@ -186,13 +206,6 @@ fn headers(common: &Common, answer: &Answer) -> Result<Map<String, Value>> {
         let name = common.headers.keys().find(|name| name.eq_ignore_ascii_case(header));
         let name = name.ok_or_else(|| format!("the header {header} is not described in docs/openapi/document.json"))?;
         headers.insert(name.clone(), component("headers", &name.replace('-', "")));
-    }
-    if let Some(required) = answer.policy {
-        let description = if required { "What the page may load." } else { "What the page may load; a page alone has it." };
-        headers.insert(
-            "Content-Security-Policy".to_owned(),
-            json!({ "description": description, "required": required, "schema": { "type": "string" } }),
-        );
     }
     Ok(headers)
 }

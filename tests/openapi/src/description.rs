@@ -19,10 +19,8 @@ pub struct Operation {
     pub summary: String,
     /// The end of the operationId of HEAD, and the beginning of that of OPTIONS, if they are not what follows the verb in the operationId of GET.
     pub noun: Option<String>,
-    /// What the answer to HEAD is, if it is not described like that to GET.
-    pub head: Option<String>,
     pub body: Option<Body>,
-    /// Whether there is a limit though there is no body: requests with a body always have one.
+    /// Whether there is a limit: requests with a body and mailed links always have one.
     #[serde(default)]
     pub limited: bool,
     /// Answers by status: an [`Answer`], or the name of a refusal or of an answer in `document.json`. Refusals that every operation of this kind can give
@@ -92,11 +90,9 @@ pub struct Answer {
     /// Headers besides those of every answer.
     #[serde(default)]
     pub headers: Vec<String>,
-    /// Whether a browser gets a page. A body of JSON is a page as well wherever the routes have pages.
+    /// Whether a browser gets a page and a program gets nothing. In place of JSON a browser gets a page wherever the routes have pages.
     #[serde(default)]
     pub page: bool,
-    /// Whether there is a policy of what the page may load, and whether there always is.
-    pub policy: Option<bool>,
 }
 
 /// `document.json`: what the endpoints have in common.

@@ -8,7 +8,7 @@ use crate::{
     Result,
     answer::{Answers, described, errors},
     component,
-    description::{Answer, Body, Common, Fields, Operation, Operations},
+    description::{Body, Common, Fields, Operation, Operations},
 };
 
 /// Where operations are described: what the registry knows of their routes, and what all have in common.
@@ -37,6 +37,11 @@ impl Route<'_> {
         self.routes.page != PageRole::None
     }
 
+    /// Whether this is the GET of a mailed link.
+    fn opens_link(&self, method: &str) -> bool {
+        method == "get" && self.routes.page == PageRole::MailedLink
+    }
+
     fn operation(&self, method: &str, described: &Operation) -> Result<Value> {
         let mut operation = json!({
             "operationId": described.operation_id,
@@ -50,12 +55,15 @@ impl Route<'_> {
         if let Some(body) = &described.body {
             operation["requestBody"] = request_body(body, method);
         }
-        if method == "get" && self.routes.page == PageRole::MailedLink {
-            let token =
-                json!({ "name": "token", "in": "query", "description": "The token of the mailed link.", "schema": { "type": "string" } });
-            operation["parameters"] = json!([token]);
-        } else if method == "post" && described.body.is_some() {
-            operation["parameters"] = json!([component("parameters", "AcceptLanguage")]);
+        let mut parameters = Vec::new();
+        if self.opens_link(method) {
+            parameters.push(component("parameters", "LinkToken"));
+        }
+        if self.opens_link(method) || described.body.is_some() {
+            parameters.push(component("parameters", "AcceptLanguage"));
+        }
+        if !parameters.is_empty() {
+            operation["parameters"] = parameters.into();
         }
         Ok(operation)
     }
@@ -69,7 +77,7 @@ impl Route<'_> {
         if operation.body.is_some() {
             refusals.extend(["TooLarge", "UnsupportedMediaType"]);
         }
-        if operation.body.is_some() || operation.limited {
+        if operation.body.is_some() || operation.limited || self.opens_link(method) {
             refusals.push("Throttled");
         }
         let mut responses: Map<String, Value> = refusals.into_iter().map(|name| self.answers.refusal(name, self.has_pages())).collect();
@@ -93,13 +101,12 @@ impl Route<'_> {
     fn head(&self, get: &Operation) -> Result<Value> {
         let mut operation = self.operation("get", get)?;
         operation["operationId"] = format!("head{}", noun(get)).into();
-        let counts = if get.limited { " It counts as an export." } else { "" };
-        operation["summary"] = format!("The same without its body.{counts}").into();
-        if let Some(description) = &get.head {
-            let shown = self.answers.resolved(&get.answers["200"])?;
-            let headers = Answer { description: description.clone(), headers: shown.headers, ..Answer::default() };
-            operation["responses"]["200"] = described(self.common, &headers, false)?;
-        }
+        operation["summary"] = "The same without its body.".into();
+        let shown = get.answers.get("200").ok_or("GET has no answer 200")?;
+        let mut headers = described(self.common, &self.answers.resolved(shown)?, self.has_pages())?;
+        headers["description"] = "The headers of the answer to GET.".into();
+        headers.as_object_mut().map(|headers| headers.remove("content"));
+        operation["responses"]["200"] = headers;
         Ok(operation)
     }
 
