@@ -119,7 +119,7 @@ async fn a_login_function_says_all_that_is_wrong_with_it() {
 }
 
 #[tokio::test]
-async fn nothing_but_the_tables_the_sender_the_bus_the_receiver_and_the_base_of_links_must_be_set() {
+async fn nothing_but_the_tables_the_sender_and_the_base_of_links_must_be_set() {
     for (function, complaints) in at_start(&[]).await {
         let listed = FUNCTIONS.iter().find(|listed| listed.name == function).expect("a function");
         let tables = listed.tables.iter().map(|table| match table {

@@ -52,6 +52,9 @@ impl Route<'_> {
             let schemes = self.common.security_schemes.keys().map(|scheme| json!({ scheme: [] }));
             operation["security"] = schemes.collect();
         }
+        if described.body.is_some() != described.errors.is_some() {
+            return Err(format!("{method} has a body without errors, or errors without a body"));
+        }
         if let Some(body) = &described.body {
             operation["requestBody"] = request_body(body, method);
         }
