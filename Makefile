@@ -208,8 +208,8 @@ clients: $(call tool,local) $(browser) $(clients) #+ Only the tests of clients: 
 schemathesis: $(call tool,schemathesis) $(call tool,local) #+ Sends generated requests that docs/openapi.json allows to a stack of its own
 	$(stack) with_stack sh -c '$(schemathesis)'
 
-openapi: #+ Checks docs/openapi.json against the code
-	cargo test --locked --workspace --exclude doorward-stack-tests --test api -- openapi:: wire::
+openapi: #+ Writes docs/openapi.json from the registry of functions, the refusals, and the descriptions in docs/openapi
+	@cargo run --locked --quiet --bin doorward-openapi
 
 fuzz: $(call tool,fuzz) $(if $(filter $(brought)/%,$(CXX)),.tools/c++/c++) #+ Fuzzes the parsers with libFuzzer: make fuzz RUNS=1000000
 	@for target in $(fuzzed); do $(call step,$$target: $(RUNS) executions); mkdir -p fuzz/corpus/$$target; \

@@ -49,7 +49,7 @@ pub use mailer::Mailer;
 pub use me::Me;
 pub use password_reset::PasswordReset;
 pub use register::Register;
-pub use registry::{Answering, FUNCTIONS, Listed, Routes, complaints, function, paths, routes};
+pub use registry::{Answering, Listed, Routes, complaints, function, paths, routes};
 pub use resend_verification::ResendVerification;
 pub use serve::{listen, serve};
 pub use sessions::Sessions;
@@ -59,3 +59,30 @@ pub use validate_token::ValidateToken;
 pub use verify_address::VerifyAddress;
 pub use webhook::{Messages, Webhook};
 pub use wiring::Wiring;
+
+use registry::{endpoint, handler};
+
+/// Every function. A new one is added here and gets a binary. Tests compare the list with `bin/`, the template and `events/`, and
+/// `docs/openapi.json` is generated from it.
+pub static FUNCTIONS: [Listed; 20] = [
+    endpoint::<Register>(),
+    endpoint::<Login>(),
+    endpoint::<Logout>(),
+    endpoint::<Sessions>(),
+    endpoint::<Me>(),
+    endpoint::<SetUsername>(),
+    endpoint::<Export>(),
+    endpoint::<ChangePassword>(),
+    endpoint::<PasswordReset>(),
+    endpoint::<ValidateToken>(),
+    endpoint::<ConfirmReset>(),
+    endpoint::<Disavow>(),
+    endpoint::<VerifyAddress>(),
+    endpoint::<ResendVerification>(),
+    handler::<Authorizer>(),
+    handler::<Mailer>(),
+    handler::<MailFeedback>(),
+    handler::<Events>(),
+    handler::<Webhook>(),
+    handler::<Sweeper>(),
+];

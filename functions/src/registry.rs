@@ -1,4 +1,4 @@
-//! The registry of all functions.
+//! The registry: what `FUNCTIONS` tells of each function, and how tests and programs ask it.
 
 use std::{pin::Pin, sync::Arc};
 
@@ -12,34 +12,7 @@ use doorward::{
 use lambda_runtime::{Error, LambdaEvent};
 use serde_json::value::RawValue;
 
-use crate::{
-    Authorizer, ChangePassword, ConfirmReset, Disavow, Edge, Endpoint, Events, Export, Function, Login, Logout, MailFeedback, Mailer, Me,
-    PageRole, PasswordReset, Register, ResendVerification, Sessions, SetUsername, Sweeper, ValidateToken, VerifyAddress, Webhook, Wiring,
-};
-
-/// Every function. A new one is added here and gets a binary. Tests compare the list with `bin/`, the template, `events/` and `docs/openapi.json`.
-pub static FUNCTIONS: [Listed; 20] = [
-    endpoint::<Register>(),
-    endpoint::<Login>(),
-    endpoint::<Logout>(),
-    endpoint::<Sessions>(),
-    endpoint::<Me>(),
-    endpoint::<SetUsername>(),
-    endpoint::<Export>(),
-    endpoint::<ChangePassword>(),
-    endpoint::<PasswordReset>(),
-    endpoint::<ValidateToken>(),
-    endpoint::<ConfirmReset>(),
-    endpoint::<Disavow>(),
-    endpoint::<VerifyAddress>(),
-    endpoint::<ResendVerification>(),
-    handler::<Authorizer>(),
-    handler::<Mailer>(),
-    handler::<MailFeedback>(),
-    handler::<Events>(),
-    handler::<Webhook>(),
-    handler::<Sweeper>(),
-];
+use crate::{Edge, Endpoint, FUNCTIONS, Function, PageRole, Wiring};
 
 /// The function of this name.
 #[must_use]
@@ -101,12 +74,12 @@ pub struct Routes {
 pub type Answering = Arc<dyn Fn(Arc<Edge>, LambdaEvent<Box<RawValue>>) -> Answered + Send + Sync>;
 type Answered = Pin<Box<dyn Future<Output = Result<Box<RawValue>, Error>> + Send>>;
 
-const fn endpoint<E: Endpoint>() -> Listed {
+pub(crate) const fn endpoint<E: Endpoint>() -> Listed {
     let routes = Routes { paths: E::ROUTES, methods: E::METHODS, protected: E::PROTECTED, page: E::PAGE, start: start::<E> };
     Listed { name: E::NAME, tables: E::TABLES, routes: Some(routes), build: build_endpoint::<E> }
 }
 
-const fn handler<F: Function>() -> Listed {
+pub(crate) const fn handler<F: Function>() -> Listed {
     Listed { name: F::NAME, tables: F::TABLES, routes: None, build: build::<F> }
 }
 

@@ -31,6 +31,7 @@ DAY = 86_400
 # end of sessions, a change of the username or a request for another address, which hash as a change of the password does and write no more, nor a look at one's own account, which reads as a logout does and writes
 # nothing. A verification writes less than a confirmation and hashes nothing; a request for its link is one of a reset. An export
 # hashes nothing, writes two units and reads about twenty, which together cost less than the writes of a change of the password.
+# A route that is not named counts like the dearest of these.
 ROUTES = {
     REGISTER: "register", LOGIN: "login", LOGOUT: "logout", LOGOUT_ALL: "logout everywhere", SESSIONS: "change password", ME: "logout", SET_USERNAME: "change password", CHANGE: "change password",
     RESET: "reset request", VALIDATE: "validate", CONFIRM: "confirm", DISAVOW: "confirm", ACTIVATION: "validate", RESEND: "reset request", EXPORT: "change password",
@@ -86,7 +87,8 @@ def rate() -> int:
 
 
 def flood() -> float:
-    return rate() * DAY / 1_000_000 * sum(dollars_of_a_million(ROUTES[route]) for route in routes())
+    dearest = max(ROUTES.values(), key=dollars_of_a_million)
+    return rate() * DAY / 1_000_000 * sum(dollars_of_a_million(ROUTES.get(route, dearest)) for route in routes())
 
 
 def billed(operation: str) -> int:
@@ -212,8 +214,8 @@ class Figures(unittest.TestCase):
         self.assertTrue(row)
         self.assertEqual(row[1].split(", "), re.findall(r'"([\w-]+)"', source))  # type: ignore[index]
 
-    def test_every_route_has_a_price(self) -> None:
-        self.assertEqual(set(ROUTES), set(routes()))
+    def test_every_price_is_of_a_route(self) -> None:
+        self.assertLessEqual(set(ROUTES), set(routes()))
 
     def test_the_report_is_what_its_measurements_and_todays_template_give(self) -> None:
         # It counts alarms and metrics, so a new function or metric makes it false until it is written again: make bench PARTS=report.

@@ -1,6 +1,7 @@
-//! The OpenAPI document agrees with the code: routes, methods, refusals, examples. `wire.rs` checks that it describes every recorded answer.
+//! The OpenAPI document is the one that is generated, and agrees with the code: refusals, examples. `wire.rs` checks that it describes every recorded
+//! answer, and the test kit that it describes every other that a test gets.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{collections::BTreeMap, fs};
 
 use doorward::{
     fault::Fault,
@@ -10,21 +11,60 @@ use doorward_functions::{paths, routes};
 use doorward_kit::{
     App, Response,
     openapi::Document,
-    requests::{ACTIVATION, VALIDATE, post, request},
+    requests::{ACTIVATION, VALIDATE, post},
 };
+use doorward_openapi::{DOCUMENT, document, files};
 use serde_json::Value;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_route_and_method_is_in_the_document_and_no_other() {
-    let (document, app) = (Document::shared(), App::start().await);
-    let documented: BTreeSet<String> = document.operations().into_iter().map(|(path, _)| path).collect();
-    assert_eq!(documented, paths().map(str::to_owned).collect());
-    for (path, methods) in document.operations() {
-        let answer = app.send(request("OPTIONS", &path)).await;
-        assert_eq!(document.check("OPTIONS", &path, &answer), Ok(()));
-        let allowed: BTreeSet<String> = answer.headers["allow"].split(", ").map(str::to_owned).collect();
-        assert_eq!(methods, allowed, "{path}");
+#[test]
+fn the_document_is_the_one_that_is_generated() {
+    let (committed, generated) = (fs::read_to_string(DOCUMENT).expect("a document"), document(&files().expect("descriptions")));
+    assert!(generated == Ok(committed), "docs/openapi.json is out of date: run make openapi");
+}
+
+#[test]
+fn a_description_that_disagrees_with_the_code_or_with_another_is_refused_and_says_where() {
+    let described = files().expect("descriptions");
+    for (file, from, to, complaint) in [
+        ("login", "{\n", "{,", "docs/openapi/login.json: key must be a string"),
+        (
+            "login",
+            r#""/api/login/""#,
+            r#""/api/in/""#,
+            r#"docs/openapi/login.json describes {"/api/in/"}, and the routes of the function are {"/api/login/"}"#,
+        ),
+        ("login", r#""post""#, r#""put""#, r#"docs/openapi/login.json describes {"put"} of /api/login/, and its methods are {"post"}"#),
+        ("login", r#""summary""#, r#""sumary""#, "docs/openapi/login.json: unknown field `sumary`"),
+        ("login", r#""description""#, r#""describes""#, "docs/openapi/login.json, /api/login/: an answer: unknown field `describes`"),
+        (
+            "logout",
+            r#""answers""#,
+            r#""errors": { "schema": "X", "examples": {} }, "answers""#,
+            "post has a body without errors, or errors without a body",
+        ),
+        (
+            "validate-token",
+            r#""InvalidLink""#,
+            r#""Dead""#,
+            "docs/openapi/validate-token.json, /api/password_reset/validate_token/: there is no answer Dead",
+        ),
+        ("password-reset", r#""email": "Email""#, r#""mail": "Email""#, "ResetErrors would be the schema of errors in two sets of fields"),
+        ("document", r#""Retry-After""#, r#""Retry""#, "the header retry-after is not described in docs/openapi/document.json"),
+        ("schemas", r#""Ok""#, r#""TooLarge""#, "docs/openapi/schemas.json has TooLarge, which is made of a refusal"),
+    ] {
+        let mut changed = described.clone();
+        let text = changed.get_mut(file).expect("a description");
+        assert!(text.contains(from), "{file} has {from}");
+        *text = text.replace(from, to);
+        let refused = document(&changed).expect_err(complaint);
+        assert!(refused.contains(complaint), "{refused}");
     }
+    let mut without = described.clone();
+    without.remove("login");
+    assert_eq!(document(&without), Err("docs/openapi/login.json is missing".to_owned()));
+    let mut with = described;
+    with.insert("log-in".to_owned(), "{}".to_owned());
+    assert_eq!(document(&with), Err("docs/openapi/log-in.json describes no endpoint".to_owned()));
 }
 
 /// Every refusal there is, and the routes whose POST may give it.

@@ -1,5 +1,4 @@
-//! The registry of functions against everything that names them: binaries, the template, `events/`. That `docs/openapi.json` has its routes and
-//! methods is seen in `openapi.rs`.
+//! The registry of functions against everything that names them: binaries, the template, `events/`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
