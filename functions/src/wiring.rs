@@ -54,6 +54,12 @@ impl Wiring {
         Self { metrics: Some(metrics), ..self }
     }
 
+    /// The same, with this hasher instead of the configured one: for tests, which compute thousands of hashes.
+    #[must_use]
+    pub fn with_hasher(self, hasher: Arc<Hasher>) -> Self {
+        Self { hasher: Some(hasher), ..self }
+    }
+
     /// The hasher. There is only one, because its memory is most of a function's memory.
     pub fn hasher(&mut self) -> Arc<Hasher> {
         let (settings, entropy) = (&mut self.settings, &self.entropy);

@@ -64,6 +64,15 @@ impl Cost {
         Params::new(memory_kib, iterations, parallelism, Some(TAG_BYTES)).map(Self).map_err(|_| CostRefused::AboveCeiling)
     }
 
+    /// 64 KiB and one pass, far below OWASP's minimum, for tests that are not about hashes and compute thousands of them.
+    ///
+    /// No setting leads here, because a password behind such a hash is guessed hundreds of times as fast. A test looks that no function and no command
+    /// names it.
+    #[must_use]
+    pub fn of_tests() -> Self {
+        Self(const { params(64, 1) })
+    }
+
     /// Memory in KiB.
     #[must_use]
     pub fn memory_kib(&self) -> u32 {
@@ -105,12 +114,13 @@ pub(super) fn rest_of(whole: &Params, done_kib: u64) -> Option<Params> {
 impl Default for Cost {
     /// 19 MiB, 2 passes, 1 lane: the pair that OWASP names first, which is also the crate's default.
     fn default() -> Self {
-        Self(const { default_params() })
+        Self(const { params(19_456, 2) })
     }
 }
 
-const fn default_params() -> Params {
-    match Params::new(19_456, 2, 1, Some(TAG_BYTES)) {
+/// Parameters with one lane, computed when this is compiled.
+const fn params(memory_kib: u32, iterations: u32) -> Params {
+    match Params::new(memory_kib, iterations, 1, Some(TAG_BYTES)) {
         Ok(params) => params,
         Err(_) => Params::DEFAULT,
     }
@@ -128,6 +138,13 @@ mod tests {
     #[test]
     fn the_default_is_an_accepted_cost() {
         assert_eq!(Cost::new(19_456, 2, 1), Ok(Cost::default()));
+    }
+
+    #[test]
+    fn the_cost_of_tests_is_none_that_can_be_configured() {
+        let cost = Cost::of_tests();
+        assert_eq!((cost.memory_kib(), cost.iterations(), cost.parallelism()), (64, 1, 1));
+        assert_eq!(Cost::new(64, 1, 1), Err(CostRefused::BelowFloor));
     }
 
     #[test]

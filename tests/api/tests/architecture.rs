@@ -63,6 +63,24 @@ fn only_the_http_module_names_lambda_http() {
 }
 
 #[test]
+fn no_program_of_the_product_computes_the_cheap_hashes_of_tests() {
+    // The constructors are public because the tests are other crates. Here are the lines that define them.
+    let named = |path: &str| {
+        let code = fs::read_to_string(Path::new(ROOT).join(path)).expect("a source");
+        let code = code.split("#[cfg(test)]").next().unwrap_or_default().lines().map(str::trim);
+        code.filter(|line| !line.starts_with("//") && (line.contains("with_hasher") || line.contains("of_tests"))).count()
+    };
+    let at_home = ["functions/src/wiring.rs", "shared/src/password/cost.rs"];
+    assert_eq!(that_name(&["with_hasher", "of_tests"]), at_home);
+    assert_eq!(at_home.map(named), [1, 1], "they are used where they are defined");
+    for folder in ["fuzz", "tests/bench", "tests/calibrate", "tests/preview", "tests/probe"] {
+        for path in sources(folder) {
+            assert_eq!(named(path.to_str().expect("text")), 0, "{}", path.display());
+        }
+    }
+}
+
+#[test]
 fn the_functions_link_three_sdks_and_no_stand_in() {
     let tree = Command::new(env!("CARGO"))
         .args(["tree", "--locked", "--offline", "--edges", "normal", "--prefix", "none", "--package", "doorward-functions"])

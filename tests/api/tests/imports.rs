@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
-use doorward_kit::{App, Response, requests::post};
+use doorward_kit::{App, Response, app::USUAL_COST, requests::post};
 use serde_json::json;
 
 const PASSWORD: &str = "Correct-Horse-42";
@@ -17,7 +17,7 @@ async fn login(app: &App, name: &str, password: &str) -> Response {
 }
 
 async fn with_ann() -> App {
-    let app = App::start().await;
+    let app = App::configured(&[USUAL_COST]).await;
     let body = json!({ "username": "ann", "email": "ann@example.com", "password": OTHER });
     assert_eq!(app.send(post("/api/register/", &body)).await.status, 201);
     app

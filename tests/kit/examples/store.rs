@@ -32,6 +32,7 @@ use doorward::{
 use doorward_functions::mailer::Record;
 use doorward_kit::{
     App,
+    app::USUAL_COST,
     mailbox::Mailbox,
     place::Place,
     proxy::Proxy,
@@ -69,7 +70,7 @@ async fn main() {
     let (url, database) = place.database().map(|(url, database)| (url.to_owned(), database.clone())).expect("it is in process");
     let calls = Proxy::before(&url).await;
     let mails = Proxy::before(&Mailbox::open().await.1).await;
-    let app = App::over(&place, &[]).await;
+    let app = App::over(&place, &[USUAL_COST]).await;
     let original = Original::made(&app, &database).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let control = format!("http://{}", listener.local_addr().expect("an address"));

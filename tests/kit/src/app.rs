@@ -12,7 +12,7 @@ use doorward::{
     event::Bus,
     mail::Sender,
     metric::Metrics,
-    password::Hasher,
+    password::{Cost, Hasher},
     recording::{EventData, Recording},
     store::{Store, Tables},
 };
@@ -56,6 +56,10 @@ const SETTINGS: [(&str, &str); 13] = [
     // So do those about verification; a registration sends no mail in all others.
     ("ADDRESS_VERIFICATION", "none"),
 ];
+
+/// The cost of hashes that is configured by default, for tests that look at hashes: at their form, their cost, or when they are replaced. Apps without a
+/// setting of the cost have one that is far below the minimum, because hashes would take half of the processor's time of all tests.
+pub const USUAL_COST: (&str, &str) = ("ARGON2_MEMORY_KIB", "19456");
 
 /// Lambda's id of every request.
 pub const REQUEST_ID: &str = "8c9a7d2e-1f3b-4c5d-9e8f-0a1b2c3d4e5f";
@@ -125,11 +129,12 @@ impl App {
     }
 
     /// A new app that waits for its store as long as it takes, for tests of what happens at once. Hundreds of requests share the processors of this
-    /// machine with other programs, so a call may take longer here than the functions wait on Lambda, where each has a processor.
+    /// machine with other programs, so a call may take longer here than the functions wait on Lambda, where each has a processor. Hashes have the usual
+    /// cost, because requests meet while one of them computes a hash.
     pub async fn patient(overrides: &[(&str, &str)]) -> Self {
         let place = Place::fresh().await;
         let (mailbox, mail_url) = Mailbox::open().await;
-        Self::wired(&place, place.patient_client(), mailbox, &mail_url, overrides).await
+        Self::wired(&place, place.patient_client(), mailbox, &mail_url, &[&[USUAL_COST], overrides].concat()).await
     }
 
     /// A new app whose calls to the store and to the mail service are observed, except the operator's.
@@ -156,7 +161,10 @@ impl App {
         let metrics = Metrics::written(settings.optional("DEPLOYMENT"), all, move |line| {
             written.lock().expect("no test panicked while counting").extend_from_slice(line);
         });
-        let mut wiring = Wiring::new(settings, store.clone(), clock.clock(), entropy).with_metrics(metrics);
+        let mut wiring = Wiring::new(settings, store.clone(), clock.clock(), entropy.clone()).with_metrics(metrics);
+        if !overrides.iter().any(|(name, _)| name.starts_with("ARGON2_")) {
+            wiring = wiring.with_hasher(Arc::new(Hasher::new(Cost::of_tests(), entropy)));
+        }
         let mut endpoints = Vec::new();
         for routes in routes() {
             let endpoint = routes.start(&mut wiring);

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fs};
 
 use doorward_kit::{
     App,
+    app::USUAL_COST,
     requests::{PASSWORD, login},
 };
 use serde_json::{Value, json};
@@ -62,7 +63,7 @@ async fn stored(app: &App, name: &str) -> String {
 
 #[tokio::test]
 async fn a_hash_of_every_algorithm_is_layered_and_its_owner_logs_in_which_takes_the_layer_off() {
-    let app = App::start().await;
+    let app = App::configured(&[USUAL_COST]).await;
     let hashes = one_of_each();
     assert!(ALGORITHMS.iter().all(|algorithm| hashes.contains_key(*algorithm)), "{:?}", hashes.keys());
     let people: Vec<(String, &(String, String))> =

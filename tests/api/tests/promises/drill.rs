@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use doorward_kit::{
     App,
+    app::USUAL_COST,
     requests::{
         NEW_PASSWORD, PASSWORD, VALIDATE, address_of, change_me, confirm_reset, delete_me, disavow, export, login, me, post, request,
         reset_request, set_username,
@@ -329,7 +330,7 @@ async fn whoever_copied_the_tables_cannot_make_a_session_or_a_link_of_anything_i
 
 #[tokio::test]
 async fn whoever_copied_the_tables_cannot_log_in_with_a_hash_and_has_argon2id_to_guess_against() {
-    let app = App::start().await;
+    let app = App::configured(&[USUAL_COST]).await;
     app.sign_up("ann").await;
     let hash = app.operator.account("ann").await["password"].as_s().expect("a hash").clone();
     assert_eq!(app.send(login("ann", &hash)).await.status, 401);

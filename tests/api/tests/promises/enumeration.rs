@@ -8,7 +8,7 @@ use doorward::{
 };
 use doorward_kit::{
     App, Response,
-    app::Observer,
+    app::{Observer, USUAL_COST},
     requests::{
         ACTIVATION, NEW_PASSWORD, PASSWORD, Request, change_address, export, login, me, request, reset_request, validate,
         verification_request, verify,
@@ -76,7 +76,7 @@ async fn everybody(app: &App) -> [&'static str; 6] {
 
 #[tokio::test]
 async fn a_failed_login_looks_and_costs_the_same_whoever_is_meant() {
-    let (app, observer) = App::observed(&[]).await;
+    let (app, observer) = App::observed(&[USUAL_COST]).await;
     let everybody = everybody(&app).await;
     for by_address in [false, true] {
         let named = |name: &str| if by_address { format!("{name}@example.com") } else { name.to_owned() };

@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use doorward_kit::{
     App,
+    app::USUAL_COST,
     requests::{NEW_PASSWORD, PASSWORD, login, post},
 };
 use serde_json::json;
@@ -21,7 +22,7 @@ async fn stored_of(app: &App, name: &str) -> String {
 
 #[tokio::test]
 async fn every_way_to_set_a_password_stores_argon2id_at_the_configured_cost() {
-    let app = App::start().await;
+    let app = App::configured(&[USUAL_COST]).await;
     let session = app.sign_up("ann").await.login().await;
     let mut hashes = vec![stored(&app).await];
     app.change_password(&session, PASSWORD, NEW_PASSWORD).await;
@@ -118,7 +119,7 @@ async fn the_length_of_a_password_is_that_of_the_text_that_is_hashed() {
 
 #[tokio::test]
 async fn a_hash_of_what_was_typed_is_verified_as_typed_and_moves_over_at_the_next_login() {
-    let app = App::start().await;
+    let app = App::configured(&[USUAL_COST]).await;
     app.sign_up("ann").await;
     // "e\u{301}tait-une-fois", by argon2-cffi 25.1 with the salt of before (16 bytes), and by hashlib.pbkdf2_hmac with 1,000 rounds.
     for (before, verified) in [
@@ -187,7 +188,7 @@ async fn a_new_password_has_8_to_128_characters() {
 
 #[tokio::test]
 async fn a_hash_from_elsewhere_is_replaced_at_the_first_login_and_not_again() {
-    let app = App::start().await;
+    let app = App::configured(&[USUAL_COST]).await;
     let session = app.sign_up("ann").await.login().await;
     app.operator.set_password_hash("ann", IMPORTED).await;
     assert_eq!(app.send(login("ann", "Wrong-Horse-42")).await.status, 401);
@@ -203,7 +204,7 @@ async fn a_hash_from_elsewhere_is_replaced_at_the_first_login_and_not_again() {
 #[tokio::test]
 async fn another_configured_cost_is_taken_over_at_login_in_both_directions() {
     let place = doorward_kit::place::Place::fresh().await;
-    let usual = App::over(&place, &[]).await;
+    let usual = App::over(&place, &[USUAL_COST]).await;
     let dearer = App::over(&place, &[("ARGON2_ITERATIONS", "3")]).await;
     usual.sign_up("ann").await;
     dearer.login("ann", PASSWORD).await;
@@ -215,7 +216,7 @@ async fn another_configured_cost_is_taken_over_at_login_in_both_directions() {
 #[tokio::test]
 async fn after_the_cost_changed_a_wrong_password_takes_the_work_of_an_unknown_name_in_both_directions() {
     let place = doorward_kit::place::Place::fresh().await;
-    let cheap: [(&str, &str); 0] = [];
+    let cheap = [USUAL_COST];
     let dear = [("ARGON2_MEMORY_KIB", "47104"), ("ARGON2_ITERATIONS", "2")];
     let (cheap, dear) = (App::over(&place, &cheap).await, App::over(&place, &dear).await);
     cheap.sign_up("anna").await;

@@ -1,7 +1,7 @@
 //! Calls to a service: how they are recorded, and how those that a test selects are made to fail.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard},
     time::{Duration, Instant},
 };
@@ -46,11 +46,6 @@ impl Call {
     pub fn meets(&self, other: &Self) -> bool {
         let (mine, theirs) = (reach(&self.operation, &self.request), reach(&other.operation, &other.request));
         mine.iter().any(|one| theirs.iter().any(|other| one.meets(other)))
-    }
-
-    /// Whether this is the record of that try.
-    fn is_same_try(&self, other: &Self) -> bool {
-        (&self.invocation, self.attempt) == (&other.invocation, other.attempt)
     }
 
     /// Whether it writes.
@@ -107,9 +102,38 @@ type Rule = Arc<dyn Fn(&Call) -> Injected + Send + Sync>;
 /// The record of a client's calls, and the rule by which some of them fail. A clone is the same record.
 #[derive(Clone, Default)]
 pub struct Calls {
-    calls: Arc<Mutex<Vec<Call>>>,
+    record: Arc<Mutex<Record>>,
     rule: Arc<Mutex<Option<Rule>>>,
     is_not_kept: bool,
+}
+
+/// The calls since the records were last cleared.
+#[derive(Default)]
+struct Record {
+    calls: Vec<Call>,
+    /// The number of each invocation, and where its tries are in `calls`: an import makes thousands, and none is looked for among all the others.
+    invocations: HashMap<String, (usize, Vec<usize>)>,
+}
+
+impl Record {
+    /// The number of an invocation, and of its tries so far.
+    fn before(&self, invocation: &str) -> (usize, usize) {
+        self.invocations.get(invocation).map_or((self.invocations.len(), 0), |(number, tries)| (*number, tries.len()))
+    }
+
+    fn push(&mut self, call: Call) {
+        let (_, tries) = self.invocations.entry(call.invocation.clone()).or_insert_with(|| (call.number, Vec::new()));
+        tries.push(self.calls.len());
+        self.calls.push(call);
+    }
+
+    /// Replaces the record of the same try, if the records have not been cleared in the meantime.
+    fn replace(&mut self, call: Call) {
+        let place = self.invocations.get(&call.invocation).and_then(|(_, tries)| tries.get(call.attempt - 1));
+        if let Some(place) = place {
+            self.calls[*place] = call;
+        }
+    }
 }
 
 /// What all calls of this process cost: their number, and the units that they wrote and read.
@@ -160,13 +184,13 @@ impl Calls {
 
     /// Every try of every call since the records were last cleared, in order of arrival.
     pub fn calls(&self) -> Vec<Call> {
-        self.locked().clone()
+        self.locked().calls.clone()
     }
 
     /// The number of calls of each operation, regardless of retries.
     pub fn count(&self) -> BTreeMap<String, usize> {
         let mut count = BTreeMap::new();
-        for call in self.locked().iter().filter(|call| call.attempt == 1) {
+        for call in self.locked().calls.iter().filter(|call| call.attempt == 1) {
             *count.entry(call.operation.clone()).or_default() += 1;
         }
         count
@@ -174,14 +198,14 @@ impl Calls {
 
     /// The cost of writes and reads in capacity units, as far as the answers report it.
     pub fn units(&self) -> (f64, f64) {
-        let cost = |writes: bool| self.locked().iter().filter(|call| call.writes() == writes).map(Call::units).sum();
+        let cost = |writes: bool| self.locked().calls.iter().filter(|call| call.writes() == writes).map(Call::units).sum();
         (cost(true), cost(false))
     }
 
     /// How often a function waited for the service: a call that is made while another is under way is one wait with it.
     pub fn waits(&self) -> usize {
         let (mut waits, mut until) = (0, None);
-        for call in self.locked().iter() {
+        for call in &self.locked().calls {
             waits += usize::from(until.is_none_or(|until| until <= call.came_at));
             until = until.max(Some(call.answered_at.unwrap_or(call.came_at)));
         }
@@ -190,7 +214,8 @@ impl Calls {
 
     /// The time during which the service was working on at least one call.
     pub fn busy(&self) -> Duration {
-        let mut spans: Vec<(Instant, Instant)> = self.locked().iter().filter_map(|call| Some((call.came_at, call.answered_at?))).collect();
+        let mut spans: Vec<(Instant, Instant)> =
+            self.locked().calls.iter().filter_map(|call| Some((call.came_at, call.answered_at?))).collect();
         spans.sort();
         let mut busy = Duration::ZERO;
         let mut until = None;
@@ -205,7 +230,7 @@ impl Calls {
     /// Clears the records and the rule.
     pub fn forget(&self) {
         self.heal();
-        self.locked().clear();
+        *self.locked() = Record::default();
     }
 
     /// From now on makes the calls fail that `rule` selects.
@@ -234,10 +259,7 @@ impl Calls {
             let (written, read) = if call.writes() { (call.units(), 0.0) } else { (0.0, call.units()) };
             *cost = (cost.0 + 1, cost.1 + written, cost.2 + read);
         }
-        // The records may have been cleared in the meantime.
-        if let Some(noted) = self.locked().iter_mut().find(|noted| noted.is_same_try(&call)) {
-            *noted = call;
-        }
+        self.locked().replace(call);
         if let Some((When::After, failure)) = &injected
             && let Some(outcome) = failure.happens().await
         {
@@ -246,8 +268,8 @@ impl Calls {
         Outcome::Passed(answer)
     }
 
-    fn locked(&self) -> MutexGuard<'_, Vec<Call>> {
-        self.calls.lock().expect("nobody panics while counting")
+    fn locked(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().expect("nobody panics while counting")
     }
 
     fn note(&self, asked: Asked) -> Call {
@@ -256,12 +278,11 @@ impl Calls {
             None if asked.path.ends_with("/outbound-emails") => "SendEmail".to_owned(),
             None => asked.path,
         };
-        let mut calls = self.locked();
-        let same: Vec<&Call> = calls.iter().filter(|call| call.invocation == asked.invocation).collect();
-        let number = same.first().map_or_else(|| calls.iter().filter(|call| call.attempt == 1).count(), |call| call.number);
+        let mut record = self.locked();
+        let (number, tries) = record.before(&asked.invocation);
         let call = Call {
             number,
-            attempt: same.len() + 1,
+            attempt: tries + 1,
             operation,
             request: asked.request,
             answer: Value::Null,
@@ -271,7 +292,7 @@ impl Calls {
             invocation: asked.invocation,
         };
         if !self.is_not_kept {
-            calls.push(call.clone());
+            record.push(call.clone());
         }
         call
     }
