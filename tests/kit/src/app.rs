@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use aws_sdk_dynamodb::config::Credentials;
+use aws_sdk_dynamodb::{Client, config::Credentials};
 use doorward::{
     config::{Settings, span},
     entropy::Entropy,
@@ -29,7 +29,7 @@ use crate::{
     mailbox::{self, Mailbox},
     openapi::Document,
     operator::Operator,
-    place::Place,
+    place::{Place, patient},
     proxy::{Calls, Proxy},
     requests::Request,
     response::Response,
@@ -139,14 +139,24 @@ impl App {
 
     /// A new app whose calls to the store and to the mail service are observed, except the operator's.
     pub async fn observed(overrides: &[(&str, &str)]) -> (Self, Observer) {
+        Self::observed_by(|client| client, overrides).await
+    }
+
+    /// The same, and it waits for its store as long as it takes, as [`App::patient`] does: a call may be held while others work.
+    pub async fn patiently_observed(overrides: &[(&str, &str)]) -> (Self, Observer) {
+        Self::observed_by(|client| patient(&client), overrides).await
+    }
+
+    async fn observed_by(through: fn(Client) -> Client, overrides: &[(&str, &str)]) -> (Self, Observer) {
         let place = Place::fresh().await;
         let (mailbox, mail_url) = Mailbox::open().await;
         let observer = Observer { store: Calls::default(), mail: Proxy::before(&mail_url).await };
-        (Self::wired(&place, place.watched_client(&observer.store), mailbox, observer.mail.url(), overrides).await, observer)
+        let client = through(place.watched_client(&observer.store));
+        (Self::wired(&place, client, mailbox, observer.mail.url(), overrides).await, observer)
     }
 
     /// The functions reach the store by this client, the operator by another.
-    async fn wired(place: &Place, client: aws_sdk_dynamodb::Client, mailbox: Mailbox, mail_url: &str, overrides: &[(&str, &str)]) -> Self {
+    async fn wired(place: &Place, client: Client, mailbox: Mailbox, mail_url: &str, overrides: &[(&str, &str)]) -> Self {
         let (bus, bus_url) = EventBus::open().await;
         let entropy = Entropy::system();
         let clock = TestClock::at("2026-01-01T12:00:00Z");

@@ -149,8 +149,7 @@ impl Place {
 
     /// A client that waits for the store as long as it takes.
     pub fn patient_client(&self) -> Client {
-        let patient = self.client().config().to_builder().timeout_config(TimeoutConfig::disabled());
-        Client::from_conf(patient.build())
+        patient(&self.client())
     }
 
     /// A client whose calls are recorded, or made to fail.
@@ -169,6 +168,11 @@ impl Place {
             Way::Elsewhere => Stream::watching(self.client(), &self.tables.outbox),
         }
     }
+}
+
+/// The same client, which waits for the store as long as it takes.
+pub(crate) fn patient(client: &Client) -> Client {
+    Client::from_conf(client.config().to_builder().timeout_config(TimeoutConfig::disabled()).build())
 }
 
 /// A client of a store at this URL.

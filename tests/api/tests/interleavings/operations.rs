@@ -329,7 +329,7 @@ impl Operation {
 
 impl World {
     async fn ask(&self, request: doorward_kit::requests::Request) -> Answer {
-        let answer = Box::pin(self.app.send(request)).await;
+        let answer = Box::pin(self.app.send_within(request, Duration::from_mins(10))).await;
         assert!([200, 201, 204, 400, 401, 404].contains(&answer.status), "{answer:?}");
         let done = answer.status < 300;
         let says = if done { answer.status.to_string() } else { format!("{} {}", answer.status, answer.body) };

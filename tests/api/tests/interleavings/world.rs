@@ -86,7 +86,7 @@ pub struct Held {
 
 impl World {
     pub async fn start() -> Self {
-        let (app, observer) = App::observed(&[("EVENTS", "all"), ("ADDRESS_VERIFICATION", "optional"), NICKNAME]).await;
+        let (app, observer) = App::patiently_observed(&[("EVENTS", "all"), ("ADDRESS_VERIFICATION", "optional"), NICKNAME]).await;
         let mara = app.sign_up("mara").await;
         app.deliver().await;
         // An account tells of logins from new places when it is an hour old.
