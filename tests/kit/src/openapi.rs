@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::LazyLock,
+    sync::{Arc, LazyLock},
 };
 
 use jsonschema::Validator;
@@ -22,9 +22,9 @@ pub struct Document {
 /// The document's description of an answer.
 struct Described {
     /// The name of a header, whether it is required, and the schema of its value.
-    headers: Vec<(String, bool, Validator)>,
+    headers: Vec<(String, bool, Arc<Validator>)>,
     /// Media types, with the schema of a body.
-    content: BTreeMap<String, Validator>,
+    content: BTreeMap<String, Arc<Validator>>,
 }
 
 impl Document {
@@ -36,12 +36,12 @@ impl Document {
 
     fn read() -> Self {
         let value: Value = serde_json::from_str(DOCUMENT).expect("JSON");
-        let mut answers = BTreeMap::new();
+        let (mut answers, mut compiled) = (BTreeMap::new(), Compiled::default());
         for (path, methods) in value["paths"].as_object().expect("paths") {
             for (method, operation) in methods.as_object().expect("methods") {
                 for (status, response) in operation["responses"].as_object().expect("responses") {
                     let key = (path.clone(), method.clone(), status.parse().expect("a status"));
-                    answers.insert(key, described(&value, resolved(&value, response)));
+                    answers.insert(key, described(&value, resolved(&value, response), &mut compiled));
                 }
             }
         }
@@ -115,17 +115,24 @@ impl Document {
     }
 }
 
-fn described(document: &Value, response: &Value) -> Described {
-    let compiled = |schema: &Value| {
-        let schema = json!({ "components": document["components"], "allOf": [schema] });
-        jsonschema::draft202012::new(&schema).expect("a schema")
+/// Each schema that was compiled, by its text. The same few stand in all answers, and one takes a millisecond.
+type Compiled = BTreeMap<String, Arc<Validator>>;
+
+fn described(document: &Value, response: &Value, known: &mut Compiled) -> Described {
+    let mut compiled = |schema: &Value| {
+        let compile = || {
+            let schema = json!({ "components": document["components"], "allOf": [schema] });
+            Arc::new(jsonschema::draft202012::new(&schema).expect("a schema"))
+        };
+        Arc::clone(known.entry(schema.to_string()).or_insert_with(compile))
     };
     let headers = response["headers"].as_object().into_iter().flatten().map(|(name, header)| {
         let header = resolved(document, header);
         (name.to_lowercase(), header["required"] == true, compiled(&header["schema"]))
     });
+    let headers = headers.collect();
     let content = response["content"].as_object().into_iter().flatten();
-    Described { headers: headers.collect(), content: content.map(|(name, media)| (name.clone(), compiled(&media["schema"]))).collect() }
+    Described { headers, content: content.map(|(name, media)| (name.clone(), compiled(&media["schema"]))).collect() }
 }
 
 /// Resolves a reference.
