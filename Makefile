@@ -67,8 +67,8 @@ schemathesis = .tools/schemathesis/bin/schemathesis run docs/openapi.json --url 
 # All tests that need no stack. Binaries have no tests of their own (tests/api/tests/builds.rs), so no test programs are linked for them.
 rust_tests = cargo test --locked --workspace --exclude doorward-stack-tests --lib --test '*'
 # The slowest modules of tests, which fail only after a change in their own subject: a failure of each call to the store, simultaneous operations, hashes
-# of other sites, whole days of requests. `make check` and `make test` leave them to `make test-long`.
-thorough := faults:: interleavings:: races:: hashes:: mail_rate::days::
+# of other sites, whole days of requests. A word with underscores is part of the name of a single test. `make check` and `make test` leave them to `make test-long`.
+thorough := faults:: interleavings:: races:: hashes:: mail_rate::days:: _all_day_ under_constant_asking is_killed_before
 quick_tests = $(rust_tests) -- $(addprefix --skip ,$(thorough))
 clippy = cargo clippy --locked --workspace --all-targets -- -D warnings
 fuzzed = $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
