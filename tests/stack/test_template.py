@@ -151,7 +151,7 @@ for value in ("on", "masked", "off"):
         self.assertEqual(resources["Api"]["Properties"]["EndpointConfiguration"], {"Type": "REGIONAL"})
         self.assertEqual(resources["Domain"]["Properties"]["EndpointConfiguration"], {"Types": ["REGIONAL"]})
         self.assertEqual([r["Properties"]["Type"] for r in resources.values() if isinstance(r, dict) and r["Type"] == "AWS::Route53::RecordSet"], ["A"])
-        self.assertIn("answers over IPv4 only", " ".join((ROOT / "OPERATIONS.md").read_text().split()))
+        self.assertIn("reachable over IPv4 only", " ".join((ROOT / "OPERATIONS.md").read_text().split()))
 
     def test_the_regions_that_lack_something_are_those_of_cloudformations_registry(self) -> None:
         asked = """
