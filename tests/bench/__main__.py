@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import connecting
 import machine
 import measure
 import peer
@@ -20,7 +21,7 @@ from store import Store
 from template import ROOT
 
 QUICK = bool(os.environ.get("QUICK"))
-PARTS = {**measure.PARTS, "peer": (peer.peer, 100, 10)}
+PARTS = {**measure.PARTS, "connecting": (connecting.connecting, 100, 3), "peer": (peer.peer, 100, 10)}
 DIRECTORY = ROOT / "target/bench/quick" if QUICK else ROOT / "docs/bench"
 
 

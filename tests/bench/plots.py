@@ -23,14 +23,14 @@ def save(figure: Any, directory: Path, name: str) -> None:
 
 
 def cold(data: dict[str, Any], directory: Path) -> None:
-    """Times from spawn to poll and to answer, one dot per start."""
+    """Times from spawn to the first poll, and of the first request, one dot per start."""
     names = sorted(data, key=lambda name: (name != "empty", median(data[name]["poll_ms"])))
     figure, axis = plt.subplots(figsize=(7, 4))
     for place, name in enumerate(names):
-        for what, colour, shift in (("poll_ms", OWN, 0.15), ("answer_ms", HASH, -0.15)):
+        for what, colour, shift, label in (("poll_ms", OWN, 0.15, "spawn to first poll"), ("first_ms", HASH, -0.15, "first request")):
             times = data[name][what]
             axis.plot(times, [place + shift] * len(times), "|", color=colour, alpha=0.3)
-            axis.plot(median(times), place + shift, "o", color=colour, markersize=4, label=f"spawn to first {what[:-3]}" if place == 0 else None)
+            axis.plot(median(times), place + shift, "o", color=colour, markersize=4, label=label if place == 0 else None)
     axis.set_yticks(range(len(names)), names)
     axis.set_xlabel("ms")
     axis.set_xscale("log")

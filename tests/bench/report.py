@@ -32,8 +32,13 @@ def write(results: dict[str, Any], directory: Path) -> None:
 
 INTRODUCTION = """`make bench` wrote this page from [results.json](results.json); `make bench PARTS=report` writes it again. The release zips run here as processes behind a
 runtime API of the bench's own, with the template's environment; the store is dynoxide (the crate `dynoxide-rs`) in another process, over
-plain HTTP on this machine. So nothing here says how long AWS takes: TLS, the network and DynamoDB itself are not in it. Processor time is the
+plain HTTP on this machine. So nothing here says how long AWS takes: the network and DynamoDB itself are not in it, and TLS only under "Connecting". Processor time is the
 kernel's count for the function's process. The runtime has one thread and hashes run on others, so hashing is told apart exactly, not by subtraction.
+"""
+
+
+NOT_MEASURED = """
+A function without a row below was not measured: a stream, a queue or a timer calls it, or it is younger than the measurements. Its costs are estimated.
 """
 
 
@@ -102,9 +107,7 @@ def _targets(results: dict[str, Any], data: dict[str, Any], directory: Path) -> 
 def _where(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str:
     rows = [[part, seen["machine"]["at"], seen["machine"]["commit"], str(seen["count"] or ""), f"{seen['seconds']:.0f}", seen["machine"]["load"]] for part, seen in sorted(results.items())]
     machines = sorted({"{cpu}, {memory}, {kernel}; {rustc}".format(**seen["machine"]) for seen in results.values()})
-    missing = sorted({operation.function for operation in OPERATIONS} - set(data.get("cold", {})) if "cold" in data else set())
-    younger = f"\nNot measured, because younger than these measurements: {', '.join(missing)}.\n" if missing else ""
-    return f"Machine: {'. '.join(machines)}.\n\n" + _table(["part", "measured", "commit", "samples of each", "seconds", "load before"], rows, texts=(1, 2)) + younger
+    return f"Machine: {'. '.join(machines)}.\n\n" + _table(["part", "measured", "commit", "samples of each", "seconds", "load before"], rows, texts=(1, 2)) + NOT_MEASURED
 
 
 def _growth_factor(levels: dict[str, Any]) -> tuple[float, str]:
@@ -127,14 +130,35 @@ def _cold(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str
     empty = data["cold"]["empty"]
     rows = []
     for name, seen in sorted(data["cold"].items(), key=lambda entry: median(entry[1]["poll_ms"])):
-        polls, answers = seen["poll_ms"], seen["answer_ms"]
+        polls = seen["poll_ms"]
         rows.append([name, _ms(median(polls)), _ms(_percentile(polls, 0.99)), f"{median(polls) / median(empty['poll_ms']):.2f}", _ms(median(seen["init_cpu_ms"])),
-                     _ms(median(answers)), _ms(_percentile(answers, 0.99))])
+                     *(_ms(of(seen[request])) for request in ("first_ms", "next_ms") for of in (median, lambda times: _percentile(times, 0.99)))])
     return (
-        "## Cold start\n\nFrom spawn to the first poll of the runtime API and to the first answer, ms. Each function and an empty `lambda_http` one "
-        f"in turn, {results['cold']['count']} starts each. The first answer includes connecting to the store and, where there is one, a first hash.\n\n"
-        + _table(["function", "poll, median", "p99", "times empty", "processor", "answer, median", "p99"], rows)
-        + "\n![From spawn to first poll and first answer](cold.svg)\n"
+        "## Cold start\n\nFrom spawn to the first poll of the runtime API, and from the first and the second event to their answers, ms. Each function and an empty "
+        f"`lambda_http` one in turn, {results['cold']['count']} starts each. Before it polls, a function connects to the store, without TLS here, and one that "
+        "hashes gets its memory from the system, so the first request waits for neither.\n\n"
+        + _table(["function", "poll, median", "p99", "times empty", "processor", "first request, median", "p99", "second, median", "p99"], rows)
+        + "\n![From spawn to first poll, and the first request](cold.svg)\n"
+    )
+
+
+def _connecting(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str:
+    rows, after = [], []
+    for name, seen in data["connecting"].items():
+        none, plain, tls = (median(seen["init_cpu_ms"][how]) for how in ("none", "plain", "tls"))
+        memory = template.function(name).memory_mb
+        share = min(1.0, memory / cost.assumed("one_processor_mb"))
+        rows.append([name, f"{memory:,}", _ms(none), _ms(plain), _ms(tls), _ms((tls - none) / share)])
+        usual, dropped = seen["usual"], seen["dropped"]
+        after.append([name, *(_ms(median(of[what])) for what in ("wall_ms", "cpu_ms") for of in (usual, dropped)), _ms(_percentile(dropped["wall_ms"], 0.99))])
+    return (
+        f"## Connecting\n\nProcessor time of a start's first thread, ms, medians of {results['connecting']['count']} starts: where nobody listens, with a store without TLS, and with one "
+        "behind TLS 1.3 on this machine. Within a request, the share of a core that the function's memory buys would stretch the difference to the last column. Lambda gives a function "
+        "that initialises more than its share, so the functions connect before their first event.\n\n"
+        + _table(["function", "MB", "nobody listens", "plain", "TLS", "TLS in a request"], rows)
+        + "\nAWS closes a connection that is idle for about a minute, which a frozen function learns when it goes on. A request after a freeze, with its connection kept, and closed "
+        "meanwhile, over TLS; wall time and processor time but for hashing, ms, medians:\n\n"
+        + _table(["function", "wall, kept", "wall, closed", "processor, kept", "processor, closed", "wall, closed, p99"], after)
     )
 
 
@@ -290,7 +314,7 @@ def _cost(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str
     active = (10_000, 100_000, 1_000_000)
     months = [["Doorward", *(f"{cost.month(count, results):,.2f}" for count in active)],
               ["of which checks of tokens", *(f"{cost.month(count, results) - cost.month(count, results, without=('check a token',)):,.2f}" for count in active)]]
-    counted, alarms = cost.metrics(), template.alarms()
+    counted = cost.metrics()
     months.append(["of which metrics", *(f"{counted * cost.price('metric_month'):,.2f}" for _ in active)])
     months += [[f"Cognito {plan}", *(f"{cost.cognito(plan, count) + cost.cognito_mails(count):,.2f}" for count in active)] for plan in cost.PRICES["cognito"]["plans"]]
     prices = [[price["what"], f"{price['price']:.10f}".rstrip("0").rstrip("."), price["per"], price["source"]] for price in cost.PRICES["prices"].values()]
@@ -302,7 +326,7 @@ def _cost(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str
         + _table(["operation", "billed ms", "gateway", "Lambda", "DynamoDB", "SES", "logs", "transfer", "sum"], rows)
         + f"\nA month, where an active account does this much in it: {usage}. Cognito's tokens are checked by their signature, at no price, until they expire; "
         "Doorward's are looked up, so that they end at once. Both sides pay for the same mails. "
-        f"Each of the {counted} metrics that count while nothing fails is taken to count something in every hour; the {alarms} alarms, which need a topic, would be {alarms * cost.price('alarm_month'):.2f} more.\n\n"
+        f"Each of the {counted} metrics that count while nothing fails is taken to count something in every hour. OPERATIONS.md has the price of the alarms.\n\n"
         f"With units as counted and times as estimated, a million events cost {cost.event():.2f} more than the operations that cause them (`Events`), and their delivery by a webhook {cost.event(webhook=True):.2f}.\n\n"
         + _table(["accounts active in the month", *(f"{count:,}" for count in active)], months)
         + "\n![Dollars a month](cost.svg)\n\n" + _table(["price", "USD", "per", "source"], prices, texts=(2, 3))
@@ -314,6 +338,7 @@ SECTIONS: list[tuple[tuple[str, ...], Callable[[dict[str, Any], dict[str, Any], 
     ((), _targets),
     ((), _where),
     (("cold",), _cold),
+    (("connecting",), _connecting),
     (("warm",), _warm),
     (("argon2",), _argon2),
     (("peer",), _peer),
