@@ -13,7 +13,7 @@ pub fn serve<E: Endpoint>() -> Result<(), Error> {
     block_on(async {
         let mut wiring = Wiring::of_environment(E::TABLES);
         let (edge, endpoint) = (Arc::new(Edge::configured(&mut wiring)), Arc::new(E::new(&mut wiring)));
-        wiring.finish_ahead(E::TABLES).await?;
+        wiring.finish_and_connect(E::TABLES).await?;
         lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| Arc::clone(&edge).answer(Arc::clone(&endpoint), event)))
             .await
     })
@@ -24,7 +24,7 @@ pub fn listen<H: Handler>() -> Result<(), Error> {
     block_on(async {
         let mut wiring = Wiring::of_environment(H::TABLES);
         let handler = Arc::new(H::new(&mut wiring));
-        wiring.finish_ahead(H::TABLES).await?;
+        wiring.finish_and_connect(H::TABLES).await?;
         lambda_runtime::run(service_fn(move |event: LambdaEvent<H::Event>| {
             let (handler, time) = (Arc::clone(&handler), time_left(&event.context));
             async move { handler.handle(event.payload, time).await }

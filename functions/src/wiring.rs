@@ -12,7 +12,6 @@ use doorward::{
     store::{Store, Table},
     telemetry,
 };
-use tokio::task::spawn_blocking;
 
 /// The parts of which a function is built: configuration, store, time, randomness, and objects made from these.
 pub struct Wiring {
@@ -82,14 +81,10 @@ impl Wiring {
         self.settings.finish()
     }
 
-    /// The same, and does what the first request would wait for otherwise: it gets the memory for hashing from the system and connects to the store.
-    pub(crate) async fn finish_ahead(self, tables: &[Table]) -> Result<(), ConfigError> {
-        let (store, hasher) = (self.store.clone(), self.hasher.clone());
+    /// The same, and connects to the store, so that the first request does not have to.
+    pub(crate) async fn finish_and_connect(self, tables: &[Table]) -> Result<(), ConfigError> {
+        let store = self.store.clone();
         self.finish()?;
-        if let Some(hasher) = hasher {
-            // On another thread, so that both can be done at once. A request that comes meanwhile waits for it only when it hashes.
-            drop(spawn_blocking(move || hasher.take_memory()));
-        }
         if !tables.is_empty() {
             store.connect_ahead().await;
         }

@@ -13,7 +13,7 @@ from operations import BASELINE, CALLS_AND_HASH, CALLS_FEW, CALLS_MANY, EMPTY, F
 
 MIB = 2**20
 ARCHIVE_BYTES = 3_000_000
-HASHING = ("register", "login", "login, wrong password", "change password", "confirm")
+HASHING = ("register", "login", "login, wrong password", "set username", "change password", "confirm")
 # The smallest growth that can be told from noise.
 FLAT = 1.10
 # The memories, in MB, that functions which hash may have.
@@ -135,8 +135,7 @@ def _cold(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str
                      *(_ms(of(seen[request])) for request in ("first_ms", "next_ms") for of in (median, lambda times: _percentile(times, 0.99)))])
     return (
         "## Cold start\n\nFrom spawn to the first poll of the runtime API, and from the first and the second event to their answers, ms. Each function and an empty "
-        f"`lambda_http` one in turn, {results['cold']['count']} starts each. Before it polls, a function connects to the store, without TLS here, and one that "
-        "hashes gets its memory from the system, so the first request waits for neither.\n\n"
+        f"`lambda_http` one in turn, {results['cold']['count']} starts each. Before it polls, a function connects to the store, without TLS here.\n\n"
         + _table(["function", "poll, median", "p99", "times empty", "processor", "first request, median", "p99", "second, median", "p99"], rows)
         + "\n![From spawn to first poll, and the first request](cold.svg)\n"
     )

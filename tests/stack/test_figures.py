@@ -27,14 +27,11 @@ OPERATIONS = (ROOT / "OPERATIONS.md").read_text()
 PROTECTION = (ROOT / "docs" / "data-protection.md").read_text()
 REPORT = (ROOT / "docs" / "bench" / "report.md").read_text()
 DAY = 86_400
-# The row of the report with the cost of a million requests to each route. A disavowal is not measured; it writes as much as a confirmation. Nor is the
-# end of sessions, a change of the username or a request for another address, which hash as a change of the password does and write no more, nor a look at one's own account, which reads as a logout does and writes
-# nothing. A verification writes less than a confirmation and hashes nothing; a request for its link is one of a reset. An export
-# hashes nothing, writes two units and reads about twenty, which together cost less than the writes of a change of the password.
-# A route that is not named counts like the dearest of these.
+# The row of the report with the cost of a million requests to each route. The end of sessions and a request for another address are not measured; they hash
+# as a change of the password does and write no more. A verification writes less than a confirmation and hashes nothing.
 ROUTES = {
-    REGISTER: "register", LOGIN: "login", LOGOUT: "logout", LOGOUT_ALL: "logout everywhere", SESSIONS: "change password", ME: "logout", SET_USERNAME: "change password", CHANGE: "change password",
-    RESET: "reset request", VALIDATE: "validate", CONFIRM: "confirm", DISAVOW: "confirm", ACTIVATION: "validate", RESEND: "verification request", EXPORT: "export own account",
+    REGISTER: "register", LOGIN: "login", LOGOUT: "logout", LOGOUT_ALL: "logout everywhere", SESSIONS: "change password", ME: "logout", SET_USERNAME: "set username", CHANGE: "change password",
+    RESET: "reset request", VALIDATE: "validate", CONFIRM: "confirm", DISAVOW: "disavow", ACTIVATION: "validate", RESEND: "verification request", EXPORT: "export own account",
 }
 UNITS = r"US dollars|dollars|alarms|seconds?|minutes?|hours?|days?|requests|million|milliseconds|ms|MB|GB|shards?|routes?|logins|executions|printable|random characters|functions|people|bits|bytes|characters|exchanges|mails|steps"
 FIGURE = re.compile(rf"\b\d[\d,.]*(?: to \d[\d,.]*)? (?:{UNITS})\b")
@@ -220,7 +217,7 @@ class Figures(unittest.TestCase):
     def test_the_report_is_what_its_measurements_and_todays_template_give(self) -> None:
         # It counts metrics, so a new one makes it false until it is written again: make bench PARTS=report.
         pictures = types.ModuleType("plots")
-        for name in ("cold", "warm", "load", "growth", "cost"):
+        for name in ("cold", "warm", "peer", "load", "growth", "cost"):
             setattr(pictures, name, lambda *_: None)
         with mock.patch.dict(sys.modules, {"plots": pictures}), tempfile.TemporaryDirectory() as directory:
             import report

@@ -91,11 +91,6 @@ impl Hasher {
         self.wrong.m_cost().max(self.cost.memory_kib()).into()
     }
 
-    /// Gets the memory that is kept between hashes from the system, so that the first hash does not have to.
-    pub fn take_memory(&self) {
-        self.workspace.allocate_ahead();
-    }
-
     /// The number of hashes computed so far, of any algorithm, including decoys and rehashes.
     #[must_use]
     pub fn evaluations(&self) -> u64 {

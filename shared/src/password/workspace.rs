@@ -1,6 +1,5 @@
 //! The memory in which Argon2 works. It is wiped after every hash and kept for the next.
 
-use std::mem;
 use std::sync::{Mutex, PoisonError};
 
 use argon2::{Argon2, Block};
@@ -27,34 +26,14 @@ pub enum HashingFault {
 /// Provides blocks of memory. One buffer, large enough for a hash at the configured cost, stays allocated, because getting its pages from the system takes
 /// more than half as long as the hash (11 and 18 ms at 19 MiB; wiping them takes 1 ms). While it is in use, others get a new buffer.
 pub(super) struct Workspace {
-    kept: Mutex<Kept>,
+    kept: Mutex<Option<Vec<Block>>>,
     kept_blocks: usize,
-}
-
-/// Where the buffer is that stays allocated.
-#[derive(Default)]
-enum Kept {
-    /// It was not allocated yet.
-    #[default]
-    Nowhere,
-    /// Here, and wiped.
-    Here(Vec<Block>),
-    /// A hash is computed in it.
-    Lent,
 }
 
 impl Workspace {
     /// A workspace that keeps a buffer of `kept_blocks` KiB after its first use.
     pub(super) fn new(kept_blocks: usize) -> Self {
-        Self { kept: Mutex::default(), kept_blocks }
-    }
-
-    /// Allocates the buffer that is kept, unless a hash has done so. A hash that begins meanwhile waits, as it would for its own.
-    pub(super) fn allocate_ahead(&self) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if matches!(*kept, Kept::Nowhere) {
-            *kept = allocate(self.kept_blocks).map_or(Kept::Nowhere, Kept::Here);
-        }
+        Self { kept: Mutex::new(None), kept_blocks }
     }
 
     /// Computes one tag into `tag`.
@@ -69,10 +48,10 @@ impl Workspace {
             // Imported hashes may need far more memory than ours, which is returned to the system.
             return Ok(Lent { workspace: None, buffer: allocate(blocks)?, used: blocks });
         }
-        let kept = mem::replace(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner), Kept::Lent);
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take();
         let buffer = match kept {
-            Kept::Here(buffer) => buffer,
-            Kept::Nowhere | Kept::Lent => allocate(self.kept_blocks)?,
+            Some(buffer) => buffer,
+            None => allocate(self.kept_blocks)?,
         };
         Ok(Lent { workspace: Some(self), buffer, used: blocks })
     }
@@ -104,8 +83,8 @@ impl Drop for Lent<'_> {
         // The crate wipes its digests but not its blocks, with which a guess could be checked without computing the hash.
         self.used().iter_mut().for_each(Zeroize::zeroize);
         if let Some(workspace) = self.workspace {
-            let buffer = mem::take(&mut self.buffer);
-            *workspace.kept.lock().unwrap_or_else(PoisonError::into_inner) = Kept::Here(buffer);
+            let buffer = std::mem::take(&mut self.buffer);
+            *workspace.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(buffer);
         }
     }
 }
@@ -124,51 +103,21 @@ mod tests {
         tag
     }
 
-    /// The kept buffer, taken out.
-    fn kept(workspace: &Workspace) -> Option<Vec<Block>> {
-        match mem::take(&mut *workspace.kept.lock().unwrap()) {
-            Kept::Here(buffer) => Some(buffer),
-            Kept::Nowhere | Kept::Lent => None,
-        }
-    }
-
-    fn put_back(workspace: &Workspace, buffer: Vec<Block>) {
-        *workspace.kept.lock().unwrap() = Kept::Here(buffer);
-    }
-
     #[test]
     fn blocks_are_wiped_and_kept_and_do_not_change_the_next_hash() {
         let workspace = Workspace::new(64);
         let first = compute(&workspace, 64);
-        let buffer = kept(&workspace).unwrap();
-        assert_eq!(buffer.len(), 64);
-        assert!(buffer.iter().all(|block| block.as_ref().iter().all(|word| *word == 0)));
-        put_back(&workspace, buffer);
+        let kept = workspace.kept.lock().unwrap().clone().unwrap();
+        assert_eq!(kept.len(), 64);
+        assert!(kept.iter().all(|block| block.as_ref().iter().all(|word| *word == 0)));
         compute(&workspace, 8);
         assert_eq!(compute(&workspace, 64), first);
-    }
-
-    #[test]
-    fn a_buffer_that_was_allocated_ahead_is_the_one_that_hashes_use_and_there_is_no_second() {
-        let workspace = Workspace::new(64);
-        workspace.allocate_ahead();
-        let buffer = kept(&workspace).unwrap();
-        let (at, blocks) = (buffer.as_ptr(), buffer.len());
-        put_back(&workspace, buffer);
-        let lent = workspace.lend(64).unwrap();
-        assert_eq!((lent.buffer.as_ptr(), lent.buffer.len(), blocks), (at, 64, 64));
-        workspace.allocate_ahead();
-        assert!(matches!(*workspace.kept.lock().unwrap(), Kept::Lent), "nothing is allocated beside a buffer that is in use");
-        drop(lent);
-        workspace.allocate_ahead();
-        let buffer = kept(&workspace).unwrap();
-        assert_eq!(buffer.as_ptr(), at);
     }
 
     #[test]
     fn more_than_our_own_hashes_need_is_not_kept() {
         let workspace = Workspace::new(8);
         compute(&workspace, 64);
-        assert!(kept(&workspace).is_none());
+        assert!(workspace.kept.lock().unwrap().is_none());
     }
 }
