@@ -107,7 +107,10 @@ def _targets(results: dict[str, Any], data: dict[str, Any], directory: Path) -> 
 def _where(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str:
     rows = [[part, seen["machine"]["at"], seen["machine"]["commit"], str(seen["count"] or ""), f"{seen['seconds']:.0f}", seen["machine"]["load"]] for part, seen in sorted(results.items())]
     machines = sorted({"{cpu}, {memory}, {kernel}; {rustc}".format(**seen["machine"]) for seen in results.values()})
-    return f"Machine: {'. '.join(machines)}.\n\n" + _table(["part", "measured", "commit", "samples of each", "seconds", "load before"], rows, texts=(1, 2)) + NOT_MEASURED
+    # What has changed since a part was measured. Its next measurement has no such note.
+    said = {note: [part for part, seen in sorted(results.items()) if seen.get("note") == note] for note in (seen.get("note") for seen in results.values()) if note}
+    notes = "".join(f"\nSince {', '.join(parts)} {'was' if len(parts) == 1 else 'were'} measured: {note}\n" for note, parts in sorted(said.items()))
+    return f"Machine: {'. '.join(machines)}.\n\n" + _table(["part", "measured", "commit", "samples of each", "seconds", "load before"], rows, texts=(1, 2)) + NOT_MEASURED + notes
 
 
 def _growth_factor(levels: dict[str, Any]) -> tuple[float, str]:
