@@ -42,12 +42,7 @@ fn a_description_that_disagrees_with_the_code_or_with_another_is_refused_and_say
             r#""errors": { "schema": "X", "examples": {} }, "answers""#,
             "post has a body without errors, or errors without a body",
         ),
-        (
-            "disavow",
-            r#""InvalidLink""#,
-            r#""Dead""#,
-            "docs/openapi/disavow.json, /api/password_reset/disavow/: there is no answer Dead",
-        ),
+        ("disavow", r#""InvalidLink""#, r#""Dead""#, "docs/openapi/disavow.json, /api/password_reset/disavow/: there is no answer Dead"),
         ("password-reset", r#""email": "Email""#, r#""mail": "Email""#, "ResetErrors would be the schema of errors in two sets of fields"),
         ("document", r#""Retry-After""#, r#""Retry""#, "the header retry-after is not described in docs/openapi/document.json"),
         ("schemas", r#""Ok""#, r#""TooLarge""#, "docs/openapi/schemas.json has TooLarge, which is made of a refusal"),
