@@ -1,5 +1,4 @@
-//! POST `/api/users/resend_activation/`: requests another link that shows that an address is its account's. A browser that opens the route gets a form
-//! for it.
+//! POST `/api/users/resend_activation/`: requests another link that verifies an address. A browser that opens the route gets a form for it.
 
 use doorward::{
     http::{self, Answer, FieldErrors, Refusal, Request},

@@ -2,12 +2,13 @@
 
 import random
 import socket
+import socketserver
 import ssl
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,49 +23,45 @@ FUNCTIONS = {"authorizer": "check a token", "login": "login"}
 WARM_UP = 5
 
 
-class Relay:
+class Relay(socketserver.ThreadingTCPServer):
     """Passes bytes between functions and the store, over TLS towards the functions if it has a context."""
 
+    daemon_threads = True
+
     def __init__(self, url: str, context: ssl.SSLContext | None) -> None:
-        self._to, self._context = (urlsplit(url).hostname, urlsplit(url).port), context
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http{'s' if context else ''}://localhost:{self._listener.getsockname()[1]}"
-        self._connections: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__(("127.0.0.1", 0), Passing)
+        self.store, self.context = (urlsplit(url).hostname, urlsplit(url).port), context
+        self.url = f"http{'s' if context else ''}://localhost:{self.server_address[1]}"
+        self.connections: list[socket.socket] = []
+        threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def drop(self) -> None:
         """Closes the connections, as AWS closes those that are idle for about a minute."""
-        connections, self._connections = self._connections, []
+        connections, self.connections = self.connections, []
         for connection in connections:
             connection.close()
 
     def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        self.shutdown()
+        self.server_close()
         self.drop()
 
-    def _accept(self) -> None:
-        while True:
-            try:
-                accepted = self._listener.accept()[0]
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(accepted,), daemon=True).start()
 
-    def _serve(self, accepted: socket.socket) -> None:
-        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with socket.create_connection(self._to) as store:
+class Passing(socketserver.BaseRequestHandler):
+    """One connection. A function sends a request, reads the whole answer, and sends the next."""
+
+    server: Relay
+
+    def handle(self) -> None:
+        self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with suppress(OSError), socket.create_connection(self.server.store) as store:
             store.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            try:
-                # The connection is closed by its descriptor, which wrap_socket takes over.
-                near = self._context.wrap_socket(accepted, server_side=True) if self._context else accepted
-                self._connections.append(near)
-                # A function sends a request, reads the whole answer, and sends the next: one thread is enough.
-                while request := near.recv(1 << 16):
-                    store.sendall(request)
-                    near.sendall(_answer(store))
-            except OSError:
-                pass
+            # A socket of TLS takes the descriptor over, so it is this one that is closed.
+            near = self.server.context.wrap_socket(self.request, server_side=True) if self.server.context else self.request
+            self.server.connections.append(near)
+            while request := near.recv(1 << 16):
+                store.sendall(request)
+                near.sendall(_answer(store))
 
 
 def _answer(store: socket.socket) -> bytes:
@@ -104,7 +101,7 @@ def _relays(store: Store) -> Iterator[tuple[Relay, Relay, str]]:
 def connecting(store: Store, count: int, say: Callable[[str], None]) -> dict[str, Any]:
     """Each start with a store that refuses connections, one without TLS and one with, in turn; and requests before and after a connection is closed."""
     number = count + WARM_UP
-    store.fill(number * 2 * len(FUNCTIONS) * 2)
+    store.fill(2 * number * len(FUNCTIONS))
     accounts = iter(range(1, store.accounts + 1))
     seen: dict[str, Any] = {}
     with _relays(store) as (plain, tls, trusted), socket.socket() as closed:

@@ -1,6 +1,6 @@
 """Starts the functions as Lambda does, with a store that is there, one that fails, and none: what a start does before it asks for its first event."""
 
-import socket
+import socketserver
 import sys
 import threading
 import unittest
@@ -17,37 +17,30 @@ HEALTHY = b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nhealthy"
 FAILING = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
 
 
-class Server:
+class Server(socketserver.ThreadingTCPServer):
     """Answers every request with the same; with nothing, it only accepts connections."""
 
+    daemon_threads = True
+
     def __init__(self, answer: bytes) -> None:
-        self.answer, self.requests = answer, []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
-        self.connections: list[socket.socket] = []
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self) -> None:
-        while True:
-            try:
-                connection = self.listener.accept()[0]
-            except OSError:
-                return
-            self.connections.append(connection)
-            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
-
-    def serve(self, connection: socket.socket) -> None:
-        while data := connection.recv(1 << 16):
-            self.requests.append(data)
-            if self.answer:
-                connection.sendall(self.answer)
+        super().__init__(("127.0.0.1", 0), Connection)
+        self.answer, self.connections, self.requests = answer, 0, list[bytes]()
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def close(self) -> None:
-        # An open accept() keeps a listener that is only closed.
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        for connection in self.connections:
-            connection.close()
+        self.shutdown()
+        self.server_close()
+
+
+class Connection(socketserver.BaseRequestHandler):
+    server: Server
+
+    def handle(self) -> None:
+        self.server.connections += 1
+        while data := self.request.recv(1 << 16):
+            self.server.requests.append(data)
+            self.request.sendall(self.server.answer)
 
 
 class Start(unittest.TestCase):
@@ -72,14 +65,14 @@ class Start(unittest.TestCase):
                 self.start(function, server.url)
                 has_tables = any(variable.endswith("_TABLE") for variable in function.environment)
                 self.assertEqual([request.split(b"\r\n")[0] for request in server.requests], [b"GET / HTTP/1.1"] * has_tables)
-                self.assertEqual(len(server.connections), has_tables)
+                self.assertEqual(server.connections, has_tables)
 
     def test_a_store_that_fails_is_silent_or_is_not_there_stops_no_start(self) -> None:
         for answer in (FAILING, b""):
             server = Server(answer)
             self.addCleanup(server.close)
             self.start(self.functions["login"], server.url)
-            self.assertEqual(len(server.connections), 1, "it is tried once")
+            self.assertEqual(server.connections, 1, "it is tried once")
         server = Server(b"")
         server.close()
         self.start(self.functions["login"], server.url)

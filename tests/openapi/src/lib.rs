@@ -95,7 +95,7 @@ pub fn document(files: &Files) -> Result<String> {
         },
         "paths": items,
     });
-    Ok(order::text(&document, paths()))
+    order::text(&document, paths())
 }
 
 fn read<T: DeserializeOwned>(files: &Files, name: &str) -> Result<T> {

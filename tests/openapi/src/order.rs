@@ -3,15 +3,18 @@
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use crate::Result;
+
 /// Names of the document itself; of a route and an operation; of a parameter, an answer and a schema.
 const ORDER: &str = "openapi info title version jsonSchemaDialect servers url security paths components securitySchemes \
     get head post put patch delete options operationId summary parameters requestBody responses \
     name in type description required headers schemas content schema properties additionalProperties";
 
 /// The document as text, with the routes in this order.
-pub fn text(document: &Value, paths: impl Iterator<Item = &'static str>) -> String {
+pub fn text(document: &Value, paths: impl Iterator<Item = &'static str>) -> Result<String> {
     let names: Vec<&str> = ORDER.split(' ').chain(paths).collect();
-    serde_json::to_string_pretty(&Ordered { value: document, names: &names }).unwrap_or_default() + "\n"
+    let text = serde_json::to_string_pretty(&Ordered { value: document, names: &names });
+    text.map(|text| text + "\n").map_err(|error| error.to_string())
 }
 
 struct Ordered<'a> {
@@ -20,7 +23,7 @@ struct Ordered<'a> {
 }
 
 impl Serialize for Ordered<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         let ordered = |value| Self { value, names: self.names };
         match self.value {
             Value::Object(members) => {
