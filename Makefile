@@ -35,6 +35,9 @@ LARGEST := confirm-reset
 goals := $(MAKECMDGOALS)
 export CHROMIUM goals
 
+# Programs that run in parallel must not inherit these variables: a `make` of a test would take this one's settings, and cargo would take all its free
+# jobs for as long as it compiles.
+alone = env --unset=MAKEFLAGS --unset=MFLAGS --unset=MAKELEVEL
 tool = .tools/$(1)/installed
 stack = .tools/local/bin/python infra/local
 # Commands with STACK run in the environment that has all AWS tools, so that every way to log in works. The local stack needs fewer tools.
@@ -53,7 +56,10 @@ operation_tests = .tools/local/bin/python tests/stack $(1)
 typed_tests := test_doctor test_documents test_proxy test_store test_tools test_verify
 # These deploy or start stacks of their own and hardly use the one that they get, so they run in parallel with the others.
 own_stacks := test_deploy test_events test_local test_release
-other_tests = $(filter-out $(typed_tests) $(own_stacks),$(basename $(notdir $(wildcard tests/stack/test_*.py))))
+# Accounts that outlive an update, a restore, or a move from another program and back. These deploy again and again.
+life_tests := test_django test_export test_life
+# Without test_cargo_lambda, which builds with cargo and so runs last, when nobody else does.
+other_tests = $(filter-out test_cargo_lambda $(typed_tests) $(own_stacks) $(life_tests),$(basename $(notdir $(wildcard tests/stack/test_*.py))))
 browser_tests = $(NODE) --test --test-reporter=spec $(wildcard tests/browser/*.test.js)
 client_tests = $(NODE) --test --test-reporter=spec $(wildcard tests/clients/*.test.js) && \
     .tools/clients/bin/python -m unittest discover --start-directory tests/clients
@@ -72,7 +78,7 @@ thorough := faults:: interleavings:: races:: hashes:: mail_rate::days:: _all_day
 quick_tests = $(rust_tests) -- $(addprefix --skip ,$(thorough))
 clippy = cargo clippy --locked --workspace --all-targets -- -D warnings
 fuzzed = $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
-functions = $(basename $(notdir $(wildcard functions/src/bin/*.rs)))
+functions = $(basename $(notdir $(wildcard functions/programs/src/bin/*.rs)))
 target = $(if $(filter arm64,$(ARCH)),aarch64,x86_64)-unknown-linux-gnu
 zip = zip() { PATH="$(CURDIR)/.tools/build/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.tools/build" \
     cargo lambda build --locked --release --target $(target) --package $$1 --bin $$2 && .tools/build/bin/python infra/pack.py $$3 target/lambda/$$2; }; zip
@@ -136,20 +142,35 @@ check: ## Formatting, clippy, unit and API tests, which need Rust only; run it w
 	@$(call step,Tests that need no stack) && $(quick_tests) || $(tell_of_snapshots)
 
 # In parallel. Steps that compile or run for long show their output at once ($(live)); the output of the others is shown when they end.
+# cargo works for one caller at a time, so the order is fixed: first the programs, for which the stacks wait, then the tests, then Clippy.
 test: ## All checks that a change must pass before it is merged
-	@$(MAKE) --no-print-directory --jobs=5 --output-sync=target lint-rust lint-templates unit stack-test
+	@$(MAKE) --no-print-directory --jobs=6 --output-sync=target lint-rust lint-templates unit stack-test
 
 test-long: #+ Slow tests, which find little in most changes; CI runs them after `make test`
 	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target thorough stack-test-operators stack-test-deploy stack-test-clients
 
 test-release: fuzz preview size #+ Fuzzing, pictures of all mails and pages, the size of the largest function; run it before a release
 
+in_order = $(if $(filter stack-test,$(goals)),$(1))
+# Where the programs are that were built first (infra/cargo.py).
+programs_built := target/local/programs.json
+of_programs = $(call in_order,BUILT=$(CURDIR)/$(programs_built))
+stack-test-rust stack-test-life stack-test-browser: $(call in_order,programs-built)
+unit lint-rust: $(call in_order,tests-built)
+
+.PHONY: programs-built tests-built
+programs-built:
+	$(live)@$(call step,Programs) && $(alone) $(PYTHON) infra/cargo.py $(programs_built) $(functions) check-settings doorward-admin probe
+
+tests-built: programs-built
+	$(live)@$(call step,Tests) && $(alone) $(rust_tests) --no-run
+
 lint: lint-rust lint-templates #+ Formatting, clippy, docs, dependencies, templates, permissions
 
 lint-rust: #+ Formatting, clippy and docs
 	@cargo fmt --all --check
-	$(live)@$(call step,Clippy) && $(clippy)
-	$(live)@$(call step,Documentation) && RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --no-deps --quiet
+	$(live)@$(call step,Clippy) && $(alone) $(clippy)
+	$(live)@$(call step,Documentation) && $(alone) RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --no-deps --quiet
 
 lint-templates: $(call tool,lint) $(call tool,checkov) tests/clients/node_modules/installed #+ Dependencies, templates, permissions, requirements, docs/openapi.json
 	.tools/lint/bin/cargo-deny --locked --workspace check bans licenses sources
@@ -161,27 +182,29 @@ lint-templates: $(call tool,lint) $(call tool,checkov) tests/clients/node_module
 
 ifndef STORE
 unit: #+ Tests that need no stack: units, and every endpoint from event to response
-	$(live)@$(call step,Tests that need no stack) && $(quick_tests) || $(tell_of_snapshots)
+	$(live)@$(call step,Tests that need no stack) && $(alone) $(quick_tests) || $(tell_of_snapshots)
 else
 unit: $(of_store)/installed
 	@exec $(of_store)/bin/python infra/store.py unit
 endif
 
 thorough: #+ Slow tests that need no stack: a failure of every call, every pair of operations interleaved, days of requests
-	$(live)@$(call step,Thorough tests) && cargo test --locked --workspace --exclude doorward-stack-tests --test api -- $(thorough)
+	$(live)@$(call step,Thorough tests) && $(alone) cargo test --locked --workspace --exclude doorward-stack-tests --test api -- $(thorough)
 
 sweep: $(of_store)/installed #+ Deletes the tables that a killed `make unit STORE=aws` has left: make sweep STORE=aws
 	@exec $(of_store)/bin/python infra/store.py sweep
 
 # With IAM enforced, each on a stack of its own, because some change their stack and every call to the first is recorded.
-stack-test: stack-test-rust stack-test-browser #+ Tests of the deployed template, and of pages in a browser
+stack-test: stack-test-rust stack-test-life stack-test-browser #+ Tests of the deployed template, and of pages in a browser
 
-.PHONY: stack-test-rust stack-test-browser stack-test-operators stack-test-deploy stack-test-clients
-# The `make` that these tests call must not inherit variables of this one.
-stack-test-rust stack-test-browser stack-test-operators stack-test-deploy stack-test-clients: alone = env --unset=MAKEFLAGS --unset=MFLAGS --unset=MAKELEVEL
-stack-test-rust: $(call tool,local) $(call tool,aws) $(call tool,django)
+.PHONY: stack-test-rust stack-test-life stack-test-browser stack-test-operators stack-test-deploy stack-test-clients
+stack-test-rust: $(call tool,local) $(call tool,aws)
 	$(live)@$(call step,Tests of a stack)
-	@$(alone) AUTH=true CLOUDTRAIL_RECORDING=1 $(of_rust) $(stack) with_stack sh -c '$(stack_tests) && $(call operation_tests,$(other_tests))'
+	@$(alone) $(of_programs) AUTH=true CLOUDTRAIL_RECORDING=1 $(of_rust) $(stack) with_stack sh -c '$(call operation_tests,$(other_tests) test_cargo_lambda) && $(stack_tests)'
+
+stack-test-life: $(call tool,local) $(call tool,aws) $(call tool,django)
+	$(live)@$(call step,Tests of updates and restores and moves)
+	@$(alone) $(of_programs) AUTH=true $(of_rust) $(stack) with_stack $(call operation_tests,$(life_tests))
 
 stack-test-operators: $(call tool,local) $(call tool,aws)
 	$(live)@$(call step,Tests of what operators type)
@@ -193,7 +216,7 @@ stack-test-deploy: $(call tool,local) $(call tool,aws) $(call tool,webhook)
 
 stack-test-browser: $(call tool,local) $(browser)
 	$(live)@$(call step,Tests in a browser)
-	@$(alone) AUTH=true $(of_browser) $(stack) with_stack $(browser_tests)
+	@$(alone) $(of_programs) AUTH=true $(of_browser) $(stack) with_stack $(browser_tests)
 
 stack-test-clients: $(call tool,local) $(call tool,schemathesis) $(browser) $(clients)
 	$(live)@$(call step,Tests of clients)
@@ -243,7 +266,7 @@ sbom: $(call tool,lint) #+ Writes target/doorward.cdx.json, the software bill of
 
 size: $(call tool,build) #+ Builds the largest function for Lambda and checks the size of its zip
 	@[ "$(machine)" = x86_64 ] || { echo "size: the bound was measured on x86_64; nothing is weighed here."; exit 0; }; \
-	$(zip) doorward-functions $(LARGEST) --at-most=$(LARGEST_ZIP)
+	$(zip) doorward-programs $(LARGEST) --at-most=$(LARGEST_ZIP)
 
 .PHONY: probe
 probe: $(operator)/installed #+ Measures whether the times of a deployment's answers reveal accounts: make probe URL=$$API_URL [STACK=name]
@@ -269,7 +292,7 @@ calibrate-zip: $(call tool,build)
 
 .PHONY: build deploy rollback verify restore delete doctor set release
 build: $(call tool,build) #+ Builds the release zips for Lambda in target/lambda; ARCH=arm64 for Graviton
-	@for function in $(functions); do echo "==> $$function"; $(zip) doorward-functions $$function || exit 1; done
+	@for function in $(functions); do echo "==> $$function"; $(zip) doorward-programs $$function || exit 1; done
 
 # The program that checks the functions' configuration, in target/lambda/check-settings. It is built for this machine.
 .PHONY: check-settings

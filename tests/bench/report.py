@@ -89,6 +89,9 @@ def _targets(results: dict[str, Any], data: dict[str, Any], directory: Path) -> 
         # Of the same code: only how a program is built can make it slower in a function.
         ratio = median(data["warm"]["register"]["hash_ms"]) / median(data["argon2"]["ours_ms"])
         target("a hash in a function against the same in calibrate", "≤ 1.25 times", f"{ratio:.2f} times (register)", ratio <= 1.25)
+    if "connecting" in data:
+        first, name = max((median(seen["init_cpu_ms"]["tls"]) - median(seen["init_cpu_ms"]["none"]), name) for name, seen in data["connecting"].items())
+        target("processor time of a program's first connection, over TLS", "≤ 5 ms", f"{first:.1f} ms ({name})", first <= 5)
     if "sizes" in data:
         size, name = max((seen["zip_bytes"], name) for name, seen in data["sizes"].items())
         target("zip", "≤ 3 MB", f"{size / 1e6:.2f} MB ({name})", size <= ARCHIVE_BYTES)

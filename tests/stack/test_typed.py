@@ -70,7 +70,7 @@ class Recipes(unittest.TestCase):
         for outer in ({}, {"goals": "test"}):  # in a terminal, and where another make runs this one
             with self.subTest(outer=outer):
                 result = make("lgos", **outer)
-                self.assertEqual((result.returncode, result.stdout), (1, ""))
+                self.assertEqual((result.returncode, result.stdout), (1, ""), result.stderr)
                 self.assertEqual(result.stderr.splitlines(), ["make: there is no command lgos; did you mean logs? `make help` lists them."])
 
     def test_a_refusal_is_one_sentence_and_not_zero(self) -> None:
@@ -118,7 +118,7 @@ class Operator(unittest.TestCase):
                 cargo.write_text(f"#!/bin/sh\nenv > {seen}\nexit 1\n")
                 cargo.chmod(0o755)
                 state = {"STATE": directory} if command == "up" else {}
-                typed = {"PATH": f"{directory}:{os.environ['PATH']}", "URL": "http://127.0.0.1:1", "STORE": "http://127.0.0.1:1", "PORT": "4579"}
+                typed = {"BUILT": "", "PATH": f"{directory}:{os.environ['PATH']}", "URL": "http://127.0.0.1:1", "STORE": "http://127.0.0.1:1", "PORT": "4579"}
                 result = subprocess.run([sys.executable, str(program), command], env=environment(**secret, **state, **typed), capture_output=True, text=True, check=False)
                 self.assertEqual(result.returncode, 1, result.stderr)
                 self.assertTrue(seen.exists(), result.stderr)

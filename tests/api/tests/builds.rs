@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, process::Command};
 
+use memchr::memmem;
 use serde_json::{Value, json};
 
 /// Every package of a build of the workspace with its features.
@@ -56,4 +57,13 @@ fn no_program_has_tests_of_its_own() {
             "{program} has tests that nobody runs; move them to a library"
         );
     }
+}
+
+#[test]
+fn the_tls_library_collects_no_jitter_of_the_clock_before_a_program_can_connect() {
+    let program = std::fs::read(std::env::current_exe().expect("this program")).expect("its bytes");
+    // Put together here, so that the names are not in this program because of this test.
+    let holds = |words: [&str; 2]| memmem::find(&program, words.join("_").as_bytes()).is_some();
+    assert!(holds(["RAND", "bytes"]), "AWS-LC is linked, and its names are there");
+    assert!(!holds(["jent_entropy", "collector_alloc"]), "AWS_LC_SYS_NO_JITTER_ENTROPY (.cargo/config.toml) is not in force");
 }
