@@ -78,7 +78,7 @@ thorough := faults:: interleavings:: races:: hashes:: mail_rate::days:: _all_day
 quick_tests = $(rust_tests) -- $(addprefix --skip ,$(thorough))
 clippy = cargo clippy --locked --workspace --all-targets -- -D warnings
 fuzzed = $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
-functions = $(basename $(notdir $(wildcard functions/programs/src/bin/*.rs)))
+functions = $(basename $(notdir $(wildcard functions/src/bin/*.rs)))
 target = $(if $(filter arm64,$(ARCH)),aarch64,x86_64)-unknown-linux-gnu
 zip = zip() { PATH="$(CURDIR)/.tools/build/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.tools/build" \
     cargo lambda build --locked --release --target $(target) --package $$1 --bin $$2 && .tools/build/bin/python infra/pack.py $$3 target/lambda/$$2; }; zip
@@ -266,7 +266,7 @@ sbom: $(call tool,lint) #+ Writes target/doorward.cdx.json, the software bill of
 
 size: $(call tool,build) #+ Builds the largest function for Lambda and checks the size of its zip
 	@[ "$(machine)" = x86_64 ] || { echo "size: the bound was measured on x86_64; nothing is weighed here."; exit 0; }; \
-	$(zip) doorward-programs $(LARGEST) --at-most=$(LARGEST_ZIP)
+	$(zip) doorward-functions $(LARGEST) --at-most=$(LARGEST_ZIP)
 
 .PHONY: probe
 probe: $(operator)/installed #+ Measures whether the times of a deployment's answers reveal accounts: make probe URL=$$API_URL [STACK=name]
@@ -292,7 +292,7 @@ calibrate-zip: $(call tool,build)
 
 .PHONY: build deploy rollback verify restore delete doctor set release
 build: $(call tool,build) #+ Builds the release zips for Lambda in target/lambda; ARCH=arm64 for Graviton
-	@for function in $(functions); do echo "==> $$function"; $(zip) doorward-programs $$function || exit 1; done
+	@for function in $(functions); do echo "==> $$function"; $(zip) doorward-functions $$function || exit 1; done
 
 # The program that checks the functions' configuration, in target/lambda/check-settings. It is built for this machine.
 .PHONY: check-settings

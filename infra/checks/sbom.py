@@ -24,7 +24,7 @@ def resolution(target: str) -> dict[str, Any]:
 
 def linked(metadata: dict[str, Any]) -> dict[str, set[str]]:
     """Each package that is linked into a function, with its dependencies, except development dependencies."""
-    functions = [p["id"] for p in metadata["packages"] if Path(p["manifest_path"]).parent == ROOT / "functions" / "programs"]
+    functions = [p["id"] for p in metadata["packages"] if Path(p["manifest_path"]).parent == ROOT / "functions"]
     nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
     found: dict[str, set[str]] = {}
     while functions:

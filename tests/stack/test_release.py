@@ -93,14 +93,14 @@ class Release(unittest.TestCase):
         with tarfile.open(ARCHIVE) as archive:
             files = {entry.name.partition("/")[2]: archive.extractfile(entry).read() for entry in archive.getmembers()}  # type: ignore[union-attr]
         architecture = "arm64" if os.uname().machine == "aarch64" else "x86_64"
-        for function in (ROOT / "functions" / "programs" / "src" / "bin").glob("*.rs"):
+        for function in (ROOT / "functions" / "src" / "bin").glob("*.rs"):
             self.assertEqual(files[f"lambda/{architecture}/{function.stem}/bootstrap.zip"], (self.zips / function.stem / "bootstrap.zip").read_bytes())
         for name in ("infra/template.yaml", "LICENSE", "OPERATIONS.md", "deploy", f"programs/{architecture}/doorward-admin", "infra/requirements/hashes/aws.txt"):
             self.assertIn(name, files)
         self.assertEqual([name for name in files if "samconfig" in name or "__pycache__" in name or name.endswith(".rs")], [])
         components = {component["name"] for component in json.loads(files["doorward.cdx.json"])["components"]}
         licences = files["LICENSES.txt"].decode()
-        for name in components - {"doorward", "doorward-functions", "doorward-programs"}:
+        for name in components - {"doorward", "doorward-functions"}:
             self.assertRegex(licences, rf"(?m)^{re.escape(name)} \d", f"{name} has no licence")
         self.assertIn("Django Software Foundation", licences)
         sums = dict(reversed(line.split("  ")) for line in files.pop("SHA256SUMS").decode().splitlines())

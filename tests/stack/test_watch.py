@@ -37,7 +37,7 @@ class Watch(unittest.TestCase):
     def test_whatever_a_file_is_called_its_change_is_seen_once(self) -> None:
         for name in (
             "templates/language/en.json", "templates/page/page.css", "templates/page/page.js", "templates/email/new/body.html.j2", "shared/data/roots.pem",
-            "shared/src/lib.rs", "functions/programs/src/bin/new.rs", "functions/README", "infra/template.yaml", "infra/local/parameters", "infra/local/inbox/inbox.js",
+            "shared/src/lib.rs", "functions/src/bin/new.rs", "functions/README", "infra/template.yaml", "infra/local/parameters", "infra/local/inbox/inbox.js",
             "Cargo.lock", ".cargo/config.toml", "rust-toolchain.toml", "shared/data/with blank ü.bin", "templates/.hidden", "shared/tmp/x.tmpl",
         ):
             with self.subTest(name):
@@ -73,7 +73,7 @@ class Watch(unittest.TestCase):
         self.assertTrue(self.sources.changed())
 
     def test_every_file_that_cargo_read_for_a_function_is_watched(self) -> None:
-        programs = [path.stem for path in (ROOT / "functions" / "programs" / "src" / "bin").glob("*.rs")]
+        programs = [path.stem for path in (ROOT / "functions" / "src" / "bin").glob("*.rs")]
         noted = [NOTED / f"{program}.d" for program in programs if (NOTED / f"{program}.d").exists()]
         self.assertTrue(noted, "nothing was built yet")
         read = {Path(name.replace("\\ ", " ")) for file in noted for name in re.split(r"(?<!\\) ", file.read_text().split(": ", 1)[1].strip())}

@@ -45,10 +45,10 @@ fn no_two_functions_have_a_name_or_a_route_in_common() {
 
 #[test]
 fn every_function_has_a_binary_and_every_binary_a_function() {
-    let binaries = files("functions/programs/src/bin");
+    let binaries = files("functions/src/bin");
     assert_eq!(binaries.iter().filter_map(|file| file.strip_suffix(".rs")).collect::<BTreeSet<_>>(), names());
     for name in names() {
-        let binary = fs::read_to_string(Path::new(ROOT).join(format!("functions/programs/src/bin/{name}.rs"))).expect("a source");
+        let binary = fs::read_to_string(Path::new(ROOT).join(format!("functions/src/bin/{name}.rs"))).expect("a source");
         let served: String = name.split('-').map(|word| word[..1].to_uppercase() + &word[1..]).collect();
         assert!(binary.contains(&format!("::<doorward_functions::{served}>()")), "{name} serves another function");
     }
