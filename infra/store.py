@@ -24,7 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 import cargo
 from processes import started
 from stack import ROOT, reason, session
-from typed import Failure, interrupt_on_termination, leave, nearest, words
+from typed import Failure, leave, nearest, run_command, words
 
 # The prefix of the names of all tables of all runs.
 TABLES = "doorward-test-"
@@ -222,19 +222,11 @@ COMMANDS = {"unit": unit, "sweep": sweep}
 
 
 def main(command: str) -> int:
-    interrupt_on_termination()
     try:
         return COMMANDS[command]()
-    except Failure as failure:
-        print(f"{command}: {failure}", file=sys.stderr)
-        return 1
-    except (KeyboardInterrupt, EOFError):
-        print(f"\n{command}: stopped.", file=sys.stderr)
-        return 130
     except (BotoCoreError, ClientError) as error:
-        print(f"{command}: the store does not answer as it should ({reason(error)}).", file=sys.stderr)
-        return 1
+        raise Failure(f"the store does not answer as it should ({reason(error)}).") from None
 
 
 if __name__ == "__main__":
-    leave(main(*sys.argv[1:]))
+    leave(run_command(sys.argv[1], lambda: main(*sys.argv[1:])))

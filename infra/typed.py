@@ -1,4 +1,4 @@
-"""Arguments that somebody typed, and how a command ends. Needs nothing but Python."""
+"""Arguments that somebody typed, and how a command runs and ends. Needs nothing but Python."""
 
 import difflib
 import os
@@ -6,9 +6,12 @@ import re
 import shlex
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
+
+
+T = TypeVar("T")
 
 
 class Failure(Exception):
@@ -20,6 +23,29 @@ def nearest(name: str, known: Iterable[str]) -> str:
     lower = {each.lower(): each for each in known}
     found = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.6)
     return f"; did you mean {lower[found[0]]}?" if found else ""
+
+
+def known(command: str, commands: Mapping[str, T]) -> T:
+    """The command with this name."""
+    if command not in commands:
+        raise Failure(f"there is no such command{nearest(command, commands)}")
+    return commands[command]
+
+
+def run_command(command: str, work: Callable[[], int | None]) -> int:
+    """Runs a command and returns its exit code. A failure is one sentence on standard error. SIGTERM and SIGHUP stop it as Ctrl-C does."""
+    interrupt_on_termination()
+    try:
+        return work() or 0
+    except Failure as failure:
+        print(f"{command}: {failure}", file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, EOFError):
+        print(f"\n{command}: stopped.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `make logs | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 def words(text: str) -> list[str]:

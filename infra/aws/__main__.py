@@ -9,22 +9,10 @@ from pathlib import Path
 
 INFRA = Path(__file__).resolve().parents[1]
 sys.path[1:1] = [str(INFRA), str(INFRA / "operate")]
-from typed import Failure, interrupt_on_termination, leave, nearest
+from typed import Failure, known, leave, run_command
 
 
-def main(command: str) -> int:
-    interrupt_on_termination()
-    try:
-        return run(command)
-    except Failure as failure:
-        print(f"{command}: {failure}", file=sys.stderr)
-        return 1
-    except (KeyboardInterrupt, EOFError):
-        print(f"\n{command}: stopped.", file=sys.stderr)
-        return 130
-
-
-def run(command: str) -> int:
+def main(command: str) -> None:
     from botocore.exceptions import BotoCoreError, ClientError
 
     import deploy
@@ -33,17 +21,14 @@ def run(command: str) -> int:
     import rollback
     from stack import STACK, reason
 
-    commands = {"deploy": deploy.deploy, "rollback": rollback.rollback, "restore": restore.restore, "delete": remove.delete}
-    if command not in commands:
-        raise Failure(f"there is no such command{nearest(command, commands)}")
+    work = known(command, {"deploy": deploy.deploy, "rollback": rollback.rollback, "restore": restore.restore, "delete": remove.delete})
     try:
-        commands[command](os.environ.get("STACK") or STACK)
+        work(os.environ.get("STACK") or STACK)
     except ClientError as error:
         raise Failure(f"AWS refuses ({error.operation_name}: {reason(error)}).") from None
     except BotoCoreError as error:
         raise Failure(f"AWS does not answer ({error}).") from None
-    return 0
 
 
 if __name__ == "__main__":
-    leave(main(*sys.argv[1:]))
+    leave(run_command(sys.argv[1], lambda: main(*sys.argv[1:])))

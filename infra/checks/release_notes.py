@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def notes(changelog: str, version: str) -> str | None:
     """The section of a version, without the date that follows it."""
-    section = re.search(rf"^## {re.escape(version)}(?: .*)?\n(.*?)(?=^## |\Z)", changelog, re.MULTILINE | re.DOTALL)
+    section = re.search(rf"^## {re.escape(version)}(?: [^\n]*)?\n(.*?)(?=^## |\Z)", changelog, re.MULTILINE | re.DOTALL)
     return section[1].strip() or None if section else None
 
 

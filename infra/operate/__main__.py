@@ -3,32 +3,19 @@
 With STACK=name they work on a stack in AWS, with the usual credentials and Region; without it on the stack of `make up`.
 """
 
-import os
 import sys
 from pathlib import Path
 
 sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
-from typed import Failure, interrupt_on_termination, leave, nearest
+from typed import known, leave, run_command
 
 
-def main(command: str) -> int:
-    interrupt_on_termination()
-    try:
-        from commands import COMMANDS
+def main(command: str) -> int | None:
+    # Imported here, so that a missing module is reported in a sentence as well.
+    from commands import COMMANDS
 
-        if command not in COMMANDS:
-            raise Failure(f"there is no such command{nearest(command, COMMANDS)}")
-        return COMMANDS[command]()
-    except Failure as failure:
-        print(f"{command}: {failure}", file=sys.stderr)
-        return 1
-    except BrokenPipeError:  # `make logs | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except KeyboardInterrupt:
-        print(f"\n{command}: stopped.", file=sys.stderr)
-        return 130
+    return known(command, COMMANDS)()
 
 
 if __name__ == "__main__":
-    leave(main(*sys.argv[1:]))
+    leave(run_command(sys.argv[1], lambda: main(*sys.argv[1:])))

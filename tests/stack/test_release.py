@@ -21,11 +21,22 @@ from test_life import client
 
 import cargo
 
+sys.path.append(str(ROOT / "infra" / "checks"))
+from release_notes import notes  # noqa: E402
+
 STACK, SENDER = "released", "accounts@released.internal"
 VERSION = re.search(r'^version = "(.+)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]  # type: ignore[index]
 ARCHIVE = ROOT / "target" / f"doorward-{VERSION}.tar"
 # The programs of a machine without Rust, as far as these commands need them.
 PROGRAMS = ("bash", "sh", "make", "python3", "cat", "cp", "date", "dirname", "env", "id", "ln", "ls", "mkdir", "mv", "readlink", "rm", "sed", "sleep", "sort", "touch", "tr", "uname", "wc", "curl")
+
+
+class Notes(unittest.TestCase):
+    def test_the_message_of_a_tag_is_the_section_of_its_version(self) -> None:
+        changelog = "# Changelog\n\n## Unreleased\n\n- Next.\n\n## 1.1.0 (2026-02-01)\n\n- One.\n  And more.\n- Two.\n\n## 1.0.0\n\n- First.\n"
+        for version, wanted in (("1.1.0", "- One.\n  And more.\n- Two."), ("1.0.0", "- First."), ("1.1", None), ("2.0.0", None)):
+            with self.subTest(version):
+                self.assertEqual(notes(changelog, version), wanted)
 
 
 class Release(unittest.TestCase):
