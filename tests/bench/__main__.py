@@ -37,7 +37,8 @@ def main(*parts: str) -> int:
     rest = {part for part in PARTS if results.get(part, {}).get("machine", {}).get("commit") != commit}
     for name in [part for part in PARTS if not parts or part in parts or ("rest" in parts and part in rest)]:
         measured(name, results, file)
-    report.write(results, DIRECTORY)
+    # As they are kept, because the order of names is another there.
+    report.write(json.loads(file.read_text()), DIRECTORY)
     print(f"bench: {(DIRECTORY / 'report.md').relative_to(ROOT)}", flush=True)
     return 0
 
