@@ -4,7 +4,6 @@ use doorward::{
     account::{Account, AccountId},
     caller::Caller,
     clock::Timestamp,
-    delivery::Outcome,
     mail::RegisteredMail,
     outbox::{EntryKey, Notice},
 };
@@ -37,7 +36,7 @@ impl Mailer {
         // The address of an entry is not trusted: mail goes only to the account's own.
         let Some(account) = self.store.account(notice.account).await? else { return Ok(Handled::Nothing("no account")) };
         if account.email.folded() != notice.email.folded() {
-            return Ok(Handled::About(account.id, Outcome::Failed("not the account's address".to_owned())));
+            return self.not_its_address(&account, &notice.email).await;
         }
         let mail = RegisteredMail {
             product: self.product.clone(),

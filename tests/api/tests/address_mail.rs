@@ -14,7 +14,7 @@ use doorward_functions::mailer::Records;
 use doorward_kit::{
     App,
     proxy::{Failure, When},
-    requests::{ACTIVATION, PASSWORD, change_address, open},
+    requests::{ACTIVATION, NEW_PASSWORD, PASSWORD, address_of, change_address, open},
 };
 
 const NEW: &str = "anna@new.example";
@@ -62,6 +62,35 @@ async fn whichever_call_fails_while_the_link_of_a_change_is_mailed_it_comes_and_
             }
         }
     }
+}
+
+#[tokio::test]
+async fn of_two_addresses_that_were_requested_the_newer_one_gets_a_link_and_for_its_own_request() {
+    for older_first in [true, false] {
+        let app = App::configured(&[("ADDRESS_VERIFICATION", "optional")]).await;
+        let session = app.sign_up_verified("anna").await.login().await;
+        assert_eq!(app.send(change_address(&session, "older@new.example", PASSWORD)).await.status, 200);
+        let older = app.stream().await;
+        app.advance(1);
+        assert_eq!(app.send(change_address(&session, NEW, PASSWORD)).await.status, 200);
+        let newer = app.stream().await;
+        let (first, second) = if older_first { (older, newer) } else { (newer, older) };
+        assert!(app.mailer.deliver(first).await.failures.is_empty());
+        assert_eq!(app.verification_links(NEW).len(), usize::from(!older_first));
+        assert!(app.mailer.deliver(second).await.failures.is_empty());
+        assert_eq!(app.verification_links(NEW).len(), 1);
+        assert_eq!(app.mailbox.to("older@new.example"), []);
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_was_requested_with_a_password_that_is_reset_meanwhile_gets_no_link() {
+    let app = App::configured(&[("ADDRESS_VERIFICATION", "optional")]).await;
+    let records = asked(&app).await;
+    let link = app.reset_link(&address_of("anna")).await;
+    assert_eq!(app.confirm_reset(&link, NEW_PASSWORD).await.status, 200);
+    assert!(app.mailer.deliver(records).await.failures.is_empty());
+    assert_eq!(app.mailbox.to(NEW), []);
 }
 
 #[test]

@@ -30,6 +30,7 @@ mod mail_rate;
 mod modules;
 mod openapi;
 mod pages;
+mod panics;
 mod profile_races;
 #[path = "promises/main.rs"]
 mod promises;

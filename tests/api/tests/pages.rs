@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tracing::level_filters::LevelFilter;
 
 const ASK: &str = "/api/password_reset/";
+const RESEND: &str = "/api/users/resend_activation/";
 const CONFIRM: &str = "/api/password_reset/confirm/";
 const DISAVOW: &str = "/api/password_reset/disavow/";
 const PASSWORD: &str = "seven quiet lighthouses";
@@ -265,6 +266,23 @@ async fn a_browser_asks_for_a_link_and_every_address_reads_the_same() {
         assert_eq!((answer.status, answer.headers["allow"].as_str()), (405, "POST, OPTIONS"));
     }
     assert_eq!(app.send(request("PUT", ASK).header("Accept", "text/html")).await.status, 405);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_asks_for_a_verification_link_and_every_address_reads_the_same() {
+    let app = App::configured(&[("ADDRESS_VERIFICATION", "optional")]).await;
+    app.sign_up("mara").await;
+    app.deliver().await;
+    app.advance(3600);
+    let page = app.send(open(RESEND)).await;
+    assert!(page.status == 200 && is_page(&page) && page.body.contains("<form"), "{}", page.body);
+    let known = app.send(submit(RESEND, &[("email", "mara@example.com")])).await;
+    assert_eq!(known, app.send(submit(RESEND, &[("email", "nobody@example.com")])).await);
+    follow(&app, RESEND, &known).await;
+    app.deliver().await;
+    assert_eq!(app.verification_links("mara@example.com").len(), 2, "one at registration");
+    let wrong = app.send(submit(RESEND, &[("email", "mara'<b>@")])).await;
+    assert!(wrong.status == 400 && wrong.body.contains("Enter a valid e-mail address.") && wrong.body.contains("mara&#x27;&lt;b&gt;@"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

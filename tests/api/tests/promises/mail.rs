@@ -246,3 +246,30 @@ async fn a_finished_request_does_not_say_whether_anybody_has_the_address() {
     assert_eq!(outcomes.len(), 2, "{entries}");
     assert_eq!(outcomes[0], outcomes[1]);
 }
+
+#[tokio::test]
+async fn a_notice_of_no_kind_goes_to_an_address_that_its_account_never_had() {
+    // The kinds as they are stored. Whoever may write to the Outbox alone, as some functions may, cannot send mail to others.
+    let kinds: Vec<&str> = include_str!("../../../../shared/src/outbox/change_kind.rs").split(" => \"").skip(1).map(before_quote).collect();
+    assert!(kinds.len() > 9, "{kinds:?}");
+    for kind in kinds {
+        let app = App::start().await;
+        let session = app.sign_up("ann").await.login().await;
+        assert_eq!(app.change_password(&session, PASSWORD, NEW_PASSWORD).await.status, 200);
+        let present = app.items().await;
+        let mut written = present.clone();
+        let notice = written.iter_mut().find(|((partition, _), _)| partition.starts_with("notice#")).expect("a notice").1;
+        for (attribute, value) in [("change", kind), ("email", "mallory@evil.example")] {
+            notice.insert(attribute.to_owned(), AttributeValue::S(value.to_owned()));
+        }
+        app.replace(&present, &written).await;
+        assert!(app.deliver().await.failures.is_empty(), "{kind}");
+        assert_eq!(app.mailbox.all(), [], "{kind}");
+        let left = app.snapshot("outbox").await.into_values().next().expect("it stays for the operator");
+        assert_eq!(left["outcome"], "not the account's address", "{kind}: {left:?}");
+    }
+}
+
+fn before_quote(text: &str) -> &str {
+    text.split('"').next().unwrap_or_default()
+}
