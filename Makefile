@@ -57,9 +57,11 @@ typed_tests := test_doctor test_documents test_proxy test_store test_tools test_
 # These deploy or start stacks of their own and hardly use the one that they get, so they run in parallel with the others.
 own_stacks := test_deploy test_events test_local test_release
 # Accounts that outlive an update, a restore, or a move from another program and back. These deploy again and again.
-life_tests := test_django test_export test_life
+life_tests := test_django test_export test_life test_silent
+# These need no stack.
+tool_tests := test_figures test_start test_watch
 # Without test_cargo_lambda, which builds with cargo and so runs last, when nobody else does.
-other_tests = $(filter-out test_cargo_lambda $(typed_tests) $(own_stacks) $(life_tests),$(basename $(notdir $(wildcard tests/stack/test_*.py))))
+other_tests = $(filter-out test_cargo_lambda $(typed_tests) $(own_stacks) $(life_tests) $(tool_tests),$(basename $(notdir $(wildcard tests/stack/test_*.py))))
 browser_tests = $(NODE) --test --test-reporter=spec $(wildcard tests/browser/*.test.js)
 client_tests = $(NODE) --test --test-reporter=spec $(wildcard tests/clients/*.test.js) && \
     .tools/clients/bin/python -m unittest discover --start-directory tests/clients
@@ -135,7 +137,7 @@ admin: $(operator)/installed ## Commands for accounts and mail: make admin ARGS=
 
 # ---- Checks ----
 
-.PHONY: check test test-long test-release lint lint-rust lint-templates unit thorough sweep stack-test fuzz openapi schemathesis browser clients preview snapshots coverage permissions sbom size pins release-notes
+.PHONY: check test test-long test-release lint lint-rust lint-templates unit tool-test thorough sweep stack-test fuzz openapi schemathesis browser clients preview snapshots coverage permissions sbom size pins release-notes
 check: formatting ## Formatting, clippy, unit and API tests, which need Rust only; run it while you work
 	@$(call step,Clippy) && $(clippy)
 	@$(call step,Tests that need no stack) && $(quick_tests) || $(tell_of_snapshots)
@@ -143,7 +145,7 @@ check: formatting ## Formatting, clippy, unit and API tests, which need Rust onl
 # In parallel. Steps that compile or run for long show their output at once ($(live)); the output of the others is shown when they end.
 # cargo works for one caller at a time, so the order is fixed: first the programs, for which the stacks wait, then the tests, then Clippy.
 test: ## All checks that a change must pass before it is merged
-	@$(MAKE) --no-print-directory --jobs=6 --output-sync=target lint-rust lint-templates unit stack-test
+	@$(MAKE) --no-print-directory --jobs=7 --output-sync=target lint-rust lint-templates unit tool-test stack-test
 
 test-long: #+ Slow tests, which find little in most changes; CI runs them after `make test`
 	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target thorough stack-test-operators stack-test-deploy stack-test-clients
@@ -156,7 +158,7 @@ last = $(call in_order,nice)
 # Where the programs are that were built first (infra/cargo.py).
 programs_built := target/local/programs.json
 of_programs = $(call in_order,BUILT=$(CURDIR)/$(programs_built))
-stack-test-rust stack-test-life stack-test-browser: $(call in_order,programs-built)
+tool-test stack-test-rust stack-test-life stack-test-browser: $(call in_order,programs-built)
 unit lint-rust: $(call in_order,tests-built)
 
 .PHONY: programs-built tests-built
@@ -194,6 +196,9 @@ endif
 
 thorough: #+ Slow tests that need no stack: a failure of every call, every pair of operations interleaved, days of requests
 	$(live)@$(call step,Thorough tests) && $(alone) cargo test --locked --workspace --exclude doorward-stack-tests --test api -- $(thorough)
+
+tool-test: $(call tool,local) #+ Tests of figures, of starts and of what `make dev` watches
+	@$(alone) $(of_programs) $(call operation_tests,$(tool_tests))
 
 sweep: $(of_store)/installed #+ Deletes the tables that a killed `make unit STORE=aws` has left: make sweep STORE=aws
 	@exec $(of_store)/bin/python infra/store.py sweep

@@ -34,7 +34,7 @@ VARIABLES = set(re.search(r"^typed := (.*)$", MAKEFILE, re.MULTILINE)[1].split()
 STANDS_FOR = {"STACK=name": "STACK=doorward"}
 # Commands that are not run as they are: the reason, and what is run instead, if anything.
 INSTEAD: list[tuple[str, str, str]] = [
-    (r"make (test|test-long|test-release|check|lint|unit|stack-test|browser|clients|schemathesis|fuzz|permissions|coverage)\b", "this test is part of it, or it runs beside this one", ""),
+    (r"make (test|test-long|test-release|check|lint|unit|tool-test|stack-test|browser|clients|schemathesis|fuzz|permissions|coverage)\b", "this test is part of it, or it runs beside this one", ""),
     (r"make (bench|preview|size|build)\b", "it builds releases or draws hundreds of pictures, for many minutes", ""),
     (r"make (deploy|restore|rollback|delete)\b", "the test of the deployment runs it, in a clone of its own", ""),
     (r"make (dev|down|reset)\b", "test_local.py runs it on a stack of its own: it would end this one", ""),
