@@ -6,6 +6,7 @@ import re
 import shlex
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NoReturn, TypeVar
@@ -90,6 +91,7 @@ def leave(code: int) -> NoReturn:
     sys.stdout.flush()
     if code and _is_make(os.getppid()) and signal.getsignal(signal.SIGQUIT) == signal.SIG_DFL:
         os.kill(os.getppid(), signal.SIGQUIT)
+        wait_until_taken(os.getppid(), signal.SIGQUIT)
         code = 0
     sys.exit(code)
 
@@ -99,3 +101,19 @@ def _is_make(process: int) -> bool:
         return Path(f"/proc/{process}/comm").read_text().strip() in ("make", "gmake")
     except OSError:
         return False
+
+
+def wait_until_taken(process: int, sent: signal.Signals) -> None:
+    """Waits until the process has the signal, for a second at most.
+
+    A make on a busy machine might otherwise learn of the signal only when this program has ended and was waited for. It then waits for it once more,
+    says "wait: No child processes" and ends with 2.
+    """
+    for _ in range(200):
+        try:
+            status = Path(f"/proc/{process}/status").read_text()
+        except OSError:
+            return
+        if not any(int(mask, 16) >> (sent - 1) & 1 for mask in re.findall(r"^(?:Sig|Shd)Pnd:\s*(\w+)", status, re.MULTILINE)):
+            return
+        time.sleep(0.005)

@@ -2,9 +2,11 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from infra_path import LOCAL, OPERATE, ROOT, environment, make
 from test_life import post
 
 from stack import Failure  # type: ignore[attr-defined]
-from typed import nearest, pairs, words
+from typed import nearest, pairs, wait_until_taken, words
 
 # Each would leave a file behind if anybody but the program looked at it, or end a recipe's quotes.
 HOSTILE = ["`touch$IFS{0}`", "$(touch {0})", "$(shell touch {0})", "$$(touch {0})", "a;touch {0}", "a|touch {0}", "a&touch {0}", "x' ; touch {0} '", 'x" ; touch {0} "', "a\ntouch {0}", "$(eval x:;touch {0})"]
@@ -72,6 +74,22 @@ class Recipes(unittest.TestCase):
                 result = make("lgos", **outer)
                 self.assertEqual((result.returncode, result.stdout), (1, ""), result.stderr)
                 self.assertEqual(result.stderr.splitlines(), ["make: there is no command lgos; did you mean logs? `make help` lists them."])
+
+    def test_make_has_the_signal_before_the_program_that_sends_it_ends(self) -> None:
+        # A make that learns of both at once says "wait: No child processes" and ends with 2. Here it is stopped, as on a busy machine.
+        process = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+        process.send_signal(signal.SIGUSR1)
+        waiting = threading.Thread(target=wait_until_taken, args=(process.pid, signal.SIGUSR1))
+        waiting.start()
+        waiting.join(0.1)
+        self.assertTrue(waiting.is_alive())
+        process.send_signal(signal.SIGCONT)
+        waiting.join(10)
+        self.assertFalse(waiting.is_alive())
 
     def test_a_refusal_is_one_sentence_and_not_zero(self) -> None:
         for target, given, says in [
