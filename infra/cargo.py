@@ -16,7 +16,7 @@ from pathlib import Path
 
 from processes import started
 from stack import ROOT
-from typed import Failure
+from typed import Failure, run_command
 
 
 def environment() -> dict[str, str]:
@@ -72,10 +72,11 @@ def all_built(binaries: Iterable[str], *options: str) -> dict[str, Path]:
     return {name: there[name] for name in wanted}
 
 
+def main(file: str, *programs: str) -> None:
+    built = {name: str(path) for name, path in all_built(programs).items()}
+    Path(file).parent.mkdir(parents=True, exist_ok=True)
+    Path(file).write_text(json.dumps(built))
+
+
 if __name__ == "__main__":
-    try:
-        programs = {name: str(path) for name, path in all_built(sys.argv[2:]).items()}
-    except Failure as failure:
-        sys.exit(str(failure))
-    Path(sys.argv[1]).parent.mkdir(parents=True, exist_ok=True)
-    Path(sys.argv[1]).write_text(json.dumps(programs))
+    sys.exit(run_command("build", lambda: main(*sys.argv[1:])))
