@@ -48,7 +48,7 @@ test('a mail is unread until it was shown, its time is relative, it is found by 
   assert.equal(await button.getAttribute('data-unread'), 'true');
   assert.match(await button.locator('time').innerText(), /^(now|\d+ (second|minute)s? ago)$/);
   await button.click();
-  await page.locator('#list button[aria-current=true]', { hasText: account.email }).waitFor();
+  assert.equal(await button.getAttribute('aria-current'), 'true');
   assert.equal(await button.getAttribute('data-unread'), 'false');
   await page.reload();
   await button.waitFor();
@@ -62,6 +62,40 @@ test('a mail is unread until it was shown, its time is relative, it is found by 
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), link);
   await page.getByRole('searchbox').fill('nothing is like this');
   await page.locator('#mail').waitFor({ state: 'hidden' });
+});
+
+test('a mail that arrives while another one is pressed does not take the click away', async (t) => {
+  const [account, other] = [await register(), await register()];
+  await resetLink(account);
+  await resetLink(other);
+  const page = await visit(t);
+  await page.goto(INBOX);
+  const button = entry(page, account);
+  // Sends a mail, and returns when the page was told of it.
+  const tell = async (to) => {
+    const told = page.waitForResponse(async (answer) => answer.url().includes('/ses/') && (await answer.text()).includes(to));
+    await sendMail(to, 'news', 'news');
+    await told;
+  };
+  // Mails of other tests arrive as well, and may have moved the entry after the pointer came.
+  for (let pressed = false; !pressed;) {
+    await page.mouse.up();
+    await button.hover();
+    await page.mouse.down();
+    pressed = await button.evaluate((element) => element.matches(':active'));
+  }
+  await tell(`pressed.${other.email}`);
+  await page.waitForTimeout(500);
+  await page.mouse.up();
+  assert.equal(await button.getAttribute('aria-current'), 'true');
+  await mailTo(page, { email: `pressed.${other.email}` }).waitFor();
+
+  await entry(page, other).focus();
+  await page.keyboard.down('Space');
+  await tell(`typed.${other.email}`);
+  await mailTo(page, { email: `typed.${other.email}` }).waitFor();
+  await page.keyboard.up('Space');
+  assert.equal(await entry(page, other).getAttribute('aria-current'), 'true');
 });
 
 test('on a phone the list and the mail take turns', async (t) => {

@@ -69,7 +69,7 @@ class Receiver:
     def answers(self, body: bytes, headers: dict[str, str]) -> int:
         """The status of its answer to this; 0 if it does not run."""
         try:
-            with urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{self.port}/events", body, headers), timeout=10) as answer:
+            with urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{self.port}/events", body, headers), timeout=60) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             return error.code

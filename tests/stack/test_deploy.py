@@ -344,7 +344,7 @@ class Deployment(unittest.TestCase):
     def mail_with_link(self, address: str) -> dict[str, Any]:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
-            with urllib.request.urlopen(os.environ["MAIL_URL"], timeout=10) as response:
+            with urllib.request.urlopen(os.environ["MAIL_URL"], timeout=60) as response:
                 mails = [mail for account in json.load(response)["messages"].values() for mail in account if address in mail["To"]]
             if found := [mail for mail in mails if "dwr_" in mail["BodyText"]]:
                 return found[-1]

@@ -17,7 +17,7 @@ class Export(unittest.TestCase):
         self.assertEqual(post(LOGIN, username=name, password="Wrong-Horse-13")[0], 401)
         self.assertEqual(post(RESET, email=f"{name}@example.com")[0], 200)
         request = urllib.request.Request(os.environ["API_URL"] + EXPORT, headers={"Authorization": f"Token {session}"})
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             self.assertEqual(answer.headers["Content-Disposition"], 'attachment; filename="account.json"')
             self.assertEqual(answer.headers["Cache-Control"], "no-store")
             file = json.load(answer)

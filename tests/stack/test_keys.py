@@ -114,7 +114,7 @@ class Keys(unittest.TestCase):
 
     def settle(self) -> None:
         """Waits until the mailer has handled everything."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         # The list of held notices is no mail.
         mail = {"FilterExpression": "attribute_not_exists(done_at) AND pk <> :held", "ExpressionAttributeValues": {":held": {"S": "held"}}}
         request = {"TableName": os.environ["OUTBOX_TABLE"], "ConsistentRead": True} | mail
@@ -162,7 +162,7 @@ class Keys(unittest.TestCase):
         self.attribute("Mailer")
 
     def token(self, address: str, prefix: str) -> str:
-        with urllib.request.urlopen(os.environ["MAIL_URL"], timeout=10) as response:
+        with urllib.request.urlopen(os.environ["MAIL_URL"], timeout=60) as response:
             mails = [mail for account in json.load(response)["messages"].values() for mail in account if address in mail["To"]]
         found = [match for mail in sorted(mails, key=lambda m: m["Timestamp"]) for match in re.findall(rf"{prefix}_[\w-]+", mail["BodyText"])]
         return found[-1]
@@ -218,7 +218,7 @@ class Keys(unittest.TestCase):
         for address in (email, f"unknown-{email}"):
             self.do(RESEND, email=address)
         link = self.token(email, "dwv")
-        with urllib.request.urlopen(f"{os.environ['API_URL']}{ACTIVATION}?token={link}", timeout=20):
+        with urllib.request.urlopen(f"{os.environ['API_URL']}{ACTIVATION}?token={link}", timeout=60):
             self.attribute("VerifyAddress")
         for _ in ("a click", "another"):
             self.do(ACTIVATION, token=link)
@@ -242,7 +242,7 @@ class Keys(unittest.TestCase):
         self.do(RESET, email=f"unknown-{email}")
         reset = self.token(email, "dwr")
         self.do(VALIDATE, token=reset)
-        with urllib.request.urlopen(f"{os.environ['API_URL']}/api/password_reset/confirm/?token={reset}", timeout=20):
+        with urllib.request.urlopen(f"{os.environ['API_URL']}/api/password_reset/confirm/?token={reset}", timeout=60):
             self.attribute("ConfirmReset")
         self.do(CONFIRM, token=reset, password="Third-Password-9")
         # The second change came so soon after the first that its notice is held.
@@ -259,7 +259,7 @@ class Keys(unittest.TestCase):
         session = self.do(LOGIN, username=name, password="Third-Password-9")["token"]
         self.do(ME, session, method="DELETE", current_password="Third-Password-9")
         link = self.token(email, "dwn")
-        with urllib.request.urlopen(f"{os.environ['API_URL']}/api/password_reset/disavow/?token={link}", timeout=20):
+        with urllib.request.urlopen(f"{os.environ['API_URL']}/api/password_reset/disavow/?token={link}", timeout=60):
             self.attribute("Disavow")
         self.do(DISAVOW, token=link)
         self.delete(f"{name}-leaves")

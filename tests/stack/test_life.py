@@ -34,7 +34,7 @@ def post(path: str, session: str | None = None, *, method: str = "POST", **body:
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Token {session}"} if session else {})
     request = urllib.request.Request(os.environ["API_URL"] + path, json.dumps(body).encode(), headers, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, json.loads(answer.read() or "null")  # a 204 has no body
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)

@@ -123,7 +123,7 @@ class Local(unittest.TestCase):
     def mailed(self) -> bool:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
-            with urllib.request.urlopen(self.variables()["MAIL_URL"], timeout=30) as answer:
+            with urllib.request.urlopen(self.variables()["MAIL_URL"], timeout=60) as answer:
                 if any(json.load(answer)["messages"].values()):
                     # Sent is not yet marked as sent.
                     time.sleep(1)
@@ -252,7 +252,7 @@ class Replay(unittest.TestCase):
         self.assertEqual(self.mails() - before, 4)
 
     def mails(self) -> int:
-        with urllib.request.urlopen(os.environ["MAIL_URL"], timeout=30) as answer:
+        with urllib.request.urlopen(os.environ["MAIL_URL"], timeout=60) as answer:
             return sum(len(each) for each in json.load(answer)["messages"].values())
 
     def test_an_event_is_named_as_it_comes_to_mind(self) -> None:

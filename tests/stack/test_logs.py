@@ -10,7 +10,7 @@ import infra_path
 from infra_path import ROOT, environment, make
 from test_life import PASSWORD, post, register
 
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 60
 
 
 def logs(*arguments: str) -> list[str]:
@@ -60,9 +60,9 @@ class Logs(unittest.TestCase):
             time.sleep(0.2)
         self.assertRegex(mailed[-1], r"mailer: mail handled: sent .*message_id=\S+")
         requests = [re.search(r"request_id=(\S+)", line)[1] for line in mailed]  # type: ignore[index]
-        asked = [[line.split()[1] for line in logs(f"REQUEST={request}")] for request in requests]
-        self.assertEqual(sorted(names[0] for names in asked), ["password-reset:", "register:"])
-        self.assertEqual({names[-1] for names in asked}, {"mailer:"})
+        # The mailer may be through before the function that asked has said that it answered.
+        asked = [sorted({line.split()[1] for line in logs(f"REQUEST={request}")}) for request in requests]
+        self.assertEqual(sorted(asked), [["mailer:", "password-reset:"], ["mailer:", "register:"]])
 
     def test_what_is_no_time_or_no_id_is_refused_in_a_sentence(self) -> None:
         for argument, says in [("SINCE=yesterday", "SINCE: 'yesterday' is neither a time ago"), ('REQUEST=x" "y', "REQUEST: ")]:
@@ -74,9 +74,10 @@ class Logs(unittest.TestCase):
         name = register()
         command = ["make", "-C", str(ROOT), "--no-print-directory", "logs", "FOLLOW=1", f"ACCOUNT={account_of(name)}"]
         process = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert process.stdout
+        self.addCleanup(process.stdout.close)
         self.addCleanup(process.wait)
         self.addCleanup(process.terminate)
-        assert process.stdout
         # The account's event is published, and its mail sent, at times of their own.
         lines = (line for line in process.stdout if " events: " not in line and " mailer: " not in line)
         self.assertIn("registered", next(lines))

@@ -65,7 +65,7 @@ class Options(unittest.TestCase):
         origin = "https://app.doorward.example"
         request = urllib.request.Request(f"{os.environ['API_URL']}/api/nope/", b"{}", {"Origin": origin}, method="POST")
         with self.assertRaises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(request, timeout=30)
+            urllib.request.urlopen(request, timeout=60)
         headers = refused.exception.headers
         refused.exception.close()
         self.assertEqual((refused.exception.code, headers["Access-Control-Allow-Origin"], headers["Vary"], headers["Cache-Control"]), (404, origin, "Origin", "no-store"))

@@ -15,7 +15,7 @@ SECRET, NEXT = "0123456789abcdef" * 2, "fedcba9876543210" * 2
 def ask(path: str, method: str = "POST", **headers: str) -> tuple[int, str]:
     request = urllib.request.Request(os.environ["API_URL"] + path, b"{}" if method == "POST" else None, {"Content-Type": "application/json"} | headers, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()

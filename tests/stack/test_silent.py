@@ -16,7 +16,7 @@ PATIENCE_SECONDS = 60
 
 
 def mails(address: str) -> list[dict[str, Any]]:
-    with urllib.request.urlopen(os.environ["MAIL_URL"], timeout=10) as response:
+    with urllib.request.urlopen(os.environ["MAIL_URL"], timeout=60) as response:
         found = [mail for account in json.load(response)["messages"].values() for mail in account if address in mail["To"]]
     return sorted(found, key=lambda mail: mail["Timestamp"])
 

@@ -112,7 +112,7 @@ class Probe(unittest.TestCase):
 
     def sent(self) -> list[str]:
         """The recipients of all mail to accounts of a probe. The mailer's timer may send other mail meanwhile."""
-        with urllib.request.urlopen(os.environ["MAIL_URL"], timeout=30) as answer:
+        with urllib.request.urlopen(os.environ["MAIL_URL"], timeout=60) as answer:
             return [to for each in json.load(answer)["messages"].values() for mail in each for to in mail["To"] if "probe-" in to]
 
     def test_it_says_what_it_will_do_and_deletes_what_it_made(self) -> None:

@@ -79,7 +79,7 @@ def items() -> set[tuple[str, str, str]]:
 
 def mails() -> int:
     """How many mails were sent to an account of a run."""
-    with urllib.request.urlopen(os.environ["MAIL_URL"], timeout=30) as answer:
+    with urllib.request.urlopen(os.environ["MAIL_URL"], timeout=60) as answer:
         sent = [mail for each in json.load(answer)["messages"].values() for mail in each]
     return sum(any("+verify-" in to for to in mail["To"]) for mail in sent)
 

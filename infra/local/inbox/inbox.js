@@ -9,6 +9,7 @@ const narrow = matchMedia("(max-width: 44rem)");
 let mails = [];
 let logo; // as a data URL, once a mail has shown one
 let chosen = ""; // id of the mail that was clicked; the newest is shown as long as none was
+let pressed = false; // whether the button of the mouse or a finger is down
 // Mails that were shown, in this browser. The emulator gives its ids anew, so few are enough.
 const read = new Set(JSON.parse(localStorage.getItem(READ) ?? "[]"));
 
@@ -35,7 +36,17 @@ const shown = () => {
   return there.find((mail) => mail.MessageId === chosen) ?? there[0];
 };
 
+const lines = new Map(); // the entry of every mail that was listed, by the mail's id
+
 function line(mail) {
+  if (!lines.has(mail.MessageId)) lines.set(mail.MessageId, newLine(mail));
+  const item = lines.get(mail.MessageId);
+  item.firstChild.dataset.unread = String(!read.has(mail.MessageId));
+  item.firstChild.setAttribute("aria-current", String(mail === shown()));
+  return item;
+}
+
+function newLine(mail) {
   const item = document.createElement("li");
   const button = item.appendChild(document.createElement("button"));
   const add = (tag, text) => Object.assign(button.appendChild(document.createElement(tag)), { textContent: text, dir: "auto" });
@@ -44,8 +55,6 @@ function line(mail) {
   const time = add("time", ago(mail));
   time.title = exact(mail);
   button.dataset.mail = mail.MessageId;
-  button.dataset.unread = String(!read.has(mail.MessageId));
-  button.setAttribute("aria-current", String(mail === shown()));
   button.addEventListener("click", () => {
     chosen = mail.MessageId;
     document.body.classList.add("reading");
@@ -53,6 +62,13 @@ function line(mail) {
     if (narrow.matches) part("back").focus();
   });
   return item;
+}
+
+// Entries that stay are not touched: one that is taken out, even for a moment, loses the focus and the key that is down on it.
+function list(items) {
+  const entries = part("list").children;
+  for (const gone of [...entries].filter((entry) => !items.includes(entry))) gone.remove();
+  items.forEach((item, place) => { if (entries[place] !== item) part("list").insertBefore(item, entries[place] ?? null); });
 }
 
 function remember(mail) {
@@ -64,10 +80,8 @@ function remember(mail) {
 function show() {
   const mail = shown();
   if (mail && (!narrow.matches || document.body.classList.contains("reading"))) remember(mail);
-  const focused = document.activeElement.dataset.mail;
   const there = found();
-  part("list").replaceChildren(...there.map(line));
-  if (focused) part("list").querySelector(`[data-mail="${CSS.escape(focused)}"]`)?.focus();
+  list(there.map(line));
   const unread = mails.filter(({ MessageId }) => !read.has(MessageId)).length;
   const count = there.length === mails.length ? (mails.length === 1 ? "1 mail" : `${mails.length} mails`) : `${there.length} of ${mails.length} mails`;
   part("state").textContent = unread > 0 ? `${count}, ${unread} unread` : count;
@@ -93,11 +107,15 @@ async function frame(mail) {
   }
 }
 
+// Nothing if it cannot be fetched: a mail is shown without its picture then.
 async function picture(name) {
-  const answer = await fetch(name);
-  if (!answer.ok) return "";
-  const bytes = new Uint8Array(await answer.arrayBuffer());
-  return `data:image/png;base64,${btoa(String.fromCharCode(...bytes))}`;
+  try {
+    const answer = await fetch(name);
+    const bytes = answer.ok ? new Uint8Array(await answer.arrayBuffer()) : [];
+    return bytes.length ? `data:image/png;base64,${btoa(String.fromCharCode(...bytes))}` : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 // What the bus has put into the queue that `make up` made for this page: the newest first.
@@ -122,6 +140,8 @@ async function ask() {
   try {
     const answer = await (await fetch("/_ministack/ses/messages")).json();
     const now = Object.values(answer.messages).flat().sort((one, other) => other.Timestamp - one.Timestamp);
+    // Nothing moves between pressing and releasing: a browser clicks only what was under the pointer both times.
+    while (pressed) await new Promise((again) => setTimeout(again, 50));
     if (now.length !== mails.length || now[0]?.MessageId !== mails[0]?.MessageId || now.length === 0) {
       mails = now;
       show();
@@ -141,6 +161,8 @@ part("parts").addEventListener("change", (event) => {
   for (const name of ["html", "text"]) part(name).hidden = event.target.value !== name;
 });
 part("search").addEventListener("input", show);
+addEventListener("pointerdown", (event) => { pressed = event.isPrimary && event.button === 0; });
+for (const end of ["pointerup", "pointercancel", "blur"]) addEventListener(end, () => { pressed = false; });
 part("back").addEventListener("click", () => {
   document.body.classList.remove("reading");
   part("list").querySelector("[aria-current=true]")?.focus();
