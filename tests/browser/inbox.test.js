@@ -98,6 +98,19 @@ test('a mail that arrives while another one is pressed does not take the click a
   assert.equal(await entry(page, other).getAttribute('aria-current'), 'true');
 });
 
+test('the page says when the stack does not answer, and goes on when it does', async (t) => {
+  await resetLink(await register());
+  const page = await visit(t);
+  page.forgive(/Failed to load resource/);
+  await page.goto(INBOX);
+  const state = page.locator('#state');
+  await state.filter({ hasText: /mail/ }).waitFor();
+  await page.route('**/ses/**', (route) => route.abort());
+  await state.filter({ hasText: 'does not answer' }).waitFor();
+  await page.unroute('**/ses/**');
+  await state.filter({ hasText: /^\d+ mail/ }).waitFor();
+});
+
 test('on a phone the list and the mail take turns', async (t) => {
   const account = await register();
   await resetLink(account);

@@ -4,6 +4,7 @@
 const ASK_AGAIN_MS = 1000;
 const READ = "doorward-inbox-read";
 const EVENTS = 50;
+const SILENT = "The stack does not answer.";
 const part = (id) => document.getElementById(id);
 const narrow = matchMedia("(max-width: 44rem)");
 let mails = [];
@@ -15,10 +16,11 @@ const read = new Set(JSON.parse(localStorage.getItem(READ) ?? "[]"));
 
 const exact = (mail) => new Date(mail.Timestamp * 1000).toLocaleString();
 
+const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+
 // "2 minutes ago", in the browser's language.
 function ago(mail) {
   const seconds = Math.round(mail.Timestamp - Date.now() / 1000);
-  const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
   const [unit, length] = [["day", 86400], ["hour", 3600], ["minute", 60]].find(([, length]) => -seconds >= length) ?? ["second", 1];
   return relative.format(Math.min(0, Math.trunc(seconds / length)), unit);
 }
@@ -31,18 +33,15 @@ const found = () => {
   return mails.filter((mail) => words.every((word) => `${mail.Subject} ${mail.To.join(" ")} ${mail.BodyText}`.toLowerCase().includes(word)));
 };
 
-const shown = () => {
-  const there = found();
-  return there.find((mail) => mail.MessageId === chosen) ?? there[0];
-};
+const shown = (there = found()) => there.find((mail) => mail.MessageId === chosen) ?? there[0];
 
 const lines = new Map(); // the entry of every mail that was listed, by the mail's id
 
-function line(mail) {
+function line(mail, current) {
   if (!lines.has(mail.MessageId)) lines.set(mail.MessageId, newLine(mail));
   const item = lines.get(mail.MessageId);
   item.firstChild.dataset.unread = String(!read.has(mail.MessageId));
-  item.firstChild.setAttribute("aria-current", String(mail === shown()));
+  item.firstChild.setAttribute("aria-current", String(mail === current));
   return item;
 }
 
@@ -54,7 +53,6 @@ function newLine(mail) {
   add("span", mail.To.join(", "));
   const time = add("time", ago(mail));
   time.title = exact(mail);
-  button.dataset.mail = mail.MessageId;
   button.addEventListener("click", () => {
     chosen = mail.MessageId;
     document.body.classList.add("reading");
@@ -67,7 +65,8 @@ function newLine(mail) {
 // Entries that stay are not touched: one that is taken out, even for a moment, loses the focus and the key that is down on it.
 function list(items) {
   const entries = part("list").children;
-  for (const gone of [...entries].filter((entry) => !items.includes(entry))) gone.remove();
+  const kept = new Set(items);
+  for (const gone of [...entries].filter((entry) => !kept.has(entry))) gone.remove();
   items.forEach((item, place) => { if (entries[place] !== item) part("list").insertBefore(item, entries[place] ?? null); });
 }
 
@@ -78,10 +77,10 @@ function remember(mail) {
 }
 
 function show() {
-  const mail = shown();
-  if (mail && (!narrow.matches || document.body.classList.contains("reading"))) remember(mail);
   const there = found();
-  list(there.map(line));
+  const mail = shown(there);
+  if (mail && (!narrow.matches || document.body.classList.contains("reading"))) remember(mail);
+  list(there.map((each) => line(each, mail)));
   const unread = mails.filter(({ MessageId }) => !read.has(MessageId)).length;
   const count = there.length === mails.length ? (mails.length === 1 ? "1 mail" : `${mails.length} mails`) : `${there.length} of ${mails.length} mails`;
   part("state").textContent = unread > 0 ? `${count}, ${unread} unread` : count;
@@ -142,17 +141,18 @@ async function ask() {
     const now = Object.values(answer.messages).flat().sort((one, other) => other.Timestamp - one.Timestamp);
     // Nothing moves between pressing and releasing: a browser clicks only what was under the pointer both times.
     while (pressed) await new Promise((again) => setTimeout(again, 50));
-    if (now.length !== mails.length || now[0]?.MessageId !== mails[0]?.MessageId || now.length === 0) {
+    const same = now.length === mails.length && now[0]?.MessageId === mails[0]?.MessageId;
+    if (!same || now.length === 0 || part("state").textContent === SILENT) {
       mails = now;
       show();
     }
-    for (const time of part("list").querySelectorAll("time")) {
-      const mail = mails.find(({ MessageId }) => MessageId === time.parentElement.dataset.mail);
-      if (mail && time.textContent !== ago(mail)) time.textContent = ago(mail);
+    for (const mail of mails) {
+      const time = lines.get(mail.MessageId)?.querySelector("time");
+      if (time && time.textContent !== ago(mail)) time.textContent = ago(mail);
     }
     await askForEvents();
   } catch {
-    part("state").textContent = "The stack does not answer.";
+    part("state").textContent = SILENT;
   }
   setTimeout(ask, ASK_AGAIN_MS);
 }
