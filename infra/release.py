@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import cargo
+from processes import run
 from stack import ROOT
 from typed import Failure, leave, run_command
 
@@ -95,7 +96,7 @@ def _built() -> Content:
             print(f"{architecture} is left out: Rust cannot build for it (rustup target add {target}).", file=sys.stderr)
             continue
         # A build runs the build scripts of hundreds of crates, so it gets no credentials.
-        if cargo.run(["make", "--no-print-directory", "build", "programs", f"ARCH={architecture}"], env=cargo.environment()) != 0:
+        if run(["make", "--no-print-directory", "build", "programs", f"ARCH={architecture}"], env=cargo.environment()) != 0:
             raise Failure("the functions do not build; above is why.")
         files |= _from_directory(ROOT / "target" / "lambda", architecture)
     return files
