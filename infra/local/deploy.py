@@ -96,8 +96,8 @@ def mails(settings: Settings) -> list[dict[str, Any]]:
     return [message for account in accounts for message in account]
 
 
-def settle(settings: Settings, patience: float = 5) -> None:
-    """Waits until the mailer has finished the requested mail; not forever, because some mail fails."""
+def settle(settings: Settings, patience: float = 60) -> bool:
+    """Waits until the mailer has finished the requested mail; not forever, because some mail fails. Returns whether it has."""
     database = client(settings, "dynamodb")
     table = function_variables(settings)["OUTBOX_TABLE"]
     deadline = time.monotonic() + patience
@@ -107,8 +107,9 @@ def settle(settings: Settings, patience: float = 5) -> None:
             TableName=table, FilterExpression="attribute_not_exists(done_at) AND pk <> :held", ExpressionAttributeValues={":held": {"S": "held"}}, ConsistentRead=True
         )
         if not any(page["Items"] for page in pages):
-            return
+            return True
         time.sleep(0.1)
+    return False
 
 
 def free_name(settings: Settings, name: str) -> str:
