@@ -137,7 +137,7 @@ admin: $(operator)/installed ## Commands for accounts and mail: make admin ARGS=
 
 # ---- Checks ----
 
-.PHONY: check test test-long test-release lint lint-rust lint-templates unit tool-test thorough sweep stack-test fuzz openapi schemathesis browser clients preview snapshots coverage permissions sbom size pins release-notes
+.PHONY: check test test-long test-release lint lint-rust lint-templates unit tool-test thorough sweep stack-test fuzz openapi schemathesis browser clients preview snapshots coverage permissions sbom size pins release-notes tags
 check: formatting ## Formatting, clippy, unit and API tests, which need Rust only; run it while you work
 	@$(call step,Clippy) && $(clippy)
 	@$(call step,Tests that need no stack) && $(quick_tests) || $(tell_of_snapshots)
@@ -276,6 +276,9 @@ pins: $(call tool,pins) #+ Writes the hashes of the pinned Python packages, afte
 
 release-notes: #+ Prints the section of CHANGELOG.md for the version in Cargo.toml, for its tag
 	@$(PYTHON) infra/checks/release_notes.py
+
+tags: #+ Tags the releases in CHANGELOG.md that have no tag in this clone, at their commits
+	@$(PYTHON) infra/checks/release_notes.py tags
 
 sbom: $(call tool,lint) #+ Writes target/doorward.cdx.json, the software bill of materials (CycloneDX)
 	@.tools/lint/bin/python infra/checks/sbom.py target/doorward.cdx.json && echo target/doorward.cdx.json
