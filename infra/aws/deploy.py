@@ -21,7 +21,8 @@ from history import History
 from place import Place, is_terminal, outputs, parameters, say
 from processes import run
 from api import Later
-from stack import ROOT, Environment, reason, revives, start_complaints
+from root import ROOT
+from stack import Environment, reason, revives, start_complaints
 from template import Template
 from typed import Failure, nearest, pairs
 from verify import verify
@@ -231,7 +232,7 @@ def _build(architecture: str) -> Path:
 
 def _make(*goal: str) -> None:
     # A build runs the build scripts of hundreds of crates, so it gets no credentials.
-    if run(["make", "--no-print-directory", *goal], env=cargo.environment()) != 0:
+    if run(["make", "--no-print-directory", *goal], cwd=ROOT, env=cargo.environment()) != 0:
         raise Failure("the functions do not build; above is why.")
 
 

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 import answers
 from place import Place, confirm, parameters, say
-from stack import ROOT
+from root import ROOT
 from typed import Failure
 
 

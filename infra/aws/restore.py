@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 import answers
 from place import Place, confirm, outputs, parameters, say
-from stack import ROOT
+from root import ROOT
 from typed import Failure
 
 PLAN = """\
@@ -181,7 +181,7 @@ class Restore:
 
     def accounts(self, table: str) -> int:
         """Counts the accounts in a table, because DynamoDB's own count is up to six hours old."""
-        request = {"TableName": table, "Select": "COUNT", "FilterExpression": "begins_with(pk, :account) AND sk = :own"}
+        request: dict[str, Any] = {"TableName": table, "Select": "COUNT", "FilterExpression": "begins_with(pk, :account) AND sk = :own"}
         request["ExpressionAttributeValues"] = {":account": {"S": "account#"}, ":own": {"S": "account"}}
         return sum(page["Count"] for page in self.database.get_paginator("scan").paginate(**request))
 

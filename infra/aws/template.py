@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from stack import ROOT
+from root import ROOT
 from typed import Failure
 
 FILE = ROOT / "infra" / "template.yaml"

@@ -47,7 +47,10 @@ def _mapping(loader: Loader, node: yaml.MappingNode) -> Mapping:
 def _tagged(loader: Loader, _suffix: str, node: yaml.Node) -> Any:
     if isinstance(node, yaml.ScalarNode):
         return loader.construct_scalar(node)
-    return loader.construct_sequence(node, deep=True) if isinstance(node, yaml.SequenceNode) else _mapping(loader, node)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    assert isinstance(node, yaml.MappingNode)
+    return _mapping(loader, node)
 
 
 Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import cargo
 from settings import Settings
-from stack import ROOT
+from root import ROOT
 
 # Stored beside cargo's output, so that several stacks share the zips.
 ZIPS = ROOT / "target" / "local"

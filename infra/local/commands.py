@@ -23,7 +23,8 @@ import watch
 from processes import run
 from replay import replay as run_event
 from settings import CREDENTIALS, REGION, Settings
-from stack import ROOT, local_variables, remember
+from root import ROOT
+from stack import local_variables, remember
 from typed import Failure
 
 

@@ -16,7 +16,8 @@ from botocore.exceptions import ClientError
 import gateway
 from build import zipped
 from settings import API_ID, API_ID_TAG, CREDENTIALS, REGION, TEMPLATE, Settings
-from stack import ROOT, STACK, cause, start_complaints
+from root import ROOT
+from stack import STACK, cause, start_complaints
 from typed import Failure
 
 BUCKET = "doorward-zips"
@@ -62,7 +63,7 @@ def deploy(settings: Settings, binaries: dict[str, Path]) -> dict[str, str]:
     complaints += start_complaints(client(settings, "lambda"), {program: f"{STACK}-{program}" for program in binaries})
     if complaints:
         raise Failure("; ".join(dict.fromkeys(complaints)))
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in _stack(cloudformation)["Outputs"]}
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in _described(cloudformation)["Outputs"]}
     if "EventBusName" in outputs:
         _show_events(settings, outputs["EventBusName"])
     return outputs
@@ -213,7 +214,7 @@ def _apply(cloudformation: Any, request: dict[str, Any]) -> None:
         raise
     reasons: list[str] = []
     while True:
-        status = _stack(cloudformation)["StackStatus"]
+        status = _described(cloudformation)["StackStatus"]
         for event in _events(cloudformation):
             if event["EventId"] in seen:
                 continue
@@ -233,9 +234,13 @@ def _apply(cloudformation: Any, request: dict[str, Any]) -> None:
 
 def _stack(cloudformation: Any) -> dict[str, Any] | None:
     try:
-        return cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
+        return _described(cloudformation)
     except ClientError:
         return None
+
+
+def _described(cloudformation: Any) -> dict[str, Any]:
+    return dict(cloudformation.describe_stacks(StackName=STACK)["Stacks"][0])
 
 
 def _events(cloudformation: Any) -> list[dict[str, Any]]:

@@ -99,12 +99,12 @@ def guard_runtime_ports() -> None:
         if not parse(handler):
             return False
         # None of their paths belongs to an API.
-        if allows(handler.headers.items(), "/", handler.server.server_address[1]):  # type: ignore[index]
+        if allows(handler.headers.items(), "/", handler.server.server_address[1]):  # type: ignore[arg-type, index]
             return True
         handler.send_error(403)
         return False
 
-    BaseHTTPRequestHandler.parse_request = parse_request  # type: ignore[method-assign]
+    BaseHTTPRequestHandler.parse_request = parse_request  # type: ignore[assignment, method-assign]
 
 
 def main(directory: Path) -> None:

@@ -18,7 +18,8 @@ from typing import Any
 
 import deploy
 from settings import Settings
-from stack import ROOT, STACK, cause
+from root import ROOT
+from stack import STACK, cause
 from typed import Failure, nearest
 
 EVENTS = ROOT / "events"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import yaml
 
-from stack import ROOT, remembered, revives, state_directory
+from root import ROOT
+from stack import remembered, revives, state_directory
 from typed import Failure, nearest, pairs
 
 TEMPLATE = ROOT / "infra" / "template.yaml"

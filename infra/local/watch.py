@@ -16,7 +16,8 @@ from botocore.exceptions import ClientError
 
 import deploy
 from settings import Settings
-from stack import ROOT, STACK
+from root import ROOT
+from stack import STACK
 
 # All files that are compiled into a function or deployed with it are in these; `test_watch.py` checks that with cargo. The folder of the operator's own
 # texts and templates is added.
@@ -65,7 +66,11 @@ def _stamp(file: Path) -> tuple[int, int] | None:
 def keys() -> Iterator[Callable[[], str]]:
     """Yields a function that waits one tick for a key and returns it, or an empty text."""
     if not sys.stdin.isatty():
-        yield lambda: time.sleep(TICK_SECONDS) or ""
+        def nothing() -> str:
+            time.sleep(TICK_SECONDS)
+            return ""
+
+        yield nothing
         return
     terminal = sys.stdin.fileno()
     before = termios.tcgetattr(terminal)

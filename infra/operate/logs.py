@@ -96,7 +96,7 @@ class Reader:
         self._seen: set[Any] = set()
 
     def new(self) -> list[Line]:
-        lines = []
+        lines: list[Line] = []
         prefix = f"/aws/lambda/{self._env.name}-"
         groups = [group for group in self._env.names("AWS::Logs::LogGroup").values() if group.startswith(prefix)]
         for group in groups:

@@ -180,7 +180,7 @@ class InACopy(unittest.TestCase):
                     self.check(name, arguments)
 
     def replace_every_tool(self, text: str) -> None:
-        makefile = (self.copy / "Makefile").read_text()
+        makefile = (self.copy / "Makefile").read_text() + (self.copy / "infra" / "tools.mk").read_text()
         tools = [file.stem for file in (self.copy / "infra" / "requirements" / "hashes").glob("*.txt")]
         for name in tools:
             self.tool(name)

@@ -22,7 +22,7 @@ from test_life import client
 import cargo
 
 sys.path.append(str(ROOT / "infra" / "checks"))
-from release_notes import notes  # noqa: E402
+from release_notes import notes, tag_releases  # noqa: E402
 
 STACK, SENDER = "released", "accounts@released.internal"
 VERSION = re.search(r'^version = "(.+)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]  # type: ignore[index]
@@ -37,6 +37,29 @@ class Notes(unittest.TestCase):
         for version, wanted in (("1.1.0", "- One.\n  And more.\n- Two."), ("1.0.0", "- First."), ("1.1", None), ("2.0.0", None)):
             with self.subTest(version):
                 self.assertEqual(notes(changelog, version), wanted)
+
+    @unittest.skipUnless(shutil.which("git"), "needs git")
+    def test_a_release_is_tagged_where_its_section_got_its_date(self) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            checkout = Path(directory)
+
+            def git(*arguments: str) -> str:
+                who = ["-c", "user.name=test", "-c", "user.email=test@release.internal"]
+                return subprocess.run(["git", *who, *arguments], cwd=checkout, check=True, capture_output=True, text=True).stdout.strip()
+
+            git("init", "--quiet")
+            commits = []
+            for text in ("## Unreleased", "## 1.0.0 (2026-01-01)", "## Unreleased\n\n## 1.0.0 (2026-01-01)", "## 1.1.0 (2026-02-01)\n\n## 1.0.0 (2026-01-01)", "## 1.1.0 (2026-02-01)\n\nOne.\n\n## 1.0.0 (2026-01-01)"):
+                (checkout / "CHANGELOG.md").write_text(f"# Changelog\n\n{text}\n")
+                git("add", "--all")
+                git("commit", "--quiet", "--message", text)
+                commits.append(git("rev-parse", "HEAD"))
+            self.assertEqual(tag_releases(checkout), ["v1.0.0", "v1.1.0"])
+            self.assertEqual([git("rev-parse", tag) for tag in ("v1.0.0", "v1.1.0")], [commits[1], commits[3]])
+            self.assertEqual(tag_releases(checkout), [])
+            (checkout / "CHANGELOG.md").write_text(f"# Changelog\n\n## 0.9.0 (2025-01-01, commit {commits[0][:7]})\n")
+            self.assertEqual(tag_releases(checkout), ["v0.9.0"])
+            self.assertEqual(git("rev-parse", "v0.9.0"), commits[0])
 
 
 class Release(unittest.TestCase):

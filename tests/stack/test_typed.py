@@ -97,6 +97,8 @@ class Recipes(unittest.TestCase):
             ("admin", "ARGS=show nobody-at-all", "admin: no account has this username, e-mail address or id"),
             ("set", "PARAMS=Regstration=open", "wrong The stack has no parameter Regstration; did you mean Registration?"),
             ("up", "PARAMS=ProductNam=x", "up: PARAMS: the template has no parameter ProductNam; did you mean ProductName?"),
+            ("build", "ARCH=aarch64", "build: ARCH=aarch64 is none of x86_64 and arm64."),
+            ("test", "CHROMIUM=/nowhere", f"CHROMIUM does not say where a browser is, and none is brought for {os.uname().machine} (on Debian: apt-get install chromium)."),
         ]:
             with self.subTest(target):
                 result = make(target, given)
@@ -105,10 +107,22 @@ class Recipes(unittest.TestCase):
 
     def test_where_make_cannot_be_told_quietly_it_is_told(self) -> None:
         # A shell's background jobs ignore SIGQUIT, and so does a make that it starts.
-        script = f"trap '' QUIT; make -C {ROOT} --no-print-directory replay EVENT=lgin"
-        result = subprocess.run(["bash", "-c", script], env=environment(), capture_output=True, text=True, check=False)
-        self.assertNotEqual(result.returncode, 0)
-        self.assertIn("did you mean login?", result.stderr)
+        for command, says in [("replay EVENT=lgin", "did you mean login?"), ("build ARCH=aarch64", "is none of x86_64 and arm64")]:
+            with self.subTest(command):
+                script = f"trap '' QUIT; make -C {ROOT} --no-print-directory {command}"
+                result = subprocess.run(["bash", "-c", script], env=environment(), capture_output=True, text=True, check=False)
+                self.assertNotEqual(result.returncode, 0)
+                self.assertIn(says, result.stderr)
+
+    def test_what_runs_before_any_tool_is_installed_needs_nothing_but_python(self) -> None:
+        scripts = {script for file in ("Makefile", "infra/tools.mk") for script in re.findall(r"\$\(PYTHON\) (\S+\.py)", (ROOT / file).read_text())}
+        self.assertGreaterEqual(scripts, {"infra/cargo.py", "infra/unknown.py"})
+        for script in scripts:
+            with self.subTest(script):
+                imports = f"import sys; sys.path.insert(0, {str((ROOT / script).parent)!r}); import {Path(script).stem}"
+                # -S: without the packages that somebody has installed.
+                result = subprocess.run([sys.executable, "-S", "-c", imports], env=environment(), capture_output=True, text=True, check=False)
+                self.assertEqual((result.returncode, result.stderr), (0, ""))
 
 
 class Operator(unittest.TestCase):
