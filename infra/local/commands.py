@@ -4,8 +4,8 @@ import os
 import shlex
 import shutil
 import signal
-import socket
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,7 +20,7 @@ import deploy
 import emulator
 import keep
 import watch
-from processes import run
+from processes import free_port, run
 from replay import replay as run_event
 from settings import CREDENTIALS, REGION, Settings
 from root import ROOT
@@ -102,7 +102,9 @@ def calibrate() -> None:
 
 def with_stack(*command: str) -> None:
     """Runs a command with a stack of its own, which is always stopped afterwards."""
-    settings = Settings(directory=ROOT / ".local" / f"test-{os.getpid()}", requested_port=_free_port())
+    (ROOT / ".local").mkdir(exist_ok=True)
+    # Not the number of this process, which a killed run may have had before.
+    settings = Settings(directory=Path(tempfile.mkdtemp(prefix="test-", dir=ROOT / ".local")), requested_port=str(free_port()))
     try:
         settings.parameters()  # reports wrong arguments before anything takes long
         _say("Building the functions")
@@ -130,17 +132,11 @@ def on_a_free_port(settings: Settings, work: Callable[[Settings], dict[str, str]
     """Runs something that needs a port, which is chosen only now, because a build takes minutes. Another program may still be faster; then with another one."""
     for attempts_left in range(4, -1, -1):
         try:
-            return work(replace(settings, requested_port=_free_port()))
+            return work(replace(settings, requested_port=str(free_port())))
         except emulator.PortTaken:
             if not attempts_left:
                 raise
     raise AssertionError("the last attempt returns or raises")
-
-
-def _free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
 
 
 def _bring_up(settings: Settings, binaries: dict[str, Path] | None = None) -> dict[str, str]:

@@ -90,7 +90,7 @@ def _is_deployed(settings: Settings, program: str) -> bool:
 def mails(settings: Settings) -> list[dict[str, Any]]:
     """All mails that were sent."""
     try:
-        with urllib.request.urlopen(settings.mail_url, timeout=10) as response:
+        with urllib.request.urlopen(settings.mail_url, timeout=60) as response:
             accounts = json.load(response)["messages"].values()
     except OSError as error:
         raise Failure(f"{settings.mail_url} does not answer: {error}") from error
@@ -128,7 +128,7 @@ def _complaint(settings: Settings, path: str, stage: str) -> str | None:
     """The problem with the function of a route, if it does not answer."""
     request = urllib.request.Request(settings.api_url(stage) + path, method="OPTIONS")
     try:
-        with urllib.request.urlopen(request, timeout=30):
+        with urllib.request.urlopen(request, timeout=60):
             return None
     except urllib.error.HTTPError as error:
         return f"{path} answers {error.code}: {cause(error.read())}" if error.code >= 500 else None

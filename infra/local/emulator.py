@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -117,7 +117,7 @@ def start(settings: Settings) -> Emulator:
         )
         emulator = Emulator(process.pid, settings.port, settings.emulator_variables())
         (directory / "emulator.json").write_text(json.dumps(emulator.__dict__))
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not _answers(settings, process.pid):
         if process.poll() is not None or time.monotonic() > deadline:
             stop(directory)
@@ -143,10 +143,10 @@ def stop(directory: Path, *, keeping: bool = True) -> bool:
     deadline = time.monotonic() + 5
     while emulator.alive() and time.monotonic() < deadline:
         time.sleep(0.05)
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(emulator.pid, signal.SIGKILL)  # functions are in its process group, so this ends those that are left
-    except ProcessLookupError:
-        pass
+    while emulator.alive():  # its port is free only then
+        time.sleep(0.05)
     return True
 
 

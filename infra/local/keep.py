@@ -24,7 +24,7 @@ def save(settings: Settings, variables: dict[str, str]) -> bool:
     """Saves every item of the running stack. Returns False, and leaves the file unchanged, if the stack does not answer."""
     tables = {table: variables[name] for table, name in TABLES.items() if name in variables}
     try:
-        database = deploy.client(settings, "dynamodb", patience=10)
+        database = deploy.client(settings, "dynamodb", patience=60)
         pages = {table: database.get_paginator("scan").paginate(TableName=name, ConsistentRead=True) for table, name in tables.items()}
         items = {table: [item for page in each for item in page["Items"]] for table, each in pages.items()}
     except (BotoCoreError, ClientError):

@@ -19,6 +19,8 @@ from documents import inline
 from infra_path import ROOT, environment
 from test_life import client, login, register
 
+from processes import free_port
+
 PATIENCE_SECONDS = 600  # the first request may compile
 README = [command.text for command in inline(ROOT / "README.md")]
 # The programs of the tools, as README puts them on the PATH.
@@ -53,9 +55,7 @@ class CargoLambda(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         cls.port = str(port)
         cls.url = f"http://127.0.0.1:{port}"
         command = documented("cargo lambda watch", "--invoke-port", cls.port, "--env-file", f"{os.environ['STATE']}/functions.env")

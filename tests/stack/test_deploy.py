@@ -24,7 +24,7 @@ import cargo  # noqa: E402
 STACK = "fresh"
 SENDER = "accounts@fresh.internal"
 # Files that do not belong to a checkout.
-ELSEWHERE = shutil.ignore_patterns("target", ".tools", ".local", ".git", "node_modules", "__pycache__", "samconfig.toml", "corpus", "artifacts")
+ELSEWHERE = shutil.ignore_patterns("target", ".tools", ".local", ".git", "node_modules", "__pycache__", "samconfig.toml", "corpus", "artifacts", "generated", ".schemathesis", ".mypy_cache")
 PASSWORDS = ["Correct-Horse-42", "Battery-Staple-77", "Third-Password-9"]
 
 

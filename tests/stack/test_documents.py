@@ -50,7 +50,7 @@ ELSEWHERE: list[tuple[str, str, str, str]] = [
     (rf"{in_a_copy.RECIPES.pattern}", "it builds or tests for minutes, or would end this stack: its recipe runs in a copy", "in_a_copy.py", "RECIPES.match("),
     (rf"make (?:{'|'.join(in_a_copy.LIFE)})\b", "it changes the checkout: it runs in a copy", "in_a_copy.py", '"|".join(LIFE)'),
     (r"cargo lambda (watch|invoke)\b", "one waits for the other", "test_cargo_lambda.py", '"cargo lambda'),
-    (r"cargo test -p\b", "with -p everything is compiled anew; what it selects is looked up", "test_documents.py", "def check_cargo"),
+    (r"cargo test --workspace --test", "these tests run beside this one; that it selects some is looked up", "test_documents.py", "def check_cargo"),
     (r"\./deploy\b", "it is a file of a release", "test_release.py", '"./deploy"'),
     (r"tar xf|cd doorward-", "not every machine has a tar, so Python unpacks", "test_release.py", ".extractall("),
     (r"aws ", "the program is the reader's own; services, operations and options are looked up", "test_documents.py", "def check_aws"),
@@ -176,7 +176,7 @@ class Documents(unittest.TestCase):
 
     def check_cargo(self, typed: list[str]) -> None:
         self.assertEqual(missing(typed), [])
-        if typed[:2] == ["test", "-p"]:
+        if typed[0] == "test" and "--test" in typed:
             # The last word selects tests: a module, or a part of a test's name.
             tests = ROOT / "tests" / "api" / "tests"
             if typed[-1].endswith("::"):
