@@ -240,7 +240,7 @@ class Local(unittest.TestCase):
     def test_sigterm_while_it_builds_ends_the_build_too(self) -> None:
         self.state.mkdir(parents=True)
         cargo = self.state / "cargo"
-        cargo.write_text("#!/bin/sh\nsleep 1000 &\necho $! > \"$STATE/child\"\nwait\n")
+        cargo.write_text("#!/bin/sh\nsleep 1000 &\necho $! > \"$STATE/new\"\nmv \"$STATE/new\" \"$STATE/child\"\nwait\n")
         cargo.chmod(0o755)
         environment = self.environment(PATH=f"{self.state}:{os.environ['PATH']}")
         process = subprocess.Popen([sys.executable, str(LOCAL), "up"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -249,8 +249,17 @@ class Local(unittest.TestCase):
             time.sleep(0.05)
         process.terminate()
         self.assertNotEqual(process.wait(timeout=PATIENCE_SECONDS), 0)
-        child = int((self.state / "child").read_text())
-        self.assertFalse(Path(f"/proc/{child}").exists() and b"sleep" in Path(f"/proc/{child}/cmdline").read_bytes())
+        command = Path(f"/proc/{int((self.state / 'child').read_text())}/cmdline")
+
+        def runs() -> bool:
+            try:
+                return b"sleep" in command.read_bytes()
+            except OSError:
+                return False
+
+        while runs() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.assertFalse(runs())
 
 
 class Replay(unittest.TestCase):
