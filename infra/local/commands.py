@@ -111,7 +111,8 @@ def with_stack(*command: str) -> None:
         binaries = build.binaries(settings)
         # With STATE every `make` that the command calls uses this stack. PARAMS was for this stack only.
         variables = {name: value for name, value in os.environ.items() if name not in ("PORT", "PARAMS")}
-        variables |= on_a_free_port(settings, lambda chosen: _bring_up(chosen, binaries)) | {"STATE": str(settings.directory)}
+        settings, of_stack = on_a_free_port(settings, lambda chosen: _bring_up(chosen, binaries))
+        variables |= of_stack | {"STATE": str(settings.directory)}
         if run(list(command), cwd=ROOT, env=variables) != 0:
             with watch.Logs(settings, from_the_start=True) as lines:
                 lines.show(last=50)
@@ -128,11 +129,12 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 
 
-def on_a_free_port(settings: Settings, work: Callable[[Settings], dict[str, str]]) -> dict[str, str]:
+def on_a_free_port(settings: Settings, work: Callable[[Settings], dict[str, str]]) -> tuple[Settings, dict[str, str]]:
     """Runs something that needs a port, which is chosen only now, because a build takes minutes. Another program may still be faster; then with another one."""
     for attempts_left in range(4, -1, -1):
+        chosen = replace(settings, requested_port=str(free_port()))
         try:
-            return work(replace(settings, requested_port=str(free_port())))
+            return chosen, work(chosen)
         except emulator.PortTaken:
             if not attempts_left:
                 raise

@@ -184,7 +184,7 @@ class Local(unittest.TestCase):
                     return {"port": str(settings.port)}
 
                 with mock.patch.object(commands, "free_port", side_effect=ports):
-                    self.assertEqual(commands.on_a_free_port(Settings(directory=self.state), start), {"port": str(ports[1])})
+                    self.assertEqual(commands.on_a_free_port(Settings(directory=self.state), start)[1], {"port": str(ports[1])})
                 with mock.patch.object(commands, "free_port", return_value=ports[0]), self.assertRaises(emulator.PortTaken):
                     commands.on_a_free_port(Settings(directory=self.state), start)
 
