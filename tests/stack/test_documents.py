@@ -32,8 +32,8 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.MULTILINE))
 VARIABLES = set(re.search(r"^typed := (.*)$", MAKEFILE, re.MULTILINE)[1].split()) | set(re.findall(r"^([A-Z_]+) \?=", MAKEFILE, re.MULTILINE)) | {"AUTH", "NODE", "CXX"}  # type: ignore[index]
 
-# Names that stand for the reader's own.
-STANDS_FOR = {"STACK=name": "STACK=doorward"}
+# Names that stand for the reader's own, and the program that a reader finds in the folder in which the commands are typed.
+STANDS_FOR = {"STACK=name": "STACK=doorward", "python infra/local ": f"python '{ROOT}/infra/local' "}
 # Waits for the first line of what goes on, and ends it.
 FOLLOWED = f"""exec 3< <(exec timeout 60 make -C '{ROOT}' --no-print-directory events FOLLOW=1); follower=$!; read -r -u 3 line; kill $follower; [ -n "$line" ]"""
 # Commands that run in another form: the reason, and what runs.
@@ -80,7 +80,7 @@ class Documents(unittest.TestCase):
         self.addCleanup(directory.cleanup)
         self.folder = Path(directory.name)
         (self.folder / ".local").symlink_to(os.environ["STATE"])
-        for name in (".tools", "events", "infra"):
+        for name in (".tools", "events"):
             (self.folder / name).symlink_to(ROOT / name)
 
     @unittest.skipIf(MISSING, f"the examples type {', '.join(MISSING)}, which this machine does not have")
