@@ -285,7 +285,7 @@ async fn an_account_is_exported_ten_times_a_day_at_most_and_a_client_exports_twe
 
 #[tokio::test]
 async fn a_session_that_ends_while_it_exports_gets_no_file() {
-    let (app, observer) = App::observed(&[]).await;
+    let (app, observer) = App::patiently_observed(&[]).await;
     let mine = app.sign_up("ann").await.login().await;
     for (number, expected) in [(0, 401), (1, 200), (2, 401)] {
         let session = if number == 1 { mine.clone() } else { app.login("ann", if number == 2 { NEW_PASSWORD } else { PASSWORD }).await };
