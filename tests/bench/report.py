@@ -331,6 +331,8 @@ def _cost(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str
     months += [[f"Cognito {plan}", *(f"{cost.cognito(plan, count) + cost.cognito_mails(count):,.2f}" for count in active)] for plan in cost.PRICES["cognito"]["plans"]]
     prices = [[price["what"], f"{price['price']:.10f}".rstrip("0").rstrip("."), price["per"], price["source"]] for price in cost.PRICES["prices"].values()]
     assumed = [[entry["what"], f"{entry['value']:g}"] for entry in cost.PRICES["assumptions"].values()]
+    timers = template.timers()
+    called = " and ".join(f"`{name}` {often} times a day" for name, often in timers.items())
     return (
         f"## Cost\n\n{cost.PRICES['currency']}, {cost.PRICES['region']}, prices as found on {cost.PRICES['looked_up']} ([prices.json](../../tests/bench/prices.json)). Doorward's side has nothing taken off that AWS gives "
         "for nothing; Cognito's free users are. Not in it: WAF, alarms, a domain, tax, and the gateway of your own API, which asks the authorizer.\n\n"
@@ -340,6 +342,8 @@ def _cost(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str
         "Doorward's are looked up, so that they end at once. Both sides pay for the same mails. "
         f"Each of the {counted} metrics that count while nothing fails is taken to count something in every hour. OPERATIONS.md has the price of the alarms.\n\n"
         f"With units as counted and times as estimated, a million events cost {cost.event():.2f} more than the operations that cause them (`Events`), and their delivery by a webhook {cost.event(webhook=True):.2f}.\n\n"
+        f"While nobody logs in, {len(timers)} timers run: they call {called}. If each call starts its function anew, they cost "
+        f"{cost.idle_month(results):.4f} in a month of {cost.MONTH_DAYS} days. Storage comes on top.\n\n"
         + _table(["accounts active in the month", *(f"{count:,}" for count in active)], months)
         + "\n![Dollars a month](cost.svg)\n\n" + _table(["price", "USD", "per", "source"], prices, texts=(2, 3))
         + f"\nCognito: {cost.PRICES['cognito']['source']}.\n\n" + _table(["assumption", ""], assumed)

@@ -1,6 +1,7 @@
 """Reads from the template what a function gets: memory and environment."""
 
 import os
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -68,6 +69,18 @@ def function(name: str) -> Function:
     """A function of the template, or one of the bench's own, which get what most functions get."""
     common = {"ACCOUNTS_TABLE": "accounts"} if name == "calls" else {}
     return functions().get(name) or Function(name, int(parameters()["HashingMemory"]), True, common)
+
+
+def timers() -> dict[str, int]:
+    """The functions that a timer calls, with the number of its calls in a day."""
+    found = {}
+    for resource in _document()["Resources"].values():
+        if isinstance(resource, dict) and resource["Type"] == "AWS::Serverless::Function":
+            for event in resource["Properties"].get("Events", {}).values():
+                if event["Type"] == "Schedule":
+                    number, unit = re.fullmatch(r"rate\((\d+) (minute|hour)s?\)", event["Properties"]["Schedule"]).groups()  # type: ignore[union-attr]
+                    found[Path(resource["Properties"]["CodeUri"]).parent.name] = {"minute": 24 * 60, "hour": 24}[unit] // int(number)
+    return found
 
 
 def alarms() -> int:
