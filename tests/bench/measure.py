@@ -146,7 +146,8 @@ def growth(_: Store, count: int, say: Callable[[str], None]) -> Data:
     return seen
 
 
-ACCOUNTS = [100, 1_000, 10_000, 100_000, 1_000_000]
+# The least has accounts for as many requests as the others.
+ACCOUNTS = [200, 1_000, 10_000, 100_000, 1_000_000]
 SESSIONS = [1, 10, 100, 1_000]
 
 

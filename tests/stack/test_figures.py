@@ -329,6 +329,14 @@ class Figures(unittest.TestCase):
             report.write(json.loads((ROOT / "docs" / "bench" / "results.json").read_text()), Path(directory))
             self.assertEqual((Path(directory) / "report.md").read_text(), REPORT, "make bench PARTS=report")
 
+    def test_every_target_that_is_missed_says_why(self) -> None:
+        table = REPORT.partition("## Targets")[2].partition("\n## ")[0]
+        rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line.startswith("| ")][2:]
+        self.assertTrue(rows)
+        for what, *_, verdict, why in rows:
+            with self.subTest(what):
+                self.assertEqual(why == "", verdict == "met", f"{verdict}: add the reason in tests/bench/targets.py")
+
     def test_what_is_measured_is_a_function_and_has_its_rows(self) -> None:
         for operation in MEASURED:
             self.assertIn(operation.function, functions())
