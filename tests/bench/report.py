@@ -72,6 +72,7 @@ def _where(results: dict[str, Any], data: dict[str, Any], directory: Path) -> st
 def _cold(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str:
     plots.cold(data["cold"], directory)
     empty = data["cold"]["empty"]
+    first, second = (median(data["cold"]["login"][request]) for request in ("first_ms", "next_ms"))
     rows = []
     for name, seen in sorted(data["cold"].items(), key=lambda entry: median(entry[1]["poll_ms"])):
         polls = seen["poll_ms"]
@@ -79,7 +80,9 @@ def _cold(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str
                      *(ms(of(seen[request])) for request in ("first_ms", "next_ms") for of in (median, lambda times: percentile(times, 0.99)))])
     return (
         "## Cold start\n\nFrom spawn to the first poll of the runtime API, and from the first and the second event to their answers, ms. Each function and an empty "
-        f"`lambda_http` one in turn, {results['cold']['count']} starts each. Before it polls, a function connects to the store, without TLS here.\n\n"
+        f"`lambda_http` one in turn, {results['cold']['count']} starts each. Before it polls, a function connects to the store, without TLS here. The first request is the first to use the templates, a second "
+        "connection where two calls are made at once, and, in `mailer`, the one to SES. Where it hashes, the system also has to hand over the memory of the hash, "
+        f"{int(template.parameters()['Argon2MemoryKib']) / 1024:g} MiB page by page, which the function then keeps: that is most of the {first - second:.1f} ms more than the second takes at `login`.\n\n"
         + _table(["function", "poll, median", "p99", "times empty", "processor", "first request, median", "p99", "second, median", "p99"], rows)
         + "\n![From spawn to first poll, and the first request](cold.svg)\n"
     )
@@ -87,6 +90,8 @@ def _cold(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str
 
 def _connecting(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str:
     rows, after = [], []
+    pause = template.in_source("shared/src/aws/mod.rs", r"with_initial_backoff\(Duration::from_millis\((\d+)\)\)")
+    idle = template.in_source("shared/src/aws/trust.rs", r"const IDLE: Duration = Duration::from_secs\((\d+)\)")
     for name, seen in data["connecting"].items():
         none, plain, tls = (median(seen["init_cpu_ms"][how]) for how in ("none", "plain", "tls"))
         memory = template.function(name).memory_mb
@@ -102,6 +107,9 @@ def _connecting(results: dict[str, Any], data: dict[str, Any], directory: Path) 
         + "\nAWS closes a connection that is idle for about a minute, which a frozen function learns when it goes on. A request after a freeze, with its connection kept, and closed "
         "meanwhile, over TLS; wall time and processor time but for hashing, ms, medians:\n\n"
         + _table(["function", "wall, kept", "wall, closed", "processor, kept", "processor, closed", "wall, closed, p99"], after)
+        + f"\nMost of the wall time with a closed connection is a pause: the call fails, and the SDK waits for a random time of at most {pause} ms before it tries again on a new "
+        "connection. A login makes its first two calls at once, on two connections, and waits for the longer pause of both. On AWS this happens seldom, because a function does not use a "
+        f"connection that was idle for {idle} s.\n"
     )
 
 

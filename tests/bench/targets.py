@@ -18,7 +18,7 @@ MET, NOT_MET, UNDECIDED = "met", "**not met**", "undecided"
 Row = list[str]
 
 # Functions with what their zips contain that those before do not.
-IN_ZIPS = (("empty", "the runtime"), ("authorizer", "the client of DynamoDB and TLS"), ("logout", "answers of the API"), ("disavow", "pages with their languages"))
+IN_ZIPS = (("empty", "the runtime"), ("authorizer", "also the client of DynamoDB and TLS"), ("logout", "also answers of the API"), ("disavow", "also pages with their languages"))
 LARGE = {
     "confirm-reset": (IN_ZIPS, "hashing and the list of common passwords"),
     "verify-address": (IN_ZIPS[:3], "pages with their languages"),
@@ -99,8 +99,8 @@ def _zip(sizes: dict[str, Any], name: str) -> str:
     smaller, more = LARGE.get(name, ((), ""))
     if not smaller:
         return ""
-    first, *others = (f"`{function}` ({what}) {sizes[function]['zip_bytes'] / 1e6:.2f} MB" for function, what in smaller)
-    return f"{first}; with more in each, {', '.join(others)}. This one also has {more}"
+    steps = ", ".join(f"`{function}` {sizes[function]['zip_bytes'] / 1e6:.2f} MB ({what})" for function, what in smaller)
+    return f"For comparison: {steps}. This one also has {more}"
 
 
 def _growth(what: str, levels: dict[str, Any]) -> Row:

@@ -95,6 +95,13 @@ def alarms() -> int:
     return count(_document()["Resources"])
 
 
+def in_source(file: str, pattern: str) -> str:
+    """What a pattern finds in a file, for a figure of the report that the code determines."""
+    found = re.search(pattern, (ROOT / file).read_text(), re.DOTALL)
+    assert found, f"{pattern} is not in {file}"
+    return found[1]
+
+
 def lambda_directory() -> Path:
     """The folder of the zips: LAMBDA_DIR, or target/lambda."""
     return Path(os.environ.get("LAMBDA_DIR") or ROOT / "target/lambda").resolve()
