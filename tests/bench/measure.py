@@ -263,14 +263,3 @@ def _sections(code: bytes) -> dict[str, int]:
 
     no_bits = 8
     return {name(entry[0]): entry[5] for entry in entries if entry[1] not in (0, no_bits)}
-
-
-# The parts in order, each with its number of requests: normally, and with QUICK=1.
-PARTS: dict[str, tuple[Callable[[Store, int, Callable[[str], None]], Data], int, int]] = {
-    "sizes": (sizes, 0, 0),
-    "cold": (cold, 100, 2),
-    "warm": (warm, 100, 3),
-    "argon2": (argon2, 20, 2),
-    "load": (load, 200, 20),
-    "growth": (growth, 80, 3),
-}
