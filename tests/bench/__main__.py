@@ -2,7 +2,7 @@
 
 Without parts it measures all of them, each when the machine is idle. `rest` measures the parts that have no measurement of this commit, to resume an
 interrupted run. `report` measures nothing. Parts that are not measured keep their last measurement. QUICK=1 makes only enough requests to see that the
-bench works, waits for no idle machine, and writes to target/bench/quick.
+bench works, waits for no idle machine, and writes to target/bench/quick; with LAMBDA_DIR=target/debug it takes development builds, for all parts but sizes.
 """
 
 import json

@@ -103,9 +103,7 @@ def sizes(_: Store, __: int, say: Callable[[str], None]) -> Data:
     seen = {}
     for name in [*template.functions(), EMPTY.function]:
         say(name)
-        binary = runtime.binary(name)
-        code = binary.read_bytes()
-        archive = template.lambda_directory() / name / "bootstrap.zip"
+        archive, code = runtime.archive_of(name), runtime.binary(name).read_bytes()
         found = {str(path): len(content) for path, content in _embeddable() if content in code}
         seen[name] = {"zip_bytes": archive.stat().st_size, "binary_bytes": len(code), "sections": _sections(code), "embedded": found}
     return seen

@@ -337,6 +337,14 @@ class Figures(unittest.TestCase):
             with self.subTest(what):
                 self.assertEqual(why == "", verdict == "met", f"{verdict}: add the reason in tests/bench/targets.py")
 
+    def test_a_part_of_the_bench_that_is_not_there_is_refused_with_the_nearest(self) -> None:
+        import parts
+        from typed import Failure
+
+        parts.check([*parts.PARTS, parts.REST, parts.REPORT])
+        with self.assertRaisesRegex(Failure, "there is no part cld; did you mean cold"):
+            parts.check(["warm", "cld"])
+
     def test_what_is_measured_is_a_function_and_has_its_rows(self) -> None:
         for operation in MEASURED:
             self.assertIn(operation.function, functions())
