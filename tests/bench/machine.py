@@ -14,7 +14,7 @@ from template import ROOT
 # Others may use this share of one core.
 IDLE = 0.05
 # How long they are watched, and how long the bench waits for them to end.
-WATCHED_SECONDS, PATIENCE_SECONDS = 3, 600
+WATCHED_SECONDS, PATIENCE_SECONDS = 3, 300
 
 
 def here() -> dict[str, str]:
