@@ -52,10 +52,13 @@ def _whole(values: list[float]) -> str:
 
 
 def _targets(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str:
-    return "## Targets\n\n" + _table(["what", "target", "seen (median)", "", "why not"], targets.rows(data), texts=(1, 2, 3, 4)) + (
-        "\nGrowth is undecided where the notches of the medians overlap (1.57 times the distance of the quartiles, divided by the root of the number of requests, to both sides; "
-        "McGill, Tukey and Larsen, Variations of Box Plots, 1978): such medians do not differ with 95 % confidence.\n"
-    )
+    text = "## Targets\n\n" + _table(["what", "target", "seen (median)", "", "why not"], targets.rows(data), texts=(1, 2, 3, 4))
+    if "growth" in data:
+        text += (
+            "\nGrowth is undecided where the notches of the medians overlap (1.57 times the distance of the quartiles, divided by the root of the number of requests, to both sides; "
+            "McGill, Tukey and Larsen, Variations of Box Plots, 1978): such medians do not differ with 95 % confidence.\n"
+        )
+    return text
 
 
 def _where(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str:

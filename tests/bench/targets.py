@@ -88,7 +88,7 @@ def _rest(warm: dict[str, Any], parts: dict[str, tuple[float, ...]], name: str) 
 def _calls(warm: dict[str, Any], parts: dict[str, tuple[float, ...]], name: str) -> str:
     """Why an operation takes long, the store's client in it."""
     asked, each = median(warm[name]["calls"]) + warm[name]["mails"], of_a_call(warm)
-    most = int((OWN_MS - median(warm[CALLS_FEW.name]["own_ms"])) / each) + FEW
+    most = max(0, int((OWN_MS - median(warm[CALLS_FEW.name]["own_ms"])) / each) + FEW)
     return (
         f"The {asked:g} calls take {parts[name][1]:.2f} ms of it. The SDK needs about {each:.2f} ms to make, sign and read a small one, so an operation of more than {most} calls cannot meet this"
     )
