@@ -1,9 +1,6 @@
 //! The traits of functions: of every function, of endpoints of the API, and of handlers of other events.
 
-use std::{
-    future::{Future, ready},
-    time::Duration,
-};
+use std::{future::Future, time::Duration};
 
 use doorward::{
     http::{Answer, Method, Refusal, Request},
@@ -13,7 +10,7 @@ use doorward::{
 use lambda_runtime::Error;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::Wiring;
+use crate::{Guard, Wiring};
 
 /// A Lambda function.
 pub trait Function: Sized + Send + Sync + 'static {
@@ -32,18 +29,14 @@ pub trait Endpoint: Function {
     const ROUTES: &'static [&'static str];
     /// The methods of its routes, without OPTIONS, which the edge answers.
     const METHODS: &'static [Method] = &[Method::POST];
-    /// Whether it requires a session. Such an endpoint implements [`Endpoint::authenticate`].
-    const PROTECTED: bool = false;
+    /// Its guard, if it requires a session. [`Endpoint::handle`] authenticates the request with it. The edge does so if the method is none of the endpoint's,
+    /// because 401 takes precedence over 405.
+    const GUARD: Option<fn(&Self) -> &Guard> = None;
     /// The page of its routes in a browser.
     const PAGE: PageRole = PageRole::None;
 
     /// Answers or refuses a request with one of the methods.
     fn handle(&self, request: Request) -> impl Future<Output = Result<Answer, Refusal>> + Send;
-
-    /// Refuses a request without a session. The edge calls this before it checks the method, because 401 takes precedence over 405.
-    fn authenticate(&self, _request: &Request) -> impl Future<Output = Result<(), Refusal>> + Send {
-        ready(Ok(()))
-    }
 
     /// The pages for refusals that every endpoint can give, if this endpoint has pages.
     fn pages(&self) -> Option<&Pages> {

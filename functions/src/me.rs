@@ -17,21 +17,21 @@ use doorward::{
     leaving::{DeletionGrace, Left},
     password::TypedPassword,
     profile::{Asked, Changes, ProfileFields, Shown},
-    session::{Sessions, SignedIn},
+    session::SignedIn,
     step_up::StepUp,
     store::{Store, Table},
     verification::AddressVerification,
 };
 use serde::Serialize;
 
-use crate::{Endpoint, Function, Wiring};
+use crate::{Endpoint, Function, Guard, Wiring};
 
 /// Maximum number of tries to change the fields of an account whose password changes in the meantime.
 const MAX_TRIES: u32 = 5;
 
 pub struct Me {
     store: Store,
-    sessions: Sessions,
+    guard: Guard,
     fields: ProfileFields,
     step_up: StepUp,
     grace: DeletionGrace,
@@ -146,7 +146,7 @@ impl Me {
                 return Ok(account);
             }
             // The session has ended in the meantime, or it has changed the password itself and is still valid.
-            account = self.sessions.authenticate(&self.store, request, now).await?.account;
+            account = self.guard.authenticate(request).await?.account;
         }
         Err(Refusal::Fault(Fault::OutOfTime))
     }
@@ -164,7 +164,7 @@ impl Me {
             }
             // The session has ended in the meantime, or it has changed the password itself.
             Left::Overtaken => {
-                self.authenticate(request).await?;
+                self.guard.authenticate(request).await?;
                 Err(Refusal::CurrentPassword)
             }
         }
@@ -183,7 +183,7 @@ impl Function for Me {
             grace: DeletionGrace::configured(&mut wiring.settings),
             shows: OwnAccount::configured(&mut wiring.settings),
             verification: AddressVerification::configured(&mut wiring.settings),
-            sessions: wiring.sessions().with_profile(!fields.is_empty()),
+            guard: Guard::configured(wiring).with_profile(!fields.is_empty()),
             fields,
             store: wiring.store.clone(),
             clock: wiring.clock.clone(),
@@ -194,15 +194,11 @@ impl Function for Me {
 impl Endpoint for Me {
     const ROUTES: &[&str] = &["/api/users/me/"];
     const METHODS: &[Method] = &[Method::GET, Method::HEAD, Method::PUT, Method::PATCH, Method::DELETE];
-    const PROTECTED: bool = true;
-
-    async fn authenticate(&self, request: &Request) -> Result<(), Refusal> {
-        self.sessions.authenticate(&self.store, request, self.clock.now()).await.map(drop)
-    }
+    const GUARD: Option<fn(&Self) -> &Guard> = Some(|endpoint| &endpoint.guard);
 
     async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
         let now = self.clock.now();
-        let signed_in = self.sessions.authenticate(&self.store, &request, now).await?;
+        let signed_in = self.guard.authenticate(&request).await?;
         match request.method {
             Method::DELETE => self.delete(&request, &signed_in, now).await,
             Method::PUT | Method::PATCH => self.update(&request, &signed_in, now).await,

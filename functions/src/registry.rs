@@ -63,7 +63,7 @@ pub struct Routes {
     pub paths: &'static [&'static str],
     /// [`Endpoint::METHODS`].
     pub methods: &'static [Method],
-    /// [`Endpoint::PROTECTED`].
+    /// Whether they require a session ([`Endpoint::GUARD`]).
     pub protected: bool,
     /// [`Endpoint::PAGE`].
     pub page: PageRole,
@@ -75,7 +75,7 @@ pub type Answering = Arc<dyn Fn(Arc<Edge>, LambdaEvent<Box<RawValue>>) -> Answer
 type Answered = Pin<Box<dyn Future<Output = Result<Box<RawValue>, Error>> + Send>>;
 
 pub(crate) const fn endpoint<E: Endpoint>() -> Listed {
-    let routes = Routes { paths: E::ROUTES, methods: E::METHODS, protected: E::PROTECTED, page: E::PAGE, start: start::<E> };
+    let routes = Routes { paths: E::ROUTES, methods: E::METHODS, protected: E::GUARD.is_some(), page: E::PAGE, start: start::<E> };
     Listed { name: E::NAME, tables: E::TABLES, routes: Some(routes), build: build_endpoint::<E> }
 }
 

@@ -13,13 +13,12 @@ use doorward::{
     limit::{RENAME_ACCOUNT, RENAMES},
     outbox::{ChangeKind, Notice},
     password::TypedPassword,
-    session::Sessions,
     step_up::StepUp,
     store::{Store, Table},
 };
 
 use crate::{
-    Endpoint, Function, Wiring,
+    Endpoint, Function, Guard, Wiring,
     register::{NOT_OWN_ADDRESS, USERNAME_TAKEN, parsed_username},
 };
 
@@ -28,7 +27,7 @@ const MAX_TRIES: u32 = 5;
 
 pub struct SetUsername {
     store: Store,
-    sessions: Sessions,
+    guard: Guard,
     step_up: StepUp,
     clock: Clock,
     entropy: Entropy,
@@ -54,7 +53,7 @@ impl SetUsername {
                 Renamed::Overtaken => {}
             }
             // The answer is that of a new check: the session has ended, or the password that was verified is no longer the account's.
-            account = self.sessions.authenticate(&self.store, request, now).await?.account;
+            account = self.guard.authenticate(request).await?.account;
             if account.epoch != epoch {
                 return Err(Refusal::CurrentPassword);
             }
@@ -80,7 +79,7 @@ impl Function for SetUsername {
         let hasher = wiring.hasher();
         Self {
             step_up: StepUp::configured(&mut wiring.settings, hasher),
-            sessions: wiring.sessions(),
+            guard: Guard::configured(wiring),
             store: wiring.store.clone(),
             clock: wiring.clock.clone(),
             entropy: wiring.entropy.clone(),
@@ -90,15 +89,11 @@ impl Function for SetUsername {
 
 impl Endpoint for SetUsername {
     const ROUTES: &[&str] = &["/api/users/set_username/"];
-    const PROTECTED: bool = true;
-
-    async fn authenticate(&self, request: &Request) -> Result<(), Refusal> {
-        self.sessions.authenticate(&self.store, request, self.clock.now()).await.map(drop)
-    }
+    const GUARD: Option<fn(&Self) -> &Guard> = Some(|endpoint| &endpoint.guard);
 
     async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
         let now = self.clock.now();
-        let account = self.sessions.authenticate(&self.store, &request, now).await?.account;
+        let account = self.guard.authenticate(&request).await?.account;
         let RenameBody { current_password, new_username } = RenameBody::read(request.form()?)?;
         self.step_up.admit(&self.store, &account, request.client, current_password, Refusal::CurrentPassword, now).await?;
         // The same answer as djoser's, which does not check whose name it is.

@@ -55,7 +55,7 @@ impl Me {
                 return Ok((account, Some(email)));
             }
             // The answer is that of a new check: the session has ended, or the password that was verified is no longer the account's.
-            account = self.sessions.authenticate(&self.store, request, now).await?.account;
+            account = self.guard.authenticate(request).await?.account;
             if account.epoch != epoch {
                 return Err(Refusal::CurrentPassword);
             }
