@@ -19,7 +19,7 @@ use tokio::time::timeout;
 
 use crate::{
     Function, Handler, Wiring,
-    mailer::{Failure, Records, Report},
+    batch::{Failure, Records, Report},
 };
 
 /// The most events that one call publishes (`PutEvents`).
@@ -66,7 +66,7 @@ impl Events {
             Err(_) => announced.iter().map(|(key, _)| key.clone()).collect(),
         };
         let numbers = announced.iter().filter(|(key, _)| failed.contains(key)).map(|(_, number)| (*number).to_owned());
-        Report { failures: numbers.map(|sequence_number| Failure { sequence_number }).collect() }
+        Report { failures: numbers.map(|identifier| Failure { identifier }).collect() }
     }
 
     /// Publishes events, and returns the keys of those that must be tried again.

@@ -18,7 +18,7 @@ use doorward::{
     store::{Store, Table},
 };
 
-use crate::{Endpoint, Function, Guard, Wiring, me::OwnAccount};
+use crate::{Endpoint, Function, Guard, Wiring, own_account::OwnAccount};
 
 /// Maximum number of tries to read an account whose sessions end in the meantime.
 const MAX_TRIES: u32 = 5;

@@ -7,6 +7,7 @@
 
 mod asked_link;
 mod authorizer;
+pub mod batch;
 mod change_password;
 mod confirm_reset;
 mod disavow;
@@ -19,8 +20,9 @@ mod guard;
 mod login;
 mod logout;
 mod mail_feedback;
-pub mod mailer;
+mod mailer;
 mod me;
+mod own_account;
 mod password_reset;
 mod register;
 mod registry;
@@ -29,6 +31,7 @@ mod serve;
 mod sessions;
 mod set_username;
 mod sweeper;
+mod username;
 mod validate_token;
 mod verify_address;
 mod webhook;

@@ -11,7 +11,6 @@ mod address;
 use doorward::{
     account::{Account, EmailAddress, Profiled},
     clock::{Clock, Timestamp},
-    config::Settings,
     fault::Fault,
     http::{self, Answer, Field, Fields, Method, Refusal, Request},
     leaving::{DeletionGrace, Left},
@@ -24,7 +23,7 @@ use doorward::{
 };
 use serde::Serialize;
 
-use crate::{Endpoint, Function, Guard, Wiring};
+use crate::{Endpoint, Function, Guard, Wiring, own_account::OwnAccount};
 
 /// Maximum number of tries to change the fields of an account whose password changes in the meantime.
 const MAX_TRIES: u32 = 5;
@@ -38,13 +37,6 @@ pub struct Me {
     shows: OwnAccount,
     verification: AddressVerification,
     clock: Clock,
-}
-
-/// How much of an account its sessions see.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OwnAccount {
-    On,
-    Masked,
 }
 
 /// An account, as its owner sees it, with djoser's keys and the declared fields.
@@ -61,33 +53,6 @@ struct Seen<'a> {
     /// The requested address, until its mailbox confirms it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pending_email: Option<String>,
-}
-
-impl OwnAccount {
-    /// `OWN_ACCOUNT`: `on` (default) or `masked`. A deployment with `off` does not have this function. If one still runs during an update, `off` counts as
-    /// `masked`.
-    pub(crate) fn configured(settings: &mut Settings) -> Self {
-        settings.parsed("OWN_ACCOUNT", Self::On, |text| match text {
-            "on" => Ok(Self::On),
-            "masked" | "off" => Ok(Self::Masked),
-            _ => Err("must be on, masked or off".to_owned()),
-        })
-    }
-
-    /// An address, or a username that is one, as the session sees it.
-    pub(crate) fn shown(self, name: &str) -> String {
-        match (self, name.rsplit_once('@')) {
-            (Self::Masked, Some((local, domain))) => masked(local, domain),
-            _ => name.to_owned(),
-        }
-    }
-}
-
-/// The first letter, unless it is the only one, and the domain. The number of dots does not depend on the number of letters.
-fn masked(local: &str, domain: &str) -> String {
-    let mut letters = local.chars();
-    let first = letters.next().filter(|_| letters.next().is_some());
-    format!("{}•••@{domain}", first.map(String::from).unwrap_or_default())
 }
 
 impl Me {

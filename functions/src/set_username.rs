@@ -19,7 +19,7 @@ use doorward::{
 
 use crate::{
     Endpoint, Function, Guard, Wiring,
-    register::{NOT_OWN_ADDRESS, USERNAME_TAKEN, parsed_username},
+    username::{NOT_OWN_ADDRESS, USERNAME_TAKEN, parsed_username},
 };
 
 /// Maximum number of tries while an operator changes the account's names.

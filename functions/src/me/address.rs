@@ -13,7 +13,8 @@ use doorward::{
     password::TypedPassword,
 };
 
-use super::{MAX_TRIES, Me, OwnAccount};
+use super::{MAX_TRIES, Me};
+use crate::own_account::OwnAccount;
 
 /// The message for an address that cannot be the username of an account whose username is its address.
 const NO_USERNAME: &str = "Your username is your e-mail address, and this address cannot be a username.";
