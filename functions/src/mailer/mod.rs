@@ -3,12 +3,17 @@
 //! The stream announces entries; the entry itself decides. Each entry is leased, sent, and marked. A transient failure is reported, so that the stream
 //! delivers the record again. A permanent failure is marked, and the entry is kept for the operator.
 //!
+//! The address in an entry is not trusted, because other functions may write to the Outbox. Mail goes only to an address that the account has or had, or
+//! to the new one that it requested.
+//!
 //! Notices are held if the account was sent one a short time ago. A timer calls the mailer to release those that are due.
 
 mod address;
 mod changes;
 mod deliver;
+mod link;
 mod registered;
+mod reset;
 mod verify;
 
 use std::time::Duration;

@@ -33,18 +33,17 @@ impl Mailer {
     }
 
     pub(super) async fn send_registered(&self, notice: &Notice) -> Result<Handled, DeliveryError> {
-        // The address of an entry is not trusted: mail goes only to the account's own.
         let Some(account) = self.store.account(notice.account).await? else { return Ok(Handled::Nothing("no account")) };
         if account.email.folded() != notice.email.folded() {
             return self.not_its_address(&account, &notice.email).await;
         }
         let mail = RegisteredMail {
             product: self.product.clone(),
-            language: notice.caller.language.unwrap_or(self.default_language),
+            language: self.language_of_notice(notice),
             link: self.links.ask(),
             caller: notice.caller,
             at: notice.changed_at,
         };
-        Ok(Handled::About(account.id, self.send(&account.email, mail.render().ok()).await?))
+        Ok(Handled::About(account.id, self.send(&account.email, mail.render()).await?))
     }
 }
