@@ -6,9 +6,8 @@
 use doorward::{
     account::EmailAddress,
     clock::{Clock, Timestamp},
-    config::span,
     http::{Answer, Complaint, Field, FieldErrors, Fields, Refusal, Request},
-    limit::{ClientLimit, Limit},
+    limit::ClientLimit,
     metric::Metric,
     page::{Asks, Page, Pages},
     store::Store,
@@ -28,10 +27,9 @@ pub(crate) struct AskedLink {
 impl AskedLink {
     /// `RESET_CLIENT_LIMIT`: the limit of requests by one client, counted under `rule`.
     pub fn configured(wiring: &mut Wiring, asks: Asks, rule: &'static str) -> Self {
-        let default = Limit::new(20, span::hours(1));
         let settings = &mut wiring.settings;
         Self {
-            client_limit: ClientLimit::configured(settings, rule, "RESET_CLIENT_LIMIT", default, Metric::RESETS_LIMITED),
+            client_limit: ClientLimit::of_requested_links_and_exports(settings, rule, Metric::RESETS_LIMITED),
             pages: Pages::configured(settings),
             asks,
             store: wiring.store.clone(),

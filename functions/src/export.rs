@@ -9,10 +9,9 @@
 use doorward::{
     account::EmailAddress,
     clock::Clock,
-    config::span,
     fault::Fault,
     http::{self, Answer, Method, Refusal, Request},
-    limit::{ClientLimit, EXPORT_ACCOUNT, EXPORTS, Limit},
+    limit::{ClientLimit, EXPORT_ACCOUNT, EXPORTS},
     metric::Metric,
     personal_data::View,
     store::{Store, Table},
@@ -43,15 +42,8 @@ impl Function for Export {
     const TABLES: &[Table] = &[Table::Accounts, Table::Limits, Table::Outbox];
 
     fn new(wiring: &mut Wiring) -> Self {
-        let default = Limit::new(20, span::hours(1));
         Self {
-            client_limit: ClientLimit::configured(
-                &mut wiring.settings,
-                "export-client",
-                "RESET_CLIENT_LIMIT",
-                default,
-                Metric::CHANGES_LIMITED,
-            ),
+            client_limit: ClientLimit::of_requested_links_and_exports(&mut wiring.settings, "export-client", Metric::CHANGES_LIMITED),
             shows: OwnAccount::configured(&mut wiring.settings),
             guard: Guard::configured(wiring),
             store: wiring.store.clone(),
