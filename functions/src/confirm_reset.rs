@@ -15,6 +15,7 @@ use doorward::{
     password::{AcceptedPassword, Hasher, Owner, Policy, TypedPassword},
     profile::ProfileFields,
     reset::{ResetLinks, Spent},
+    route,
     store::{Store, Table},
     telemetry,
     token::{Reset, Token},
@@ -85,7 +86,7 @@ impl Function for ConfirmReset {
 }
 
 impl FormEndpoint for ConfirmReset {
-    const ROUTE: &str = "/api/password_reset/confirm/";
+    const ROUTE: &str = route::RESET;
     const DEAD_LINK: Option<Page<'static>> = Some(Page::Dead);
     const DONE: Page<'static> = Page::Done;
 

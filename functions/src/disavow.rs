@@ -11,6 +11,7 @@ use doorward::{
     metric::Metric,
     outbox::ResetRequest,
     page::{Page, Pages},
+    route,
     store::{Store, Table},
     telemetry,
     token::Token,
@@ -41,7 +42,7 @@ impl Function for Disavow {
 }
 
 impl FormEndpoint for Disavow {
-    const ROUTE: &str = "/api/password_reset/disavow/";
+    const ROUTE: &str = route::DISAVOW;
     const DEAD_LINK: Option<Page<'static>> = Some(Page::DeadDisavowal);
     const DONE: Page<'static> = Page::Disavowed;
 

@@ -3,11 +3,15 @@
 use doorward::{
     clock::Clock,
     http::{self, Answer, Refusal, Request},
+    route::is_at,
     store::{Store, Table},
 };
 use serde::Serialize;
 
 use crate::{Endpoint, Function, Guard, Wiring};
+
+/// The route that ends all sessions.
+const ALL: &str = "/api/logout_all/";
 
 pub struct Logout {
     store: Store,
@@ -30,14 +34,14 @@ impl Function for Logout {
 }
 
 impl Endpoint for Logout {
-    const ROUTES: &[&str] = &["/api/logout/", "/api/logout_all/"];
+    const ROUTES: &[&str] = &["/api/logout/", ALL];
     const GUARD: Option<fn(&Self) -> &Guard> = Some(|endpoint| &endpoint.guard);
 
     /// The body is ignored, even a malformed one.
     async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
         let now = self.clock.now();
         let signed_in = self.guard.authenticate(&request).await?;
-        if request.path.trim_end_matches('/').ends_with("/logout_all") {
+        if is_at(&request.path, ALL) {
             self.store.end_sessions(signed_in.account.id, now).await?;
         } else {
             self.store.end_session(signed_in.account.id, &signed_in.token.digest(), now).await?;

@@ -14,6 +14,7 @@ use doorward::{
     limit::ClientLimit,
     link::LiveLink,
     page::{Page, Pages},
+    route,
     store::{Store, Table},
     telemetry,
     token::{NewAddress, Token, Verify},
@@ -121,7 +122,7 @@ impl Function for VerifyAddress {
 }
 
 impl FormEndpoint for VerifyAddress {
-    const ROUTE: &str = "/api/users/activation/";
+    const ROUTE: &str = route::VERIFY;
     const DEAD_LINK: Option<Page<'static>> = Some(Page::DeadVerification);
     const DONE: Page<'static> = Page::Verified;
 
