@@ -1,4 +1,4 @@
-//! The two forms in which somebody asks for a mailed link.
+//! The two forms that request a mailed link.
 //!
 //! Their functions cannot learn whether an account exists, because they have no permission to read accounts. Every well-formed address costs the same two
 //! writes.
@@ -37,7 +37,7 @@ impl AskedLink {
         }
     }
 
-    /// The address for which a link is asked, and when, unless the client is over its limit.
+    /// The address for which a link is requested, and the time of the request. A client over its limit is refused.
     pub async fn admit(&self, request: &Request) -> Result<(EmailAddress, Timestamp), Refusal> {
         let mut fields = Fields::of(request.form()?);
         let typed = fields.take_checked("email", Field::KnownEmail, None);

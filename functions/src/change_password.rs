@@ -1,4 +1,4 @@
-//! POST `/api/change_password/`: replaces a password, if the request has the old one.
+//! POST `/api/change_password/`: replaces a password, if the request contains the old one.
 
 use std::sync::Arc;
 
@@ -78,7 +78,8 @@ impl Endpoint for ChangePassword {
                 Metric::PASSWORDS_CHANGED.count();
                 Ok(http::ok(&ChangeAnswer { message: "Password changed successfully." }))
             }
-            // The answer is that of a new check: the session has ended, or it has changed the password itself in the meantime.
+            // The request is authenticated again, which refuses it if its session has ended. Otherwise this session has changed the password in the
+            // meantime.
             Changed::Overtaken => {
                 self.guard.authenticate(&request).await?;
                 Metric::CHANGES_REFUSED.count();

@@ -1,7 +1,7 @@
 //! Publishes the events in the Outbox to the bus, and deletes those that are published.
 //!
-//! The stream announces them. A record whose event is not published is reported, so the stream delivers it again, for a day. A crash after publishing
-//! leaves the event in the Outbox, so it is published again under the same id: delivery is at least once.
+//! The stream of the Outbox announces them. A record whose event is not published is reported, so the stream delivers it again, for a day. A crash after
+//! publishing leaves the event in the Outbox, so it is published again under the same id: delivery is at least once.
 
 use std::time::Duration;
 

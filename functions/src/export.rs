@@ -73,7 +73,8 @@ impl Endpoint for Export {
                 tracing::info!("account exported");
                 return Ok(http::file("account.json", &file));
             }
-            // The session has ended in the meantime, or has changed the password itself.
+            // The request is authenticated again, which refuses it if its session has ended. Otherwise this session has changed the password in the
+            // meantime.
             signed_in = self.guard.authenticate(&request).await?;
         }
         Err(Refusal::Fault(Fault::OutOfTime))

@@ -2,7 +2,7 @@
 //! route and its texts are djoser's.
 //!
 //! The holder of a session may be a thief, so with `OwnAccount=masked` the address is shown only in part. Changes that decide who can use the account need
-//! the password. Declared fields do not, so a session alone changes them.
+//! the password. Declared fields do not, so a session alone is enough to change them.
 //!
 //! A request for deletion only deactivates the account. The sweeper carries it out, so this function needs no permission to delete data of accounts.
 
@@ -90,7 +90,8 @@ impl Me {
         let changes = self.fields.read(&mut fields, asked);
         let address = self.read_address(account, &mut fields);
         let (changes, address) = fields.finish(Some((changes, address)))?;
-        // The password is checked before anything changes. Nothing is read after the request is stored, so a failed read cannot turn it into an error.
+        // The password is checked before anything changes. Nothing is read after the request is stored, so a request that is stored is never answered with
+        // the error of a read.
         let (account, pending) = match address {
             Some(body) => self.ask_for_address(body, account, request, now).await?,
             None => (account.clone(), self.pending(account, now).await?),
@@ -110,7 +111,8 @@ impl Me {
                 account.profile.apply(changes);
                 return Ok(account);
             }
-            // The session has ended in the meantime, or it has changed the password itself and is still valid.
+            // The request is authenticated again, which refuses it if its session has ended. Otherwise this session has changed the password in the
+            // meantime and is still valid.
             account = self.guard.authenticate(request).await?.account;
         }
         Err(Refusal::Fault(Fault::OutOfTime))
@@ -127,7 +129,8 @@ impl Me {
                 tracing::info!("deletion requested");
                 Ok(http::no_content())
             }
-            // The session has ended in the meantime, or it has changed the password itself.
+            // The request is authenticated again, which refuses it if its session has ended. Otherwise this session has changed the password in the
+            // meantime.
             Left::Overtaken => {
                 self.guard.authenticate(request).await?;
                 Err(Refusal::CurrentPassword)

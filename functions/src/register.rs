@@ -169,7 +169,7 @@ impl RegisterBody {
     }
 }
 
-/// A name as it was typed, unless it is too long to be one.
+/// The text as it was typed, or an empty one if it is too long for a name.
 fn comparable(typed: Option<&str>) -> &str {
     typed.filter(|name| name.len() <= LONGEST_NORMALIZED).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The registry: what `FUNCTIONS` tells of each function, and how tests and programs ask it.
+//! The registry: the facts about each function in `FUNCTIONS`, and how tests and programs look them up.
 
 use std::{pin::Pin, sync::Arc};
 
@@ -20,7 +20,7 @@ pub fn function(name: &str) -> Option<&'static Listed> {
     FUNCTIONS.iter().find(|function| function.name == name)
 }
 
-/// Checks an environment for each function that is named, and returns every complaint as `function: complaint`. No call is made.
+/// Checks an environment for each function that is named, and returns every complaint as `function: complaint`. No service is called.
 pub fn complaints<V>(environments: impl IntoIterator<Item = (String, V)>) -> Vec<String>
 where
     V: IntoIterator<Item = (String, String)>,
@@ -100,7 +100,7 @@ fn build<F: Function>(wiring: &mut Wiring) {
 impl Listed {
     /// Starts the function with these settings as its binary does, up to the first event and without logging.
     ///
-    /// No call is made. The error lists every complaint about the settings.
+    /// No service is called. The error lists every complaint about the settings.
     pub fn check(&self, mut settings: Settings, entropy: Entropy) -> Result<(), ConfigError> {
         telemetry::level(&mut settings);
         let mut wiring = Wiring::connected(settings, self.tables, entropy);

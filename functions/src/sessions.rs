@@ -67,7 +67,8 @@ impl Sessions {
         Ok(self.answer(&left, signed_in))
     }
 
-    /// The answer of a new check: the session has ended, or it has changed the password itself in the meantime.
+    /// Refuses a request that was overtaken. It is authenticated again, which refuses it if its session has ended. Otherwise this session has changed the
+    /// password in the meantime.
     async fn overtaken(&self, request: &Request) -> Result<Answer, Refusal> {
         self.guard.authenticate(request).await?;
         Err(Refusal::CurrentPassword)

@@ -39,7 +39,7 @@ struct RenameBody {
 }
 
 impl SetUsername {
-    /// Renames the account, on condition that it is as it was when its password was verified.
+    /// Renames the account, if its epoch is still the one under which its password was verified.
     async fn rename(&self, request: &Request, mut account: Account, username: &Username, now: Timestamp) -> Result<Answer, Refusal> {
         let epoch = account.epoch;
         for _ in 0..MAX_TRIES {
@@ -52,7 +52,8 @@ impl SetUsername {
                 Renamed::Taken => return Err(Refusal::Fields(FieldErrors::one("new_username", USERNAME_TAKEN))),
                 Renamed::Overtaken => {}
             }
-            // The answer is that of a new check: the session has ended, or the password that was verified is no longer the account's.
+            // The request is authenticated again, which refuses it if its session has ended. With another epoch, the password that was verified is no
+            // longer the account's.
             account = self.guard.authenticate(request).await?.account;
             if account.epoch != epoch {
                 return Err(Refusal::CurrentPassword);
@@ -96,7 +97,7 @@ impl Endpoint for SetUsername {
         let account = self.guard.authenticate(&request).await?.account;
         let RenameBody { current_password, new_username } = RenameBody::read(request.form()?)?;
         self.step_up.admit(&self.store, &account, request.client, current_password, Refusal::CurrentPassword, now).await?;
-        // The same answer as djoser's, which does not check whose name it is.
+        // As in djoser, which does not check whether the name that is taken is the account's own.
         if is_named(&account, &new_username) {
             return Err(Refusal::Fields(FieldErrors::one("new_username", USERNAME_TAKEN)));
         }

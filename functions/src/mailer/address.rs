@@ -77,7 +77,7 @@ impl Mailer {
         self.send_to_old(&account, notice, AddressStep::Changed, address_no, now).await
     }
 
-    /// Without `address_no` there is no change to undo, so there is no link.
+    /// Sends a notice to the former or present address. Without `address_no` the change cannot be undone, so the mail has no link.
     async fn send_to_old(
         &self,
         account: &Account,

@@ -56,7 +56,7 @@ impl Mailer {
         };
         let is_this = |leaving: &Leaving| !leaving.has_begun && leaving.asked_at == notice.changed_at;
         let Some(leaving) = account.leaving.filter(is_this) else { return Ok(Handled::Nothing("deletion called off")) };
-        // It works as long as other such links, and until the account is deleted.
+        // The link works as long as other such links do, and at least until the account is deleted.
         let until = leaving.due_at.max(after(now, DISAVOWAL_LIFETIME));
         let Some(link) = self.disavow_link(account.id, address_no, Some(until), now).await? else {
             return Ok(Handled::Nothing("no account"));

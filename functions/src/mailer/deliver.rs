@@ -41,7 +41,7 @@ pub(super) enum Handled {
     About(AccountId, Outcome),
     /// The same, but it is not recorded with the account, because the record would reveal whether an address is another account's.
     Unrecorded(AccountId, Outcome),
-    /// The notice to this account is held and its entry is finished; a later mail contains it.
+    /// The notice to this account is held, and its entry is finished. A later mail will contain it.
     Held(AccountId),
     /// There is no such account, or the entry was done before.
     Nothing(&'static str),
@@ -191,7 +191,7 @@ impl Mailer {
                 return self.not_its_address(&account, &notice.email).await;
             };
             let stepped = if rate.permits(notice, now) {
-                // Every try makes its own link, so that both links work if the mail goes out twice.
+                // Every try makes its own link, so that both links work if the mail is sent twice.
                 let token = Token::<Disavow>::generate(notice.account, &self.entropy);
                 let permitted = self.store.permit_notice(notice, &rate, &token.digest(), address_no, now).await?;
                 if permitted == Stepped::Now {
@@ -229,9 +229,10 @@ impl Mailer {
         ChangedMail { product, language, kind, link, lifetime, caller, changed_at, changes, first_changed_at, signed_in }.render()
     }
 
-    /// The link with which an owner says that it was not them, stored, until then or for [`DISAVOWAL_LIFETIME`]. `None` if the account is gone.
+    /// Stores a "this wasn't me" link and returns it. It works until `until` or, without that, for [`DISAVOWAL_LIFETIME`]. `None` if the account no longer
+    /// exists.
     ///
-    /// Every try of a mail makes its own, so that both links work if the mail goes out twice.
+    /// Every try of a mail makes its own link, so that both links work if the mail is sent twice.
     pub(super) async fn disavow_link(
         &self,
         account: AccountId,

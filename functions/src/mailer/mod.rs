@@ -1,7 +1,7 @@
 //! Sends the mail in the Outbox.
 //!
-//! The stream announces entries; the entry itself decides. Each entry is leased, sent, and marked. A transient failure is reported, so that the stream
-//! delivers the record again. A permanent failure is marked, and the entry is kept for the operator.
+//! The stream only announces entries; what is done is decided by the stored entry. Each entry is leased, sent, and marked. A transient failure is reported,
+//! so that the stream delivers the record again. A permanent failure is marked, and the entry is kept for the operator.
 //!
 //! The address in an entry is not trusted, because other functions may write to the Outbox. Mail goes only to an address that the account has or had, or
 //! to the new one that it requested.

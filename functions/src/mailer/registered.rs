@@ -14,8 +14,8 @@ use super::{
 };
 
 impl Mailer {
-    /// Leaves the notice that somebody registered with the address of `holder`, if such a registration caused this entry. It is left as a notice and not
-    /// sent at once, so that there is only one a day, however many people register.
+    /// If a registration with the address of `holder` caused this entry, writes a notice of it to the Outbox and returns true. The notice is not sent at
+    /// once, so that there is only one a day, however many people register.
     pub(super) async fn tell_registered_again(
         &self,
         key: &EntryKey,

@@ -28,7 +28,7 @@ pub(super) struct AddressBody {
 }
 
 impl Me {
-    /// Requests the address, if the password is right. Returns the account as it is then, and the requested address.
+    /// Requests the address, if the password is right. Returns the account as it was read last, and the requested address.
     pub(super) async fn ask_for_address(
         &self,
         AddressBody { email, current_password }: AddressBody,
@@ -55,7 +55,8 @@ impl Me {
                 tracing::info!("change of address requested");
                 return Ok((account, Some(email)));
             }
-            // The answer is that of a new check: the session has ended, or the password that was verified is no longer the account's.
+            // The request is authenticated again, which refuses it if its session has ended. With another epoch, the password that was verified is no
+            // longer the account's.
             account = self.guard.authenticate(request).await?.account;
             if account.epoch != epoch {
                 return Err(Refusal::CurrentPassword);
