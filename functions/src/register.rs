@@ -21,14 +21,13 @@ use doorward::{
 };
 use serde::Serialize;
 
-use crate::{Endpoint, Function, Wiring};
+use crate::{
+    Endpoint, Function, Wiring,
+    username::{NOT_OWN_ADDRESS, USERNAME_TAKEN, parsed_username},
+};
 
-/// The message for a username that is taken.
-pub(crate) const USERNAME_TAKEN: &str = "A user with that username already exists.";
 /// The message for an address that is taken.
 const EMAIL_TAKEN: &str = "user with this email already exists.";
-/// The message for a username that is another account's address.
-pub(crate) const NOT_OWN_ADDRESS: &str = "A username that is an e-mail address must be this account's own.";
 
 pub struct Register {
     store: Store,
@@ -170,20 +169,7 @@ impl RegisterBody {
     }
 }
 
-/// A username, unless it breaks a rule. A complaint names each rule that it breaks.
-pub(crate) fn parsed_username(fields: &mut Fields, name: &'static str, text: &str) -> Option<Username> {
-    match Username::parse(text) {
-        Ok(username) => Some(username),
-        Err(rules) => {
-            for rule in &rules {
-                fields.complain::<()>(name, rule.message());
-            }
-            None
-        }
-    }
-}
-
-/// A name as it was typed, unless it is too long to be one.
+/// The text as it was typed, or an empty one if it is too long for a name.
 fn comparable(typed: Option<&str>) -> &str {
     typed.filter(|name| name.len() <= LONGEST_NORMALIZED).unwrap_or_default()
 }

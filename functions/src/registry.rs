@@ -1,4 +1,4 @@
-//! The registry: what `FUNCTIONS` tells of each function, and how tests and programs ask it.
+//! The registry: the facts about each function in `FUNCTIONS`, and how tests and programs look them up.
 
 use std::{pin::Pin, sync::Arc};
 
@@ -20,7 +20,7 @@ pub fn function(name: &str) -> Option<&'static Listed> {
     FUNCTIONS.iter().find(|function| function.name == name)
 }
 
-/// Checks an environment for each function that is named, and returns every complaint as `function: complaint`. No call is made.
+/// Checks an environment for each function that is named, and returns every complaint as `function: complaint`. No service is called.
 pub fn complaints<V>(environments: impl IntoIterator<Item = (String, V)>) -> Vec<String>
 where
     V: IntoIterator<Item = (String, String)>,
@@ -63,7 +63,7 @@ pub struct Routes {
     pub paths: &'static [&'static str],
     /// [`Endpoint::METHODS`].
     pub methods: &'static [Method],
-    /// [`Endpoint::PROTECTED`].
+    /// Whether they require a session ([`Endpoint::GUARD`]).
     pub protected: bool,
     /// [`Endpoint::PAGE`].
     pub page: PageRole,
@@ -75,7 +75,7 @@ pub type Answering = Arc<dyn Fn(Arc<Edge>, LambdaEvent<Box<RawValue>>) -> Answer
 type Answered = Pin<Box<dyn Future<Output = Result<Box<RawValue>, Error>> + Send>>;
 
 pub(crate) const fn endpoint<E: Endpoint>() -> Listed {
-    let routes = Routes { paths: E::ROUTES, methods: E::METHODS, protected: E::PROTECTED, page: E::PAGE, start: start::<E> };
+    let routes = Routes { paths: E::ROUTES, methods: E::METHODS, protected: E::GUARD.is_some(), page: E::PAGE, start: start::<E> };
     Listed { name: E::NAME, tables: E::TABLES, routes: Some(routes), build: build_endpoint::<E> }
 }
 
@@ -100,7 +100,7 @@ fn build<F: Function>(wiring: &mut Wiring) {
 impl Listed {
     /// Starts the function with these settings as its binary does, up to the first event and without logging.
     ///
-    /// No call is made. The error lists every complaint about the settings.
+    /// No service is called. The error lists every complaint about the settings.
     pub fn check(&self, mut settings: Settings, entropy: Entropy) -> Result<(), ConfigError> {
         telemetry::level(&mut settings);
         let mut wiring = Wiring::connected(settings, self.tables, entropy);

@@ -39,6 +39,7 @@ pub mod profile;
 pub mod recording;
 pub mod registration;
 pub mod reset;
+pub mod route;
 #[cfg(feature = "samples")]
 pub mod samples;
 pub mod session;

@@ -122,6 +122,12 @@ impl ClientLimit {
         [rule, "confirm-page"].map(|rule| Self::configured(settings, rule, "CONFIRM_CLIENT_LIMIT", default, Metric::RESETS_LIMITED))
     }
 
+    /// `RESET_CLIENT_LIMIT`: the limit of those who request a mailed link, and that of those who export their account, counted under `rule`; its refusals are
+    /// counted by the metric `refusals`.
+    pub fn of_requested_links_and_exports(settings: &mut Settings, rule: &'static str, refusals: Metric) -> Self {
+        Self::configured(settings, rule, "RESET_CLIENT_LIMIT", Limit::new(20, span::hours(1)), refusals)
+    }
+
     /// The limit in the variable `name`, or `default`, counted under `rule`; its refusals are counted by the metric `refusals`.
     pub fn configured(settings: &mut Settings, rule: &'static str, name: &str, default: Limit, refusals: Metric) -> Self {
         Self { rule, limit: Limit::configured(settings, name, default), refusals }

@@ -13,7 +13,8 @@ use doorward::{
     password::TypedPassword,
 };
 
-use super::{MAX_TRIES, Me, OwnAccount};
+use super::{MAX_TRIES, Me};
+use crate::own_account::OwnAccount;
 
 /// The message for an address that cannot be the username of an account whose username is its address.
 const NO_USERNAME: &str = "Your username is your e-mail address, and this address cannot be a username.";
@@ -27,7 +28,7 @@ pub(super) struct AddressBody {
 }
 
 impl Me {
-    /// Requests the address, if the password is right. Returns the account as it is then, and the requested address.
+    /// Requests the address, if the password is right. Returns the account as it was read last, and the requested address.
     pub(super) async fn ask_for_address(
         &self,
         AddressBody { email, current_password }: AddressBody,
@@ -54,8 +55,9 @@ impl Me {
                 tracing::info!("change of address requested");
                 return Ok((account, Some(email)));
             }
-            // The answer is that of a new check: the session has ended, or the password that was verified is no longer the account's.
-            account = self.sessions.authenticate(&self.store, request, now).await?.account;
+            // The request is authenticated again, which refuses it if its session has ended. With another epoch, the password that was verified is no
+            // longer the account's.
+            account = self.guard.authenticate(request).await?.account;
             if account.epoch != epoch {
                 return Err(Refusal::CurrentPassword);
             }

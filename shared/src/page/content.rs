@@ -8,6 +8,7 @@ use crate::{
     http::{Complaint, FieldErrors, Reader, StatusCode},
     language::Language,
     password::Violation,
+    route::{ASK_TO_RESET, ASK_TO_VERIFY, VERIFY, is_at},
     template::{SCRIPT, TemplateError, render},
     wording::MissingMessageError,
 };
@@ -266,14 +267,13 @@ impl Page<'_> {
 
 /// The form that requests a link of the kind that this page is about. Links between pages are relative, so that they work under any base path.
 fn ask_again(reader: &Reader) -> String {
-    let path = reader.path.trim_end_matches('/');
-    let asks = path.ends_with("/password_reset") || path.ends_with("/resend_activation");
-    let up = match (asks, reader.path.ends_with('/')) {
+    let here = |route| is_at(&reader.path, route);
+    let up = match (here(ASK_TO_RESET) || here(ASK_TO_VERIFY), reader.path.ends_with('/')) {
         (true, _) => "",
         (false, true) => "../",
         (false, false) => "./",
     };
-    let form = if path.ends_with("/users/activation") { "resend_activation/" } else { "" };
+    let form = if here(VERIFY) { "resend_activation/" } else { "" };
     format!("{up}{form}?language={}", reader.language.tag())
 }
 

@@ -15,7 +15,7 @@ use doorward::{
     personal_data::View,
     session::{CarriedOver, ImportedToken, Sessions},
 };
-use doorward_functions::mailer::Records;
+use doorward_functions::batch::Records;
 use doorward_kit::{
     App,
     app::Observer,

@@ -12,7 +12,7 @@ use doorward::{
     outbox::ResetRequest,
     token::{Reset, Token},
 };
-use doorward_functions::mailer::{Change, Keys, Record, Records, Text};
+use doorward_functions::batch::{Change, Keys, Record, Records, Text};
 use doorward_kit::{
     App,
     mailbox::Mail,

@@ -18,7 +18,7 @@ use doorward::{
 };
 use doorward_functions::{
     Answering, Authorizer, Edge, Events, Function as _, Handler as _, Hour, MailFeedback, Mailer, Sweeper, Wiring,
-    mailer::{Records, Report},
+    batch::{Records, Report},
     routes,
 };
 use lambda_runtime::{Context, Error, LambdaEvent};

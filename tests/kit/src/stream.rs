@@ -5,7 +5,7 @@
 //! Only an item that came and went between two looks is not seen; its record would lead to nothing. The stream itself is tested with the deployed stack.
 
 use aws_sdk_dynamodb::Client;
-use doorward_functions::mailer::Records;
+use doorward_functions::batch::Records;
 use dynoxide::Database;
 use serde_json::{Value, json};
 

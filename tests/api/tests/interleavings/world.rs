@@ -18,7 +18,7 @@ use doorward::{
     verification::Verification,
 };
 use doorward_admin::Admin;
-use doorward_functions::mailer::Records;
+use doorward_functions::batch::Records;
 use doorward_kit::{
     App,
     app::Observer,
