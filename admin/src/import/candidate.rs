@@ -11,14 +11,14 @@ use doorward::{
     password::StoredPassword,
     profile::{Profile, ProfileFields},
 };
-use jiff::{civil::DateTime, tz::TimeZone};
 use serde_json::{Map, Value};
 
 use super::{
     Entry,
+    instant::instant,
     own::{self, Own},
+    reasons::{Reason, shown},
     records::Record,
-    report::{Reason, shown},
     source::{Converter, Neutral},
 };
 use crate::names::parse_names;
@@ -277,10 +277,4 @@ fn truth(fields: &Map<String, Value>, name: &str) -> Result<bool, Reason> {
         "false" | "f" | "0" => Ok(false),
         _ => Err(Reason::new(format!("{name}: must be true or false, or 1 or 0"))),
     }
-}
-
-/// An instant with its offset, or without one in UTC, as Django without time zones writes it.
-pub(super) fn instant(text: &str) -> Option<Timestamp> {
-    let naive = || text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
-    text.parse().ok().or_else(naive)
 }

@@ -5,6 +5,7 @@
 
 mod candidate;
 mod container;
+mod instant;
 mod layer;
 mod load;
 pub(crate) mod own;
@@ -33,13 +34,14 @@ use self::{
     candidate::{Candidate, Reader},
     layer::Layers,
     load::Load,
+    reasons::Reason,
     records::{Reading, Records},
     refused::RefusedFile,
-    report::{Reason, Report},
+    report::Report,
     source::{Converter, Format, HashConfig},
     tokens::{Carried, Tokens},
 };
-use crate::{Admin, Failure, Terminal, accounts::invitation, names::taken_names};
+use crate::{Admin, Failure, Terminal, names::taken_names, reset_request::invitation};
 
 /// The arguments of an import.
 #[derive(Debug, Args)]

@@ -9,7 +9,7 @@ use doorward::{
 };
 use serde_json::{Map, Value};
 
-use super::{candidate::instant, report::Reason};
+use super::{instant::instant, reasons::Reason};
 
 /// The version of the format, in the field `doorward`, by which lines of an export are recognised.
 pub(crate) const VERSION: u64 = 1;

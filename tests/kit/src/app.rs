@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use aws_sdk_dynamodb::{Client, config::Credentials};
+use aws_sdk_dynamodb::Client;
 use doorward::{
     config::{Settings, span},
     entropy::Entropy,
@@ -63,11 +63,6 @@ pub const USUAL_COST: (&str, &str) = ("ARGON2_MEMORY_KIB", "19456");
 
 /// Lambda's id of every request.
 pub const REQUEST_ID: &str = "8c9a7d2e-1f3b-4c5d-9e8f-0a1b2c3d4e5f";
-
-/// The credentials with which calls are signed; nothing here checks signatures.
-pub(crate) fn credentials() -> Credentials {
-    Credentials::builder().access_key_id("test").secret_access_key("test").provider_name("tests").build()
-}
 
 /// The functions, their store, their clock and their mailbox. A clone is the same app.
 #[derive(Clone)]

@@ -21,6 +21,7 @@ pub mod requests;
 pub mod response;
 pub mod scenario;
 mod service;
+mod snapshots;
 pub mod store;
 mod stream;
 pub mod time;

@@ -41,6 +41,7 @@ use tokio::sync::OnceCell;
 
 use crate::{
     proxy::{Calls, cost_since_last_asked, watched},
+    service,
     store::empty,
     stream::Stream,
 };
@@ -184,7 +185,7 @@ fn config(endpoint: Option<&str>) -> Builder {
     let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty() && elsewhere().is_some());
     let credentials = match (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
         (Some(id), Some(secret)) => Credentials::new(id, secret, variable("AWS_SESSION_TOKEN"), None, "tests"),
-        _ => crate::app::credentials(),
+        _ => service::credentials(),
     };
     let mut config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
