@@ -12,14 +12,12 @@ use doorward::{
     personal_data::View,
     profile::Profile,
     session::SessionRecord,
+    store::MAX_TRIES,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{Admin, Failure, Terminal, state::State};
-
-/// Maximum number of tries to read everything about an account whose sessions end in the meantime.
-const MAX_TRIES: u32 = 5;
 
 /// All data of an account, except hashes and digests.
 struct Known {

@@ -16,13 +16,10 @@ use doorward::{
     metric::Metric,
     personal_data::View,
     session::Sessions,
-    store::{Store, Table},
+    store::{MAX_TRIES, Store, Table},
 };
 
 use crate::{Endpoint, Function, Wiring, me::OwnAccount};
-
-/// Maximum number of tries to read an account whose sessions end in the meantime.
-const MAX_TRIES: u32 = 5;
 
 pub struct Export {
     store: Store,

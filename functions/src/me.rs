@@ -19,15 +19,12 @@ use doorward::{
     profile::{Asked, Changes, ProfileFields, Shown},
     session::{Sessions, SignedIn},
     step_up::StepUp,
-    store::{Store, Table},
+    store::{MAX_TRIES, Store, Table},
     verification::AddressVerification,
 };
 use serde::Serialize;
 
 use crate::{Endpoint, Function, Wiring};
-
-/// Maximum number of tries to change the fields of an account whose password changes in the meantime.
-const MAX_TRIES: u32 = 5;
 
 pub struct Me {
     store: Store,

@@ -12,7 +12,7 @@ use doorward::{
     password::TypedPassword,
     session::{self, Ended, ListedSession, SignedIn},
     step_up::StepUp,
-    store::{Store, Table},
+    store::{MAX_TRIES, Store, Table},
 };
 use serde::Serialize;
 
@@ -20,8 +20,6 @@ use crate::{Endpoint, Function, Wiring};
 
 /// The maximum number of sessions that one request ends.
 const MOST: usize = 25;
-/// Maximum number of tries to list the sessions of an account whose password changes in the meantime.
-const MAX_TRIES: u32 = 5;
 
 pub struct Sessions {
     store: Store,

@@ -14,7 +14,7 @@ use crate::{
     fault::Fault,
     link::{self, Kept, Links, Mailed},
     outbox::{self, AddressRequest, ChangeKind},
-    store::{Item, Key, Store, Table, Transacted, Write, Written, millis, number, seconds, text},
+    store::{Item, Key, MAX_TRIES, Store, Table, Transacted, Write, Written, millis, number, seconds, text},
     token::{Digest, NewAddress, Token},
     verification::Verified,
 };
@@ -25,8 +25,6 @@ pub const LIFETIME: Duration = span::days(1);
 pub const MOST_KEPT: usize = 5;
 /// The longest time for which a change can be taken back.
 pub const LONGEST_UNDO: Duration = span::days(30);
-/// Maximum number of tries while others change the account.
-const MAX_TRIES: u32 = 5;
 
 /// The item is the change that was asked for, which has its link as soon as that is mailed, and ends with it. Asking replaces it whether or not there is a
 /// link, so it is stored and marked here.

@@ -12,15 +12,12 @@ use crate::{
     fault::Fault,
     link::{Kept, Links, LiveLink, Mailed},
     outbox::{self, ResetRequest},
-    store::{Store, Write, number},
+    store::{MAX_TRIES, Store, Write, number},
     token::{Digest, Disavow, NewAddress, Reset, Token, Verify},
 };
 
 /// How long such a link works: long enough for a week's holiday.
 pub const DISAVOWAL_LIFETIME: Duration = span::days(7);
-
-/// Maximum number of tries of a disavowal while others change the password.
-const MAX_TRIES: u32 = 5;
 
 /// The prefix of the sort keys of such a link and of the reset request that it causes; the link's digest follows.
 const SORT_PREFIX: &str = "disavow#";

@@ -13,12 +13,9 @@ use crate::{
     outbox::{self, ChangeKind, Notice, ResetRequest, VerificationRequest},
     password::StoredPassword,
     session,
-    store::{Item, Store, Table, Transacted, Write},
+    store::{Item, MAX_TRIES, Store, Table, Transacted, Write},
     token::{NewAddress, Reset},
 };
-
-/// Maximum number of tries while other requests change the account.
-const MAX_TRIES: u32 = 5;
 
 /// The outcome of activating or deactivating an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,7 +18,7 @@ use crate::{
     fault::Fault,
     link::{KeptLink, Links},
     outbox::{self, EntryKey, Notice, Notices},
-    store::{Item, Key, Store, Table, Write, millis, number, seconds, text},
+    store::{Item, Key, MAX_TRIES, Store, Table, Write, millis, number, seconds, text},
     token::{Digest, Disavow, Reset},
 };
 
@@ -39,8 +39,6 @@ const MAX_RESETS: u32 = 8;
 const MAX_RESET_WAIT: Duration = span::hours(1);
 /// How long the item is kept: longer than any mail waits, even if the mailer is stopped for days.
 const LIFETIME: Duration = span::days(14);
-/// Maximum number of tries to count a mail while other workers write the same item.
-const MAX_TRIES: u32 = 5;
 
 /// The mails that an account was sent, and the notices that are held for it.
 #[derive(Clone, Default)]

@@ -15,7 +15,7 @@ use crate::{
     fault::Fault,
     outbox::{self, ChangeKind, Notice, VerificationRequest},
     password::StoredPassword,
-    store::Store,
+    store::{MAX_TRIES, Store},
     verification::AddressVerification,
 };
 
@@ -24,9 +24,6 @@ const NOWHERE: &str = "registered.invalid";
 
 /// The owner of a younger account has just registered, and has the mail that verifies the address, so no notice is sent.
 const SETTLING: Duration = span::hours(1);
-
-/// Maximum number of tries while other requests register the same names.
-const MAX_TRIES: u32 = 5;
 
 /// Whether anybody may create an account, and whether taken addresses are revealed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

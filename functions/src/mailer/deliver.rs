@@ -14,6 +14,7 @@ use doorward::{
     mail_rate::{MailRate, Stepped},
     metric::Metric,
     outbox::{ChangeKind, Entry, EntryKey, Lease, Notice, Notices, Payload, ResetRequest, oldest_worth_sending},
+    store::MAX_TRIES,
     telemetry,
     token::{Disavow, Reset, Token},
 };
@@ -27,9 +28,6 @@ const LEASE: Duration = span::seconds(90);
 
 /// Maximum difference between the clocks of two functions. An entry that is further in the future was not written by one of our functions.
 const CLOCK_SKEW: Duration = span::minutes(1);
-
-/// Maximum number of tries to store a link, or to count a notice, while others do so for the same account.
-pub(super) const MAX_TRIES: u32 = 5;
 
 /// The record must be reported, so that the stream delivers it again.
 pub(crate) struct RetryLater;

@@ -7,13 +7,14 @@ use doorward::{
     link::{NewLink, StoredLink},
     mail::VerifyMail,
     outbox::{EntryKey, VerificationRequest},
+    store::MAX_TRIES,
     token::{Token, Verify},
     verification::{COOL_DOWN, LIFETIME},
 };
 
 use super::{
     Mailer,
-    deliver::{DeliveryError, ForMail, Handled, MAX_TRIES, Prepared},
+    deliver::{DeliveryError, ForMail, Handled, Prepared},
 };
 
 impl Mailer {

@@ -11,9 +11,10 @@ use doorward::{
     http::{Complaint, Field, FieldErrors, Fields, Refusal, Request},
     limit::{ADDRESS_ACCOUNT, ADDRESS_CHANGES, ADDRESS_TARGET},
     password::TypedPassword,
+    store::MAX_TRIES,
 };
 
-use super::{MAX_TRIES, Me, OwnAccount};
+use super::{Me, OwnAccount};
 
 /// The message for an address that cannot be the username of an account whose username is its address.
 const NO_USERNAME: &str = "Your username is your e-mail address, and this address cannot be a username.";

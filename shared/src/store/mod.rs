@@ -28,6 +28,10 @@ use crate::{
     recording::{EventData, Recording},
 };
 
+/// Maximum number of tries of an operation that begins again because others (requests, workers of the mailer, an operator) changed what it had read. It
+/// is bounded, so that a function whose writes are always refused answers before Lambda cuts it off.
+pub const MAX_TRIES: u32 = 5;
+
 /// The three tables. What a feature does with them stands in its own module, as methods of this type.
 #[derive(Clone)]
 pub struct Store {
