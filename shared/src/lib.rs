@@ -6,7 +6,7 @@
 
 pub mod account;
 pub mod address;
-pub mod agent;
+mod agent;
 pub mod aws;
 pub mod brand;
 pub mod caller;
@@ -21,7 +21,7 @@ pub mod entropy;
 pub mod event;
 pub mod fault;
 pub mod http;
-pub mod id;
+mod id;
 pub mod language;
 pub mod leaving;
 pub mod lifecycle;

@@ -22,7 +22,7 @@ use crate::{
 /// The rule that counts attempts to log in to an account.
 pub const LOGIN_ACCOUNT: &str = "login-account";
 /// The rule that counts attempts to change an account's password.
-pub const CHANGE_ACCOUNT: &str = "change-account";
+pub(crate) const CHANGE_ACCOUNT: &str = "change-account";
 /// The rule that counts an owner's changes of the username. Each of them sends a mail.
 pub const RENAME_ACCOUNT: &str = "rename-account";
 /// How often an owner may change the username.

@@ -97,7 +97,7 @@ fn normalized(text: &str) -> Cow<'_, str> {
 ///
 /// Text that is longer than any new password is returned unchanged, so that a long text does not cost the time to normalize it.
 #[must_use]
-pub fn composed(text: &str) -> Zeroizing<String> {
+pub(crate) fn composed(text: &str) -> Zeroizing<String> {
     // A character takes at most three times its bytes in this form (UAX #15, 9.1), so the buffer is never reallocated, which would leave a copy of the
     // secret behind.
     let mut composed = Zeroizing::new(String::with_capacity(3 * text.len().min(LONGEST_COMPOSED)));

@@ -86,8 +86,7 @@ impl Hasher {
     }
 
     /// The memory that is kept between hashes, in KiB.
-    #[must_use]
-    pub fn kept_kib(&self) -> u64 {
+    pub(super) fn kept_kib(&self) -> u64 {
         self.wrong.m_cost().max(self.cost.memory_kib()).into()
     }
 
@@ -115,7 +114,7 @@ impl Hasher {
     }
 
     /// Like [`Hasher::hash`], on this thread.
-    pub fn blocking_hash(&self, password: &AcceptedPassword) -> Result<StoredPassword, HashingFault> {
+    fn blocking_hash(&self, password: &AcceptedPassword) -> Result<StoredPassword, HashingFault> {
         self.encode(password.normal())
     }
 
