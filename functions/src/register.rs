@@ -134,14 +134,11 @@ impl RegisterBody {
         let typed_username = fields.take("username", Field::Text);
         let username = typed_username.as_deref().and_then(|text| parsed_username(&mut fields, "username", text));
         let typed_email = fields.take_checked("email", Field::Email, Some(LONGEST_EMAIL));
-        let email = typed_email.as_deref().and_then(|text| match EmailAddress::parse(text) {
-            Ok(email) => Some(email),
-            Err(_) => fields.complain("email", Complaint::Email),
-        });
+        let email = fields.parse("email", typed_email.as_ref(), EmailAddress::parse, Complaint::Email);
         if let (Some(username), Some(email)) = (&username, &email)
             && username.is_another_address_than(email)
         {
-            fields.complain::<()>("username", NOT_OWN_ADDRESS);
+            fields.complain("username", NOT_OWN_ADDRESS);
         }
         let password = fields.take_checked("password", Field::Verbatim, Some(policy.max_length));
         // The password is validated even if other fields are wrong. It is compared with every word of both names. A text that is too long for a name is
@@ -158,7 +155,7 @@ impl RegisterBody {
                 Ok(accepted) => Some(accepted),
                 Err(violations) => {
                     for violation in &violations {
-                        fields.complain::<()>("password", *violation);
+                        fields.complain("password", *violation);
                     }
                     None
                 }
@@ -176,7 +173,7 @@ pub(crate) fn parsed_username(fields: &mut Fields, name: &'static str, text: &st
         Ok(username) => Some(username),
         Err(rules) => {
             for rule in &rules {
-                fields.complain::<()>(name, rule.message());
+                fields.complain(name, rule.message());
             }
             None
         }

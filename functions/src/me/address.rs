@@ -78,10 +78,7 @@ impl Me {
             return None;
         }
         let typed = fields.take_checked("email", Field::Email, Some(LONGEST_EMAIL));
-        let email = typed.as_deref().and_then(|text| match EmailAddress::parse(text) {
-            Ok(email) => Some(email),
-            Err(_) => fields.complain("email", Complaint::Email),
-        });
+        let email = fields.parse("email", typed.as_ref(), EmailAddress::parse, Complaint::Email);
         // If the address is masked, the answer reveals only with the right password whether it was guessed.
         if self.shows == OwnAccount::On && email.as_ref().is_some_and(|email| email.folded() == account.email.folded()) {
             return None;
