@@ -4,8 +4,8 @@ use doorward::{
     account::{Account, AccountId, Registered},
     clock::rfc3339,
     disavow::Disavowed,
-    lifecycle::{Requested, Switched},
-    registration::is_for_nobody,
+    lifecycle::{ActivationOutcome, Requested},
+    registration::is_placeholder,
 };
 
 use crate::{
@@ -36,17 +36,19 @@ impl Admin {
 
     pub(crate) async fn activate(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         match self.store.activate(account.id, self.clock.now()).await? {
-            Switched::Now => terminal.done(account.id, "activated", &format!("{} is activated.", account.id)),
-            Switched::Missing => Err(Failure::NoAccount),
-            Switched::BeingDeleted => Err(Failure::Refused(BEING_DELETED.to_owned())),
+            ActivationOutcome::Now => terminal.done(account.id, "activated", &format!("{} is activated.", account.id)),
+            ActivationOutcome::Missing => Err(Failure::NoAccount),
+            ActivationOutcome::BeingDeleted => Err(Failure::Refused(BEING_DELETED.to_owned())),
         }
     }
 
     pub(crate) async fn deactivate(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         match self.store.deactivate(account.id, self.clock.now()).await? {
-            Switched::Now => terminal.done(account.id, "deactivated", &format!("{} is deactivated; its sessions have ended.", account.id)),
-            Switched::Missing => Err(Failure::NoAccount),
-            Switched::BeingDeleted => Err(Failure::Refused(BEING_DELETED.to_owned())),
+            ActivationOutcome::Now => {
+                terminal.done(account.id, "deactivated", &format!("{} is deactivated; its sessions have ended.", account.id))
+            }
+            ActivationOutcome::Missing => Err(Failure::NoAccount),
+            ActivationOutcome::BeingDeleted => Err(Failure::Refused(BEING_DELETED.to_owned())),
         }
     }
 
@@ -70,7 +72,7 @@ impl Admin {
         if !account.active {
             return Err(Failure::Refused(format!("no link is mailed to an account that is {}", State::of(account).words())));
         }
-        if is_for_nobody(account) {
+        if is_placeholder(account) {
             return Err(Failure::Refused("it is a placeholder account (Registration=silent), to which no mail arrives".to_owned()));
         }
         if account.usable_password().is_none() {

@@ -207,13 +207,13 @@ fn row(account: &Account) -> Value {
     json!({
         "id": account.id.to_string(), "username": account.username.as_str(), "email": account.email.as_str(), "state": State::of(account),
         "created_at": rfc3339(account.created_at), "undeliverable": account.undeliverable.map(|(why, _)| why.as_str()),
-        "delete_after": account.leaving.map(|leaving| rfc3339(leaving.due_at)),
+        "delete_after": account.deletion.map(|deletion| rfc3339(deletion.due_at)),
     })
 }
 
 fn line(account: &Account) -> String {
     let mail = account.undeliverable.map_or_else(String::new, |(why, _)| format!(", {}", why.as_str()));
-    let due = account.leaving.map_or_else(String::new, |leaving| format!(" after {}", rfc3339(leaving.due_at)));
+    let due = account.deletion.map_or_else(String::new, |deletion| format!(" after {}", rfc3339(deletion.due_at)));
     let (id, created, state) = (account.id, rfc3339(account.created_at), State::of(account).words());
     format!("id:{id}  {created}  {}  {}  {state}{due}{mail}", account.username.as_str(), account.email.as_str())
 }

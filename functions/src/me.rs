@@ -12,9 +12,9 @@ use doorward::{
     account::{Account, EmailAddress, Profiled},
     clock::{Clock, Timestamp},
     config::Settings,
+    deletion_request::{DeletionGrace, DeletionRequested},
     fault::Fault,
     http::{self, Answer, Field, Fields, Method, Refusal, Request},
-    leaving::{DeletionGrace, Left},
     password::TypedPassword,
     profile::{Asked, Changes, ProfileFields, Shown},
     session::{Sessions, SignedIn},
@@ -154,13 +154,13 @@ impl Me {
         let password = fields.take_checked("current_password", Field::Verbatim, None);
         let password = TypedPassword::from(fields.finish(password)?);
         self.step_up.admit(&self.store, account, request.client, password, Refusal::CurrentPassword, now).await?;
-        match self.store.leave(account, &token.digest(), self.grace, request.caller(), now).await? {
-            Left::Now => {
+        match self.store.request_deletion(account, &token.digest(), self.grace, request.caller(), now).await? {
+            DeletionRequested::Now => {
                 tracing::info!("deletion requested");
                 Ok(http::no_content())
             }
             // The session has ended in the meantime, or it has changed the password itself.
-            Left::Overtaken => {
+            DeletionRequested::Overtaken => {
                 self.authenticate(request).await?;
                 Err(Refusal::CurrentPassword)
             }

@@ -73,7 +73,7 @@ impl AskedAddress {
 
 /// The outcome of asking for a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum ChangeRequested {
     /// It is stored, and two mails are on their way: one only if nobody has the address.
     Now,
     /// The account changed since it was read. Nothing was written.
@@ -108,7 +108,13 @@ fn read(item: &Item) -> Result<AskedAddress, Fault> {
 impl Store {
     /// Stores that an account is to get this address, and leaves the request for its link and a notice to the present address, all or nothing. It is the
     /// same whoever has the new address.
-    pub async fn ask_for_address(&self, account: &Account, email: &EmailAddress, caller: Caller, now: Timestamp) -> Result<Asked, Fault> {
+    pub async fn ask_for_address(
+        &self,
+        account: &Account,
+        email: &EmailAddress,
+        caller: Caller,
+        now: Timestamp,
+    ) -> Result<ChangeRequested, Fault> {
         let valid_until = after(now, LIFETIME);
         let asked = Write::put(
             key(account.id),
@@ -128,7 +134,7 @@ impl Store {
             outbox::address_request(&request, self.entropy().uuid(now)),
             self.notice_to_owner(account, ChangeKind::AddressAsked, caller, now),
         ];
-        Ok(self.transact("ask for address", writes).await?.or(Asked::Now, Asked::Overtaken))
+        Ok(self.transact("ask for address", writes).await?.or(ChangeRequested::Now, ChangeRequested::Overtaken))
     }
 
     /// The change that was asked for, if it is kept still.

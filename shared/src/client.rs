@@ -127,7 +127,7 @@ impl Network {
         Self(text)
     }
 
-    /// Reads a block that an account remembers, as [`Client::site`] writes it.
+    /// Reads a block that an account remembers, as `Client::site` writes it.
     #[must_use]
     pub fn of_site(text: &str) -> Option<Self> {
         let address = text.split('/').next()?.parse().ok()?;

@@ -7,7 +7,7 @@ use crate::{
     client::Client,
     clock::{Timestamp, after, before},
     config::span,
-    deletion,
+    deletion_list,
     event::EventKind,
     fault::Fault,
     link::{Kept, Links, LiveLink, Mailed},
@@ -156,8 +156,8 @@ impl Store {
             let moved = back.as_ref().map(|back| self.moved_back(&account, back, now)).unwrap_or_default();
             let others = [Links::<Reset>::forgotten(id), outbox::reset_request(&request, sort)];
             let others = others.into_iter().chain(self.event_from(EventKind::PasswordDisavowed, id, network.clone(), now));
-            let kept = account.leaving.iter().flat_map(|leaving| {
-                [Some(deletion::called_off(id, leaving)), self.event(EventKind::AccountActivated, id, now)].into_iter().flatten()
+            let kept = account.deletion.iter().flat_map(|deletion| {
+                [Some(deletion_list::called_off(id, deletion)), self.event(EventKind::AccountActivated, id, now)].into_iter().flatten()
             });
             let others = others.chain(kept);
             // The first write after those of the account and the link is the claim on a username that is restored with its address. Another account may

@@ -17,7 +17,7 @@ const CASE: CaseMapperBorrowed<'static> = CaseMapper::new();
 const NFKC: ComposingNormalizerBorrowed<'static> = ComposingNormalizer::new_nfkc();
 const NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizer::new_nfc();
 
-/// Longest text that [`composed`] composes, bytes. A new password has at most 1,024 characters; spelled with all marks apart, each
+/// Longest text that `composed` composes, bytes. A new password has at most 1,024 characters; spelled with all marks apart, each
 /// becomes at most four characters of at most four bytes.
 const LONGEST_COMPOSED: usize = 16 * 1024;
 
@@ -109,7 +109,7 @@ pub(crate) fn composed(text: &str) -> Zeroizing<String> {
 
 /// A secret in Unicode's normalization form KC, as some sites hash it.
 ///
-/// Text that is longer than any new password is returned unchanged, see [`composed`].
+/// Text that is longer than any new password is returned unchanged, see `composed`.
 pub(crate) fn compatible(text: &str) -> Zeroizing<String> {
     if text.is_ascii() || text.len() > LONGEST_COMPOSED {
         return Zeroizing::new(text.to_owned());

@@ -49,7 +49,7 @@ impl Load {
                     self.note_success();
                     return Ok(Some(answer));
                 }
-                Err(fault) if fault.may_pass() && self.is_patient() => {
+                Err(fault) if fault.is_transient() && self.is_patient() => {
                     self.refused.set(self.refused.get() + 1);
                     self.went_well.set(0);
                     if self.at_once.get() > 1 {

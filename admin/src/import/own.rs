@@ -1,7 +1,7 @@
 //! The data of an account that only an export of Doorward has.
 
 use doorward::{
-    account::{Account, AccountId, EmailAddress, FormerAddress, KnownNetwork, Leaving, Undeliverable},
+    account::{Account, AccountId, EmailAddress, FormerAddress, KnownNetwork, RequestedDeletion, Undeliverable},
     address::{LONGEST_UNDO, MOST_KEPT},
     client::Network,
     clock::{Timestamp, after},
@@ -43,7 +43,7 @@ pub(super) struct Own {
     language: Option<String>,
     networks: Vec<KnownNetwork>,
     undeliverable: Option<(Undeliverable, Timestamp)>,
-    leaving: Option<Leaving>,
+    deletion: Option<RequestedDeletion>,
     verified_at: Option<Timestamp>,
     profile: Profile,
     former: Vec<FormerAddress>,
@@ -82,11 +82,11 @@ impl Own {
         });
         let undeliverable = undeliverable.map(|read| read.ok_or_else(|| wrong("undeliverable"))).transpose()?;
         let verified_at = text("verified_at")?.map(|text| instant(text).ok_or_else(|| wrong("verified_at"))).transpose()?;
-        let leaving = fields.get("deletion").map(|value| {
+        let deletion = fields.get("deletion").map(|value| {
             let of = |name: &str| value.get(name).and_then(Value::as_str).and_then(instant);
-            Some(Leaving { asked_at: of("asked_at")?, due_at: of("due_at")?, has_begun: false })
+            Some(RequestedDeletion { asked_at: of("asked_at")?, due_at: of("due_at")?, has_begun: false })
         });
-        let leaving = leaving.map(|read| read.ok_or_else(|| wrong("deletion"))).transpose()?;
+        let deletion = deletion.map(|read| read.ok_or_else(|| wrong("deletion"))).transpose()?;
         let profile = match fields.get("profile") {
             None => Profile::default(),
             Some(Value::Object(values)) => values.iter().map(stored).collect::<Option<_>>().ok_or_else(|| wrong("profile"))?,
@@ -97,7 +97,7 @@ impl Own {
             Some(value) => value.as_array().and_then(|list| former(list)).ok_or_else(|| wrong("former_addresses"))?,
         };
         let language = language.map(str::to_owned);
-        Ok(Self { id, password_changed_at, disavowed, language, networks, undeliverable, leaving, verified_at, profile, former })
+        Ok(Self { id, password_changed_at, disavowed, language, networks, undeliverable, deletion, verified_at, profile, former })
     }
 
     /// The account as it was exported.
@@ -113,7 +113,7 @@ impl Own {
         account.networks.clone_from(&self.networks);
         account.undeliverable = self.undeliverable;
         // Only an inactive account can have a requested deletion, and the sweeper deletes only inactive accounts.
-        account.leaving = self.leaving.filter(|_| !account.active);
+        account.deletion = self.deletion.filter(|_| !account.active);
         account.verified_at = self.verified_at;
         account.profile.clone_from(&self.profile);
         // The file cannot reserve an address for longer than a change of address would.

@@ -11,7 +11,7 @@ use doorward::{
     fault::Fault,
     link::{KeptLink, NewLink, StoredLink},
     mail::{ChangedMail, Rendered, ResetMail, SendError, SignInMail},
-    mail_rate::{MailRate, Stepped},
+    mail_rate::{MailRate, RateOutcome},
     metric::Metric,
     outbox::{ChangeKind, Entry, EntryKey, Lease, Notice, Notices, Payload, ResetRequest, oldest_worth_sending},
     store::MAX_TRIES,
@@ -281,7 +281,7 @@ impl Mailer {
                 // Every try makes its own link, so that both links work if the mail goes out twice.
                 let token = Token::<Disavow>::generate(notice.account, &self.entropy);
                 let permitted = self.store.permit_notice(notice, &rate, &token.digest(), address_no, now).await?;
-                if permitted == Stepped::Now {
+                if permitted == RateOutcome::Now {
                     return Ok(Handled::About(account.id, self.send_notice(to, notices, &token).await?));
                 }
                 permitted
@@ -289,14 +289,14 @@ impl Mailer {
                 // Held notices are sent first. Otherwise somebody could delay them by changing the password again and again, or have them sent to the new
                 // mailbox only by changing the address.
                 self.store.release_notices(notice.account, &rate, now).await?;
-                Stepped::Changed
+                RateOutcome::Changed
             } else {
                 self.store.hold_notices(key, notices, &rate, now).await?
             };
             match stepped {
-                Stepped::Now => return Ok(Handled::Held(account.id)),
-                Stepped::Gone => return Ok(Handled::Nothing("gone")),
-                Stepped::Changed => {}
+                RateOutcome::Now => return Ok(Handled::Held(account.id)),
+                RateOutcome::Gone => return Ok(Handled::Nothing("gone")),
+                RateOutcome::Changed => {}
             }
         }
         Err(DeliveryError::NotNow("contended".to_owned()))

@@ -5,7 +5,7 @@
 
 use doorward::{
     account::{Account, EmailAddress, LONGEST_EMAIL},
-    address::{Asked, MOST_KEPT},
+    address::{ChangeRequested, MOST_KEPT},
     clock::Timestamp,
     fault::Fault,
     http::{Complaint, Field, FieldErrors, Fields, Refusal, Request},
@@ -51,7 +51,7 @@ impl Me {
         let (epoch, mut account) = (account.epoch, account.clone());
         for _ in 0..MAX_TRIES {
             let caller = request.caller().in_language(account.language());
-            if self.store.ask_for_address(&account, &email, caller, now).await? == Asked::Now {
+            if self.store.ask_for_address(&account, &email, caller, now).await? == ChangeRequested::Now {
                 tracing::info!("change of address requested");
                 return Ok((account, Some(email)));
             }

@@ -29,25 +29,25 @@ pub struct EmailAddress {
 /// A text is not an e-mail address. The error does not contain the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("Enter a valid email address.")]
-pub struct Malformed;
+pub struct InvalidEmail;
 
 impl EmailAddress {
     /// Parses a trimmed text as an address.
-    pub fn parse(text: &str) -> Result<Self, Malformed> {
+    pub fn parse(text: &str) -> Result<Self, InvalidEmail> {
         if text.len() > LONGEST_NORMALIZED {
-            return Err(Malformed);
+            return Err(InvalidEmail);
         }
-        let (local_part, domain) = text.rsplit_once('@').ok_or(Malformed)?;
+        let (local_part, domain) = text.rsplit_once('@').ok_or(InvalidEmail)?;
         // Some texts fold to an address without being one, for example with full-width dots.
         let is_allowed = |char| matches!(char, '.' | '-') || (is_letter_or_number(char) || is_mark(char)) && !is_invisible(char);
         if !is_dot_atom(local_part) || !domain.chars().all(is_allowed) {
-            return Err(Malformed);
+            return Err(InvalidEmail);
         }
         // A ligature such as `ﬁ` is one character here, although it folds to two; a top label of one letter is refused.
         if domain.rsplit('.').next().is_none_or(|last| last.chars().nth(1).is_none()) {
-            return Err(Malformed);
+            return Err(InvalidEmail);
         }
-        let folded = canonical(&without_variants(text)).ok_or(Malformed)?;
+        let folded = canonical(&without_variants(text)).ok_or(InvalidEmail)?;
         Ok(Self { given: text.to_owned(), folded })
     }
 
@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn debug_does_not_print_the_address() {
         assert_eq!(format!("{:?}", EmailAddress::parse("alice@example.com")), "Ok(EmailAddress(..))");
-        assert_eq!(format!("{:?}", EmailAddress::parse("alice@example")), "Err(Malformed)");
+        assert_eq!(format!("{:?}", EmailAddress::parse("alice@example")), "Err(InvalidEmail)");
     }
 
     /// A character that becomes 18 when it is normalized. That nothing of this length is, `text` asserts.

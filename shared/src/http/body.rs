@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Refusal,
-    multipart::{self, Content, Malformed},
+    multipart::{self, Content, MultipartError},
 };
 
 /// Maximum size of a body that is parsed, in bytes.
@@ -99,8 +99,8 @@ impl Form {
     /// The last part with a name counts. A file, which is not text, takes precedence over texts of the same name, as in the DRF API.
     fn multipart(content_type: &str, body: &[u8]) -> Result<Self, Refusal> {
         let parts = multipart::parts(content_type, body, MOST_FIELDS).map_err(|malformed| match malformed {
-            Malformed::Body(reason) => Refusal::NoMultipart(reason),
-            Malformed::TooManyParts => Refusal::TooManyFields,
+            MultipartError::Body(reason) => Refusal::NoMultipart(reason),
+            MultipartError::TooManyParts => Refusal::TooManyFields,
         })?;
         let (files, texts): (Vec<_>, Vec<_>) = parts.into_iter().partition(|part| part.content == Content::File);
         let value = |content| match content {

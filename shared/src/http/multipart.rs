@@ -34,7 +34,7 @@ pub(super) struct Part {
 
 /// Why a body cannot be read.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Malformed {
+pub(super) enum MultipartError {
     /// It is malformed in this way.
     Body(&'static str),
     /// It has too many parts.
@@ -42,13 +42,13 @@ pub(super) enum Malformed {
 }
 
 /// The named parts of a body with this `Content-Type`, in order. At most `most` parts are read.
-pub(super) fn parts(content_type: &str, body: &[u8], most: usize) -> Result<Vec<Part>, Malformed> {
-    let boundary = boundary(content_type).ok_or(Malformed::Body("the Content-Type names no boundary that can be one"))?;
+pub(super) fn parts(content_type: &str, body: &[u8], most: usize) -> Result<Vec<Part>, MultipartError> {
+    let boundary = boundary(content_type).ok_or(MultipartError::Body("the Content-Type names no boundary that can be one"))?;
     let delimiter = format!("--{boundary}");
     let delimiters = memmem::find_iter(body, &delimiter).count();
     // The texts before the first and after the last delimiter are not parts.
     if delimiters > most + 1 {
-        return Err(Malformed::TooManyParts);
+        return Err(MultipartError::TooManyParts);
     }
     let mut named = Vec::new();
     let mut rest = body;
@@ -72,9 +72,9 @@ fn boundary(content_type: &str) -> Option<String> {
 }
 
 /// Reads the text between two delimiters, if it is a part with a name. It begins with the end of the delimiter's line.
-fn read(part: &[u8]) -> Result<Option<Part>, Malformed> {
+fn read(part: &[u8]) -> Result<Option<Part>, MultipartError> {
     let Some(end) = memmem::find(&part[..part.len().min(LONGEST_HEADER)], b"\r\n\r\n") else {
-        return if part.len() < LONGEST_HEADER { Ok(None) } else { Err(Malformed::Body("the header of a part is too long")) };
+        return if part.len() < LONGEST_HEADER { Ok(None) } else { Err(MultipartError::Body("the header of a part is too long")) };
     };
     let mut disposition = None;
     let mut is_base64 = false;
@@ -211,7 +211,7 @@ mod tests {
             "multipart/form-data; boundary=é",
             &long(202),
         ] {
-            assert!(matches!(parts(content_type, b"--x", 10), Err(Malformed::Body(_))), "{content_type}");
+            assert!(matches!(parts(content_type, b"--x", 10), Err(MultipartError::Body(_))), "{content_type}");
         }
         assert_eq!(parts(&long(201), b"x", 10), Ok(vec![]));
     }
@@ -306,6 +306,6 @@ mod tests {
     fn a_header_of_a_part_is_at_most_a_kibibyte() {
         let body = |length: usize| format!("--XX\r\nX: {}\r\n\r\n", "y".repeat(length - 9));
         assert_eq!(parts(TYPE, body(LONGEST_HEADER).as_bytes(), 10), Ok(vec![]));
-        assert!(matches!(parts(TYPE, body(LONGEST_HEADER + 1).as_bytes(), 10), Err(Malformed::Body(_))));
+        assert!(matches!(parts(TYPE, body(LONGEST_HEADER + 1).as_bytes(), 10), Err(MultipartError::Body(_))));
     }
 }

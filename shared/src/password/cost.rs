@@ -33,7 +33,7 @@ pub struct Cost(Params);
 
 /// Why a cost is refused, for the person who configures the function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum CostRefused {
+pub enum InvalidCostError {
     /// Cheaper than every pair that OWASP recommends.
     #[error("below OWASP's floor: at least 47104 KiB with 1 pass, 19456 with 2, 12288 with 3, 9216 with 4 or 7168 with 5")]
     BelowFloor,
@@ -50,18 +50,18 @@ impl Cost {
     ///
     /// The maximum is at most the bound for imported hashes, so that hashes of one configuration can be verified under the next. RFC 9106 asks for 8 KiB per
     /// lane; the minimum is far above that for any number of lanes.
-    pub fn new(memory_kib: u32, iterations: u32, parallelism: u32) -> Result<Self, CostRefused> {
+    pub fn new(memory_kib: u32, iterations: u32, parallelism: u32) -> Result<Self, InvalidCostError> {
         let reaches = |&(memory, passes): &(u32, u32)| memory_kib >= memory && iterations >= passes;
         if !FLOOR.iter().any(reaches) {
-            return Err(CostRefused::BelowFloor);
+            return Err(InvalidCostError::BelowFloor);
         }
         if !(1..=MOST_LANES).contains(&parallelism) {
-            return Err(CostRefused::Parallelism);
+            return Err(InvalidCostError::Parallelism);
         }
         if iterations > MOST_ITERATIONS || !within_bounds(memory_kib, iterations, parallelism) {
-            return Err(CostRefused::AboveCeiling);
+            return Err(InvalidCostError::AboveCeiling);
         }
-        Params::new(memory_kib, iterations, parallelism, Some(TAG_BYTES)).map(Self).map_err(|_| CostRefused::AboveCeiling)
+        Params::new(memory_kib, iterations, parallelism, Some(TAG_BYTES)).map(Self).map_err(|_| InvalidCostError::AboveCeiling)
     }
 
     /// 64 KiB and one pass, far below OWASP's minimum, for tests that are not about hashes and compute thousands of them.
@@ -144,17 +144,17 @@ mod tests {
     fn the_cost_of_tests_is_none_that_can_be_configured() {
         let cost = Cost::of_tests();
         assert_eq!((cost.memory_kib(), cost.iterations(), cost.parallelism()), (64, 1, 1));
-        assert_eq!(Cost::new(64, 1, 1), Err(CostRefused::BelowFloor));
+        assert_eq!(Cost::new(64, 1, 1), Err(InvalidCostError::BelowFloor));
     }
 
     #[test]
     fn every_pair_of_the_floor_is_accepted_and_one_kibibyte_less_is_not() {
         for (memory, passes) in FLOOR {
             assert!(Cost::new(memory, passes, 1).is_ok());
-            assert_eq!(Cost::new(memory - 1, passes, 1), Err(CostRefused::BelowFloor));
+            assert_eq!(Cost::new(memory - 1, passes, 1), Err(InvalidCostError::BelowFloor));
         }
         for (memory, passes) in [(0, 0), (47_104, 0), (7_167, 20), (8, 1), (u32::MAX, 0)] {
-            assert_eq!(Cost::new(memory, passes, 1), Err(CostRefused::BelowFloor));
+            assert_eq!(Cost::new(memory, passes, 1), Err(InvalidCostError::BelowFloor));
         }
     }
 
@@ -182,12 +182,12 @@ mod tests {
 
     #[test]
     fn absurd_costs_are_refused() {
-        assert_eq!(Cost::new(19_456, 2, 0), Err(CostRefused::Parallelism));
-        assert_eq!(Cost::new(19_456, 2, 17), Err(CostRefused::Parallelism));
-        assert_eq!(Cost::new(19_456, 21, 1), Err(CostRefused::AboveCeiling));
-        assert_eq!(Cost::new(262_145, 1, 1), Err(CostRefused::AboveCeiling));
-        assert_eq!(Cost::new(262_144, 5, 1), Err(CostRefused::AboveCeiling));
-        assert_eq!(Cost::new(u32::MAX, u32::MAX, 16), Err(CostRefused::AboveCeiling));
+        assert_eq!(Cost::new(19_456, 2, 0), Err(InvalidCostError::Parallelism));
+        assert_eq!(Cost::new(19_456, 2, 17), Err(InvalidCostError::Parallelism));
+        assert_eq!(Cost::new(19_456, 21, 1), Err(InvalidCostError::AboveCeiling));
+        assert_eq!(Cost::new(262_145, 1, 1), Err(InvalidCostError::AboveCeiling));
+        assert_eq!(Cost::new(262_144, 5, 1), Err(InvalidCostError::AboveCeiling));
+        assert_eq!(Cost::new(u32::MAX, u32::MAX, 16), Err(InvalidCostError::AboveCeiling));
         assert!(Cost::new(262_144, 4, 16).is_ok());
     }
 }

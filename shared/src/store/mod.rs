@@ -57,7 +57,7 @@ impl Store {
 
     /// The same store, for a deployment whose events say this of their accounts.
     #[must_use]
-    pub fn telling(self, event_data: EventData) -> Self {
+    pub fn with_event_data(self, event_data: EventData) -> Self {
         Self { event_data, ..self }
     }
 
@@ -66,7 +66,7 @@ impl Store {
     pub fn connect(settings: &mut Settings, used: &[Table], entropy: Entropy) -> Self {
         let tables = Tables::configured(settings, used);
         let (recording, event_data) = (Recording::configured(settings), EventData::configured(settings));
-        Self::new(Client::new(&sdk_config("DYNAMODB")), tables, entropy).recording(recording).telling(event_data)
+        Self::new(Client::new(&sdk_config("DYNAMODB")), tables, entropy).recording(recording).with_event_data(event_data)
     }
 
     /// Which events this deployment records.
@@ -76,7 +76,7 @@ impl Store {
 
     /// What events of this deployment say of their accounts.
     #[must_use]
-    pub fn tells(&self) -> EventData {
+    pub fn event_data(&self) -> EventData {
         self.event_data
     }
 

@@ -158,7 +158,7 @@ impl App {
         let pairs = SETTINGS.iter().chain(overrides).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let mut settings = Settings::from_pairs(pairs);
         let store = Store::new(client, place.tables.clone(), entropy.clone()).recording(Recording::configured(&mut settings));
-        let store = store.telling(EventData::configured(&mut settings));
+        let store = store.with_event_data(EventData::configured(&mut settings));
         let sender = Sender::new(mailbox::client_of(mail_url), settings.text("SENDER"), None);
         let metric_lines = Arc::<Mutex<Vec<u8>>>::default();
         let written = Arc::clone(&metric_lines);

@@ -1,4 +1,4 @@
-use super::RefusedHash::{Malformed, OutOfBounds, UnknownAlgorithm};
+use super::UnsupportedHashError::{Malformed, OutOfBounds, UnknownAlgorithm};
 use super::*;
 
 mod layered;
@@ -18,7 +18,7 @@ fn accepted(stored: &str) {
 }
 
 #[track_caller]
-fn refused(stored: &str, reason: RefusedHash) {
+fn refused(stored: &str, reason: UnsupportedHashError) {
     assert_eq!(KnownHash::parse(stored).err(), Some(reason), "{stored}");
 }
 

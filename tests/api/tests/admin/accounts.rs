@@ -4,10 +4,10 @@ use clap::Parser as _;
 use doorward_admin::Arguments;
 use doorward_kit::{
     App,
-    leak::{Secret, found},
     mailbox::Refuse,
     proxy::{Failure, When},
     requests::{NEW_PASSWORD, PASSWORD, address_of, delete_me, login, reset_request},
+    secrets::{Secret, found},
     store::lines,
 };
 

@@ -4,10 +4,10 @@ use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use doorward::outbox::ResetRequest;
 use doorward_kit::{
     App, Response,
-    leak::{Secret, found},
     mailbox::Refuse,
     proxy::{Failure, Gate, When},
     requests::{NEW_PASSWORD, PASSWORD, address_of, export, login, logout, register, request, reset_request, set_username},
+    secrets::{Secret, found},
 };
 use serde_json::{Value, json};
 
