@@ -1,7 +1,7 @@
 //! The names of accounts: parsing them, and commands that change them.
 
 use doorward::{
-    account::{Account, EmailAddress, FormerAddress, LONGEST_EMAIL, Taken, Username},
+    account::{Account, EmailAddress, FormerAddress, MAX_EMAIL_LENGTH, Taken, Username},
     disavow::Disavowed,
     lifecycle::Renamed,
 };
@@ -93,7 +93,7 @@ pub(crate) fn parse_names(username: &str, email: &str) -> Result<(Username, Emai
 }
 
 fn parse_email(email: &str) -> Result<EmailAddress, String> {
-    let fits = |email: &EmailAddress| email.as_str().chars().count() <= LONGEST_EMAIL;
+    let fits = |email: &EmailAddress| email.as_str().chars().count() <= MAX_EMAIL_LENGTH;
     EmailAddress::parse(email).ok().filter(fits).ok_or_else(|| "email: it is no e-mail address that mail can go to".to_owned())
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use doorward::{
-    account::{Account, AccountId, EmailAddress, KnownNetwork, LONGEST_EMAIL, Registered, Taken, Username},
+    account::{Account, AccountId, EmailAddress, KnownNetwork, MAX_EMAIL_LENGTH, Registered, Taken, Username},
     clock::Clock,
     config::span,
     entropy::Entropy,
@@ -16,7 +16,7 @@ use doorward::{
     registration::Registration,
     store::{Store, Table},
     telemetry,
-    text::LONGEST_NORMALIZED,
+    text::MAX_NORMALIZED_BYTES,
     verification::AddressVerification,
 };
 use serde::Serialize;
@@ -133,7 +133,7 @@ impl RegisterBody {
         let mut fields = Fields::of(form);
         let typed_username = fields.take("username", Field::Text);
         let username = typed_username.as_deref().and_then(|text| parsed_username(&mut fields, "username", text));
-        let typed_email = fields.take_checked("email", Field::Email, Some(LONGEST_EMAIL));
+        let typed_email = fields.take_checked("email", Field::Email, Some(MAX_EMAIL_LENGTH));
         let email = fields.parse("email", typed_email.as_ref(), EmailAddress::parse, Complaint::Email);
         if let (Some(username), Some(email)) = (&username, &email)
             && username.is_another_address_than(email)
@@ -182,7 +182,7 @@ pub(crate) fn parsed_username(fields: &mut Fields, name: &'static str, text: &st
 
 /// A name as it was typed, unless it is too long to be one.
 fn comparable(typed: Option<&str>) -> &str {
-    typed.filter(|name| name.len() <= LONGEST_NORMALIZED).unwrap_or_default()
+    typed.filter(|name| name.len() <= MAX_NORMALIZED_BYTES).unwrap_or_default()
 }
 
 fn refuse_taken(taken: Taken) -> Refusal {

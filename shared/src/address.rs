@@ -22,9 +22,9 @@ use crate::{
 /// How long the link of a change works, and how long it is shown that one was asked for.
 pub const LIFETIME: Duration = span::days(1);
 /// The most former addresses that are kept for an account at a time.
-pub const MOST_KEPT: usize = 5;
+pub const MAX_RESERVED: usize = 5;
 /// The longest time for which a change can be taken back.
-pub const LONGEST_UNDO: Duration = span::days(30);
+pub const MAX_UNDO: Duration = span::days(30);
 
 /// The item is the change that was asked for, which has its link as soon as that is mailed, and ends with it. Asking replaces it whether or not there is a
 /// link, so it is stored and marked here.
@@ -40,7 +40,7 @@ pub struct AddressUndo(Duration);
 impl AddressUndo {
     /// `ADDRESS_UNDO`: 0, or 1h to 30d, default 7d. In less than an hour an owner may not even have the mail.
     pub fn configured(settings: &mut Settings) -> Self {
-        Self(settings.span_or_zero("ADDRESS_UNDO", span::days(7), span::hours(1), LONGEST_UNDO))
+        Self(settings.span_or_zero("ADDRESS_UNDO", span::days(7), span::hours(1), MAX_UNDO))
     }
 
     fn until(self, now: Timestamp) -> Option<Timestamp> {

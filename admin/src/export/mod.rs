@@ -54,7 +54,7 @@ pub struct Export {
 }
 
 /// Maximum number of accounts that are listed because the other service cannot verify their hash.
-const MOST_NAMED: usize = 1000;
+const MAX_NAMED: usize = 1000;
 
 /// Counters of an export.
 struct Counted {
@@ -154,7 +154,7 @@ impl Admin {
             } else if since.is_none_or(|since| since <= changed_at(account)) {
                 let Entry { text, lost_its_hash } = export.format.entry(account, export.with_hashes, &export.model)?;
                 counted.exported += 1;
-                if lost_its_hash && counted.without_hash.len() < MOST_NAMED {
+                if lost_its_hash && counted.without_hash.len() < MAX_NAMED {
                     counted.without_hash.push(account.id.to_string());
                 }
                 counted.left_without_hash += u64::from(lost_its_hash);
@@ -205,7 +205,7 @@ fn told(counted: &Counted, files: &[PathBuf], begun: Timestamp, terminal: &mut T
         lost => format!(
             " {lost} have hashes that this form cannot hold, and go without a password (id:{}{}).",
             counted.without_hash.join(", id:"),
-            if usize::try_from(lost).is_ok_and(|lost| lost > MOST_NAMED) { " and others" } else { "" }
+            if usize::try_from(lost).is_ok_and(|lost| lost > MAX_NAMED) { " and others" } else { "" }
         ),
     };
     let nobody = match counted.placeholders {

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use crate::{Failure, Terminal};
 
 /// Maximum number of names that are listed for one reason, so that the report is short and memory does not grow with the file.
-const MOST_NAMES: usize = 1000;
+const MAX_NAMES: usize = 1000;
 
 /// Maximum number of characters of a name that are shown.
-const LONGEST_NAME: usize = 254;
+const MAX_NAME_LENGTH: usize = 254;
 
 /// Why an entry is refused: a text for all such entries, and details of this one.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl Reasons {
         });
         let group = &mut self.groups[index];
         group.count += 1;
-        if group.listed.len() < MOST_NAMES {
+        if group.listed.len() < MAX_NAMES {
             let name = if name.is_empty() { String::new() } else { format!(": {name}") };
             let about = reason.about.map_or_else(String::new, |about| format!(" ({about})"));
             group.listed.push(format!("{} {number}{name}{about}", self.entry_word));
@@ -92,7 +92,7 @@ impl Reasons {
 
 /// A name for the terminal. A text that may be a hash, for example because columns were mixed up, is not shown.
 pub(super) fn shown(name: &str) -> String {
-    if name.contains('$') || name.chars().count() > LONGEST_NAME {
+    if name.contains('$') || name.chars().count() > MAX_NAME_LENGTH {
         return "(not shown)".to_owned();
     }
     // Control characters and characters that change the direction of text could make the terminal show something else.

@@ -4,8 +4,8 @@
 //! This function does not check whether another account has the new address, and has no permission to. The answer and the writes are the same either way.
 
 use doorward::{
-    account::{Account, EmailAddress, LONGEST_EMAIL},
-    address::{ChangeRequested, MOST_KEPT},
+    account::{Account, EmailAddress, MAX_EMAIL_LENGTH},
+    address::{ChangeRequested, MAX_RESERVED},
     clock::Timestamp,
     fault::Fault,
     http::{Complaint, Field, FieldErrors, Fields, Refusal, Request},
@@ -43,7 +43,7 @@ impl Me {
         if account.username_with(&email).is_none() {
             return Err(Refusal::Fields(FieldErrors::one("email", NO_USERNAME)));
         }
-        if account.reserved(now).count() >= MOST_KEPT {
+        if account.reserved(now).count() >= MAX_RESERVED {
             return Err(Refusal::Fields(FieldErrors::one("email", TOO_MANY)));
         }
         ADDRESS_CHANGES.admit(&self.store, ADDRESS_ACCOUNT, &account.id.to_string(), now).await?;
@@ -77,7 +77,7 @@ impl Me {
         if !self.verification.asks() || !fields.has("email") || is_as_shown {
             return None;
         }
-        let typed = fields.take_checked("email", Field::Email, Some(LONGEST_EMAIL));
+        let typed = fields.take_checked("email", Field::Email, Some(MAX_EMAIL_LENGTH));
         let email = fields.parse("email", typed.as_ref(), EmailAddress::parse, Complaint::Email);
         // If the address is masked, the answer reveals only with the right password whether it was guessed.
         if self.shows == OwnAccount::On && email.as_ref().is_some_and(|email| email.folded() == account.email.folded()) {

@@ -12,7 +12,7 @@ mod reserved;
 mod username;
 
 pub use self::{
-    email::{EmailAddress, InvalidEmail, LONGEST_EMAIL, email_key},
+    email::{EmailAddress, InvalidEmail, MAX_EMAIL_LENGTH, email_key},
     find::Holders,
     note::Marked,
     profile::Profiled,

@@ -12,9 +12,9 @@ use memchr::memmem;
 use zeroize::Zeroizing;
 
 /// Maximum size of a part's header in bytes, as in the DRF API (Django's `MAX_TOTAL_HEADER_SIZE`).
-const LONGEST_HEADER: usize = 1024;
+const MAX_HEADER_BYTES: usize = 1024;
 /// Maximum length of a boundary. RFC 2046 (5.1.1) allows 70 characters, the DRF API 201.
-const LONGEST_BOUNDARY: usize = 201;
+const MAX_BOUNDARY_LENGTH: usize = 201;
 
 /// The content of a named part.
 #[derive(Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub(super) fn parts(content_type: &str, body: &[u8], most: usize) -> Result<Vec<
 fn boundary(content_type: &str) -> Option<String> {
     let (_, boundary) = parameters(content_type).into_iter().rfind(|(name, _)| name == "boundary")?;
     let is_one = content_type.is_ascii()
-        && (1..=LONGEST_BOUNDARY).contains(&boundary.len())
+        && (1..=MAX_BOUNDARY_LENGTH).contains(&boundary.len())
         && boundary.bytes().all(|byte| matches!(byte, b' '..=b'~'))
         && !boundary.ends_with(' ');
     is_one.then_some(boundary)
@@ -73,8 +73,8 @@ fn boundary(content_type: &str) -> Option<String> {
 
 /// Reads the text between two delimiters, if it is a part with a name. It begins with the end of the delimiter's line.
 fn read(part: &[u8]) -> Result<Option<Part>, MultipartError> {
-    let Some(end) = memmem::find(&part[..part.len().min(LONGEST_HEADER)], b"\r\n\r\n") else {
-        return if part.len() < LONGEST_HEADER { Ok(None) } else { Err(MultipartError::Body("the header of a part is too long")) };
+    let Some(end) = memmem::find(&part[..part.len().min(MAX_HEADER_BYTES)], b"\r\n\r\n") else {
+        return if part.len() < MAX_HEADER_BYTES { Ok(None) } else { Err(MultipartError::Body("the header of a part is too long")) };
     };
     let mut disposition = None;
     let mut is_base64 = false;
@@ -305,7 +305,7 @@ mod tests {
     #[test]
     fn a_header_of_a_part_is_at_most_a_kibibyte() {
         let body = |length: usize| format!("--XX\r\nX: {}\r\n\r\n", "y".repeat(length - 9));
-        assert_eq!(parts(TYPE, body(LONGEST_HEADER).as_bytes(), 10), Ok(vec![]));
-        assert!(matches!(parts(TYPE, body(LONGEST_HEADER + 1).as_bytes(), 10), Err(MultipartError::Body(_))));
+        assert_eq!(parts(TYPE, body(MAX_HEADER_BYTES).as_bytes(), 10), Ok(vec![]));
+        assert!(matches!(parts(TYPE, body(MAX_HEADER_BYTES + 1).as_bytes(), 10), Err(MultipartError::Body(_))));
     }
 }

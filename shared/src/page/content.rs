@@ -158,7 +158,7 @@ struct Message {
 }
 
 /// A token of ours is shorter. What was typed in its place is not repeated in every link.
-const LONGEST_TOKEN: usize = 100;
+const MAX_TOKEN_LENGTH: usize = 100;
 
 impl Page<'_> {
     /// The status of the page, and its outcome for the log: those of the refusal that it tells of, if it does.
@@ -218,7 +218,7 @@ impl Page<'_> {
     fn query(&self) -> Option<Vec<(&'static str, &str)>> {
         match self {
             Self::Reset { token, .. } | Self::Disavow { token, .. } | Self::Verify { token, .. } => {
-                (token.len() <= LONGEST_TOKEN).then(|| vec![("token", *token)])
+                (token.len() <= MAX_TOKEN_LENGTH).then(|| vec![("token", *token)])
             }
             Self::Done | Self::Asked | Self::Disavowed | Self::Verified | Self::AskedToVerify => Some(vec![("done", "1")]),
             Self::Ask { .. } | Self::Dead | Self::DeadDisavowal | Self::DeadVerification => Some(Vec::new()),

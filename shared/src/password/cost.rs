@@ -12,20 +12,20 @@ const FLOOR: [(u32, u32); 5] = [(47_104, 1), (19_456, 2), (12_288, 3), (9_216, 4
 
 /// Maximum memory of one verification, KiB. libsodium's "moderate" asks for 256 MiB, Django and passlib for 100, RFC 9106's second choice for 64, OWASP's
 /// scrypt for 128. RFC 9106's first choice (2 GiB) and libsodium's "sensitive" (1 GiB) are beyond it, but are not meant for logins.
-pub(super) const MOST_MEMORY_KIB: u32 = 256 * 1024;
+pub(super) const MAX_MEMORY_KIB: u32 = 256 * 1024;
 
 /// Maximum work, in KiB of memory times passes: 1 GiB, about 1 s. libsodium's "moderate" asks for 768 MiB (256 MiB, 3 passes), RFC 9106's second choice
 /// for 192, Django's default for 200.
-const MOST_WORK_KIB: u64 = 1024 * 1024;
+const MAX_WORK_KIB: u64 = 1024 * 1024;
 
 /// Maximum number of lanes of a hash that is verified. Sites use the number of their processors: Django and passlib 8, RFC 9106 4.
-const MOST_VERIFIED_LANES: u32 = 64;
+const MAX_VERIFIED_LANES: u32 = 64;
 
 /// Maximum number of passes. OWASP's pairs end at 5; beyond 20, more memory is the better use of the same time (RFC 9106, 4).
-const MOST_ITERATIONS: u32 = 20;
+const MAX_ITERATIONS: u32 = 20;
 
 /// Maximum number of lanes. A Lambda function has at most 6 processors, and lanes are computed one after another here anyway.
-const MOST_LANES: u32 = 16;
+const MAX_LANES: u32 = 16;
 
 /// Parameters of Argon2id (RFC 9106) for new hashes, at or above OWASP's minimum.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,10 +55,10 @@ impl Cost {
         if !FLOOR.iter().any(reaches) {
             return Err(InvalidCostError::BelowFloor);
         }
-        if !(1..=MOST_LANES).contains(&parallelism) {
+        if !(1..=MAX_LANES).contains(&parallelism) {
             return Err(InvalidCostError::Parallelism);
         }
-        if iterations > MOST_ITERATIONS || !within_bounds(memory_kib, iterations, parallelism) {
+        if iterations > MAX_ITERATIONS || !within_bounds(memory_kib, iterations, parallelism) {
             return Err(InvalidCostError::AboveCeiling);
         }
         Params::new(memory_kib, iterations, parallelism, Some(TAG_BYTES)).map(Self).map_err(|_| InvalidCostError::AboveCeiling)
@@ -128,7 +128,7 @@ const fn params(memory_kib: u32, iterations: u32) -> Params {
 
 /// Whether one hash with these parameters is within bounds.
 pub(super) fn within_bounds(memory_kib: u32, iterations: u32, lanes: u32) -> bool {
-    memory_kib <= MOST_MEMORY_KIB && lanes <= MOST_VERIFIED_LANES && u64::from(memory_kib) * u64::from(iterations) <= MOST_WORK_KIB
+    memory_kib <= MAX_MEMORY_KIB && lanes <= MAX_VERIFIED_LANES && u64::from(memory_kib) * u64::from(iterations) <= MAX_WORK_KIB
 }
 
 #[cfg(test)]

@@ -51,10 +51,10 @@ use super::stored::StoredPassword;
 use super::workspace::{HashingError, Workspace};
 
 /// Maximum length of a stored string in bytes. Django's column has 128 characters, the longest Argon2 string within bounds 216.
-const LONGEST_STRING: usize = 512;
+const MAX_STRING_BYTES: usize = 512;
 
 /// Maximum length of a layered one, in which there are two.
-const LONGEST_LAYERED: usize = 2 * LONGEST_STRING;
+const MAX_LAYERED_BYTES: usize = 2 * MAX_STRING_BYTES;
 
 /// Allowed lengths of a tag in bytes, where the string has one (PHC string format: 12 to 64). RFC 9106 allows 4, but one in 2^32 guesses would match that.
 const TAG_LENGTHS: RangeInclusive<usize> = 12..=64;
@@ -91,7 +91,7 @@ impl StoredPassword {
         let password = Self::stored(text);
         if password.is_usable() {
             KnownHash::parse(password.as_str())?;
-        } else if password.as_str().len() > LONGEST_STRING {
+        } else if password.as_str().len() > MAX_STRING_BYTES {
             return Err(UnsupportedHashError::Malformed);
         }
         Ok(password)
@@ -136,10 +136,10 @@ pub(super) enum KnownHash {
 impl KnownHash {
     /// Parses a stored string, which takes microseconds.
     pub(super) fn parse(stored: &str) -> Result<Self, UnsupportedHashError> {
-        if let Some(layers) = stored.strip_prefix(layered::PREFIX).filter(|_| stored.len() <= LONGEST_LAYERED) {
+        if let Some(layers) = stored.strip_prefix(layered::PREFIX).filter(|_| stored.len() <= MAX_LAYERED_BYTES) {
             return LayeredHash::parse(layers).map(Self::Layered);
         }
-        if stored.len() > LONGEST_STRING {
+        if stored.len() > MAX_STRING_BYTES {
             return Err(UnsupportedHashError::Malformed);
         }
         let (algorithm, rest) = stored.split_once('$').ok_or(UnsupportedHashError::UnknownAlgorithm)?;

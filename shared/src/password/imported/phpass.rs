@@ -13,7 +13,7 @@ const ALPHABET: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijkl
 const ROUNDS: std::ops::RangeInclusive<usize> = 7..=16;
 
 /// Maximum length of a password in bytes, because every round hashes all of it. WordPress refuses longer ones.
-const LONGEST_PASSWORD: usize = 4096;
+const MAX_PASSWORD_BYTES: usize = 4096;
 
 /// Lengths of the salt and of the encoded digest, characters.
 const SALT: usize = 8;
@@ -47,7 +47,7 @@ impl PhpassHash {
 
     /// The tag of `password`, in phpass's base64; `None` if it is longer than any password of WordPress.
     pub(super) fn computed(&self, password: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        if password.len() > LONGEST_PASSWORD {
+        if password.len() > MAX_PASSWORD_BYTES {
             return None;
         }
         let mut digest = Zeroizing::new(<[u8; 16]>::from(Md5::new().chain_update(self.salt).chain_update(password).finalize()));

@@ -4,15 +4,15 @@ use ::scrypt::{Params, scrypt};
 use zeroize::Zeroizing;
 
 use super::{UnsupportedHashError, fields, number, salt, salt_and_tag, tag};
-use crate::password::cost::MOST_MEMORY_KIB;
+use crate::password::cost::MAX_MEMORY_KIB;
 use crate::text::{compatible, composed};
 
 /// Maximum work as N·r·p, about 1.8 s: four times that of OWASP's choices (2^20), six times Django's default.
-const MOST_WORK: u64 = 1 << 22;
+const MAX_WORK: u64 = 1 << 22;
 
 /// Maximum number of blocks in one lane, and of lanes. All of OWASP's choices have r=8 and p up to 10.
-const MOST_BLOCKS: u32 = 64;
-const MOST_LANES: u32 = 64;
+const MAX_BLOCKS: u32 = 64;
+const MAX_LANES: u32 = 64;
 
 /// Length of Django's tags, bytes.
 const DJANGO_TAG_BYTES: usize = 64;
@@ -74,12 +74,12 @@ impl ScryptHash {
 /// N must be a power of two (RFC 7914, 2). The table takes 128·r·N bytes; the lanes, 128·r·p, are little beside it.
 pub(super) fn params(cost: u32, blocks: u32, lanes: u32) -> Result<Params, UnsupportedHashError> {
     // Blocks and lanes are checked first, so that the products below fit into 64 bits.
-    if cost < 2 || !cost.is_power_of_two() || blocks > MOST_BLOCKS || lanes > MOST_LANES {
+    if cost < 2 || !cost.is_power_of_two() || blocks > MAX_BLOCKS || lanes > MAX_LANES {
         return Err(UnsupportedHashError::OutOfBounds);
     }
     let table_bytes = 128 * u64::from(blocks) * u64::from(cost);
     let work = u64::from(cost) * u64::from(blocks) * u64::from(lanes);
-    if table_bytes > u64::from(MOST_MEMORY_KIB) * 1024 || work > MOST_WORK {
+    if table_bytes > u64::from(MAX_MEMORY_KIB) * 1024 || work > MAX_WORK {
         return Err(UnsupportedHashError::OutOfBounds);
     }
     let log_cost = u8::try_from(cost.ilog2()).map_err(|_| UnsupportedHashError::OutOfBounds)?;
