@@ -86,7 +86,7 @@ impl Store {
             let (id, email) = (self.entropy().uuid(now), email.clone());
             outbox::notice(&Notice { id, account: account.id, email, kind: ChangeKind::Deletion, changed_at: now, caller })
         });
-        // Whatever else is under way for the account, and would still work after it came back, ends here.
+        // Every link that would work again after a reactivation ends here.
         let ends = [session::ended(account.id, session)].into_iter().chain(link::ended(account.id));
         let writes = [account::deletion_requested(account, &deletion), deletion_list::listed(account.id, &deletion)]
             .into_iter()
@@ -96,8 +96,8 @@ impl Store {
         Ok(self.transact("leave", writes).await?.or(DeletionRequested::Now, DeletionRequested::Overtaken))
     }
 
-    /// Carries out a deletion that is due. Of this and of what calls it off, one happens: the first write marks that it has begun, on condition that it was
-    /// not called off. Cut off anywhere, it goes on where it was when it is called again: the item of the list is deleted last.
+    /// Carries out a deletion that is due. Either the deletion or its cancellation happens, never both: the first write marks that the deletion has begun, on
+    /// condition that it was not cancelled. After an interruption the next call continues; the list entry is deleted last.
     ///
     /// The address may have been changed between the read of the account and its deactivation, so this checks again whether a former address is reserved.
     /// The address of an inactive account cannot change.

@@ -115,8 +115,8 @@ pub struct ClientLimit {
 }
 
 impl ClientLimit {
-    /// `CONFIRM_CLIENT_LIMIT`: the limit of those who use links of mails, counted under `rule`, and that of those who open them. The second is counted by
-    /// itself, so that a mail scanner cannot use up its reader's tries, and for all such pages together.
+    /// `CONFIRM_CLIENT_LIMIT`: the limit of those who use links of mails, counted under `rule`, and that of those who open them. Opening a page has
+    /// its own counter, shared by all such pages, so that a mail scanner cannot use up its reader's attempts.
     pub fn of_mailed_links(settings: &mut Settings, rule: &'static str) -> [Self; 2] {
         let default = Limit::new(30, span::minutes(5));
         [rule, "confirm-page"].map(|rule| Self::configured(settings, rule, "CONFIRM_CLIENT_LIMIT", default, Metric::RESETS_LIMITED))
@@ -128,8 +128,7 @@ impl ClientLimit {
     }
 
     /// Counts an attempt of `client` and does `look_up` at the same time, and returns the result of the look-up. Over the limit the attempt is refused,
-    /// whatever was found; then the read was made for nothing, and nobody learns of it. Use it for reads only; hashes and writes come after it. One wait
-    /// for the store.
+    /// and the result of the look-up is dropped. `look_up` must only read; hashes and writes come afterwards. Both calls take one round trip.
     pub fn admit_while<T>(
         &self,
         store: &Store,

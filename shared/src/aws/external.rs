@@ -1,4 +1,4 @@
-//! Requests to servers that are not AWS's, by the HTTPS client that the SDK brings: no other one has to be linked.
+//! Requests to servers that are not AWS's, with the SDK's HTTPS client, so that no second client is linked.
 
 use std::{
     net::{IpAddr, ToSocketAddrs as _},
@@ -26,7 +26,7 @@ pub(crate) struct ExternalClient {
     connector: OnceLock<Connector>,
 }
 
-/// Why there is no answer. No more is known to anybody who may read the log, because the text of an error can quote the request.
+/// Why there is no answer. The error's text is dropped, because it can quote the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ExternalCallError {
     /// The request could not be built.

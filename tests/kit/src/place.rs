@@ -10,7 +10,7 @@
 //!
 //! There, tests take sets of three tables in turn. A table takes seconds to be created on AWS, and a Region takes 2,500, so not every test has tables
 //! of its own; and nothing in the product's keys tells tests apart, so those that run at the same time share none. A set is emptied when it is taken,
-//! not when it is returned, so that what a request wrote that was under way when its test ended is gone as well.
+//! not when it is returned, so that late writes of the previous test are removed too.
 
 use std::{
     collections::{BTreeSet, VecDeque},
