@@ -41,10 +41,7 @@ impl AskedLink {
     pub async fn admit(&self, request: &Request) -> Result<(EmailAddress, Timestamp), Refusal> {
         let mut fields = Fields::of(request.form()?);
         let typed = fields.take_checked("email", Field::KnownEmail, None);
-        let email = typed.as_deref().and_then(|text| match EmailAddress::parse(text) {
-            Ok(email) => Some(email),
-            Err(_) => fields.complain("email", Complaint::Email),
-        });
+        let email = fields.parse("email", typed.as_ref(), EmailAddress::parse, Complaint::Email);
         let email = fields.finish(email)?;
         let now = self.clock.now();
         self.client_limit.admit(&self.store, request.client, now).await?;

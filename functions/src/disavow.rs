@@ -58,7 +58,7 @@ impl FormEndpoint for Disavow {
         let look_up = self.store.disavowal(token.as_ref(), now);
         let link = self.page_limit.admit_while(&self.store, request.client, now, look_up).await??;
         let (token, link) = token.zip(link).ok_or(Refusal::Token)?;
-        let (due_at, gives_back) = (link.account.leaving.map(|leaving| leaving.due_at), link.gives_back(now).is_some());
+        let (due_at, gives_back) = (link.account.deletion.map(|deletion| deletion.due_at), link.gives_back(now).is_some());
         let form = Page::Disavow { token: &token.reveal(), due_at, gives_back, errors: &FieldErrors::default() };
         Ok(self.pages.show(&request.reader_in(link.account.language()), &form)?)
     }

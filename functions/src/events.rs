@@ -96,7 +96,7 @@ impl Events {
     /// contains none. If the account no longer exists, the event has no names.
     async fn waiting(&self, key: &EventKey) -> Result<Option<Event>, Fault> {
         let Some(mut event) = self.store.waiting_event(key).await? else { return Ok(None) };
-        if self.store.tells() == EventData::Full {
+        if self.store.event_data() == EventData::Full {
             event.names = self.store.names_for(&event).await?;
         }
         Ok(Some(event))

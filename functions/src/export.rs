@@ -14,13 +14,10 @@ use doorward::{
     limit::{ClientLimit, EXPORT_ACCOUNT, EXPORTS},
     metric::Metric,
     personal_data::View,
-    store::{Store, Table},
+    store::{MAX_TRIES, Store, Table},
 };
 
 use crate::{Endpoint, Function, Guard, Wiring, own_account::OwnAccount};
-
-/// Maximum number of tries to read an account whose sessions end in the meantime.
-const MAX_TRIES: u32 = 5;
 
 pub struct Export {
     store: Store,

@@ -54,7 +54,7 @@ pub use mailer::Mailer;
 pub use me::Me;
 pub use password_reset::PasswordReset;
 pub use register::Register;
-pub use registry::{Answering, Listed, Routes, complaints, function, paths, routes};
+pub use registry::{Answering, RegisteredFunction, Routes, complaints, function, paths, routes};
 pub use resend_verification::ResendVerification;
 pub use serve::{listen, serve};
 pub use sessions::Sessions;
@@ -69,7 +69,7 @@ use registry::{endpoint, handler};
 
 /// Every function. A new one is added here and gets a binary. Tests compare the list with `bin/`, the template and `events/`, and
 /// `docs/openapi.json` is generated from it.
-pub static FUNCTIONS: [Listed; 20] = [
+pub static FUNCTIONS: [RegisteredFunction; 20] = [
     endpoint::<Register>(),
     endpoint::<Login>(),
     endpoint::<Logout>(),

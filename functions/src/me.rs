@@ -11,22 +11,19 @@ mod address;
 use doorward::{
     account::{Account, EmailAddress, Profiled},
     clock::{Clock, Timestamp},
+    deletion_request::{DeletionGrace, DeletionRequested},
     fault::Fault,
     http::{self, Answer, Field, Fields, Method, Refusal, Request},
-    leaving::{DeletionGrace, Left},
     password::TypedPassword,
     profile::{Asked, Changes, ProfileFields, Shown},
     session::SignedIn,
     step_up::StepUp,
-    store::{Store, Table},
+    store::{MAX_TRIES, Store, Table},
     verification::AddressVerification,
 };
 use serde::Serialize;
 
 use crate::{Endpoint, Function, Guard, Wiring, own_account::OwnAccount};
-
-/// Maximum number of tries to change the fields of an account whose password changes in the meantime.
-const MAX_TRIES: u32 = 5;
 
 pub struct Me {
     store: Store,
@@ -124,14 +121,14 @@ impl Me {
         let password = fields.take_checked("current_password", Field::Verbatim, None);
         let password = TypedPassword::from(fields.finish(password)?);
         self.step_up.admit(&self.store, account, request.client, password, Refusal::CurrentPassword, now).await?;
-        match self.store.leave(account, &token.digest(), self.grace, request.caller(), now).await? {
-            Left::Now => {
+        match self.store.request_deletion(account, &token.digest(), self.grace, request.caller(), now).await? {
+            DeletionRequested::Now => {
                 tracing::info!("deletion requested");
                 Ok(http::no_content())
             }
             // The request is authenticated again, which refuses it if its session has ended. Otherwise this session has changed the password in the
             // meantime.
-            Left::Overtaken => {
+            DeletionRequested::Overtaken => {
                 self.guard.authenticate(request).await?;
                 Err(Refusal::CurrentPassword)
             }

@@ -16,7 +16,7 @@ use crate::{Edge, Endpoint, FUNCTIONS, Function, PageRole, Wiring};
 
 /// The function of this name.
 #[must_use]
-pub fn function(name: &str) -> Option<&'static Listed> {
+pub fn function(name: &str) -> Option<&'static RegisteredFunction> {
     FUNCTIONS.iter().find(|function| function.name == name)
 }
 
@@ -47,7 +47,7 @@ pub fn paths() -> impl Iterator<Item = &'static str> {
 }
 
 /// A function, as the registry lists it.
-pub struct Listed {
+pub struct RegisteredFunction {
     /// [`Function::NAME`].
     pub name: &'static str,
     /// [`Function::TABLES`].
@@ -74,13 +74,13 @@ pub struct Routes {
 pub type Answering = Arc<dyn Fn(Arc<Edge>, LambdaEvent<Box<RawValue>>) -> Answered + Send + Sync>;
 type Answered = Pin<Box<dyn Future<Output = Result<Box<RawValue>, Error>> + Send>>;
 
-pub(crate) const fn endpoint<E: Endpoint>() -> Listed {
+pub(crate) const fn endpoint<E: Endpoint>() -> RegisteredFunction {
     let routes = Routes { paths: E::ROUTES, methods: E::METHODS, protected: E::GUARD.is_some(), page: E::PAGE, start: start::<E> };
-    Listed { name: E::NAME, tables: E::TABLES, routes: Some(routes), build: build_endpoint::<E> }
+    RegisteredFunction { name: E::NAME, tables: E::TABLES, routes: Some(routes), build: build_endpoint::<E> }
 }
 
-pub(crate) const fn handler<F: Function>() -> Listed {
-    Listed { name: F::NAME, tables: F::TABLES, routes: None, build: build::<F> }
+pub(crate) const fn handler<F: Function>() -> RegisteredFunction {
+    RegisteredFunction { name: F::NAME, tables: F::TABLES, routes: None, build: build::<F> }
 }
 
 fn start<E: Endpoint>(wiring: &mut Wiring) -> Answering {
@@ -97,7 +97,7 @@ fn build<F: Function>(wiring: &mut Wiring) {
     F::new(wiring);
 }
 
-impl Listed {
+impl RegisteredFunction {
     /// Starts the function with these settings as its binary does, up to the first event and without logging.
     ///
     /// No service is called. The error lists every complaint about the settings.

@@ -12,16 +12,14 @@ use doorward::{
     password::TypedPassword,
     session::{Ended, ListedSession, SignedIn},
     step_up::StepUp,
-    store::{Store, Table},
+    store::{MAX_TRIES, Store, Table},
 };
 use serde::Serialize;
 
 use crate::{Endpoint, Function, Guard, Wiring};
 
 /// The maximum number of sessions that one request ends.
-const MOST: usize = 25;
-/// Maximum number of tries to list the sessions of an account whose password changes in the meantime.
-const MAX_TRIES: u32 = 5;
+const MAX_ENDED_SESSIONS: usize = 25;
 
 pub struct Sessions {
     store: Store,
@@ -133,7 +131,7 @@ impl EndBody {
     /// `own` is the id of the session that makes the request, which needs no password to end itself.
     fn read(form: Form, own: &str) -> Result<Self, Refusal> {
         let mut fields = Fields::of(form);
-        let ids = fields.take_texts("sessions", MOST);
+        let ids = fields.take_texts("sessions", MAX_ENDED_SESSIONS);
         let ids: Option<BTreeSet<String>> = ids.map(|ids| ids.iter().map(|id| id.to_string()).collect());
         if ids.as_ref().is_some_and(|ids| ids.iter().all(|id| id == own)) {
             return Ok(Self { ids: fields.finish(ids)?, password: None });

@@ -14,16 +14,13 @@ use doorward::{
     outbox::{ChangeKind, Notice},
     password::TypedPassword,
     step_up::StepUp,
-    store::{Store, Table},
+    store::{MAX_TRIES, Store, Table},
 };
 
 use crate::{
     Endpoint, Function, Guard, Wiring,
     username::{NOT_OWN_ADDRESS, USERNAME_TAKEN, parsed_username},
 };
-
-/// Maximum number of tries while an operator changes the account's names.
-const MAX_TRIES: u32 = 5;
 
 pub struct SetUsername {
     store: Store,

@@ -13,7 +13,7 @@ pub(crate) fn parsed_username(fields: &mut Fields, name: &'static str, text: &st
         Ok(username) => Some(username),
         Err(rules) => {
             for rule in &rules {
-                fields.complain::<()>(name, rule.message());
+                fields.complain(name, rule.message());
             }
             None
         }

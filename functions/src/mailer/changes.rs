@@ -1,7 +1,7 @@
 //! Notices of changes other than of the password: of a name, or a requested deletion.
 
 use doorward::{
-    account::Leaving,
+    account::RequestedDeletion,
     clock::{Timestamp, after},
     disavow::DISAVOWAL_LIFETIME,
     mail::{ByOwner, DeletionMail, RenamedMail},
@@ -54,10 +54,10 @@ impl Mailer {
         let Some((to, address_no)) = account.mailbox(&notice.email, now) else {
             return self.not_its_address(&account, &notice.email).await;
         };
-        let is_this = |leaving: &Leaving| !leaving.has_begun && leaving.asked_at == notice.changed_at;
-        let Some(leaving) = account.leaving.filter(is_this) else { return Ok(Handled::Nothing("deletion called off")) };
+        let is_this = |deletion: &RequestedDeletion| !deletion.has_begun && deletion.asked_at == notice.changed_at;
+        let Some(deletion) = account.deletion.filter(is_this) else { return Ok(Handled::Nothing("deletion called off")) };
         // The link works as long as other such links do, and at least until the account is deleted.
-        let until = leaving.due_at.max(after(now, DISAVOWAL_LIFETIME));
+        let until = deletion.due_at.max(after(now, DISAVOWAL_LIFETIME));
         let Some(link) = self.disavow_link(account.id, address_no, Some(until), now).await? else {
             return Ok(Handled::Nothing("no account"));
         };
@@ -66,8 +66,8 @@ impl Mailer {
             language: self.language_of_notice(notice),
             link,
             caller: notice.caller,
-            asked_at: leaving.asked_at,
-            due_at: leaving.due_at,
+            asked_at: deletion.asked_at,
+            due_at: deletion.due_at,
         };
         Ok(Handled::About(account.id, self.send(to, mail.render()).await?))
     }

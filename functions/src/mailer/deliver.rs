@@ -12,9 +12,10 @@ use doorward::{
     fault::Fault,
     language::Language,
     mail::{ChangedMail, Rendered, SendError, SignInMail},
-    mail_rate::Stepped,
+    mail_rate::RateOutcome,
     metric::Metric,
     outbox::{ChangeKind, Entry, EntryKey, Lease, Notice, Notices, Payload, oldest_worth_sending},
+    store::MAX_TRIES,
     telemetry,
     token::{Disavow, Token},
 };
@@ -28,9 +29,6 @@ const LEASE: Duration = span::seconds(90);
 
 /// Maximum difference between the clocks of two functions. An entry that is further in the future was not written by one of our functions.
 const CLOCK_SKEW: Duration = span::minutes(1);
-
-/// Maximum number of tries to store a link, or to count a notice, while others do so for the same account.
-pub(super) const MAX_TRIES: u32 = 5;
 
 /// The record must be reported, so that the stream delivers it again.
 pub(crate) struct RetryLater;
@@ -194,7 +192,7 @@ impl Mailer {
                 // Every try makes its own link, so that both links work if the mail is sent twice.
                 let token = Token::<Disavow>::generate(notice.account, &self.entropy);
                 let permitted = self.store.permit_notice(notice, &rate, &token.digest(), address_no, now).await?;
-                if permitted == Stepped::Now {
+                if permitted == RateOutcome::Now {
                     return Ok(Handled::About(account.id, self.send_notice(to, notices, &token).await?));
                 }
                 permitted
@@ -202,14 +200,14 @@ impl Mailer {
                 // Held notices are sent first. Otherwise somebody could delay them by changing the password again and again, or have them sent to the new
                 // mailbox only by changing the address.
                 self.store.release_notices(notice.account, &rate, now).await?;
-                Stepped::Changed
+                RateOutcome::Changed
             } else {
                 self.store.hold_notices(key, notices, &rate, now).await?
             };
             match stepped {
-                Stepped::Now => return Ok(Handled::Held(account.id)),
-                Stepped::Gone => return Ok(Handled::Nothing("gone")),
-                Stepped::Changed => {}
+                RateOutcome::Now => return Ok(Handled::Held(account.id)),
+                RateOutcome::Gone => return Ok(Handled::Nothing("gone")),
+                RateOutcome::Changed => {}
             }
         }
         Err(DeliveryError::NotNow("contended".to_owned()))

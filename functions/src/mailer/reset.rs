@@ -8,12 +8,13 @@ use doorward::{
     mail::ResetMail,
     mail_rate::MailRate,
     outbox::{EntryKey, ResetRequest},
+    store::MAX_TRIES,
     token::Reset,
 };
 
 use super::{
     Mailer,
-    deliver::{DeliveryError, Handled, MAX_TRIES},
+    deliver::{DeliveryError, Handled},
     link::{Prepared, without_link},
 };
 

@@ -7,13 +7,14 @@ use doorward::{
     link::StoredLink,
     mail::VerifyMail,
     outbox::{EntryKey, VerificationRequest},
+    store::MAX_TRIES,
     token::Verify,
     verification::{COOL_DOWN, LIFETIME},
 };
 
 use super::{
     Mailer,
-    deliver::{DeliveryError, Handled, MAX_TRIES},
+    deliver::{DeliveryError, Handled},
     link::{Prepared, without_link},
 };
 

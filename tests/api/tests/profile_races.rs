@@ -7,7 +7,7 @@ use std::{
 
 use doorward::{
     account::Account,
-    lifecycle::{Deleted, Switched},
+    lifecycle::{ActivationOutcome, Deleted},
 };
 use doorward_kit::{
     App, Response,
@@ -63,7 +63,7 @@ async fn a_change_of_fields_that_the_end_of_its_session_overtakes_changes_nothin
         |app, account| {
             Box::pin(async move {
                 let off = app.store.deactivate(account.id, app.clock.now()).await.expect("the store answers");
-                assert_eq!(off, Switched::Now);
+                assert_eq!(off, ActivationOutcome::Now);
             })
         },
         |app, account| {

@@ -134,10 +134,7 @@ fn a_decoy_takes_as_long_as_a_wrong_password_whatever_cost_is_configured() {
     let hash = "$argon2id$v=19$m=19456,t=20,p=1$BwcHBwcHBwcHBwcHBwcHBw$6U2sjNYtgy/K1+EtYjBxZq1PnZED7h9P+MQJnO8k0ws";
     let took = |stored: Option<&StoredPassword>| {
         let before = processor_time();
-        assert_eq!(
-            hasher.blocking_verify(&TypedPassword::new("Wrong-Horse-42".to_owned()), stored).expect("a verdict"),
-            Verdict::Wrong
-        );
+        assert_eq!(hasher.blocking_verify(&TypedPassword::new("Wrong-Horse-42".to_owned()), stored).expect("a verdict"), Verdict::Wrong);
         processor_time() - before
     };
     let stored = StoredPassword::stored(hash.to_owned());
