@@ -23,6 +23,7 @@ pub mod scenario;
 mod service;
 pub mod store;
 mod stream;
+pub mod template;
 pub mod time;
 
 pub use app::App;
