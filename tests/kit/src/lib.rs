@@ -24,6 +24,7 @@ mod service;
 mod snapshots;
 pub mod store;
 mod stream;
+pub mod template;
 pub mod time;
 
 pub use app::App;
