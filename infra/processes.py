@@ -1,13 +1,24 @@
 """Programs that we start, and that end when we are told to end, with all that they have started."""
 
 import os
+import random
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def free_port() -> int:
+    """A free port that the kernel gives to nobody by itself (Linux gives those from 32768), so that it is still free when it is used."""
+    for port in random.sample(range(10_000, 32_000), 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no free port")
 
 
 @contextmanager

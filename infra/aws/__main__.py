@@ -16,11 +16,13 @@ def main(command: str) -> None:
     from botocore.exceptions import BotoCoreError, ClientError
 
     import deploy
+    from overrides import require_known
     import remove
     import restore
     import rollback
     from stack import STACK, reason
 
+    require_known()
     work = known(command, {"deploy": deploy.deploy, "rollback": rollback.rollback, "restore": restore.restore, "delete": remove.delete})
     try:
         work(os.environ.get("STACK") or STACK)

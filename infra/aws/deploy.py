@@ -40,6 +40,9 @@ def deploy(stack: str) -> None:
     wanted = requested(os.environ.get("PARAMS", ""))
     template = Template.read()
     place = Place.found(region)
+    if place.is_emulator:
+        # Somebody who tried the local stack in this shell has its variables there (.local/stack.env).
+        say(f"To {place}, because AWS_ENDPOINT_URL is set. In a new shell this goes to AWS.")
     if region and region != place.region:
         raise Failure(f"{stack} is in {region} by {answers.shown()}, and the Region is {place.region}: set AWS_REGION, or give it another STACK.")
     running = _running(place, stack)

@@ -50,7 +50,7 @@ class Place:
         """The stack with this name, which must exist."""
         if found := self.stack(name):
             return found
-        raise Failure(f"there is no stack {name} in {self.region} of {self.account}: set STACK and AWS_REGION.")
+        raise Failure(f"there is no stack {name} in {self}: set STACK and AWS_REGION.")
 
     @property
     def is_emulator(self) -> bool:
@@ -58,7 +58,7 @@ class Place:
         return (urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).hostname or "") in ("127.0.0.1", "localhost")
 
     def __str__(self) -> str:
-        return f"{self.region} of {self.account}"
+        return f"the emulator at {os.environ['AWS_ENDPOINT_URL']}" if self.is_emulator else f"{self.region} of {self.account}"
 
 
 def outputs(stack: dict[str, Any]) -> dict[str, str]:

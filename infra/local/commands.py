@@ -4,12 +4,13 @@ import os
 import shlex
 import shutil
 import signal
-import socket
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import build
@@ -19,7 +20,7 @@ import deploy
 import emulator
 import keep
 import watch
-from processes import run
+from processes import free_port, run
 from replay import replay as run_event
 from settings import CREDENTIALS, REGION, Settings
 from root import ROOT
@@ -80,7 +81,8 @@ def dev() -> None:
 def mail() -> None:
     """Prints the newest mail as text, also when it was asked for this very moment."""
     settings = _running()
-    deploy.settle(settings)
+    if not deploy.settle(settings):
+        print("mail: the mailer has not finished every mail yet; `make logs` shows what it says. The newest that was sent:", file=sys.stderr)
     _print_newest_mail(settings)
 
 
@@ -100,14 +102,17 @@ def calibrate() -> None:
 
 def with_stack(*command: str) -> None:
     """Runs a command with a stack of its own, which is always stopped afterwards."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    settings = Settings(directory=ROOT / ".local" / f"test-{os.getpid()}", requested_port=port)
+    (ROOT / ".local").mkdir(exist_ok=True)
+    # Not the number of this process, which a killed run may have had before.
+    settings = Settings(directory=Path(tempfile.mkdtemp(prefix="test-", dir=ROOT / ".local")), requested_port=str(free_port()))
     try:
+        settings.parameters()  # reports wrong arguments before anything takes long
+        _say("Building the functions")
+        binaries = build.binaries(settings)
         # With STATE every `make` that the command calls uses this stack. PARAMS was for this stack only.
         variables = {name: value for name, value in os.environ.items() if name not in ("PORT", "PARAMS")}
-        variables |= _bring_up(settings) | {"STATE": str(settings.directory)}
+        settings, of_stack = on_a_free_port(settings, lambda chosen: _bring_up(chosen, binaries))
+        variables |= of_stack | {"STATE": str(settings.directory)}
         if run(list(command), cwd=ROOT, env=variables) != 0:
             with watch.Logs(settings, from_the_start=True) as lines:
                 lines.show(last=50)
@@ -124,7 +129,19 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 
 
-def _bring_up(settings: Settings) -> dict[str, str]:
+def on_a_free_port(settings: Settings, work: Callable[[Settings], dict[str, str]]) -> tuple[Settings, dict[str, str]]:
+    """Runs something that needs a port, which is chosen only now, because a build takes minutes. Another program may still be faster; then with another one."""
+    for attempts_left in range(4, -1, -1):
+        chosen = replace(settings, requested_port=str(free_port()))
+        try:
+            return chosen, work(chosen)
+        except emulator.PortTaken:
+            if not attempts_left:
+                raise
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _bring_up(settings: Settings, binaries: dict[str, Path] | None = None) -> dict[str, str]:
     """Builds, starts, deploys; returns the variables of stack.env when every function answers."""
     began = time.monotonic()
     settings.parameters()  # reports wrong arguments before anything takes long
@@ -137,8 +154,9 @@ def _bring_up(settings: Settings) -> dict[str, str]:
     found = emulator.running(settings)
     if not found:
         emulator.require_free(settings)
-    _say("Building the functions")
-    binaries = build.binaries(settings)
+    if binaries is None:
+        _say("Building the functions")
+        binaries = build.binaries(settings)
     if complaints := check.complaints(settings.template.zips, settings.parameters(requested={}), settings.parameters()):
         raise Failure(f"PARAMS: {'; '.join(complaints)}")
     if broken := check.broken_templates():

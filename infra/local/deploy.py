@@ -90,15 +90,15 @@ def _is_deployed(settings: Settings, program: str) -> bool:
 def mails(settings: Settings) -> list[dict[str, Any]]:
     """All mails that were sent."""
     try:
-        with urllib.request.urlopen(settings.mail_url, timeout=10) as response:
+        with urllib.request.urlopen(settings.mail_url, timeout=60) as response:
             accounts = json.load(response)["messages"].values()
     except OSError as error:
         raise Failure(f"{settings.mail_url} does not answer: {error}") from error
     return [message for account in accounts for message in account]
 
 
-def settle(settings: Settings, patience: float = 5) -> None:
-    """Waits until the mailer has finished the requested mail; not forever, because some mail fails."""
+def settle(settings: Settings, patience: float = 60) -> bool:
+    """Waits until the mailer has finished the requested mail; not forever, because some mail fails. Returns whether it has."""
     database = client(settings, "dynamodb")
     table = function_variables(settings)["OUTBOX_TABLE"]
     deadline = time.monotonic() + patience
@@ -108,8 +108,9 @@ def settle(settings: Settings, patience: float = 5) -> None:
             TableName=table, FilterExpression="attribute_not_exists(done_at) AND pk <> :held", ExpressionAttributeValues={":held": {"S": "held"}}, ConsistentRead=True
         )
         if not any(page["Items"] for page in pages):
-            return
+            return True
         time.sleep(0.1)
+    return False
 
 
 def free_name(settings: Settings, name: str) -> str:
@@ -127,7 +128,7 @@ def _complaint(settings: Settings, path: str, stage: str) -> str | None:
     """The problem with the function of a route, if it does not answer."""
     request = urllib.request.Request(settings.api_url(stage) + path, method="OPTIONS")
     try:
-        with urllib.request.urlopen(request, timeout=30):
+        with urllib.request.urlopen(request, timeout=60):
             return None
     except urllib.error.HTTPError as error:
         return f"{path} answers {error.code}: {cause(error.read())}" if error.code >= 500 else None

@@ -8,19 +8,24 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 import keep
+from guarded import PROCESS_PATH
 from processes import deferred
 from settings import CREDENTIALS, REGION, SHELL_VARIABLES, Settings
 from typed import Failure
 
 GUARDED = Path(__file__).with_name("guarded.py")
+
+
+class PortTaken(Failure):
+    """Another program uses the port."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +84,15 @@ def require_free(settings: Settings) -> None:
         try:
             probe.bind((bind_host(), settings.port))
         except OSError as error:
-            raise Failure(f"port {settings.port} is in use ({error.strerror}); free it or choose another: PORT={settings.port + 1}.") from error
+            raise PortTaken(f"port {settings.port} is in use ({error.strerror}); free it or choose another: PORT={settings.port + 1}.") from error
 
 
 def start(settings: Settings) -> Emulator:
     """Starts MiniStack in the background and waits until it answers."""
     require_free(settings)
     directory = settings.directory
+    # That of a stack whose emulator was killed. A new one saves its tables once it has them, and not before the old ones are loaded.
+    (directory / "stack.env").unlink(missing_ok=True)
     temporary = directory / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
     environment = {name: value for name, value in os.environ.items() if SHELL_VARIABLES.fullmatch(name)}
@@ -105,15 +112,16 @@ def start(settings: Settings) -> Emulator:
     )
     with deferred(), (directory / "emulator.log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-I", "-u", str(GUARDED)],
+            [sys.executable, "-I", "-u", str(GUARDED), str(directory.resolve())],
             env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
         )
         emulator = Emulator(process.pid, settings.port, settings.emulator_variables())
         (directory / "emulator.json").write_text(json.dumps(emulator.__dict__))
-    deadline = time.monotonic() + 60
-    while not _answers(settings):
+    deadline = time.monotonic() + 180
+    while not _answers(settings, process.pid):
         if process.poll() is not None or time.monotonic() > deadline:
             stop(directory)
+            require_free(settings)  # somebody else's program may have been faster
             raise Failure(f"the emulator did not start; {directory / 'emulator.log'} says why.")
         time.sleep(0.1)
     return emulator
@@ -135,10 +143,10 @@ def stop(directory: Path, *, keeping: bool = True) -> bool:
     deadline = time.monotonic() + 5
     while emulator.alive() and time.monotonic() < deadline:
         time.sleep(0.05)
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(emulator.pid, signal.SIGKILL)  # functions are in its process group, so this ends those that are left
-    except ProcessLookupError:
-        pass
+    while emulator.alive():  # its port is free only then
+        time.sleep(0.05)
     return True
 
 
@@ -147,9 +155,13 @@ def bind_host() -> str:
     return os.environ.get("BIND_HOST", "127.0.0.1")
 
 
-def _answers(settings: Settings) -> bool:
+def _answers(settings: Settings, pid: int) -> bool:
+    """Whether the emulator is ready, and is this process and not another one that was faster to take the port."""
     try:
+        with urllib.request.urlopen(f"{settings.endpoint}{PROCESS_PATH}", timeout=2) as response:
+            if response.read() != str(pid).encode():
+                return False
         with urllib.request.urlopen(f"{settings.endpoint}/_ministack/health", timeout=2) as response:
             return response.status == 200
-    except (urllib.error.URLError, ConnectionError, TimeoutError):
+    except (OSError, HTTPException):
         return False

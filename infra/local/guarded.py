@@ -13,8 +13,10 @@ SDK, SAM CLI, curl) send neither `Origin` nor `Sec-Fetch-Site`.
 
 import os
 import re
+import sys
 from collections.abc import Awaitable, Callable, Iterable
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from typing import Any
 
 LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
@@ -22,6 +24,8 @@ LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 # them, so the guard rewrites it to the first.
 API_PATH = re.compile(r"/_aws/execute-api/[^/]+/")
 API_HOST = re.compile(r"([a-z0-9]+)\.execute-api\.localhost(:\d+)?")
+# Answers with the number of this process, so that whoever started it knows that no other program has taken its port.
+PROCESS_PATH = "/_doorward/process"
 REFUSAL = b'{"message":"This is the local stack of the person at this machine: a page of another site may call its API, nothing else."}'
 
 App = Callable[[dict[str, Any], Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
@@ -75,6 +79,9 @@ def guarded(app: App, port: int) -> App:
             return await app(scope, receive, send)
         scope = by_path(scope)
         if allows([(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]], scope["path"], port):
+            if scope["type"] == "http" and scope["path"] == PROCESS_PATH:
+                await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+                return await send({"type": "http.response.body", "body": str(os.getpid()).encode()})
             return await app(scope, receive, send)
         if scope["type"] == "websocket":
             return await send({"type": "websocket.close", "code": 1008})
@@ -100,13 +107,16 @@ def guard_runtime_ports() -> None:
     BaseHTTPRequestHandler.parse_request = parse_request  # type: ignore[assignment, method-assign]
 
 
-def main() -> None:
+def main(directory: Path) -> None:
+    sys.path.append(str(Path(__file__).parent))  # python -I leaves it out
+    from keeping import kept
     from ministack import app as ministack
 
     guard_runtime_ports()
-    ministack.app = guarded(ministack.app, int(os.environ["GATEWAY_PORT"]))
+    port = int(os.environ["GATEWAY_PORT"])
+    ministack.app = guarded(kept(ministack.app, directory, port), port)
     ministack.main()
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv.pop(1)))  # MiniStack reads the other arguments, and there are none

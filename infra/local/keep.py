@@ -13,27 +13,24 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 import deploy
+from keeping import FILE, TABLES, write
 from settings import Settings
-from stack import variable
 
-FILE = "accounts.json"
-# Accounts are loaded before the Outbox, whose entries reach the mailer at once. Sent mail is marked and not sent again.
-TABLES = ("AccountsTable", "LimitsTable", "OutboxTable")
 # Maximum number of writes of one BatchWriteItem.
 BATCH = 25
 
 
 def save(settings: Settings, variables: dict[str, str]) -> bool:
     """Saves every item of the running stack. Returns False, and leaves the file unchanged, if the stack does not answer."""
-    tables = {table: variables[name] for table in TABLES if (name := variable(table)) in variables}
+    tables = {table: variables[name] for table, name in TABLES.items() if name in variables}
     try:
-        database = deploy.client(settings, "dynamodb", patience=10)
+        database = deploy.client(settings, "dynamodb", patience=60)
         pages = {table: database.get_paginator("scan").paginate(TableName=name, ConsistentRead=True) for table, name in tables.items()}
         items = {table: [item for page in each for item in page["Items"]] for table, each in pages.items()}
     except (BotoCoreError, ClientError):
         return False
     if tables:
-        _write(settings.directory / FILE, json.dumps(items))
+        write(settings.directory / FILE, json.dumps(items))
     return True
 
 
@@ -71,12 +68,3 @@ def _put(database: Any, table: str, items: list[dict[str, Any]]) -> None:
 
 def _is_over(item: dict[str, Any]) -> bool:
     return float(item.get("expires_at", {}).get("N", "inf")) < time.time()
-
-
-def _write(file: Path, text: str) -> None:
-    """Writes a file completely or not at all. Only its owner can read it, because it contains hashes."""
-    new = file.with_suffix(".new")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
-        handle.write(text)
-    new.replace(file)

@@ -25,7 +25,7 @@ from typed import Failure, nearest
 EVENTS = ROOT / "events"
 EXAMPLE_TOKEN = re.compile(r"(dw[a-z]_)ThisIsAnExample\w*")
 EXAMPLE_INSTANT = re.compile(r"2026-01-02T03:04:0\d(\.\d+)?Z")
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 # How much of a page is printed, in characters.
 SHOWN = 300
 

@@ -13,7 +13,9 @@ from typed import known, leave, run_command
 def main(command: str) -> int | None:
     # Imported here, so that a missing module is reported in a sentence as well.
     from commands import COMMANDS
+    from overrides import require_known
 
+    require_known()
     return known(command, COMMANDS)()
 
 

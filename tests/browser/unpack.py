@@ -39,7 +39,8 @@ def main(node: str, directory: str) -> None:
     (partial / "chromium").chmod(0o755)
     for archive in ("swiftshader.tar.br", "al2023.tar.br"):
         with decompressed(node, archive) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
-            tar.extractall(partial)
+            # The oldest Python 3.11 has no filters, and the newest warn without one.
+            tar.extractall(partial, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))  # type: ignore[arg-type]
     shutil.rmtree(place, ignore_errors=True)
     os.replace(partial, place)
 

@@ -86,9 +86,6 @@ class Receiver:
 
 
 def deliver(receiver: Receiver) -> None:
-    queue = resources()["WebhookQueue"]
-    # A quarter of an hour is long for a test.
-    client("sqs").set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "2"})
     receiver.start()
     name = register()
     session = login(name)["token"]
@@ -96,6 +93,8 @@ def deliver(receiver: Receiver) -> None:
     until("the first events", lambda: receiver.types() == expected)
 
     receiver.kill()
+    # A quarter of an hour is long for a test. Not before: the first calls of the function may take longer than two seconds.
+    client("sqs").set_queue_attributes(QueueUrl=resources()["WebhookQueue"], Attributes={"VisibilityTimeout": "2"})
     assert post("/api/change_password/", session, old_password=PASSWORD, new_password="Battery-Staple-77")[0] == 200
     assert post("/api/logout/", session)[0] == 200
     assert post("/api/password_reset/", email=f"{name}@example.com")[0] == 200
@@ -104,14 +103,19 @@ def deliver(receiver: Receiver) -> None:
     published = lambda: {line["event"] for line in logged("events", "event published")}  # noqa: E731
     until("all are published", lambda: len(published()) == len(expected))
     refused = lambda: [line["event"] for line in logged("webhook", "event not delivered")]  # noqa: E731
-    until("each waiting event was tried twice in vain", lambda: len(refused()) >= 6 and all(refused().count(id) >= 2 for id in set(refused())))
+
+    def each_twice() -> bool:
+        ids = refused()
+        return len(set(ids)) == 3 and all(ids.count(id) >= 2 for id in ids)
+
+    until("each waiting event was tried twice in vain", each_twice)
     waiting = set(refused())
-    assert len(waiting) == 3, waiting
 
     receiver.start()
     until("the rest", lambda: receiver.types() == expected)
     assert {id for _, _, id in receiver.printed()} == published(), "an event was lost, or came under another id"
-    assert waiting < {line["event"] for line in logged("webhook", "event delivered")}
+    # The receiver prints before it answers.
+    until("their lines", lambda: waiting < {line["event"] for line in logged("webhook", "event delivered")})
     assert {account for _, account, _ in receiver.printed()} == {line["account"] for line in logged("events", "event published")}
     attributes = client("sqs").get_queue_attributes(QueueUrl=resources()["WebhookFailures"], AttributeNames=["ApproximateNumberOfMessages"])
     assert attributes["Attributes"]["ApproximateNumberOfMessages"] == "0"
@@ -134,8 +138,8 @@ def refuse_copies(receiver: Receiver) -> None:
     for age, secret, status in ((0, receiver.secret, 204), (600, receiver.secret, 400), (0, "whsec_" + "A" * 32, 400)):
         now = int(time.time())
         signature = subprocess.run([PYTHON, "-c", SIGNED, str(age), body], env=os.environ | {"WEBHOOK_SECRET": secret}, capture_output=True, text=True, check=True).stdout.strip()
-        # The second in which it was signed may have been the next one.
-        answers = {receiver.answers(body.encode(), {"webhook-id": "id", "webhook-timestamp": str(now - age + late), "webhook-signature": signature}) for late in range(6)}
+        # The second in which it was signed may have been one of the next ones.
+        answers = {receiver.answers(body.encode(), {"webhook-id": "id", "webhook-timestamp": str(now - age + late), "webhook-signature": signature}) for late in range(60)}
         assert (204 in answers) == (status == 204), (age, answers)
 
 

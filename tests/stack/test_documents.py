@@ -1,7 +1,8 @@
 """Every command in README, OPERATIONS and CONTRIBUTING is run, as it stands there, and prints what stands below it.
 
-Those for AWS run against the emulator with the same words. What cannot be run here is in a table with its reason, and like the commands of the
-other documents it is still read: targets, variables, parameters, programs and their options have to exist.
+Those for AWS run against the emulator with the same words. Those that build or change the checkout run in a copy of it (in_a_copy.py). What another
+test runs is in a table with its reason and the words of that test. Like the commands of the other documents all are also read: targets, variables,
+parameters, programs and their options have to exist.
 """
 
 import os
@@ -18,13 +19,14 @@ import boto3
 import botocore.session
 
 import infra_path
+import in_a_copy
 from documents import OPEN, Command, blocks, inline, is_command, printed, rows
+from in_a_copy import RUN, InACopy, missing
 from infra_path import OF_MAKE, OPERATE, ROOT, make
 from test_life import client
 
 import cargo
 
-RUN = ["README.md", "OPERATIONS.md", "CONTRIBUTING.md"]
 READ = ["ARCHITECTURE.md", "SECURITY.md", "CHANGELOG.md", "infra/README.md", *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").glob("*.md")))]
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.MULTILINE))
@@ -32,24 +34,27 @@ VARIABLES = set(re.search(r"^typed := (.*)$", MAKEFILE, re.MULTILINE)[1].split()
 
 # Names that stand for the reader's own.
 STANDS_FOR = {"STACK=name": "STACK=doorward"}
-# Commands that are not run as they are: the reason, and what is run instead, if anything.
-INSTEAD: list[tuple[str, str, str]] = [
-    (r"make (test|test-long|test-release|check|lint|unit|tool-test|stack-test|browser|clients|schemathesis|fuzz|permissions|coverage)\b", "this test is part of it, or it runs beside this one", ""),
-    (r"make (bench|preview|size|build)\b", "it builds releases or draws hundreds of pictures, for many minutes", ""),
-    (r"make (deploy|restore|rollback|delete)\b", "the test of the deployment runs it, in a clone of its own", ""),
-    (r"make (dev|down|reset)\b", "test_local.py runs it on a stack of its own: it would end this one", ""),
+# Waits for the first line of what goes on, and ends it.
+FOLLOWED = f"""exec 3< <(exec timeout 60 make -C '{ROOT}' --no-print-directory events FOLLOW=1); follower=$!; read -r -u 3 line; kill $follower; [ -n "$line" ]"""
+# Commands that run in another form: the reason, and what runs.
+CHANGED: list[tuple[str, str, str]] = [
     (r"make release-notes \|", "a tag changes the checkout", "make release-notes >notes"),
-    (r"make (snapshots|openapi|release)\b", "it changes the checkout", ""),
-    (r"make (logs|events) FOLLOW=1", "it goes on until it is stopped; test_logs.py follows", ""),
+    (r"make events FOLLOW=1", "it goes on until it is stopped", FOLLOWED),
     (r"make calibrate\b", "a release build takes minutes", "make calibrate QUICK=1"),
     (r"make probe\b", "150 samples take minutes, and fewer decide nothing", 'make probe ARGS="--samples 10" | grep "samples of each"'),
-    (r"cargo lambda (watch|invoke)\b", "test_cargo_lambda.py runs them together, as one waits for the other", ""),
-    (r"cargo test\b", "`make test` runs it", ""),
-    (r"\.tools/\S+ advisories", "the database of advisories is on the network", ""),
-    (r"git |.*&& make deploy", "it changes the checkout", ""),
-    (r"python manage\.py", "there is no Django site here", """printf '{"username": "moved", "email": "moved@example.org", "password": "!", "is_active": true}\\n' > accounts.json"""),
-    (r"tar xf|cd doorward-|\./deploy", "the test of the release runs it in a folder of its own, without Rust", ""),
-    (r"aws |sam ", "the AWS command line is the reader's own; services, operations and options are looked up", ""),
+    (r"python manage\.py", "there is no Django site here; test_django.py has one",
+     """printf '{"username": "moved", "email": "moved@example.org", "password": "!", "is_active": true}\\n' > accounts.json"""),
+]
+# Commands that another test runs: the reason, the test, and its words for the command.
+ELSEWHERE: list[tuple[str, str, str, str]] = [
+    (rf"{in_a_copy.RECIPES.pattern}", "it builds or tests for minutes, or would end this stack: its recipe runs in a copy", "in_a_copy.py", "RECIPES.match("),
+    (rf"make (?:{'|'.join(in_a_copy.LIFE)})\b", "it changes the checkout: it runs in a copy", "in_a_copy.py", '"|".join(LIFE)'),
+    (r"cargo lambda (watch|invoke)\b", "one waits for the other", "test_cargo_lambda.py", '"cargo lambda'),
+    (r"cargo test --workspace --test", "these tests run beside this one; that it selects some is looked up", "test_documents.py", "def check_cargo"),
+    (r"\./deploy\b", "it is a file of a release", "test_release.py", '"./deploy"'),
+    (r"tar xf|cd doorward-", "not every machine has a tar, so Python unpacks", "test_release.py", ".extractall("),
+    (r"aws ", "the program is the reader's own; services, operations and options are looked up", "test_documents.py", "def check_aws"),
+    (r"git ", "the program is the reader's own, and it changes the checkout", "test_deploy.py", "cls.git("),
 ]
 
 
@@ -60,7 +65,10 @@ def instead(command: Command) -> tuple[str, str] | None:
     """Why a command is not run as it stands, and what is run in its place."""
     if command.is_open:
         return "a part of it is left to the reader", ""
-    return next(((reason, run) for pattern, reason, run in INSTEAD if re.match(pattern, command.text)), None)
+    changed = [(reason, run) for pattern, reason, run in CHANGED if re.match(pattern, command.text)]
+    elsewhere = [(reason, "") for pattern, reason, *_ in ELSEWHERE if re.match(pattern, command.text)]
+    return next(iter(changed + elsewhere), None)
+
 
 # The programs that the examples need in addition to the requirements in README. CI has them (.ci/run).
 MISSING = [program for program in ("curl", "grep", "awk") if not shutil.which(program)]
@@ -72,7 +80,8 @@ class Documents(unittest.TestCase):
         self.addCleanup(directory.cleanup)
         self.folder = Path(directory.name)
         (self.folder / ".local").symlink_to(os.environ["STATE"])
-        (self.folder / "events").symlink_to(ROOT / "events")
+        for name in (".tools", "events", "infra"):
+            (self.folder / name).symlink_to(ROOT / name)
 
     @unittest.skipIf(MISSING, f"the examples type {', '.join(MISSING)}, which this machine does not have")
     def test_every_command_runs_and_prints_what_the_document_says(self) -> None:
@@ -166,13 +175,14 @@ class Documents(unittest.TestCase):
             self.assertIn(option, result.stdout)
 
     def check_cargo(self, typed: list[str]) -> None:
-        for flag, folder in (("--test", "tests"), ("--bin", "src/bin")):
-            if flag in typed:
-                name = typed[typed.index(flag) + 1]
-                self.assertTrue(list(ROOT.glob(f"**/{folder}/{name}.rs")) or list(ROOT.glob(f"**/{folder}/{name}/main.rs")), name)
-        if "-p" in typed:
-            name = typed[typed.index("-p") + 1]
-            self.assertTrue(any(f'name = "{name}"' in path.read_text() for path in ROOT.glob("**/Cargo.toml") if "target" not in path.parts), name)
+        self.assertEqual(missing(typed), [])
+        if typed[0] == "test" and "--test" in typed:
+            # The last word selects tests: a module, or a part of a test's name.
+            tests = ROOT / "tests" / "api" / "tests"
+            if typed[-1].endswith("::"):
+                self.assertIn(f"mod {typed[-1].removesuffix('::')};", (tests / "api.rs").read_text())
+            else:
+                self.assertTrue(any(re.search(rf"fn \w*{typed[-1]}\w*\(", path.read_text()) for path in tests.rglob("*.rs")), typed[-1])
         if "--data-file" in typed:
             self.assertTrue((ROOT / typed[typed.index("--data-file") + 1]).exists())
 
@@ -202,7 +212,13 @@ class Documents(unittest.TestCase):
     def test_the_documents_have_commands_and_every_exception_its_reason(self) -> None:
         every = [command.text for name in RUN for block in blocks(ROOT / name) for command in block] + [command.text for name in RUN for command in inline(ROOT / name)]
         self.assertGreater(len(every), 40, "the documents hardly have a command: are they read rightly?")
-        self.assertTrue(all(reason for _, reason, _ in INSTEAD))
+        for pattern, *_ in CHANGED + ELSEWHERE:
+            with self.subTest(pattern):
+                self.assertTrue(any(re.match(pattern, text) for text in every), "no document has such a command")
+        for _, reason, test, words in ELSEWHERE:
+            with self.subTest(reason):
+                # In this file they stand once already, in the table itself.
+                self.assertGreater((ROOT / "tests" / "stack" / test).read_text().count(words), test == Path(__file__).name)
 
 
 class Reading(unittest.TestCase):
@@ -234,6 +250,6 @@ class Reading(unittest.TestCase):
         self.assertEqual(printed("the newest mail"), "")
 
 
-assert infra_path
+assert infra_path and InACopy  # its tests are found here
 if __name__ == "__main__":
     unittest.main()

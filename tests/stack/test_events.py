@@ -3,14 +3,16 @@
 import base64
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import tempfile
 import unittest
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+import infra_path
+from infra_path import ROOT
+
+from processes import free_port
 
 
 def secret() -> str:
@@ -19,9 +21,7 @@ def secret() -> str:
 
 class Events(unittest.TestCase):
     def test_every_event_reaches_a_receiver_that_was_away_with_a_signature_that_the_published_library_verifies(self) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         # The receiver knows the new one already.
         old, new = secret(), secret()
         given = f"Events=all WebhookUrl=http://127.0.0.1:{port}/events WebhookPrivate=yes WebhookSecret={old},{new}"
@@ -33,5 +33,6 @@ class Events(unittest.TestCase):
         self.assertEqual(result.returncode, 0, result.stdout[-8000:] + result.stderr[-4000:])
 
 
+assert infra_path
 if __name__ == "__main__":
     unittest.main()

@@ -93,7 +93,8 @@ class Release(unittest.TestCase):
         """The release in an empty folder, with the tools installed already."""
         folder = Path(tempfile.mkdtemp(dir=self.directory))
         with tarfile.open(ARCHIVE) as archive:
-            archive.extractall(folder, filter="data")
+            # The oldest 3.11 has no filters.
+            archive.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))  # type: ignore[arg-type]
         (root,) = folder.iterdir()
         (root / ".tools").mkdir()
         for tool in ("aws", "pip"):

@@ -70,7 +70,7 @@ class Unit(unittest.TestCase):
             env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
         )
         deadline = time.monotonic() + 300
-        while not tables() and process.poll() is None and time.monotonic() < deadline:
+        while len(tables()) < 3 and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.1)
         self.addCleanup(process.stdout.close)  # type: ignore[union-attr]
         self.assertIsNone(process.poll(), "it goes on")

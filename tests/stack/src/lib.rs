@@ -3,7 +3,7 @@
 //! `make stack-test` starts a stack of its own and passes the variables of `stack.env`; `make up` and
 //! `set -a; . .local/stack.env; cargo test --workspace --test stack_flow --test stack_wire` run the same against a stack that is up.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use aws_sdk_dynamodb::{
     config::{BehaviorVersion, Credentials, Region},
@@ -21,7 +21,7 @@ use hyper_util::{
 use serde_json::Value;
 
 /// How long sending all requested mail may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A running stack.
 pub struct Stack {
@@ -29,6 +29,8 @@ pub struct Stack {
     api_url: String,
     mail_url: String,
     outbox: String,
+    /// When this test began, in milliseconds of Unix time.
+    began: u128,
     operator: Operator,
 }
 
@@ -57,6 +59,7 @@ impl Stack {
             api_url: variable("API_URL"),
             mail_url: variable("MAIL_URL"),
             outbox: variable("OUTBOX_TABLE"),
+            began: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_millis(),
             operator: Operator { client: aws_sdk_dynamodb::Client::from_conf(config), accounts: variable("ACCOUNTS_TABLE") },
         }
     }
@@ -75,14 +78,15 @@ impl Stack {
         Response { status: head.status.as_u16(), headers, body: String::from_utf8(body.to_vec()).expect("text") }
     }
 
-    /// Waits until the mailer has handled everything.
+    /// Waits until the mailer has handled everything that was requested since this test began.
     async fn settle(&self) {
         let began = Instant::now();
         loop {
             // The list of held notices is no mail.
-            let scan =
-                self.operator.client.scan().table_name(&self.outbox).filter_expression("attribute_not_exists(done_at) AND pk <> :held");
+            let waits = "attribute_not_exists(done_at) AND pk <> :held AND requested_at >= :began";
+            let scan = self.operator.client.scan().table_name(&self.outbox).filter_expression(waits);
             let scan = scan.expression_attribute_values(":held", AttributeValue::S("held".to_owned()));
+            let scan = scan.expression_attribute_values(":began", AttributeValue::N(self.began.to_string()));
             let waiting = scan.consistent_read(true).send().await.expect("the store answers").count;
             if waiting == 0 {
                 return;

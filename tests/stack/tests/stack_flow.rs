@@ -13,7 +13,7 @@ use doorward_stack_tests::{Stack, variable};
 use serde_json::json;
 
 /// Maximum time until a mail arrives on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A name that no other test on the same stack uses.
 fn fresh(name: &str) -> (String, String) {
