@@ -293,12 +293,16 @@ probe: $(operator)/installed #+ Measures whether the times of a deployment's ans
 
 # ---- Figures ----
 
-.PHONY: bench bench-zips calibrate calibrate-zip
+.PHONY: bench bench-parts bench-zips calibrate calibrate-zip
 # Whether there is something to measure: PARTS=report only writes the report again.
 measures = $(if $(PARTS),$(filter-out report,$(PARTS)),all)
-bench: $(if $(LAMBDA_DIR),,$(if $(measures),build bench-zips)) $(call tool,bench) #+ Measures speed, size and cost, and writes docs/bench: make bench PARTS="cold warm"
+bench: bench-parts $(if $(LAMBDA_DIR),,$(if $(measures),build bench-zips)) $(call tool,bench) #+ Measures speed, size and cost, and writes docs/bench: make bench PARTS="cold warm"
 	$(if $(measures),cargo build --locked --workspace --exclude doorward-stack-tests --example store)
 	.tools/bench/bin/python tests/bench $$PARTS
+
+# An unknown part is refused before anything is built.
+bench-parts:
+	@exec $(PYTHON) tests/bench/parts.py $$PARTS
 
 bench-zips: calibrate-zip
 	@$(build_for_lambda) --target $(target) --package doorward-bench-empty --bin empty && $(pack) target/lambda/empty

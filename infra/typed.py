@@ -104,12 +104,12 @@ def _is_make(process: int) -> bool:
 
 
 def wait_until_taken(process: int, sent: signal.Signals) -> None:
-    """Waits until the process has the signal, for a second at most.
+    """Waits until the process has the signal, for ten seconds at most.
 
     A make on a busy machine might otherwise learn of the signal only when this program has ended and was waited for. It then waits for it once more,
     says "wait: No child processes" and ends with 2.
     """
-    for _ in range(200):
+    for _ in range(2000):
         try:
             status = Path(f"/proc/{process}/status").read_text()
         except OSError:

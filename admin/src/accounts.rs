@@ -1,21 +1,17 @@
 //! Commands that change the state of one account.
 
-use std::time::Duration;
-
 use doorward::{
     account::{Account, AccountId, Registered},
-    caller::Caller,
-    clock::{Timestamp, after, rfc3339},
+    clock::rfc3339,
     disavow::Disavowed,
-    lifecycle::{Requested, Switched},
-    outbox::ResetRequest,
-    registration::is_for_nobody,
+    lifecycle::{ActivationOutcome, Requested},
+    registration::is_placeholder,
 };
-use serde_json::json;
 
 use crate::{
     Admin, Failure, Terminal,
     names::{parse_names, taken_names},
+    reset_request::{invitation, reset_request},
     state::State,
 };
 
@@ -33,30 +29,32 @@ impl Admin {
         let id = AccountId::from(self.entropy.uuid(now));
         let account = Account::new(id, username, email, self.hasher.unknowable(), now);
         match self.store.invite(&account, &invitation(&account, now)).await? {
-            Registered::Now => done(terminal, id, "created", &format!("{id} is created; a link to choose a password is on its way.")),
+            Registered::Now => terminal.done(id, "created", &format!("{id} is created; a link to choose a password is on its way.")),
             Registered::Taken(taken) => Err(Failure::Refused(taken_names(Some(taken)).to_owned())),
         }
     }
 
     pub(crate) async fn activate(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         match self.store.activate(account.id, self.clock.now()).await? {
-            Switched::Now => done(terminal, account.id, "activated", &format!("{} is activated.", account.id)),
-            Switched::Missing => Err(Failure::NoAccount),
-            Switched::BeingDeleted => Err(Failure::Refused(BEING_DELETED.to_owned())),
+            ActivationOutcome::Now => terminal.done(account.id, "activated", &format!("{} is activated.", account.id)),
+            ActivationOutcome::Missing => Err(Failure::NoAccount),
+            ActivationOutcome::BeingDeleted => Err(Failure::Refused(BEING_DELETED.to_owned())),
         }
     }
 
     pub(crate) async fn deactivate(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         match self.store.deactivate(account.id, self.clock.now()).await? {
-            Switched::Now => done(terminal, account.id, "deactivated", &format!("{} is deactivated; its sessions have ended.", account.id)),
-            Switched::Missing => Err(Failure::NoAccount),
-            Switched::BeingDeleted => Err(Failure::Refused(BEING_DELETED.to_owned())),
+            ActivationOutcome::Now => {
+                terminal.done(account.id, "deactivated", &format!("{} is deactivated; its sessions have ended.", account.id))
+            }
+            ActivationOutcome::Missing => Err(Failure::NoAccount),
+            ActivationOutcome::BeingDeleted => Err(Failure::Refused(BEING_DELETED.to_owned())),
         }
     }
 
     pub(crate) async fn end_sessions(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         self.store.end_sessions(account.id, self.clock.now()).await?;
-        done(terminal, account.id, "sessions ended", &format!("The sessions of {} have ended.", account.id))
+        terminal.done(account.id, "sessions ended", &format!("The sessions of {} have ended.", account.id))
     }
 
     /// Clears the limits' windows of an account, so that the right password is accepted again from everywhere.
@@ -67,14 +65,14 @@ impl Admin {
             Some(until) => format!("Logins were limited until {}.", rfc3339(until)),
             None => "Logins were not limited.".to_owned(),
         };
-        done(terminal, account.id, "unlocked", &format!("{before} {} can be logged in to from everywhere.", account.id))
+        terminal.done(account.id, "unlocked", &format!("{before} {} can be logged in to from everywhere.", account.id))
     }
 
     pub(crate) async fn reset(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         if !account.active {
             return Err(Failure::Refused(format!("no link is mailed to an account that is {}", State::of(account).words())));
         }
-        if is_for_nobody(account) {
+        if is_placeholder(account) {
             return Err(Failure::Refused("it is a placeholder account (Registration=silent), to which no mail arrives".to_owned()));
         }
         if account.usable_password().is_none() {
@@ -82,7 +80,7 @@ impl Admin {
         }
         let sentence = format!("A reset link for {} is on its way, unless one was sent minutes ago.", account.id);
         match self.store.request_reset_at_once(account.id, &reset_request(account, self.clock.now())).await? {
-            Requested::Now => done(terminal, account.id, "reset requested", &sentence),
+            Requested::Now => terminal.done(account.id, "reset requested", &sentence),
             Requested::Overtaken => Err(Failure::Refused(OVERTAKEN.to_owned())),
         }
     }
@@ -91,7 +89,7 @@ impl Admin {
     async fn invite(&self, account: &Account, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         match self.store.invite_again(account.id, &self.hasher.unknowable(), &invitation(account, self.clock.now())).await? {
             Requested::Now => {
-                done(terminal, account.id, "invited", &format!("{} had no password; a link to choose one is on its way.", account.id))
+                terminal.done(account.id, "invited", &format!("{} had no password; a link to choose one is on its way.", account.id))
             }
             Requested::Overtaken => Err(Failure::Refused(OVERTAKEN.to_owned())),
         }
@@ -113,30 +111,9 @@ impl Admin {
             Disavowed::Now => {
                 let sentence =
                     format!("{id}: every session has ended and the password is disabled; a link to choose another is on its way.");
-                done(terminal, id, "disavowed", &sentence)
+                terminal.done(id, "disavowed", &sentence)
             }
             Disavowed::NotValid => Err(Failure::Refused(OVERTAKEN.to_owned())),
         }
     }
-}
-
-/// Prints what was done to an account.
-pub(crate) fn done(terminal: &mut Terminal<'_>, id: AccountId, what: &str, sentence: &str) -> Result<(), Failure> {
-    terminal.tell(&json!({ "id": id.to_string(), "done": what }), sentence)
-}
-
-/// A reset request by an operator, who has no caller's address, browser or language.
-pub(crate) fn reset_request(account: &Account, now: Timestamp) -> ResetRequest {
-    ResetRequest {
-        email: account.email.clone(),
-        // Only a request that is newer than the password leads to a link.
-        requested_at: now.max(after(account.password_changed_at, Duration::from_millis(1))),
-        caller: Caller::default().in_language(account.language()),
-        invites: false,
-    }
-}
-
-/// The request for the mail that invites an owner to choose a first password.
-pub(crate) fn invitation(account: &Account, now: Timestamp) -> ResetRequest {
-    ResetRequest { invites: true, ..reset_request(account, now) }
 }

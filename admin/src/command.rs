@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
-use crate::{Export, Import, state::State};
+use crate::{Export, Import, List, Selection};
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -143,42 +143,6 @@ pub enum Command {
     },
     /// Imports accounts with their password hashes
     Import(Import),
-}
-
-/// Which accounts to list or to count.
-#[derive(Debug, Args)]
-pub struct Selection {
-    /// Only accounts in this state
-    #[arg(long, value_enum)]
-    pub(crate) state: Option<State>,
-    /// Only accounts whose username begins with this, in any case
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) prefix: Option<String>,
-    /// Only accounts created since this instant (2026-01-31T12:00:00Z) or within this time (1h)
-    #[arg(long, value_name = "INSTANT")]
-    pub(crate) since: Option<String>,
-    /// Only accounts whose address mail does not reach
-    #[arg(long)]
-    pub(crate) undeliverable: bool,
-    /// Do not ask before reading a table that costs more than a dollar
-    #[arg(long)]
-    pub(crate) yes: bool,
-}
-
-/// The arguments of `list`.
-#[derive(Debug, Args)]
-pub struct List {
-    #[command(flatten)]
-    pub(crate) selection: Selection,
-    /// The newest first. Without this the order is arbitrary, and only the listed accounts are read
-    #[arg(long)]
-    pub(crate) newest: bool,
-    /// Maximum number of accounts
-    #[arg(long, default_value_t = 100, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(crate) max: u32,
-    /// Continue after the account with this id, the last one of the previous page
-    #[arg(long, value_name = "ID")]
-    pub(crate) after: Option<String>,
 }
 
 /// The commands for events that were not published.

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use doorward::{account::Account, lifecycle::Deleted};
 use serde_json::{Value, json};
 
-use crate::{Admin, Failure, Terminal, accounts::done};
+use crate::{Admin, Failure, Terminal};
 
 impl Admin {
     pub(crate) async fn delete(&self, account: &Account, yes: bool, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
@@ -13,7 +13,7 @@ impl Admin {
         let question = format!("This cannot be undone. To delete {username} ({id}), type its username");
         terminal.confirm(yes, &question, username, "that is not its username; nothing was deleted")?;
         match self.store.delete_account(account, self.clock.now()).await? {
-            Deleted::Now => done(terminal, id, "deleted", &format!("{id} is deleted.")),
+            Deleted::Now => terminal.done(id, "deleted", &format!("{id} is deleted.")),
             Deleted::Overtaken => Err(Failure::Refused("the account changed meanwhile; look at it again".to_owned())),
         }
     }
@@ -44,7 +44,7 @@ impl Admin {
         let mut changed = 0;
         for account in &accounts {
             match self.store.delete_account(account, self.clock.now()).await? {
-                Deleted::Now => done(terminal, account.id, "deleted", &format!("{} is deleted.", account.id))?,
+                Deleted::Now => terminal.done(account.id, "deleted", &format!("{} is deleted.", account.id))?,
                 Deleted::Overtaken => changed += 1,
             }
         }

@@ -12,6 +12,7 @@ mod list;
 mod mail;
 mod names;
 mod profile;
+mod reset_request;
 mod show;
 mod state;
 mod terminal;
@@ -32,9 +33,10 @@ use doorward::{
 };
 
 pub use self::{
-    command::{Arguments, Command, EventsCommand, List, MailCommand, Selection},
+    command::{Arguments, Command, EventsCommand, MailCommand},
     export::Export,
     import::Import,
+    list::{List, Selection},
     terminal::Terminal,
 };
 

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, ops::ControlFlow, time::Duration};
 
+use clap::Args;
 use doorward::{
     account::{Account, AccountId, Username},
     clock::{Timestamp, before, rfc3339},
@@ -9,7 +10,7 @@ use doorward::{
 };
 use serde_json::{Value, json};
 
-use crate::{Admin, Failure, List, Selection, Terminal, state::State};
+use crate::{Admin, Failure, Terminal, state::State};
 
 /// Prices of AWS in US dollars, the same as in the report (docs/bench).
 const PRICES: &str = include_str!("../../tests/bench/prices.json");
@@ -17,6 +18,42 @@ const PRICES: &str = include_str!("../../tests/bench/prices.json");
 const BYTES_PER_UNIT: u64 = 8192;
 /// From this price in US dollars on, a scan needs confirmation.
 const ASKED_FROM: f64 = 1.0;
+
+/// Which accounts to list or to count.
+#[derive(Debug, Args)]
+pub struct Selection {
+    /// Only accounts in this state
+    #[arg(long, value_enum)]
+    pub(crate) state: Option<State>,
+    /// Only accounts whose username begins with this, in any case
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) prefix: Option<String>,
+    /// Only accounts created since this instant (2026-01-31T12:00:00Z) or within this time (1h)
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) since: Option<String>,
+    /// Only accounts whose address mail does not reach
+    #[arg(long)]
+    pub(crate) undeliverable: bool,
+    /// Do not ask before reading a table that costs more than a dollar
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// The arguments of `list`.
+#[derive(Debug, Args)]
+pub struct List {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// The newest first. Without this the order is arbitrary, and only the listed accounts are read
+    #[arg(long)]
+    pub(crate) newest: bool,
+    /// Maximum number of accounts
+    #[arg(long, default_value_t = 100, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) max: u32,
+    /// Continue after the account with this id, the last one of the previous page
+    #[arg(long, value_name = "ID")]
+    pub(crate) after: Option<String>,
+}
 
 /// The parsed options that select accounts.
 struct Filter<'a> {
@@ -170,13 +207,13 @@ fn row(account: &Account) -> Value {
     json!({
         "id": account.id.to_string(), "username": account.username.as_str(), "email": account.email.as_str(), "state": State::of(account),
         "created_at": rfc3339(account.created_at), "undeliverable": account.undeliverable.map(|(why, _)| why.as_str()),
-        "delete_after": account.leaving.map(|leaving| rfc3339(leaving.due_at)),
+        "delete_after": account.deletion.map(|deletion| rfc3339(deletion.due_at)),
     })
 }
 
 fn line(account: &Account) -> String {
     let mail = account.undeliverable.map_or_else(String::new, |(why, _)| format!(", {}", why.as_str()));
-    let due = account.leaving.map_or_else(String::new, |leaving| format!(" after {}", rfc3339(leaving.due_at)));
+    let due = account.deletion.map_or_else(String::new, |deletion| format!(" after {}", rfc3339(deletion.due_at)));
     let (id, created, state) = (account.id, rfc3339(account.created_at), State::of(account).words());
     format!("id:{id}  {created}  {}  {}  {state}{due}{mail}", account.username.as_str(), account.email.as_str())
 }

@@ -1,15 +1,12 @@
 //! The names of accounts: parsing them, and commands that change them.
 
 use doorward::{
-    account::{Account, EmailAddress, FormerAddress, LONGEST_EMAIL, Taken, Username},
+    account::{Account, EmailAddress, FormerAddress, MAX_EMAIL_LENGTH, Taken, Username},
     disavow::Disavowed,
     lifecycle::Renamed,
 };
 
-use crate::{
-    Admin, Failure, Terminal,
-    accounts::{done, reset_request},
-};
+use crate::{Admin, Failure, Terminal, reset_request::reset_request};
 
 impl Admin {
     pub(crate) async fn set_email(&self, account: &Account, email: &str, yes: bool, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
@@ -59,7 +56,7 @@ impl Admin {
                     "{id}: the former address {} is back, every session has ended and the password is disabled; a link to choose another is on its way.",
                     former.email.as_str()
                 );
-                done(terminal, id, "address restored", &sentence)
+                terminal.done(id, "address restored", &sentence)
             }
             Disavowed::NotValid => Err(Failure::Refused("the account changed meanwhile; look at it again".to_owned())),
         }
@@ -78,7 +75,7 @@ impl Admin {
 
 fn told(terminal: &mut Terminal<'_>, account: &Account, renamed: Renamed, what: &str, taken: Taken, notice: &str) -> Result<(), Failure> {
     match renamed {
-        Renamed::Now => done(terminal, account.id, what, &format!("{}: {what}. {notice}", account.id)),
+        Renamed::Now => terminal.done(account.id, what, &format!("{}: {what}. {notice}", account.id)),
         Renamed::Taken => Err(Failure::Refused(taken_names(Some(taken)).to_owned())),
         Renamed::Overtaken => Err(Failure::Refused("the account changed meanwhile; look at it again".to_owned())),
     }
@@ -96,7 +93,7 @@ pub(crate) fn parse_names(username: &str, email: &str) -> Result<(Username, Emai
 }
 
 fn parse_email(email: &str) -> Result<EmailAddress, String> {
-    let fits = |email: &EmailAddress| email.as_str().chars().count() <= LONGEST_EMAIL;
+    let fits = |email: &EmailAddress| email.as_str().chars().count() <= MAX_EMAIL_LENGTH;
     EmailAddress::parse(email).ok().filter(fits).ok_or_else(|| "email: it is no e-mail address that mail can go to".to_owned())
 }
 

@@ -2,7 +2,7 @@
 
 use doorward::account::{Account, Profiled};
 
-use crate::{Admin, Failure, Terminal, accounts::done};
+use crate::{Admin, Failure, Terminal};
 
 impl Admin {
     /// Sets a field, or removes its value.
@@ -23,7 +23,7 @@ impl Admin {
             Failure::Refused(format!("{name}: {}", complaints.join(" ")))
         })?;
         match self.store.set_profile(account.id, &[(field.clone(), value)], self.clock.now()).await? {
-            Profiled::Now => done(terminal, account.id, "field set", &format!("{}: {name} set", account.id)),
+            Profiled::Now => terminal.done(account.id, "field set", &format!("{}: {name} set", account.id)),
             // It may have been deleted since it was found.
             Profiled::Overtaken if self.store.account(account.id).await?.is_none() => Err(Failure::NoAccount),
             Profiled::Overtaken => Err(Failure::Refused("no field can be set in an account that is deactivated".to_owned())),

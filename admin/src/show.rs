@@ -12,14 +12,12 @@ use doorward::{
     personal_data::View,
     profile::Profile,
     session::SessionRecord,
+    store::MAX_TRIES,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{Admin, Failure, Terminal, state::State};
-
-/// Maximum number of tries to read everything about an account whose sessions end in the meantime.
-const MAX_TRIES: u32 = 5;
 
 /// All data of an account, except hashes and digests.
 struct Known {
@@ -134,7 +132,7 @@ fn facts(account: &Account, known: &Known, allowed: u32) -> Value {
         "language": account.language,
         "sessions": known.sessions.iter().map(session).collect::<Vec<_>>(),
         "reset_link_until": known.link_until.map(rfc3339),
-        "deletion": account.leaving.map(|leaving| json!({ "asked_at": rfc3339(leaving.asked_at), "delete_after": rfc3339(leaving.due_at) })),
+        "deletion": account.deletion.map(|deletion| json!({ "asked_at": rfc3339(deletion.asked_at), "delete_after": rfc3339(deletion.due_at) })),
         "undeliverable": account.undeliverable.map(|(why, sent_at)| json!({ "why": why.as_str(), "sent_at": rfc3339(sent_at) })),
         "networks": account.networks.iter().map(|known| json!({ "network": known.network.as_str(), "seen_at": rfc3339(known.seen_at) })).collect::<Vec<_>>(),
         "logins": known.tries.iter().map(|tries| json!({
@@ -205,9 +203,9 @@ fn text(account: &Account, known: &Known, allowed: u32) -> String {
         Mail::Open(mail) => open_line(mail, known.now),
     });
     let elsewhere = account.external_id.iter().map(|id| ("id elsewhere", id.clone()));
-    let deletion = account.leaving.map(|leaving| {
-        let (asked_at, due_at) = (rfc3339(leaving.asked_at), rfc3339(leaving.due_at));
-        let begun = if leaving.has_begun { ", and has begun" } else { "; activate ID or disavow ID cancels it" };
+    let deletion = account.deletion.map(|deletion| {
+        let (asked_at, due_at) = (rfc3339(deletion.asked_at), rfc3339(deletion.due_at));
+        let begun = if deletion.has_begun { ", and has begun" } else { "; activate ID or disavow ID cancels it" };
         ("deletion", format!("asked for at {asked_at}, carried out after {due_at}{begun}"))
     });
     let pending = known.pending_email.iter().map(|email| ("address asked", format!("{}, until its mailbox confirms it", email.as_str())));

@@ -22,7 +22,7 @@ pub(crate) enum State {
 
 impl State {
     pub(crate) fn of(account: &Account) -> Self {
-        if account.leaving.is_some() {
+        if account.deletion.is_some() {
             return Self::Leaving;
         }
         match (account.active, account.usable_password(), account.disavowed) {

@@ -5,7 +5,9 @@ use std::{
     io::{self, Write},
 };
 
+use doorward::account::AccountId;
 use serde::Serialize;
+use serde_json::json;
 
 use crate::Failure;
 
@@ -29,6 +31,11 @@ impl Terminal<'_> {
             writeln!(self.out, "{sentence}")?;
         }
         Ok(())
+    }
+
+    /// Prints what was done to an account.
+    pub(crate) fn done(&mut self, id: AccountId, what: &str, sentence: &str) -> Result<(), Failure> {
+        self.tell(&json!({ "id": id.to_string(), "done": what }), sentence)
     }
 
     /// Continues if the answer to the question is `expected`, or with `--yes`.

@@ -1,4 +1,4 @@
-//! The two forms in which somebody asks for a mailed link.
+//! The two forms that request a mailed link.
 //!
 //! Their functions cannot learn whether an account exists, because they have no permission to read accounts. Every well-formed address costs the same two
 //! writes.
@@ -6,9 +6,8 @@
 use doorward::{
     account::EmailAddress,
     clock::{Clock, Timestamp},
-    config::span,
     http::{Answer, Complaint, Field, FieldErrors, Fields, Refusal, Request},
-    limit::{ClientLimit, Limit},
+    limit::ClientLimit,
     metric::Metric,
     page::{Asks, Page, Pages},
     store::Store,
@@ -28,10 +27,9 @@ pub(crate) struct AskedLink {
 impl AskedLink {
     /// `RESET_CLIENT_LIMIT`: the limit of requests by one client, counted under `rule`.
     pub fn configured(wiring: &mut Wiring, asks: Asks, rule: &'static str) -> Self {
-        let default = Limit::new(20, span::hours(1));
         let settings = &mut wiring.settings;
         Self {
-            client_limit: ClientLimit::configured(settings, rule, "RESET_CLIENT_LIMIT", default, Metric::RESETS_LIMITED),
+            client_limit: ClientLimit::of_requested_links_and_exports(settings, rule, Metric::RESETS_LIMITED),
             pages: Pages::configured(settings),
             asks,
             store: wiring.store.clone(),
@@ -39,14 +37,11 @@ impl AskedLink {
         }
     }
 
-    /// The address for which a link is asked, and when, unless the client is over its limit.
+    /// The address for which a link is requested, and the time of the request. A client over its limit is refused.
     pub async fn admit(&self, request: &Request) -> Result<(EmailAddress, Timestamp), Refusal> {
         let mut fields = Fields::of(request.form()?);
         let typed = fields.take_checked("email", Field::KnownEmail, None);
-        let email = typed.as_deref().and_then(|text| match EmailAddress::parse(text) {
-            Ok(email) => Some(email),
-            Err(_) => fields.complain("email", Complaint::Email),
-        });
+        let email = fields.parse("email", typed.as_ref(), EmailAddress::parse, Complaint::Email);
         let email = fields.finish(email)?;
         let now = self.clock.now();
         self.client_limit.admit(&self.store, request.client, now).await?;

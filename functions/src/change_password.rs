@@ -1,4 +1,4 @@
-//! POST `/api/change_password/`: replaces a password, if the request has the old one.
+//! POST `/api/change_password/`: replaces a password, if the request contains the old one.
 
 use std::sync::Arc;
 
@@ -11,19 +11,18 @@ use doorward::{
     outbox::{ChangeKind, Notice},
     password::{AcceptedPassword, Hasher, Policy, TypedPassword},
     profile::ProfileFields,
-    session::Sessions,
     step_up::StepUp,
     store::{Store, Table},
 };
 use serde::Serialize;
 
-use crate::{Endpoint, Function, Wiring};
+use crate::{Endpoint, Function, Guard, Wiring};
 
 pub struct ChangePassword {
     store: Store,
     hasher: Arc<Hasher>,
     policy: Policy,
-    sessions: Sessions,
+    guard: Guard,
     fields: ProfileFields,
     step_up: StepUp,
     clock: Clock,
@@ -51,7 +50,7 @@ impl Function for ChangePassword {
             step_up: StepUp::configured(&mut wiring.settings, Arc::clone(&hasher)),
             hasher,
             policy: Policy::configured(&mut wiring.settings),
-            sessions: wiring.sessions().with_profile(fields.has_names()),
+            guard: Guard::configured(wiring).with_profile(fields.has_names()),
             fields,
             store: wiring.store.clone(),
             clock: wiring.clock.clone(),
@@ -62,15 +61,11 @@ impl Function for ChangePassword {
 
 impl Endpoint for ChangePassword {
     const ROUTES: &[&str] = &["/api/change_password/"];
-    const PROTECTED: bool = true;
-
-    async fn authenticate(&self, request: &Request) -> Result<(), Refusal> {
-        self.sessions.authenticate(&self.store, request, self.clock.now()).await.map(drop)
-    }
+    const GUARD: Option<fn(&Self) -> &Guard> = Some(|endpoint| &endpoint.guard);
 
     async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
         let now = self.clock.now();
-        let signed_in = self.sessions.authenticate(&self.store, &request, now).await?;
+        let signed_in = self.guard.authenticate(&request).await?;
         let body = ChangeBody::read(request.form()?, &self.policy)?;
         let account = &signed_in.account;
         self.step_up.admit(&self.store, account, request.client, body.old_password, Refusal::OldPassword, now).await?;
@@ -83,9 +78,10 @@ impl Endpoint for ChangePassword {
                 Metric::PASSWORDS_CHANGED.count();
                 Ok(http::ok(&ChangeAnswer { message: "Password changed successfully." }))
             }
-            // The answer is that of a new check: the session has ended, or it has changed the password itself in the meantime.
+            // The request is authenticated again, which refuses it if its session has ended. Otherwise this session has changed the password in the
+            // meantime.
             Changed::Overtaken => {
-                self.authenticate(&request).await?;
+                self.guard.authenticate(&request).await?;
                 Metric::CHANGES_REFUSED.count();
                 Err(Refusal::OldPassword)
             }

@@ -15,6 +15,7 @@ use doorward::{
     password::{AcceptedPassword, Hasher, Owner, Policy, TypedPassword},
     profile::ProfileFields,
     reset::{ResetLinks, Spent},
+    route,
     store::{Store, Table},
     telemetry,
     token::{Reset, Token},
@@ -44,7 +45,7 @@ impl ConfirmReset {
     async fn spend(&self, request: &Request) -> Result<(), Refusal> {
         let body = ConfirmBody::read(request.form()?, &self.policy, request.wants_page())?;
         let now = self.clock.now();
-        // Only here is there a password to compare with a name.
+        // The check of the link also reads the declared names if there are any, because the new password is compared with them.
         let links = self.links.with_profile(self.fields.has_names());
         let look_up = links.check(&self.store, body.token.as_ref(), now);
         let link = self.client_limit.admit_while(&self.store, request.client, now, look_up).await??.ok_or(Refusal::Token)?;
@@ -85,7 +86,7 @@ impl Function for ConfirmReset {
 }
 
 impl FormEndpoint for ConfirmReset {
-    const ROUTE: &str = "/api/password_reset/confirm/";
+    const ROUTE: &str = route::RESET;
     const DEAD_LINK: Option<Page<'static>> = Some(Page::Dead);
     const DONE: Page<'static> = Page::Done;
 
@@ -93,7 +94,7 @@ impl FormEndpoint for ConfirmReset {
         &self.pages
     }
 
-    /// In the account's language, if it has one.
+    /// The page is in the account's language, if it has one.
     async fn show(&self, request: &Request) -> Result<Answer, Refusal> {
         let now = self.clock.now();
         let token = request.mailed_token();
@@ -106,9 +107,9 @@ impl FormEndpoint for ConfirmReset {
         Ok(self.pages.show(&reader, &form)?)
     }
 
-    /// With the complaints about the password, but without the password.
+    /// The page has the complaints about the password, but not the password.
     ///
-    /// A password that was not repeated rightly is judged all the same, so that somebody who mends one complaint does not get the next for it.
+    /// The password is checked even if its repetition differs, so that all errors are shown at once.
     async fn show_again(&self, request: &Request, errors: &FieldErrors) -> Result<Answer, Refusal> {
         let mut fields = Fields::of(request.form()?);
         let mut text = |name| fields.take(name, Field::Text).unwrap_or_default();
@@ -140,7 +141,7 @@ impl FormEndpoint for ConfirmReset {
 }
 
 impl ConfirmBody {
-    /// A page has a second field for the password, which the API ignores like any unknown name.
+    /// Reads the body. The form of a page has a second field for the password. The API ignores that field like any unknown one.
     fn read(form: Form, policy: &Policy, from_page: bool) -> Result<Self, Refusal> {
         let mut fields = Fields::of(form);
         let password = fields.take_checked("password", Field::Verbatim, Some(policy.max_length));

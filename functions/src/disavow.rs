@@ -1,7 +1,8 @@
 //! GET and POST `/api/password_reset/disavow/`: "this wasn't me", the link of a notice.
 //!
-//! GET shows a page with a form. POST uses the link up: it ends every session, takes the password out of use and starts a reset, once; it calls the
-//! account's deletion off, and gives it back the address to which the link was mailed. This function cannot set a password, as it has no permission to.
+//! GET shows a page with a form. POST uses the link up. It ends every session, disables the password, mails a reset link and cancels a requested deletion.
+//! If the address was changed since the link was mailed, it restores the address to which it was mailed, as long as that is reserved. This function has no
+//! permission to set a password.
 
 use doorward::{
     clock::Clock,
@@ -11,6 +12,7 @@ use doorward::{
     metric::Metric,
     outbox::ResetRequest,
     page::{Page, Pages},
+    route,
     store::{Store, Table},
     telemetry,
     token::Token,
@@ -41,7 +43,7 @@ impl Function for Disavow {
 }
 
 impl FormEndpoint for Disavow {
-    const ROUTE: &str = "/api/password_reset/disavow/";
+    const ROUTE: &str = route::DISAVOW;
     const DEAD_LINK: Option<Page<'static>> = Some(Page::DeadDisavowal);
     const DONE: Page<'static> = Page::Disavowed;
 
@@ -49,14 +51,14 @@ impl FormEndpoint for Disavow {
         &self.pages
     }
 
-    /// In the account's language, if it has one.
+    /// The page is in the account's language, if it has one.
     async fn show(&self, request: &Request) -> Result<Answer, Refusal> {
         let now = self.clock.now();
         let token = request.mailed_token();
         let look_up = self.store.disavowal(token.as_ref(), now);
         let link = self.page_limit.admit_while(&self.store, request.client, now, look_up).await??;
         let (token, link) = token.zip(link).ok_or(Refusal::Token)?;
-        let (due_at, gives_back) = (link.account.leaving.map(|leaving| leaving.due_at), link.gives_back(now).is_some());
+        let (due_at, gives_back) = (link.account.deletion.map(|deletion| deletion.due_at), link.gives_back(now).is_some());
         let form = Page::Disavow { token: &token.reveal(), due_at, gives_back, errors: &FieldErrors::default() };
         Ok(self.pages.show(&request.reader_in(link.account.language()), &form)?)
     }
@@ -72,7 +74,7 @@ impl FormEndpoint for Disavow {
         let now = self.clock.now();
         let look_up = self.store.disavowal(token.as_ref(), now);
         let link = self.client_limit.admit_while(&self.store, request.client, now, look_up).await??.ok_or(Refusal::Token)?;
-        // To the present address, or to the one that the link gives back: the store decides, since it can change meanwhile.
+        // The store decides whether the mail goes to the present address or to the one that the link restores, because either can change in the meantime.
         let caller = request.caller().in_language(link.account.language());
         let reset = ResetRequest { email: link.account.email.clone(), requested_at: now, caller, invites: false };
         match self.store.disavow(&link, reset).await? {

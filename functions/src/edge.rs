@@ -124,8 +124,8 @@ async fn ask<E: Endpoint>(endpoint: &E, request: Request) -> Result<Answer, Refu
     if opens_form || E::METHODS.contains(&request.method) {
         return endpoint.handle(request).await;
     }
-    if E::PROTECTED {
-        endpoint.authenticate(&request).await?;
+    if let Some(guard) = E::GUARD {
+        guard(endpoint).authenticate(&request).await?;
     }
     Err(Refusal::Method { method: request.method.to_string(), allow: Edge::allow(E::METHODS) })
 }

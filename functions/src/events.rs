@@ -1,7 +1,7 @@
 //! Publishes the events in the Outbox to the bus, and deletes those that are published.
 //!
-//! The stream announces them. A record whose event is not published is reported, so the stream delivers it again, for a day. A crash after publishing
-//! leaves the event in the Outbox, so it is published again under the same id: delivery is at least once.
+//! The stream of the Outbox announces them. A record whose event is not published is reported, so the stream delivers it again, for a day. A crash after
+//! publishing leaves the event in the Outbox, so it is published again under the same id: delivery is at least once.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use tokio::time::timeout;
 
 use crate::{
     Function, Handler, Wiring,
-    mailer::{Failure, Records, Report},
+    batch::{Failure, Records, Report},
 };
 
 /// The most events that one call publishes (`PutEvents`).
@@ -66,7 +66,7 @@ impl Events {
             Err(_) => announced.iter().map(|(key, _)| key.clone()).collect(),
         };
         let numbers = announced.iter().filter(|(key, _)| failed.contains(key)).map(|(_, number)| (*number).to_owned());
-        Report { failures: numbers.map(|sequence_number| Failure { sequence_number }).collect() }
+        Report { failures: numbers.map(|identifier| Failure { identifier }).collect() }
     }
 
     /// Publishes events, and returns the keys of those that must be tried again.
@@ -96,7 +96,7 @@ impl Events {
     /// contains none. If the account no longer exists, the event has no names.
     async fn waiting(&self, key: &EventKey) -> Result<Option<Event>, Fault> {
         let Some(mut event) = self.store.waiting_event(key).await? else { return Ok(None) };
-        if self.store.tells() == EventData::Full {
+        if self.store.event_data() == EventData::Full {
             event.names = self.store.names_for(&event).await?;
         }
         Ok(Some(event))

@@ -9,24 +9,19 @@
 use doorward::{
     account::EmailAddress,
     clock::Clock,
-    config::span,
     fault::Fault,
     http::{self, Answer, Method, Refusal, Request},
-    limit::{ClientLimit, EXPORT_ACCOUNT, EXPORTS, Limit},
+    limit::{ClientLimit, EXPORT_ACCOUNT, EXPORTS},
     metric::Metric,
     personal_data::View,
-    session::Sessions,
-    store::{Store, Table},
+    store::{MAX_TRIES, Store, Table},
 };
 
-use crate::{Endpoint, Function, Wiring, me::OwnAccount};
-
-/// Maximum number of tries to read an account whose sessions end in the meantime.
-const MAX_TRIES: u32 = 5;
+use crate::{Endpoint, Function, Guard, Wiring, own_account::OwnAccount};
 
 pub struct Export {
     store: Store,
-    sessions: Sessions,
+    guard: Guard,
     client_limit: ClientLimit,
     shows: OwnAccount,
     clock: Clock,
@@ -44,17 +39,10 @@ impl Function for Export {
     const TABLES: &[Table] = &[Table::Accounts, Table::Limits, Table::Outbox];
 
     fn new(wiring: &mut Wiring) -> Self {
-        let default = Limit::new(20, span::hours(1));
         Self {
-            client_limit: ClientLimit::configured(
-                &mut wiring.settings,
-                "export-client",
-                "RESET_CLIENT_LIMIT",
-                default,
-                Metric::CHANGES_LIMITED,
-            ),
+            client_limit: ClientLimit::of_requested_links_and_exports(&mut wiring.settings, "export-client", Metric::CHANGES_LIMITED),
             shows: OwnAccount::configured(&mut wiring.settings),
-            sessions: wiring.sessions(),
+            guard: Guard::configured(wiring),
             store: wiring.store.clone(),
             clock: wiring.clock.clone(),
         }
@@ -64,21 +52,17 @@ impl Function for Export {
 impl Endpoint for Export {
     const ROUTES: &[&str] = &["/api/users/me/export/"];
     const METHODS: &[Method] = &[Method::GET, Method::HEAD];
-    const PROTECTED: bool = true;
-
-    async fn authenticate(&self, request: &Request) -> Result<(), Refusal> {
-        self.sessions.authenticate(&self.store, request, self.clock.now()).await.map(drop)
-    }
+    const GUARD: Option<fn(&Self) -> &Guard> = Some(|endpoint| &endpoint.guard);
 
     async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
         let now = self.clock.now();
-        let mut signed_in = self.sessions.authenticate(&self.store, &request, now).await?;
+        let mut signed_in = self.guard.authenticate(&request).await?;
         self.client_limit.admit(&self.store, request.client, now).await?;
         EXPORTS.admit(&self.store, EXPORT_ACCOUNT, &signed_in.account.id.to_string(), now).await?;
         for _ in 0..MAX_TRIES {
             let view = View {
                 account: &signed_in.account,
-                sessions: &self.sessions,
+                sessions: &self.guard.sessions,
                 asking: Some(&signed_in.token.digest()),
                 name: &|name| self.shown(name),
             };
@@ -86,8 +70,9 @@ impl Endpoint for Export {
                 tracing::info!("account exported");
                 return Ok(http::file("account.json", &file));
             }
-            // The session has ended in the meantime, or has changed the password itself.
-            signed_in = self.sessions.authenticate(&self.store, &request, now).await?;
+            // The request is authenticated again, which refuses it if its session has ended. Otherwise this session has changed the password in the
+            // meantime.
+            signed_in = self.guard.authenticate(&request).await?;
         }
         Err(Refusal::Fault(Fault::OutOfTime))
     }

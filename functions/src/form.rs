@@ -1,7 +1,7 @@
 //! Endpoints with a form: a browser gets a page, a program JSON.
 //!
-//! GET shows the form and does nothing else: it does not use up the mailed link that opens a form, however often a mail scanner does so. POST does what the
-//! form is for. It sends a browser on to a page that says that it is done.
+//! GET shows the form and changes nothing. A mail scanner that opens the link any number of times does not use it up. POST carries out what the form
+//! requests, and redirects a browser to a page that confirms it.
 
 use std::future::Future;
 
@@ -16,12 +16,12 @@ use crate::{Endpoint, Function, PageRole};
 pub(crate) trait FormEndpoint: Function {
     /// Its route.
     const ROUTE: &'static str;
-    /// The page for a link that does not work, if it is a mailed link that opens the form.
+    /// The page for a mailed link that does not work. `None` if the form is not opened by a mailed link.
     const DEAD_LINK: Option<Page<'static>>;
-    /// The page that says that it is done.
+    /// The page that confirms that the request was carried out.
     const DONE: Page<'static>;
 
-    /// The answer to a program for which it is done.
+    /// The answer to a program whose request was carried out.
     fn done() -> Answer {
         http::done()
     }
@@ -34,7 +34,7 @@ pub(crate) trait FormEndpoint: Function {
     /// The page with the form that was sent, and with the complaints about it.
     fn show_again(&self, request: &Request, errors: &FieldErrors) -> impl Future<Output = Result<Answer, Refusal>> + Send;
 
-    /// Does what the form is for.
+    /// Carries out what the form requests.
     fn submit(&self, request: &Request) -> impl Future<Output = Result<(), Refusal>> + Send;
 }
 
@@ -81,10 +81,10 @@ async fn page<F: FormEndpoint>(endpoint: &F, reader: &Reader, request: &Request)
     }
 }
 
-/// The token in a body that has nothing else, but for the box of a form.
+/// Reads the token from a body. A form must also contain a ticked box.
 ///
-/// Robots that look for dangerous links open those of a mail and send the forms behind them. A form therefore counts only with a box that a person has
-/// ticked. A program that sends JSON has read no page.
+/// Mail scanners open the links of a mail and may submit the forms behind them. A form is therefore accepted only with a box that a person has ticked. JSON
+/// needs no box, because a program that sends it has not opened the page.
 pub(crate) fn ticked_token<T>(request: &Request, name: &'static str, entered: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Refusal> {
     let mut fields = Fields::of(request.form()?);
     let token = fields.take_checked("token", Field::Text, None);

@@ -7,6 +7,7 @@
 
 mod asked_link;
 mod authorizer;
+pub mod batch;
 mod change_password;
 mod confirm_reset;
 mod disavow;
@@ -15,11 +16,13 @@ mod events;
 mod export;
 mod form;
 mod function;
+mod guard;
 mod login;
 mod logout;
 mod mail_feedback;
-pub mod mailer;
+mod mailer;
 mod me;
+mod own_account;
 mod password_reset;
 mod register;
 mod registry;
@@ -28,6 +31,7 @@ mod serve;
 mod sessions;
 mod set_username;
 mod sweeper;
+mod username;
 mod validate_token;
 mod verify_address;
 mod webhook;
@@ -41,6 +45,7 @@ pub use edge::Edge;
 pub use events::Events;
 pub use export::Export;
 pub use function::{Endpoint, Function, Handler, PageRole};
+pub use guard::Guard;
 pub use lambda_runtime::Error;
 pub use login::Login;
 pub use logout::Logout;
@@ -49,7 +54,7 @@ pub use mailer::Mailer;
 pub use me::Me;
 pub use password_reset::PasswordReset;
 pub use register::Register;
-pub use registry::{Answering, Listed, Routes, complaints, function, paths, routes};
+pub use registry::{Answering, RegisteredFunction, Routes, complaints, function, paths, routes};
 pub use resend_verification::ResendVerification;
 pub use serve::{listen, serve};
 pub use sessions::Sessions;
@@ -64,7 +69,7 @@ use registry::{endpoint, handler};
 
 /// Every function. A new one is added here and gets a binary. Tests compare the list with `bin/`, the template and `events/`, and
 /// `docs/openapi.json` is generated from it.
-pub static FUNCTIONS: [Listed; 20] = [
+pub static FUNCTIONS: [RegisteredFunction; 20] = [
     endpoint::<Register>(),
     endpoint::<Login>(),
     endpoint::<Logout>(),

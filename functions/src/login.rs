@@ -47,8 +47,8 @@ struct LoginAnswer<'a> {
 }
 
 impl Login {
-    /// Stores what a successful login taught us: the client's network (at most once a day) and a rehashed password. The session is open already,
-    /// so a failure is only logged.
+    /// Stores what a successful login has shown: the client's network (at most once a day), and the password's hash if it was computed anew. The session
+    /// is open already, so a failure is only logged.
     async fn remember(&self, account: &Account, client: Client, rehashed: Option<StoredPassword>, now: Timestamp) {
         let networks: Option<Vec<KnownNetwork>> = remembered_networks(account, client, now);
         if networks.is_none() && rehashed.is_none() {
@@ -101,7 +101,8 @@ impl Endpoint for Login {
         let attempt = self.store.count(&window).await?;
         telemetry::note_login(account.as_ref().map(|account| account.id));
 
-        // Unknown, inactive and over-limit accounts are verified against nothing. The hasher then computes a decoy, so all of them cost the same.
+        // For an unknown, inactive or over-limit account there is no stored hash to verify against. The hasher then computes a decoy, so that each costs
+        // the same as a wrong password.
         let account = account.filter(|_| attempt == Attempt::Granted);
         let stored = account.as_ref().and_then(Account::login_password).cloned();
         let (account, rehashed) = match (self.hasher.verify(body.password, stored).await?, account) {

@@ -3,16 +3,19 @@
 use doorward::{
     clock::Clock,
     http::{self, Answer, Refusal, Request},
-    session::Sessions,
+    route::is_at,
     store::{Store, Table},
 };
 use serde::Serialize;
 
-use crate::{Endpoint, Function, Wiring};
+use crate::{Endpoint, Function, Guard, Wiring};
+
+/// The route that ends all sessions.
+const ALL: &str = "/api/logout_all/";
 
 pub struct Logout {
     store: Store,
-    sessions: Sessions,
+    guard: Guard,
     clock: Clock,
 }
 
@@ -26,23 +29,19 @@ impl Function for Logout {
     const TABLES: &[Table] = &[Table::Accounts, Table::Outbox];
 
     fn new(wiring: &mut Wiring) -> Self {
-        Self { sessions: wiring.sessions(), store: wiring.store.clone(), clock: wiring.clock.clone() }
+        Self { guard: Guard::configured(wiring), store: wiring.store.clone(), clock: wiring.clock.clone() }
     }
 }
 
 impl Endpoint for Logout {
-    const ROUTES: &[&str] = &["/api/logout/", "/api/logout_all/"];
-    const PROTECTED: bool = true;
-
-    async fn authenticate(&self, request: &Request) -> Result<(), Refusal> {
-        self.sessions.authenticate(&self.store, request, self.clock.now()).await.map(drop)
-    }
+    const ROUTES: &[&str] = &["/api/logout/", ALL];
+    const GUARD: Option<fn(&Self) -> &Guard> = Some(|endpoint| &endpoint.guard);
 
     /// The body is ignored, even a malformed one.
     async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
         let now = self.clock.now();
-        let signed_in = self.sessions.authenticate(&self.store, &request, now).await?;
-        if request.path.trim_end_matches('/').ends_with("/logout_all") {
+        let signed_in = self.guard.authenticate(&request).await?;
+        if is_at(&request.path, ALL) {
             self.store.end_sessions(signed_in.account.id, now).await?;
         } else {
             self.store.end_session(signed_in.account.id, &signed_in.token.digest(), now).await?;

@@ -1,4 +1,4 @@
-//! Marks accounts whose address mail does not reach, from the events that SES sends to `EventBridge`: bounces, complaints, rejections.
+//! Marks accounts that mail does not reach, by the events that SES sends to `EventBridge`: bounces and complaints.
 //!
 //! The mark informs the operator. Mail to a marked address is still sent, because SES has its own suppression list and a mailbox can be repaired. The use
 //! of a reset link proves that the address works again, and removes the mark.

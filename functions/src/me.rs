@@ -2,7 +2,7 @@
 //! route and its texts are djoser's.
 //!
 //! The holder of a session may be a thief, so with `OwnAccount=masked` the address is shown only in part. Changes that decide who can use the account need
-//! the password. Declared fields do not, so a session alone changes them.
+//! the password. Declared fields do not, so a session alone is enough to change them.
 //!
 //! A request for deletion only deactivates the account. The sweeper carries it out, so this function needs no permission to delete data of accounts.
 
@@ -11,40 +11,29 @@ mod address;
 use doorward::{
     account::{Account, EmailAddress, Profiled},
     clock::{Clock, Timestamp},
-    config::Settings,
+    deletion_request::{DeletionGrace, DeletionRequested},
     fault::Fault,
     http::{self, Answer, Field, Fields, Method, Refusal, Request},
-    leaving::{DeletionGrace, Left},
     password::TypedPassword,
     profile::{Asked, Changes, ProfileFields, Shown},
-    session::{Sessions, SignedIn},
+    session::SignedIn,
     step_up::StepUp,
-    store::{Store, Table},
+    store::{MAX_TRIES, Store, Table},
     verification::AddressVerification,
 };
 use serde::Serialize;
 
-use crate::{Endpoint, Function, Wiring};
-
-/// Maximum number of tries to change the fields of an account whose password changes in the meantime.
-const MAX_TRIES: u32 = 5;
+use crate::{Endpoint, Function, Guard, Wiring, own_account::OwnAccount};
 
 pub struct Me {
     store: Store,
-    sessions: Sessions,
+    guard: Guard,
     fields: ProfileFields,
     step_up: StepUp,
     grace: DeletionGrace,
     shows: OwnAccount,
     verification: AddressVerification,
     clock: Clock,
-}
-
-/// How much of an account its sessions see.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OwnAccount {
-    On,
-    Masked,
 }
 
 /// An account, as its owner sees it, with djoser's keys and the declared fields.
@@ -61,33 +50,6 @@ struct Seen<'a> {
     /// The requested address, until its mailbox confirms it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pending_email: Option<String>,
-}
-
-impl OwnAccount {
-    /// `OWN_ACCOUNT`: `on` (default) or `masked`. A deployment with `off` does not have this function. If one still runs during an update, `off` counts as
-    /// `masked`.
-    pub(crate) fn configured(settings: &mut Settings) -> Self {
-        settings.parsed("OWN_ACCOUNT", Self::On, |text| match text {
-            "on" => Ok(Self::On),
-            "masked" | "off" => Ok(Self::Masked),
-            _ => Err("must be on, masked or off".to_owned()),
-        })
-    }
-
-    /// An address, or a username that is one, as the session sees it.
-    pub(crate) fn shown(self, name: &str) -> String {
-        match (self, name.rsplit_once('@')) {
-            (Self::Masked, Some((local, domain))) => masked(local, domain),
-            _ => name.to_owned(),
-        }
-    }
-}
-
-/// The first letter, unless it is the only one, and the domain. The number of dots does not depend on the number of letters.
-fn masked(local: &str, domain: &str) -> String {
-    let mut letters = local.chars();
-    let first = letters.next().filter(|_| letters.next().is_some());
-    format!("{}•••@{domain}", first.map(String::from).unwrap_or_default())
 }
 
 impl Me {
@@ -125,7 +87,8 @@ impl Me {
         let changes = self.fields.read(&mut fields, asked);
         let address = self.read_address(account, &mut fields);
         let (changes, address) = fields.finish(Some((changes, address)))?;
-        // The password is checked before anything changes. Nothing is read after the request is stored, so a failed read cannot turn it into an error.
+        // The password is checked before anything changes. Nothing is read after the request is stored, so a request that is stored is never answered with
+        // the error of a read.
         let (account, pending) = match address {
             Some(body) => self.ask_for_address(body, account, request, now).await?,
             None => (account.clone(), self.pending(account, now).await?),
@@ -145,8 +108,9 @@ impl Me {
                 account.profile.apply(changes);
                 return Ok(account);
             }
-            // The session has ended in the meantime, or it has changed the password itself and is still valid.
-            account = self.sessions.authenticate(&self.store, request, now).await?.account;
+            // The request is authenticated again, which refuses it if its session has ended. Otherwise this session has changed the password in the
+            // meantime and is still valid.
+            account = self.guard.authenticate(request).await?.account;
         }
         Err(Refusal::Fault(Fault::OutOfTime))
     }
@@ -157,14 +121,15 @@ impl Me {
         let password = fields.take_checked("current_password", Field::Verbatim, None);
         let password = TypedPassword::from(fields.finish(password)?);
         self.step_up.admit(&self.store, account, request.client, password, Refusal::CurrentPassword, now).await?;
-        match self.store.leave(account, &token.digest(), self.grace, request.caller(), now).await? {
-            Left::Now => {
+        match self.store.request_deletion(account, &token.digest(), self.grace, request.caller(), now).await? {
+            DeletionRequested::Now => {
                 tracing::info!("deletion requested");
                 Ok(http::no_content())
             }
-            // The session has ended in the meantime, or it has changed the password itself.
-            Left::Overtaken => {
-                self.authenticate(request).await?;
+            // The request is authenticated again, which refuses it if its session has ended. Otherwise this session has changed the password in the
+            // meantime.
+            DeletionRequested::Overtaken => {
+                self.guard.authenticate(request).await?;
                 Err(Refusal::CurrentPassword)
             }
         }
@@ -183,7 +148,7 @@ impl Function for Me {
             grace: DeletionGrace::configured(&mut wiring.settings),
             shows: OwnAccount::configured(&mut wiring.settings),
             verification: AddressVerification::configured(&mut wiring.settings),
-            sessions: wiring.sessions().with_profile(!fields.is_empty()),
+            guard: Guard::configured(wiring).with_profile(!fields.is_empty()),
             fields,
             store: wiring.store.clone(),
             clock: wiring.clock.clone(),
@@ -194,15 +159,11 @@ impl Function for Me {
 impl Endpoint for Me {
     const ROUTES: &[&str] = &["/api/users/me/"];
     const METHODS: &[Method] = &[Method::GET, Method::HEAD, Method::PUT, Method::PATCH, Method::DELETE];
-    const PROTECTED: bool = true;
-
-    async fn authenticate(&self, request: &Request) -> Result<(), Refusal> {
-        self.sessions.authenticate(&self.store, request, self.clock.now()).await.map(drop)
-    }
+    const GUARD: Option<fn(&Self) -> &Guard> = Some(|endpoint| &endpoint.guard);
 
     async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
         let now = self.clock.now();
-        let signed_in = self.sessions.authenticate(&self.store, &request, now).await?;
+        let signed_in = self.guard.authenticate(&request).await?;
         match request.method {
             Method::DELETE => self.delete(&request, &signed_in, now).await,
             Method::PUT | Method::PATCH => self.update(&request, &signed_in, now).await,

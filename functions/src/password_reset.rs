@@ -5,6 +5,7 @@ use doorward::{
     metric::Metric,
     outbox::ResetRequest,
     page::{Asks, Page, Pages},
+    route,
     store::Table,
 };
 
@@ -22,7 +23,7 @@ impl Function for PasswordReset {
 }
 
 impl FormEndpoint for PasswordReset {
-    const ROUTE: &str = "/api/password_reset/";
+    const ROUTE: &str = route::ASK_TO_RESET;
     const DEAD_LINK: Option<Page<'static>> = None;
     const DONE: Page<'static> = Page::Asked;
 

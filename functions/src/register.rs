@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use doorward::{
-    account::{Account, AccountId, EmailAddress, KnownNetwork, LONGEST_EMAIL, Registered, Taken, Username},
+    account::{Account, AccountId, EmailAddress, KnownNetwork, MAX_EMAIL_LENGTH, Registered, Taken, Username},
     clock::Clock,
     config::span,
     entropy::Entropy,
@@ -16,19 +16,18 @@ use doorward::{
     registration::Registration,
     store::{Store, Table},
     telemetry,
-    text::LONGEST_NORMALIZED,
+    text::MAX_NORMALIZED_BYTES,
     verification::AddressVerification,
 };
 use serde::Serialize;
 
-use crate::{Endpoint, Function, Wiring};
+use crate::{
+    Endpoint, Function, Wiring,
+    username::{NOT_OWN_ADDRESS, USERNAME_TAKEN, parsed_username},
+};
 
-/// The message for a username that is taken.
-pub(crate) const USERNAME_TAKEN: &str = "A user with that username already exists.";
 /// The message for an address that is taken.
 const EMAIL_TAKEN: &str = "user with this email already exists.";
-/// The message for a username that is another account's address.
-pub(crate) const NOT_OWN_ADDRESS: &str = "A username that is an e-mail address must be this account's own.";
 
 pub struct Register {
     store: Store,
@@ -133,15 +132,12 @@ impl RegisterBody {
         let mut fields = Fields::of(form);
         let typed_username = fields.take("username", Field::Text);
         let username = typed_username.as_deref().and_then(|text| parsed_username(&mut fields, "username", text));
-        let typed_email = fields.take_checked("email", Field::Email, Some(LONGEST_EMAIL));
-        let email = typed_email.as_deref().and_then(|text| match EmailAddress::parse(text) {
-            Ok(email) => Some(email),
-            Err(_) => fields.complain("email", Complaint::Email),
-        });
+        let typed_email = fields.take_checked("email", Field::Email, Some(MAX_EMAIL_LENGTH));
+        let email = fields.parse("email", typed_email.as_ref(), EmailAddress::parse, Complaint::Email);
         if let (Some(username), Some(email)) = (&username, &email)
             && username.is_another_address_than(email)
         {
-            fields.complain::<()>("username", NOT_OWN_ADDRESS);
+            fields.complain("username", NOT_OWN_ADDRESS);
         }
         let password = fields.take_checked("password", Field::Verbatim, Some(policy.max_length));
         // The password is validated even if other fields are wrong. It is compared with every word of both names. A text that is too long for a name is
@@ -158,7 +154,7 @@ impl RegisterBody {
                 Ok(accepted) => Some(accepted),
                 Err(violations) => {
                     for violation in &violations {
-                        fields.complain::<()>("password", *violation);
+                        fields.complain("password", *violation);
                     }
                     None
                 }
@@ -170,22 +166,9 @@ impl RegisterBody {
     }
 }
 
-/// A username, unless it breaks a rule. A complaint names each rule that it breaks.
-pub(crate) fn parsed_username(fields: &mut Fields, name: &'static str, text: &str) -> Option<Username> {
-    match Username::parse(text) {
-        Ok(username) => Some(username),
-        Err(rules) => {
-            for rule in &rules {
-                fields.complain::<()>(name, rule.message());
-            }
-            None
-        }
-    }
-}
-
-/// A name as it was typed, unless it is too long to be one.
+/// The text as it was typed, or an empty one if it is too long for a name.
 fn comparable(typed: Option<&str>) -> &str {
-    typed.filter(|name| name.len() <= LONGEST_NORMALIZED).unwrap_or_default()
+    typed.filter(|name| name.len() <= MAX_NORMALIZED_BYTES).unwrap_or_default()
 }
 
 fn refuse_taken(taken: Taken) -> Refusal {

@@ -1,4 +1,4 @@
-//! The registry: what `FUNCTIONS` tells of each function, and how tests and programs ask it.
+//! The registry: the facts about each function in `FUNCTIONS`, and how tests and programs look them up.
 
 use std::{pin::Pin, sync::Arc};
 
@@ -16,11 +16,11 @@ use crate::{Edge, Endpoint, FUNCTIONS, Function, PageRole, Wiring};
 
 /// The function of this name.
 #[must_use]
-pub fn function(name: &str) -> Option<&'static Listed> {
+pub fn function(name: &str) -> Option<&'static RegisteredFunction> {
     FUNCTIONS.iter().find(|function| function.name == name)
 }
 
-/// Checks an environment for each function that is named, and returns every complaint as `function: complaint`. No call is made.
+/// Checks an environment for each function that is named, and returns every complaint as `function: complaint`. No service is called.
 pub fn complaints<V>(environments: impl IntoIterator<Item = (String, V)>) -> Vec<String>
 where
     V: IntoIterator<Item = (String, String)>,
@@ -47,7 +47,7 @@ pub fn paths() -> impl Iterator<Item = &'static str> {
 }
 
 /// A function, as the registry lists it.
-pub struct Listed {
+pub struct RegisteredFunction {
     /// [`Function::NAME`].
     pub name: &'static str,
     /// [`Function::TABLES`].
@@ -63,7 +63,7 @@ pub struct Routes {
     pub paths: &'static [&'static str],
     /// [`Endpoint::METHODS`].
     pub methods: &'static [Method],
-    /// [`Endpoint::PROTECTED`].
+    /// Whether they require a session ([`Endpoint::GUARD`]).
     pub protected: bool,
     /// [`Endpoint::PAGE`].
     pub page: PageRole,
@@ -74,13 +74,13 @@ pub struct Routes {
 pub type Answering = Arc<dyn Fn(Arc<Edge>, LambdaEvent<Box<RawValue>>) -> Answered + Send + Sync>;
 type Answered = Pin<Box<dyn Future<Output = Result<Box<RawValue>, Error>> + Send>>;
 
-pub(crate) const fn endpoint<E: Endpoint>() -> Listed {
-    let routes = Routes { paths: E::ROUTES, methods: E::METHODS, protected: E::PROTECTED, page: E::PAGE, start: start::<E> };
-    Listed { name: E::NAME, tables: E::TABLES, routes: Some(routes), build: build_endpoint::<E> }
+pub(crate) const fn endpoint<E: Endpoint>() -> RegisteredFunction {
+    let routes = Routes { paths: E::ROUTES, methods: E::METHODS, protected: E::GUARD.is_some(), page: E::PAGE, start: start::<E> };
+    RegisteredFunction { name: E::NAME, tables: E::TABLES, routes: Some(routes), build: build_endpoint::<E> }
 }
 
-pub(crate) const fn handler<F: Function>() -> Listed {
-    Listed { name: F::NAME, tables: F::TABLES, routes: None, build: build::<F> }
+pub(crate) const fn handler<F: Function>() -> RegisteredFunction {
+    RegisteredFunction { name: F::NAME, tables: F::TABLES, routes: None, build: build::<F> }
 }
 
 fn start<E: Endpoint>(wiring: &mut Wiring) -> Answering {
@@ -97,10 +97,10 @@ fn build<F: Function>(wiring: &mut Wiring) {
     F::new(wiring);
 }
 
-impl Listed {
+impl RegisteredFunction {
     /// Starts the function with these settings as its binary does, up to the first event and without logging.
     ///
-    /// No call is made. The error lists every complaint about the settings.
+    /// No service is called. The error lists every complaint about the settings.
     pub fn check(&self, mut settings: Settings, entropy: Entropy) -> Result<(), ConfigError> {
         telemetry::level(&mut settings);
         let mut wiring = Wiring::connected(settings, self.tables, entropy);

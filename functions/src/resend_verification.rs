@@ -4,6 +4,7 @@ use doorward::{
     http::{self, Answer, FieldErrors, Refusal, Request},
     outbox::VerificationRequest,
     page::{Asks, Page, Pages},
+    route,
     store::Table,
 };
 
@@ -21,7 +22,7 @@ impl Function for ResendVerification {
 }
 
 impl FormEndpoint for ResendVerification {
-    const ROUTE: &str = "/api/users/resend_activation/";
+    const ROUTE: &str = route::ASK_TO_VERIFY;
     const DEAD_LINK: Option<Page<'static>> = None;
     const DONE: Page<'static> = Page::AskedToVerify;
 

@@ -10,22 +10,20 @@ use doorward::{
     fault::Fault,
     http::{self, Answer, Field, Fields, Form, Method, Refusal, Request},
     password::TypedPassword,
-    session::{self, Ended, ListedSession, SignedIn},
+    session::{Ended, ListedSession, SignedIn},
     step_up::StepUp,
-    store::{Store, Table},
+    store::{MAX_TRIES, Store, Table},
 };
 use serde::Serialize;
 
-use crate::{Endpoint, Function, Wiring};
+use crate::{Endpoint, Function, Guard, Wiring};
 
 /// The maximum number of sessions that one request ends.
-const MOST: usize = 25;
-/// Maximum number of tries to list the sessions of an account whose password changes in the meantime.
-const MAX_TRIES: u32 = 5;
+const MAX_ENDED_SESSIONS: usize = 25;
 
 pub struct Sessions {
     store: Store,
-    rules: session::Sessions,
+    guard: Guard,
     step_up: StepUp,
     clock: Clock,
 }
@@ -57,7 +55,7 @@ impl Sessions {
         if let Some(password) = password {
             self.step_up.admit(&self.store, account, request.client, password, Refusal::CurrentPassword, now).await?;
         }
-        let Some(listed) = self.rules.list(&self.store, account, now).await? else { return self.overtaken(request).await };
+        let Some(listed) = self.guard.sessions.list(&self.store, account, now).await? else { return self.overtaken(request).await };
         let (ended, left): (Vec<&ListedSession>, Vec<&ListedSession>) = listed.iter().partition(|session| ids.contains(&session.id()));
         if !ends_others {
             self.store.end_session(account.id, &signed_in.token.digest(), now).await?;
@@ -67,19 +65,20 @@ impl Sessions {
         Ok(self.answer(&left, signed_in))
     }
 
-    /// The answer of a new check: the session has ended, or it has changed the password itself in the meantime.
+    /// Refuses a request that was overtaken. It is authenticated again, which refuses it if its session has ended. Otherwise this session has changed the
+    /// password in the meantime.
     async fn overtaken(&self, request: &Request) -> Result<Answer, Refusal> {
-        self.authenticate(request).await?;
+        self.guard.authenticate(request).await?;
         Err(Refusal::CurrentPassword)
     }
 
     /// The sessions of the authenticated account. If its own session changes the password in the meantime, they are looked up again.
     async fn see(&self, request: &Request, mut signed_in: SignedIn, now: Timestamp) -> Result<Answer, Refusal> {
         for _ in 0..MAX_TRIES {
-            if let Some(listed) = self.rules.list(&self.store, &signed_in.account, now).await? {
+            if let Some(listed) = self.guard.sessions.list(&self.store, &signed_in.account, now).await? {
                 return Ok(self.answer(&listed.iter().collect::<Vec<_>>(), &signed_in));
             }
-            signed_in = self.rules.authenticate(&self.store, request, now).await?;
+            signed_in = self.guard.authenticate(request).await?;
         }
         Err(Refusal::Fault(Fault::OutOfTime))
     }
@@ -90,7 +89,7 @@ impl Sessions {
             user_agent: session.record.agent.map(|agent| agent.to_string()),
             ip: session.record.network.as_ref().map(ToString::to_string),
             created_at: session.record.created_at.as_second(),
-            last_seen_at: self.rules.last_seen(&session.record),
+            last_seen_at: self.guard.sessions.last_seen(&session.record),
             is_current: session.is_of(&signed_in.token),
             expires_at: rfc3339(session.record.valid_until),
         };
@@ -106,7 +105,7 @@ impl Function for Sessions {
         let hasher = wiring.hasher();
         Self {
             step_up: StepUp::configured(&mut wiring.settings, hasher),
-            rules: wiring.sessions(),
+            guard: Guard::configured(wiring),
             store: wiring.store.clone(),
             clock: wiring.clock.clone(),
         }
@@ -116,15 +115,11 @@ impl Function for Sessions {
 impl Endpoint for Sessions {
     const ROUTES: &[&str] = &["/api/sessions/"];
     const METHODS: &[Method] = &[Method::GET, Method::HEAD, Method::DELETE];
-    const PROTECTED: bool = true;
-
-    async fn authenticate(&self, request: &Request) -> Result<(), Refusal> {
-        self.rules.authenticate(&self.store, request, self.clock.now()).await.map(drop)
-    }
+    const GUARD: Option<fn(&Self) -> &Guard> = Some(|endpoint| &endpoint.guard);
 
     async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
         let now = self.clock.now();
-        let signed_in = self.rules.authenticate(&self.store, &request, now).await?;
+        let signed_in = self.guard.authenticate(&request).await?;
         if request.method == Method::DELETE {
             return self.end(&request, &signed_in, now).await;
         }
@@ -136,7 +131,7 @@ impl EndBody {
     /// `own` is the id of the session that makes the request, which needs no password to end itself.
     fn read(form: Form, own: &str) -> Result<Self, Refusal> {
         let mut fields = Fields::of(form);
-        let ids = fields.take_texts("sessions", MOST);
+        let ids = fields.take_texts("sessions", MAX_ENDED_SESSIONS);
         let ids: Option<BTreeSet<String>> = ids.map(|ids| ids.iter().map(|id| id.to_string()).collect());
         if ids.as_ref().is_some_and(|ids| ids.iter().all(|id| id == own)) {
             return Ok(Self { ids: fields.finish(ids)?, password: None });

@@ -13,22 +13,18 @@ use doorward::{
     limit::{RENAME_ACCOUNT, RENAMES},
     outbox::{ChangeKind, Notice},
     password::TypedPassword,
-    session::Sessions,
     step_up::StepUp,
-    store::{Store, Table},
+    store::{MAX_TRIES, Store, Table},
 };
 
 use crate::{
-    Endpoint, Function, Wiring,
-    register::{NOT_OWN_ADDRESS, USERNAME_TAKEN, parsed_username},
+    Endpoint, Function, Guard, Wiring,
+    username::{NOT_OWN_ADDRESS, USERNAME_TAKEN, parsed_username},
 };
-
-/// Maximum number of tries while an operator changes the account's names.
-const MAX_TRIES: u32 = 5;
 
 pub struct SetUsername {
     store: Store,
-    sessions: Sessions,
+    guard: Guard,
     step_up: StepUp,
     clock: Clock,
     entropy: Entropy,
@@ -40,7 +36,7 @@ struct RenameBody {
 }
 
 impl SetUsername {
-    /// Renames the account, on condition that it is as it was when its password was verified.
+    /// Renames the account, if its epoch is still the one under which its password was verified.
     async fn rename(&self, request: &Request, mut account: Account, username: &Username, now: Timestamp) -> Result<Answer, Refusal> {
         let epoch = account.epoch;
         for _ in 0..MAX_TRIES {
@@ -53,8 +49,9 @@ impl SetUsername {
                 Renamed::Taken => return Err(Refusal::Fields(FieldErrors::one("new_username", USERNAME_TAKEN))),
                 Renamed::Overtaken => {}
             }
-            // The answer is that of a new check: the session has ended, or the password that was verified is no longer the account's.
-            account = self.sessions.authenticate(&self.store, request, now).await?.account;
+            // The request is authenticated again, which refuses it if its session has ended. With another epoch, the password that was verified is no
+            // longer the account's.
+            account = self.guard.authenticate(request).await?.account;
             if account.epoch != epoch {
                 return Err(Refusal::CurrentPassword);
             }
@@ -80,7 +77,7 @@ impl Function for SetUsername {
         let hasher = wiring.hasher();
         Self {
             step_up: StepUp::configured(&mut wiring.settings, hasher),
-            sessions: wiring.sessions(),
+            guard: Guard::configured(wiring),
             store: wiring.store.clone(),
             clock: wiring.clock.clone(),
             entropy: wiring.entropy.clone(),
@@ -90,18 +87,14 @@ impl Function for SetUsername {
 
 impl Endpoint for SetUsername {
     const ROUTES: &[&str] = &["/api/users/set_username/"];
-    const PROTECTED: bool = true;
-
-    async fn authenticate(&self, request: &Request) -> Result<(), Refusal> {
-        self.sessions.authenticate(&self.store, request, self.clock.now()).await.map(drop)
-    }
+    const GUARD: Option<fn(&Self) -> &Guard> = Some(|endpoint| &endpoint.guard);
 
     async fn handle(&self, request: Request) -> Result<Answer, Refusal> {
         let now = self.clock.now();
-        let account = self.sessions.authenticate(&self.store, &request, now).await?.account;
+        let account = self.guard.authenticate(&request).await?.account;
         let RenameBody { current_password, new_username } = RenameBody::read(request.form()?)?;
         self.step_up.admit(&self.store, &account, request.client, current_password, Refusal::CurrentPassword, now).await?;
-        // The same answer as djoser's, which does not check whose name it is.
+        // As in djoser, which does not check whether the name that is taken is the account's own.
         if is_named(&account, &new_username) {
             return Err(Refusal::Fields(FieldErrors::one("new_username", USERNAME_TAKEN)));
         }

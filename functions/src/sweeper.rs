@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use doorward::{
     clock::Clock,
-    deletion::{LISTS, Listed},
-    leaving::Swept,
+    deletion_list::{DueDeletion, LISTS},
+    deletion_request::Swept,
     metric::{Metric, Metrics},
     store::{Store, Table},
     telemetry,
@@ -79,7 +79,7 @@ impl Sweeper {
     }
 
     /// Carries out one deletion. A failure does not stop the others.
-    async fn sweep(&self, listed: &Listed) {
+    async fn sweep(&self, listed: &DueDeletion) {
         telemetry::note_account(listed.account);
         match self.store.sweep(listed, self.clock.now()).await {
             Ok(Swept::Deleted) => tracing::info!(account = %listed.account, "account deleted"),

@@ -1,8 +1,9 @@
-//! GET and POST `/api/users/activation/`: shows that an address is its account's, by the link of a mail to it; or gives an account the address that its owner
-//! asked for, by the link of a mail there.
+//! GET and POST `/api/users/activation/`: verifies the address of an account, or completes a change of address, by a mailed link.
 //!
-//! GET shows a page with a form. POST uses the link up. Whoever clicks twice is told twice that it is done. This function can write nothing of an account
-//! but its names and that its address is verified.
+//! GET shows a page with a form; POST uses up the link. The link of a verification mail verifies the account's address; the link of a change of address
+//! gives the account its new one. A link that was used shows the success again.
+//!
+//! Of an account, this function writes only the names and what belongs to the address, such as its verification. It has no permission to write a password.
 
 use std::ops::Deref;
 
@@ -14,6 +15,7 @@ use doorward::{
     limit::ClientLimit,
     link::LiveLink,
     page::{Page, Pages},
+    route,
     store::{Store, Table},
     telemetry,
     token::{NewAddress, Token, Verify},
@@ -36,19 +38,19 @@ pub struct VerifyAddress {
 
 /// The token of a link that this function uses up.
 enum Link {
-    /// It shows that the address is the account's.
+    /// It verifies the account's address.
     Verify(Token<Verify>),
     /// It gives the account another address.
     Change(Token<NewAddress>),
 }
 
-/// What a link is good for.
+/// The state of a link.
 enum Opens {
-    /// It can show that the address is its account's.
+    /// It can verify the address of its account.
     Verifies(Box<LiveLink<Verify>>),
     /// It can give this account its new address.
     Changes(Box<Account>, Box<AskedAddress>),
-    /// It has done so.
+    /// It was used before.
     Used(Box<Account>),
 }
 
@@ -70,8 +72,8 @@ impl Link {
 }
 
 impl VerifyAddress {
-    /// The page with the form, in the account's language if it has one. It names the account, so that nobody confirms one that somebody else has made
-    /// with their address. Of a link that was used it says that it was.
+    /// The page with the form, in the account's language if it has one. It shows the username, so that nobody confirms an account that somebody else
+    /// registered with their address. For a link that was used, it is the page with the success.
     async fn form(&self, request: &Request, link: Option<Link>, errors: &FieldErrors) -> Result<Answer, Refusal> {
         let now = self.clock.now();
         let look_up = self.opens(link.as_ref(), now);
@@ -81,7 +83,7 @@ impl VerifyAddress {
             Opens::Verifies(link) => &link.account,
             Opens::Changes(account, _) => account,
             Opens::Used(account) if errors.is_empty() => return Ok(self.pages.show(&reader(account), &Page::Verified)?),
-            // There is nothing left to confirm, so that it is no matter what the form lacks.
+            // There is nothing left to confirm, so errors in the form do not matter.
             Opens::Used(account) => return Ok(self.pages.send_on(&reader(account))),
         };
         let link = link.ok_or(Refusal::Activation)?;
@@ -90,7 +92,7 @@ impl VerifyAddress {
         Ok(self.pages.show(&reader(account), &form)?)
     }
 
-    /// What a link is good for. One consistent read, which does not use it up, and for some that were used a second one.
+    /// The state of a link. One consistent read, which does not use it up, and a second one if a verification link does not work.
     async fn opens(&self, link: Option<&Link>, now: Timestamp) -> Result<Opens, Refusal> {
         match link {
             None => Err(Refusal::Activation),
@@ -121,7 +123,7 @@ impl Function for VerifyAddress {
 }
 
 impl FormEndpoint for VerifyAddress {
-    const ROUTE: &str = "/api/users/activation/";
+    const ROUTE: &str = route::VERIFY;
     const DEAD_LINK: Option<Page<'static>> = Some(Page::DeadVerification);
     const DONE: Page<'static> = Page::Verified;
 
@@ -137,14 +139,14 @@ impl FormEndpoint for VerifyAddress {
         self.form(request, Link::mailed(request), &FieldErrors::default()).await
     }
 
-    /// The link says for whom: what the form says of the account is not believed.
+    /// The account is that of the link; the form's fields about it are ignored.
     async fn show_again(&self, request: &Request, errors: &FieldErrors) -> Result<Answer, Refusal> {
         let token = Fields::of(request.form()?).take("token", Field::Text);
         self.form(request, token.and_then(|token| Link::entered(&token)), errors).await
     }
 
     async fn submit(&self, request: &Request) -> Result<(), Refusal> {
-        // djoser's clients send the account's id as well. The token has it.
+        // djoser's clients send the account's id as well. The token contains it.
         let link = ticked_token(request, "mine", Link::entered)?;
         let now = self.clock.now();
         let look_up = self.opens(link.as_ref(), now);

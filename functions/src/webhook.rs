@@ -13,10 +13,13 @@ use doorward::{
 };
 use futures_util::future::join_all;
 use lambda_runtime::Error;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{Function, Handler, Wiring};
+use crate::{
+    Function, Handler, Wiring,
+    batch::{Failure, Report},
+};
 
 pub struct Webhook {
     receiver: Receiver,
@@ -53,20 +56,6 @@ struct Event {
     r#type: String,
 }
 
-/// The messages to be delivered again (`ReportBatchItemFailures`).
-#[derive(Debug, Default, Serialize)]
-pub struct Undelivered {
-    #[serde(rename = "batchItemFailures")]
-    failures: Vec<Failure>,
-}
-
-/// A message to be delivered again.
-#[derive(Debug, Serialize)]
-struct Failure {
-    #[serde(rename = "itemIdentifier")]
-    message_id: String,
-}
-
 impl Function for Webhook {
     const NAME: &str = "webhook";
     const TABLES: &[Table] = &[];
@@ -79,14 +68,14 @@ impl Function for Webhook {
 
 impl Handler for Webhook {
     type Event = Messages;
-    type Answer = Undelivered;
+    type Answer = Report;
 
     /// Posts all messages of a batch at the same time, because a receiver that does not answer takes ten seconds.
-    async fn handle(&self, messages: Messages, _: Duration) -> Result<Undelivered, Error> {
+    async fn handle(&self, messages: Messages, _: Duration) -> Result<Report, Error> {
         let posted = join_all(messages.messages.iter().map(|message| self.post(&message.body)));
         let posted = self.metrics.counted(posted).await;
         let failures = messages.messages.into_iter().zip(posted).filter(|(_, is_posted)| !is_posted);
-        Ok(Undelivered { failures: failures.map(|(message, _)| Failure { message_id: message.message_id }).collect() })
+        Ok(Report { failures: failures.map(|(message, _)| Failure { identifier: message.message_id }).collect() })
     }
 }
 

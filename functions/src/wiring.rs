@@ -41,7 +41,7 @@ impl Wiring {
         Self::connected(settings, tables, Entropy::system())
     }
 
-    /// The parts of a function with these settings, over the tables that they name. No call is made.
+    /// The parts of a function with these settings, over the tables that they name. No service is called.
     pub(crate) fn connected(mut settings: Settings, tables: &[Table], entropy: Entropy) -> Self {
         let store = Store::connect(&mut settings, tables, entropy.clone());
         Self::new(settings, store, Clock::system(), entropy)
@@ -70,13 +70,13 @@ impl Wiring {
         Sessions::configured(&mut self.settings, self.clock.now())
     }
 
-    /// Writes the counts of requests.
+    /// The metrics. All parts of a function share them.
     pub fn metrics(&mut self) -> Metrics {
         let settings = &mut self.settings;
         self.metrics.get_or_insert_with(|| Metrics::configured(settings)).clone()
     }
 
-    /// All problems with the configuration, if there are any.
+    /// Returns an error with all problems with the configuration, if there are any.
     pub fn finish(self) -> Result<(), ConfigError> {
         self.settings.finish()
     }

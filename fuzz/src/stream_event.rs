@@ -3,7 +3,10 @@
 use std::{sync::LazyLock, time::Duration};
 
 use doorward::mail::Sender;
-use doorward_functions::mailer::{Mailer, Record, Records};
+use doorward_functions::{
+    Mailer,
+    batch::{Record, Records},
+};
 
 use crate::{RUNTIME, wiring};
 
@@ -26,6 +29,6 @@ pub fn check(data: &[u8]) {
     };
     let new: Vec<String> = records.records.iter().filter(is_new).map(|record| record.dynamodb.sequence_number.clone()).collect();
     let report = RUNTIME.block_on(MAILER.deliver_within(records, Duration::ZERO));
-    let reported: Vec<String> = report.failures.into_iter().map(|failure| failure.sequence_number).collect();
+    let reported: Vec<String> = report.failures.into_iter().map(|failure| failure.identifier).collect();
     assert_eq!(reported, new);
 }

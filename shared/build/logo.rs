@@ -5,9 +5,9 @@ use std::{fs, path::Path};
 use super::{Problems, sources::Sources};
 
 /// Maximum size of the picture in bytes, because every mail contains it.
-const LARGEST_PNG: usize = 48 * 1024;
+const MAX_PNG_BYTES: usize = 48 * 1024;
 /// Maximum size of the drawing in bytes, because every page contains it.
-const LARGEST_SVG: usize = 16 * 1024;
+const MAX_SVG_BYTES: usize = 16 * 1024;
 /// The first bytes of a PNG file (RFC 2083, 3.1).
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 
@@ -49,8 +49,8 @@ fn size(path: &Path) -> Result<(u32, u32), String> {
     let number = |from: usize| bytes.get(from..from + 4).and_then(|part| part.try_into().ok()).map(u32::from_be_bytes);
     let is_png = bytes.starts_with(PNG) && bytes.get(12..16) == Some(b"IHDR".as_slice());
     match (number(16), number(20)) {
-        _ if bytes.len() > LARGEST_PNG => {
-            Err(format!("BRANDING: logo.png has {} bytes; every mail carries it, so {LARGEST_PNG} are the most", bytes.len()))
+        _ if bytes.len() > MAX_PNG_BYTES => {
+            Err(format!("BRANDING: logo.png has {} bytes; every mail carries it, so {MAX_PNG_BYTES} are the most", bytes.len()))
         }
         (Some(width @ 1..=4096), Some(height @ 1..=4096)) if is_png => {
             if width <= 10 * height && height <= 4 * width {
@@ -67,8 +67,8 @@ fn size(path: &Path) -> Result<(u32, u32), String> {
 /// who opens the file itself, so scripts are refused anyway.
 fn drawing(text: &str) -> Result<(), String> {
     let lower = text.to_lowercase();
-    if text.len() > LARGEST_SVG {
-        return Err(format!("has {} bytes; every page carries it, so {LARGEST_SVG} are the most", text.len()));
+    if text.len() > MAX_SVG_BYTES {
+        return Err(format!("has {} bytes; every page carries it, so {MAX_SVG_BYTES} are the most", text.len()));
     }
     if !lower.contains("<svg") {
         return Err("is no SVG".to_owned());

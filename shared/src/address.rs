@@ -1,7 +1,8 @@
 //! Changing the address of an account by its owner: asked for with the password, and done when the new mailbox has confirmed it.
 //!
-//! Until then the old address stays, so that a typing error locks nobody out. Asking writes the same whether or not the new address is another account's;
-//! only the mailer looks, and sends nothing then. The change can be taken back from the old mailbox (`disavow`) for [`AddressUndo`].
+//! Until then the old address stays, so that a typing error locks nobody out. The request makes the same writes whether or not another account has the new
+//! address. Only the mailer looks it up, and sends nothing to it if one does. The change can be taken back from the old mailbox (`disavow`) for
+//! [`AddressUndo`].
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::{
     fault::Fault,
     link::{self, Kept, Links, Mailed},
     outbox::{self, AddressRequest, ChangeKind},
-    store::{Item, Key, Store, Table, Transacted, Write, Written, millis, number, seconds, text},
+    store::{Item, Key, MAX_TRIES, Store, Table, Transacted, Write, Written, millis, number, seconds, text},
     token::{Digest, NewAddress, Token},
     verification::Verified,
 };
@@ -22,11 +23,9 @@ use crate::{
 /// How long the link of a change works, and how long it is shown that one was asked for.
 pub const LIFETIME: Duration = span::days(1);
 /// The most former addresses that are kept for an account at a time.
-pub const MOST_KEPT: usize = 5;
+pub const MAX_RESERVED: usize = 5;
 /// The longest time for which a change can be taken back.
-pub const LONGEST_UNDO: Duration = span::days(30);
-/// Maximum number of tries while others change the account.
-const MAX_TRIES: u32 = 5;
+pub const MAX_UNDO: Duration = span::days(30);
 
 /// The item is the change that was asked for, which has its link as soon as that is mailed, and ends with it. Asking replaces it whether or not there is a
 /// link, so it is stored and marked here.
@@ -40,9 +39,9 @@ impl Mailed for NewAddress {
 pub struct AddressUndo(Duration);
 
 impl AddressUndo {
-    /// `ADDRESS_UNDO`: 0, or 1h to 30d, default 7d. In less than an hour an owner may not even have the mail.
+    /// `ADDRESS_UNDO`: 0, or 1h to 30d, default 7d. A shorter time could end before the mail arrives.
     pub fn configured(settings: &mut Settings) -> Self {
-        Self(settings.span_or_zero("ADDRESS_UNDO", span::days(7), span::hours(1), LONGEST_UNDO))
+        Self(settings.span_or_zero("ADDRESS_UNDO", span::days(7), span::hours(1), MAX_UNDO))
     }
 
     fn until(self, now: Timestamp) -> Option<Timestamp> {
@@ -50,7 +49,7 @@ impl AddressUndo {
     }
 }
 
-/// A change of an address that was asked for. There is one of an account; a newer one replaces it.
+/// A change of an address that was asked for. An account has at most one; a newer request replaces it.
 #[derive(Clone)]
 pub struct AskedAddress {
     /// The new address.
@@ -75,18 +74,18 @@ impl AskedAddress {
 
 /// The outcome of asking for a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum ChangeRequested {
     /// It is stored, and two mails are on their way: one only if nobody has the address.
     Now,
     /// The account changed since it was read. Nothing was written.
     Overtaken,
 }
 
-/// What a token of such a link is good for.
+/// The state of a token that confirms a change of address.
 pub enum AddressChange {
     /// It can give the account its new address.
     Live(Box<Account>, Box<AskedAddress>),
-    /// It has done so, the last time that something did. People click twice.
+    /// It has made the latest change of the address. People open a link twice and see the success again.
     Used(Box<Account>),
     /// Nothing.
     Dead,
@@ -110,7 +109,13 @@ fn read(item: &Item) -> Result<AskedAddress, Fault> {
 impl Store {
     /// Stores that an account is to get this address, and leaves the request for its link and a notice to the present address, all or nothing. It is the
     /// same whoever has the new address.
-    pub async fn ask_for_address(&self, account: &Account, email: &EmailAddress, caller: Caller, now: Timestamp) -> Result<Asked, Fault> {
+    pub async fn ask_for_address(
+        &self,
+        account: &Account,
+        email: &EmailAddress,
+        caller: Caller,
+        now: Timestamp,
+    ) -> Result<ChangeRequested, Fault> {
         let valid_until = after(now, LIFETIME);
         let asked = Write::put(
             key(account.id),
@@ -130,7 +135,7 @@ impl Store {
             outbox::address_request(&request, self.entropy().uuid(now)),
             self.notice_to_owner(account, ChangeKind::AddressAsked, caller, now),
         ];
-        Ok(self.transact("ask for address", writes).await?.or(Asked::Now, Asked::Overtaken))
+        Ok(self.transact("ask for address", writes).await?.or(ChangeRequested::Now, ChangeRequested::Overtaken))
     }
 
     /// The change that was asked for, if it is kept still.
@@ -166,7 +171,7 @@ impl Store {
         self.write(sent.with(":now", millis(now)).with(":digest", text(link.as_str()))).await.map(drop)
     }
 
-    /// What this token is good for. One consistent read, which does not use it up. None if what was entered is no token.
+    /// The state of this token. One consistent read, which does not use it up. None if what was entered is no token.
     pub async fn address_change(&self, token: Option<&Token<NewAddress>>, now: Timestamp) -> Result<AddressChange, Fault> {
         let Some(token) = token else { return Ok(AddressChange::Dead) };
         let [account, asked] = self.read_all(Table::Accounts, [account::key(token.account()), key(token.account())]).await?;
@@ -181,7 +186,8 @@ impl Store {
     }
 
     /// Uses up a link, which gives the account its new address, all or nothing, once. The old address is kept for a while and gets a notice, and the links
-    /// that were mailed to it end. Sessions go on, because the change was asked for with the password. `known` is what the token was found to be good for.
+    /// that were mailed to it end. Sessions stay valid, because the change was asked for with the password. `known` is the state of the token as it was
+    /// read.
     pub async fn confirm_address(
         &self,
         token: &Token<NewAddress>,

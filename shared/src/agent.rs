@@ -18,7 +18,6 @@ pub struct UnknownAgentError;
 
 /// A browser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "their names say it")]
 pub enum Browser {
     Edge,
     Opera,
@@ -29,7 +28,6 @@ pub enum Browser {
 
 /// An operating system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "their names say it")]
 pub enum System {
     IPhone,
     IPad,

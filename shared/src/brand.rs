@@ -20,7 +20,7 @@ pub struct Product {
     /// Its logo, if one is compiled in.
     pub logo: Option<Logo>,
     /// Its own pages.
-    pub links: Links,
+    pub links: ProductLinks,
 }
 
 /// A logo: a picture for mails and, for pages, perhaps a drawing.
@@ -47,7 +47,7 @@ pub(crate) struct Picture {
 
 /// Pages of the product to which our pages and mails link. Each is optional.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Links {
+pub struct ProductLinks {
     /// Where people log in.
     pub login: Option<String>,
     /// The product's first page.
@@ -80,7 +80,7 @@ const MAX_NAME: usize = 40;
 
 impl Default for Product {
     fn default() -> Self {
-        Self { name: "Doorward".to_owned(), colour: OURS, logo: LOGO, links: Links::default() }
+        Self { name: "Doorward".to_owned(), colour: OURS, logo: LOGO, links: ProductLinks::default() }
     }
 }
 
@@ -104,12 +104,12 @@ impl Product {
                 }
             }),
             logo: default.logo,
-            links: Links::configured(settings),
+            links: ProductLinks::configured(settings),
         }
     }
 }
 
-impl Links {
+impl ProductLinks {
     /// `LOGIN_LINK`, `HOME_LINK`, `HELP_LINK`, `IMPRINT_LINK` and `PRIVACY_LINK`.
     fn configured(settings: &mut Settings) -> Self {
         let mut page = |name| {
@@ -215,7 +215,7 @@ mod tests {
             let links = Product::configured(&mut settings).links;
             settings.finish().map(|()| links).map_err(|complaint| complaint.to_string())
         };
-        assert_eq!(links(&[]).unwrap(), Links::default());
+        assert_eq!(links(&[]).unwrap(), ProductLinks::default());
         let some = links(&[("LOGIN_LINK", "https://app.example.com/login"), ("HELP_LINK", "mailto:help@example.com")]).unwrap();
         assert_eq!(
             (some.login.as_deref(), some.help.as_deref(), some.home),

@@ -67,7 +67,7 @@ impl Client {
 
     /// The block that an account remembers as a known network: an IPv4 /24 or an IPv6 /48, which is a site (RFC 6177).
     #[must_use]
-    pub fn site(self) -> Network {
+    pub(crate) fn site(self) -> Network {
         self.network(24, 48)
     }
 
@@ -127,7 +127,7 @@ impl Network {
         Self(text)
     }
 
-    /// Reads a block that an account remembers, as [`Client::site`] writes it.
+    /// Reads a block that an account remembers, as `Client::site` writes it.
     #[must_use]
     pub fn of_site(text: &str) -> Option<Self> {
         let address = text.split('/').next()?.parse().ok()?;

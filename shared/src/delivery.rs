@@ -14,7 +14,7 @@ use crate::{
     fault::Fault,
     id::AccountId,
     outbox::Kind,
-    store::{Item, Key, Store, Table, Write, number, seconds, text},
+    store::{Item, Key, MAX_TRIES, Store, Table, Write, number, seconds, text},
 };
 
 /// The sort key of the record.
@@ -23,8 +23,6 @@ const SORT: &str = "mail";
 const MAX_ENTRIES: usize = 16;
 /// How long a record is kept after its last entry.
 const LIFETIME: Duration = span::days(30);
-/// Maximum number of tries to add an entry while other workers add theirs.
-const MAX_TRIES: u32 = 5;
 
 /// The outcome of a requested mail.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,20 +7,17 @@ use crate::{
     client::Client,
     clock::{Timestamp, after, before},
     config::span,
-    deletion,
+    deletion_list,
     event::EventKind,
     fault::Fault,
     link::{Kept, Links, LiveLink, Mailed},
     outbox::{self, ResetRequest},
-    store::{Store, Write, number},
+    store::{MAX_TRIES, Store, Write, number},
     token::{Digest, Disavow, NewAddress, Reset, Token, Verify},
 };
 
 /// How long such a link works: long enough for a week's holiday.
 pub const DISAVOWAL_LIFETIME: Duration = span::days(7);
-
-/// Maximum number of tries of a disavowal while others change the password.
-const MAX_TRIES: u32 = 5;
 
 /// The prefix of the sort keys of such a link and of the reset request that it causes; the link's digest follows.
 const SORT_PREFIX: &str = "disavow#";
@@ -159,8 +156,8 @@ impl Store {
             let moved = back.as_ref().map(|back| self.moved_back(&account, back, now)).unwrap_or_default();
             let others = [Links::<Reset>::forgotten(id), outbox::reset_request(&request, sort)];
             let others = others.into_iter().chain(self.event_from(EventKind::PasswordDisavowed, id, network.clone(), now));
-            let kept = account.leaving.iter().flat_map(|leaving| {
-                [Some(deletion::called_off(id, leaving)), self.event(EventKind::AccountActivated, id, now)].into_iter().flatten()
+            let kept = account.deletion.iter().flat_map(|deletion| {
+                [Some(deletion_list::called_off(id, deletion)), self.event(EventKind::AccountActivated, id, now)].into_iter().flatten()
             });
             let others = others.chain(kept);
             // The first write after those of the account and the link is the claim on a username that is restored with its address. Another account may

@@ -31,7 +31,7 @@ impl Entropy {
     }
 
     /// Overwrites all of `bytes`.
-    pub fn fill(&self, bytes: &mut [u8]) {
+    pub(crate) fn fill(&self, bytes: &mut [u8]) {
         (self.0)(bytes);
     }
 

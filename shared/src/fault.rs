@@ -41,9 +41,9 @@ impl Fault {
     /// Whether the same call may succeed later, because there was no answer or the service was temporarily busy or broken. Such a call may have taken
     /// effect.
     #[must_use]
-    pub fn may_pass(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
-            Self::Refused { code, .. } => PASSING.contains(&code.as_str()),
+            Self::Refused { code, .. } => TRANSIENT.contains(&code.as_str()),
             Self::Unreachable { .. } => true,
             Self::OutOfTime | Self::Internal(_) | Self::Unreadable { .. } => false,
         }
@@ -51,7 +51,7 @@ impl Fault {
 }
 
 /// The error codes that DynamoDB recommends to retry (developer guide, Error handling), as far as our clients can get them.
-const PASSING: [&str; 8] = [
+const TRANSIENT: [&str; 8] = [
     "InternalServerError",
     "LimitExceededException",
     "ProvisionedThroughputExceededException",

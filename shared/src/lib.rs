@@ -6,7 +6,7 @@
 
 pub mod account;
 pub mod address;
-pub mod agent;
+mod agent;
 pub mod aws;
 pub mod brand;
 pub mod caller;
@@ -14,16 +14,16 @@ pub mod change;
 pub mod client;
 pub mod clock;
 pub mod config;
-pub mod deletion;
+pub mod deletion_list;
+pub mod deletion_request;
 pub mod delivery;
 pub mod disavow;
 pub mod entropy;
 pub mod event;
 pub mod fault;
 pub mod http;
-pub mod id;
+mod id;
 pub mod language;
-pub mod leaving;
 pub mod lifecycle;
 pub mod limit;
 pub mod link;
@@ -39,6 +39,7 @@ pub mod profile;
 pub mod recording;
 pub mod registration;
 pub mod reset;
+pub mod route;
 #[cfg(feature = "samples")]
 pub mod samples;
 pub mod session;

@@ -2,10 +2,10 @@
 //! them.
 
 use crate::{
-    account::{self, Account, AccountId, BroughtIn, EmailAddress, Registered, Username},
+    account::{self, Account, AccountId, EmailAddress, Imported, Registered, Username},
     caller::Caller,
     clock::Timestamp,
-    deletion,
+    deletion_list,
     event::EventKind,
     fault::Fault,
     limit,
@@ -13,16 +13,13 @@ use crate::{
     outbox::{self, ChangeKind, Notice, ResetRequest, VerificationRequest},
     password::StoredPassword,
     session,
-    store::{Item, Store, Table, Transacted, Write},
+    store::{Item, MAX_TRIES, Store, Table, Transacted, Write},
     token::{NewAddress, Reset},
 };
 
-/// Maximum number of tries while other requests change the account.
-const MAX_TRIES: u32 = 5;
-
 /// The outcome of activating or deactivating an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Switched {
+pub enum ActivationOutcome {
     /// It is done.
     Now,
     /// There is no such account.
@@ -73,10 +70,10 @@ impl Store {
 
     /// Imports an account, which may keep its id, and leaves the request for the link with which its owner chooses a password, if there is one, or does
     /// nothing.
-    pub async fn bring_in(&self, account: &Account, invitation: Option<&ResetRequest>, now: Timestamp) -> Result<BroughtIn, Fault> {
+    pub async fn import(&self, account: &Account, invitation: Option<&ResetRequest>, now: Timestamp) -> Result<Imported, Fault> {
         let invitation = invitation.map(|request| outbox::reset_request(request, &account.id.to_string()));
-        let deletion = account.leaving.iter().map(|leaving| deletion::listed(account.id, leaving));
-        self.bring_in_with(account, invitation.into_iter().chain(deletion), now).await
+        let deletion = account.deletion.iter().map(|deletion| deletion_list::listed(account.id, deletion));
+        self.add_account(account, invitation.into_iter().chain(deletion), now).await
     }
 
     /// Gives an account without a usable password a random one that nobody knows, and leaves the request for the link that replaces it, or does nothing.
@@ -97,20 +94,20 @@ impl Store {
     }
 
     /// Activates an account, and cancels its requested deletion. It is an event only if it was not active before.
-    pub async fn activate(&self, account: AccountId, now: Timestamp) -> Result<Switched, Fault> {
+    pub async fn activate(&self, account: AccountId, now: Timestamp) -> Result<ActivationOutcome, Fault> {
         let mut deletion = None;
         for _ in 0..MAX_TRIES {
             let writes = [account::activated(account, deletion.as_ref())].into_iter();
-            let called_off = deletion.iter().map(|leaving| deletion::called_off(account, leaving));
+            let called_off = deletion.iter().map(|deletion| deletion_list::called_off(account, deletion));
             let writes = writes.chain(called_off).chain(self.event(EventKind::AccountActivated, account, now)).collect();
             if self.transact("activate account", writes).await? == Transacted::Done {
-                return Ok(Switched::Now);
+                return Ok(ActivationOutcome::Now);
             }
             deletion = match self.account(account).await? {
-                None => return Ok(Switched::Missing),
-                Some(current) if current.active => return Ok(Switched::Now),
-                Some(current) if current.leaving.is_some_and(|deletion| deletion.has_begun) => return Ok(Switched::BeingDeleted),
-                Some(current) => current.leaving,
+                None => return Ok(ActivationOutcome::Missing),
+                Some(current) if current.active => return Ok(ActivationOutcome::Now),
+                Some(current) if current.deletion.is_some_and(|deletion| deletion.has_begun) => return Ok(ActivationOutcome::BeingDeleted),
+                Some(current) => current.deletion,
             };
         }
         Err(Fault::OutOfTime)
@@ -121,21 +118,21 @@ impl Store {
     ///
     /// Only links that give a former address back work again once it is active. Otherwise an account that was deactivated because of a thief would stay
     /// the thief's, and anybody could take its owner's address.
-    pub async fn deactivate(&self, account: AccountId, now: Timestamp) -> Result<Switched, Fault> {
+    pub async fn deactivate(&self, account: AccountId, now: Timestamp) -> Result<ActivationOutcome, Fault> {
         let (mut now, mut was_active, mut deletion) = (now, true, None);
         for _ in 0..MAX_TRIES {
             let event = self.event(EventKind::AccountDeactivated, account, now).filter(|_| was_active);
             let off = account::deactivated(account, was_active, deletion.as_ref(), now);
-            let called_off = deletion.iter().map(|leaving| deletion::called_off(account, leaving));
+            let called_off = deletion.iter().map(|deletion| deletion_list::called_off(account, deletion));
             let writes = [off].into_iter().chain(link::ended(account)).chain(called_off).chain(event).collect();
             if !self.transact("deactivate account", writes).await?.refused_at(0) {
-                return Ok(Switched::Now);
+                return Ok(ActivationOutcome::Now);
             }
-            let Some(current) = self.account(account).await? else { return Ok(Switched::Missing) };
-            if current.leaving.is_some_and(|leaving| leaving.has_begun) {
-                return Ok(Switched::BeingDeleted);
+            let Some(current) = self.account(account).await? else { return Ok(ActivationOutcome::Missing) };
+            if current.deletion.is_some_and(|deletion| deletion.has_begun) {
+                return Ok(ActivationOutcome::BeingDeleted);
             }
-            (was_active, deletion) = (current.active, current.leaving);
+            (was_active, deletion) = (current.active, current.deletion);
             now = now.max(current.disavowals_before.unwrap_or(now));
         }
         Err(Fault::OutOfTime)
@@ -198,7 +195,7 @@ impl Store {
     /// in progress. That does not include items under the account's names, which may belong to another account by then. An item that is written even later
     /// (a session, by a login that had read the account before) opens nothing, and expires.
     pub async fn delete_account(&self, account: &Account, now: Timestamp) -> Result<Deleted, Fault> {
-        if self.deactivate(account.id, now).await? == Switched::Missing {
+        if self.deactivate(account.id, now).await? == ActivationOutcome::Missing {
             return Ok(Deleted::Overtaken);
         }
         self.delete_inactive(account, now).await

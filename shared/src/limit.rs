@@ -22,7 +22,7 @@ use crate::{
 /// The rule that counts attempts to log in to an account.
 pub const LOGIN_ACCOUNT: &str = "login-account";
 /// The rule that counts attempts to change an account's password.
-pub const CHANGE_ACCOUNT: &str = "change-account";
+pub(crate) const CHANGE_ACCOUNT: &str = "change-account";
 /// The rule that counts an owner's changes of the username. Each of them sends a mail.
 pub const RENAME_ACCOUNT: &str = "rename-account";
 /// How often an owner may change the username.
@@ -115,11 +115,17 @@ pub struct ClientLimit {
 }
 
 impl ClientLimit {
-    /// `CONFIRM_CLIENT_LIMIT`: the limit of those who use links of mails, counted under `rule`, and that of those who open them. The second is counted by
-    /// itself, so that a mail scanner cannot use up its reader's tries, and for all such pages together.
+    /// `CONFIRM_CLIENT_LIMIT`: the limit of those who use links of mails, counted under `rule`, and that of those who open them. Opening a page has
+    /// its own counter, shared by all such pages, so that a mail scanner cannot use up its reader's attempts.
     pub fn of_mailed_links(settings: &mut Settings, rule: &'static str) -> [Self; 2] {
         let default = Limit::new(30, span::minutes(5));
         [rule, "confirm-page"].map(|rule| Self::configured(settings, rule, "CONFIRM_CLIENT_LIMIT", default, Metric::RESETS_LIMITED))
+    }
+
+    /// `RESET_CLIENT_LIMIT`: the limit of those who request a mailed link, and that of those who export their account, counted under `rule`; its refusals are
+    /// counted by the metric `refusals`.
+    pub fn of_requested_links_and_exports(settings: &mut Settings, rule: &'static str, refusals: Metric) -> Self {
+        Self::configured(settings, rule, "RESET_CLIENT_LIMIT", Limit::new(20, span::hours(1)), refusals)
     }
 
     /// The limit in the variable `name`, or `default`, counted under `rule`; its refusals are counted by the metric `refusals`.
@@ -128,8 +134,7 @@ impl ClientLimit {
     }
 
     /// Counts an attempt of `client` and does `look_up` at the same time, and returns the result of the look-up. Over the limit the attempt is refused,
-    /// whatever was found; then the read was made for nothing, and nobody learns of it. Use it for reads only; hashes and writes come after it. One wait
-    /// for the store.
+    /// and the result of the look-up is dropped. `look_up` must only read; hashes and writes come afterwards. Both calls take one round trip.
     pub fn admit_while<T>(
         &self,
         store: &Store,

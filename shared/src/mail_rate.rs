@@ -18,7 +18,7 @@ use crate::{
     fault::Fault,
     link::{KeptLink, Links},
     outbox::{self, EntryKey, Notice, Notices},
-    store::{Item, Key, Store, Table, Write, millis, number, seconds, text},
+    store::{Item, Key, MAX_TRIES, Store, Table, Write, millis, number, seconds, text},
     token::{Digest, Disavow, Reset},
 };
 
@@ -39,8 +39,6 @@ const MAX_RESETS: u32 = 8;
 const MAX_RESET_WAIT: Duration = span::hours(1);
 /// How long the item is kept: longer than any mail waits, even if the mailer is stopped for days.
 const LIFETIME: Duration = span::days(14);
-/// Maximum number of tries to count a mail while other workers write the same item.
-const MAX_TRIES: u32 = 5;
 
 /// The mails that an account was sent, and the notices that are held for it.
 #[derive(Clone, Default)]
@@ -70,7 +68,7 @@ struct Held {
 
 /// The outcome of an operation that depends on an account's mail rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stepped {
+pub enum RateOutcome {
     /// It is done.
     Now,
     /// The mail rate is no longer the one that was read. Nothing was written, and the caller may try again.
@@ -80,7 +78,7 @@ pub enum Stepped {
 }
 
 /// An account in the list of those whose notices are held.
-pub struct Listed {
+pub struct HeldAccount {
     account: AccountId,
     sort: String,
 }
@@ -168,13 +166,13 @@ impl MailRate {
     }
 
     /// The place of an account with held notices in their list.
-    pub(crate) fn listed(&self, account: AccountId) -> Option<Listed> {
+    pub(crate) fn listed(&self, account: AccountId) -> Option<HeldAccount> {
         let held = self.held.as_ref()?;
-        Some(Listed { account, sort: format!("{}#{account}", sortable(held.due_at)) })
+        Some(HeldAccount { account, sort: format!("{}#{account}", sortable(held.due_at)) })
     }
 }
 
-impl Listed {
+impl HeldAccount {
     fn key(&self) -> Key {
         Key::new(Table::Outbox, "held notice", HELD, &self.sort)
     }
@@ -223,7 +221,7 @@ impl Store {
         link: &Digest<Disavow>,
         address_no: u64,
         now: Timestamp,
-    ) -> Result<Stepped, Fault> {
+    ) -> Result<RateOutcome, Fault> {
         let counted = if rate.permitted == Some(notice.id) {
             Write::check(key(notice.account)).when("permitted = :notice").with(":notice", text(notice.id.to_string()))
         } else {
@@ -232,12 +230,12 @@ impl Store {
         let writes = vec![account::existing(notice.account), counted, disavow::link(notice.account, link, address_no, None, now)];
         let outcome = self.transact("permit notice", writes).await?;
         let gone = outcome.refused_at(0);
-        Ok(outcome.or(Stepped::Now, if gone { Stepped::Gone } else { Stepped::Changed }))
+        Ok(outcome.or(RateOutcome::Now, if gone { RateOutcome::Gone } else { RateOutcome::Changed }))
     }
 
     /// Holds the notices of an entry until their account may be sent the next one, and finishes the entry, in one transaction. So a notice is counted
     /// once, however often its entry is delivered.
-    pub async fn hold_notices(&self, entry: &EntryKey, notices: &Notices, rate: &MailRate, now: Timestamp) -> Result<Stepped, Fault> {
+    pub async fn hold_notices(&self, entry: &EntryKey, notices: &Notices, rate: &MailRate, now: Timestamp) -> Result<RateOutcome, Fault> {
         let account = notices.newest.account;
         let holding = rate.and_held(notices.clone(), now);
         let listed = holding.listed(account).filter(|_| rate.held.is_none()).map(|listed| listed.put(now));
@@ -245,28 +243,28 @@ impl Store {
         let writes = [account::existing(account), finished, holding.put(account, now)].into_iter().chain(listed).collect();
         let outcome = self.transact("hold notices", writes).await?;
         let gone = outcome.refused_at(0) || outcome.refused_at(1);
-        Ok(outcome.or(Stepped::Now, if gone { Stepped::Gone } else { Stepped::Changed }))
+        Ok(outcome.or(RateOutcome::Now, if gone { RateOutcome::Gone } else { RateOutcome::Changed }))
     }
 
     /// Makes the notices that are held an entry of the Outbox, which is permitted to be sent.
-    pub async fn release_notices(&self, account: AccountId, rate: &MailRate, now: Timestamp) -> Result<Stepped, Fault> {
-        let (Some(held), Some(listed)) = (&rate.held, rate.listed(account)) else { return Ok(Stepped::Gone) };
+    pub async fn release_notices(&self, account: AccountId, rate: &MailRate, now: Timestamp) -> Result<RateOutcome, Fault> {
+        let (Some(held), Some(listed)) = (&rate.held, rate.listed(account)) else { return Ok(RateOutcome::Gone) };
         let mut notices = held.notices.clone();
         notices.newest.id = self.entropy().uuid(now);
         let released = MailRate { held: None, ..rate.and_notice(notices.newest.id, now) };
         let writes = vec![released.put(account, now), listed.removed(), outbox::notices(&notices, now)];
-        Ok(self.transact("release notices", writes).await?.or(Stepped::Now, Stepped::Changed))
+        Ok(self.transact("release notices", writes).await?.or(RateOutcome::Now, RateOutcome::Changed))
     }
 
     /// The accounts whose notices are due, the oldest first.
-    pub async fn due_notices(&self, now: Timestamp) -> Result<Vec<Listed>, Fault> {
+    pub async fn due_notices(&self, now: Timestamp) -> Result<Vec<HeldAccount>, Fault> {
         let end = sortable(after(now, Duration::from_millis(1)));
-        self.read_below(Table::Outbox, "held notice", HELD, &end).await?.iter().map(Listed::read).collect()
+        self.read_below(Table::Outbox, "held notice", HELD, &end).await?.iter().map(HeldAccount::read).collect()
     }
 
     /// Turns the notices of a listed account into an entry of the Outbox. If another worker has done that, or the account no longer exists, it is only
     /// removed from the list.
-    pub async fn release_listed(&self, listed: &Listed, now: Timestamp) -> Result<(), Fault> {
+    pub async fn release_listed(&self, listed: &HeldAccount, now: Timestamp) -> Result<(), Fault> {
         let rate = read(self.read(&key(listed.account)).await?.as_ref(), listed.account)?;
         if rate.listed(listed.account).is_some_and(|held| held.sort == listed.sort) {
             // If the rate has changed in the meantime, the timer's next call finds the account again.

@@ -80,7 +80,7 @@ impl Metric {
     /// A requested deletion failed when it was due. It is tried again each hour.
     pub const DELETIONS_FAILED: Self = Self("DeletionsFailed");
     /// A stored hash was not verified: its algorithm is unknown, or its parameters are out of bounds.
-    pub const HASHES_REFUSED: Self = Self("HashesRefused");
+    pub(crate) const HASHES_REFUSED: Self = Self("HashesRefused");
 
     /// The metrics that alarms use, which are always counted. CloudWatch charges for each metric that has data.
     const OF_ALARMS: [Self; 6] =

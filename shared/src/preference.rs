@@ -1,12 +1,12 @@
 //! A client's preferences, from the headers whose names begin with `Accept`.
 
 /// Maximum number of values that are read.
-const MOST: usize = 64;
+const MAX_RANGES: usize = 64;
 
 /// The values of such a header, each with its quality in thousandths (RFC 9110, 12.4.2). Parameters other than `q` are ignored, and a malformed quality
 /// counts as 1.
 pub(crate) fn liked(header: &str) -> impl Iterator<Item = (&str, u16)> {
-    header.split(',').take(MOST).filter_map(|range| {
+    header.split(',').take(MAX_RANGES).filter_map(|range| {
         let mut parts = range.split(';').map(str::trim);
         let value = parts.next().filter(|value| !value.is_empty())?;
         let is_quality = |part: &str| {
@@ -54,6 +54,6 @@ mod tests {
         ] {
             assert_eq!(quality(text), thousandths, "{text}");
         }
-        assert_eq!(liked(&"a,".repeat(100)).count(), MOST);
+        assert_eq!(liked(&"a,".repeat(100)).count(), MAX_RANGES);
     }
 }

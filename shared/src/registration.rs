@@ -15,7 +15,7 @@ use crate::{
     fault::Fault,
     outbox::{self, ChangeKind, Notice, VerificationRequest},
     password::StoredPassword,
-    store::Store,
+    store::{MAX_TRIES, Store},
     verification::AddressVerification,
 };
 
@@ -24,9 +24,6 @@ const NOWHERE: &str = "registered.invalid";
 
 /// The owner of a younger account has just registered, and has the mail that verifies the address, so no notice is sent.
 const SETTLING: Duration = span::hours(1);
-
-/// Maximum number of tries while other requests register the same names.
-const MAX_TRIES: u32 = 5;
 
 /// Whether anybody may create an account, and whether taken addresses are revealed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +55,7 @@ impl Registration {
 
 /// The placeholder account in place of this one, whose address is taken. A username that is the address is replaced, because the address's owner logs in
 /// with it to another account.
-fn for_nobody(account: &Account) -> Account {
+fn placeholder_of(account: &Account) -> Account {
     let name = format!("{}@{NOWHERE}", account.id);
     let username = if is_by_address(account) { Username::stored(&name, &name) } else { account.username.clone() };
     Account { username, email: EmailAddress::stored(&name, &name), password: Some(StoredPassword::unusable()), ..account.clone() }
@@ -66,7 +63,7 @@ fn for_nobody(account: &Account) -> Account {
 
 /// Whether this is a placeholder account. No mail must be sent to it, because it would bounce.
 #[must_use]
-pub fn is_for_nobody(account: &Account) -> bool {
+pub fn is_placeholder(account: &Account) -> bool {
     account.email.folded().strip_suffix(NOWHERE).is_some_and(|id| id == format!("{}@", account.id))
 }
 
@@ -85,7 +82,7 @@ impl Store {
             if holders.username.is_some() && !is_by_address(account) {
                 return Ok(Registered::Taken(Taken::Username));
             }
-            let made = if holders.taken().is_some() { for_nobody(account) } else { account.clone() };
+            let made = if holders.taken().is_some() { placeholder_of(account) } else { account.clone() };
             if self.register_and_verify(&made, request).await? == Registered::Now {
                 return Ok(Registered::Now);
             }
@@ -99,7 +96,7 @@ impl Store {
         if registered == holder.id {
             return Ok(false);
         }
-        Ok(self.account(registered).await?.as_ref().is_some_and(is_for_nobody))
+        Ok(self.account(registered).await?.as_ref().is_some_and(is_placeholder))
     }
 
     /// Leaves the notice for the owner of an account that somebody tried to register with its address, unless one was left today, the account is new, or

@@ -1,7 +1,7 @@
 //! Every mail and page, rendered with sample data: for previews, and to check the operator's own templates before they are deployed.
 
 use crate::{
-    brand::{Links, Logo, Product},
+    brand::{Logo, Product, ProductLinks},
     http::Reader,
     language::Language,
     mail::{AddressMail, ChangedMail, DeletionMail, RegisteredMail, RenamedMail, Rendered, ResetMail, SignInMail, VerifyMail},
@@ -64,7 +64,8 @@ pub fn logo_url(product: &Product) -> String {
 #[must_use]
 pub fn linked() -> Product {
     let link = |path: &str| Some(format!("https://app.example.com/{path}"));
-    let links = Links { login: link("login"), home: link(""), help: link("help"), imprint: link("imprint"), privacy: link("privacy") };
+    let links =
+        ProductLinks { login: link("login"), home: link(""), help: link("help"), imprint: link("imprint"), privacy: link("privacy") };
     Product { links, ..Product::default() }
 }
 

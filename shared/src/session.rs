@@ -85,23 +85,23 @@ pub enum Checked {
     /// The token is valid.
     SignedIn(Box<SignedIn>),
     /// The token is not valid.
-    Not(NotSignedIn),
+    Not(SessionError),
 }
 
 /// Why a token is not valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotSignedIn {
+pub enum SessionError {
     /// Unknown, expired or ended.
     Invalid,
     /// Its account is inactive.
     Inactive,
 }
 
-impl From<NotSignedIn> for Refusal {
-    fn from(reason: NotSignedIn) -> Self {
+impl From<SessionError> for Refusal {
+    fn from(reason: SessionError) -> Self {
         Self::Unauthenticated(match reason {
-            NotSignedIn::Invalid => "Invalid token.",
-            NotSignedIn::Inactive => "User inactive or deleted.",
+            SessionError::Invalid => "Invalid token.",
+            SessionError::Inactive => "User inactive or deleted.",
         })
     }
 }
@@ -186,21 +186,21 @@ impl Sessions {
     /// Checks a token. One consistent read, and one before it for an imported token. It writes nothing, unless `SESSION_IDLE` is set: then the first check
     /// of a day stores the day.
     pub async fn check(&self, store: &Store, token: &str, now: Timestamp) -> Result<Checked, Fault> {
-        let Some(token) = self.presented(store, token).await? else { return Ok(Checked::Not(NotSignedIn::Invalid)) };
+        let Some(token) = self.presented(store, token).await? else { return Ok(Checked::Not(SessionError::Invalid)) };
         let keys = [account::key(token.account), key(token.account, &token.digest)];
         let profile = self.with_profile.then(|| account::profile_key(token.account));
         let ([Some(account), Some(session)], profile) = store.read_all_and(Table::Accounts, keys, profile).await? else {
-            return Ok(Checked::Not(NotSignedIn::Invalid));
+            return Ok(Checked::Not(SessionError::Invalid));
         };
         let (mut account, session) = (account::read(&account)?, read(&session)?);
         account.profile = profile.map(account::read_profile).unwrap_or_default();
         Ok(if !self.is_valid(&account, &session, now) {
-            Checked::Not(NotSignedIn::Invalid)
+            Checked::Not(SessionError::Invalid)
         } else if account.active {
             self.note_use(store, &token, &session, now).await;
             Checked::SignedIn(Box::new(SignedIn { account, token }))
         } else {
-            Checked::Not(NotSignedIn::Inactive)
+            Checked::Not(SessionError::Inactive)
         })
     }
 

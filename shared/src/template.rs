@@ -8,7 +8,7 @@ use minijinja::{
 use serde::Serialize;
 
 use crate::{
-    brand::{Links, Logo, Picture, Product},
+    brand::{Logo, Picture, Product, ProductLinks},
     language::Language,
     wording::{self, MissingMessageError},
 };
@@ -52,7 +52,7 @@ struct Context<'a, T> {
     product: &'a str,
     colour: String,
     colour_in_the_dark: String,
-    links: &'a Links,
+    links: &'a ProductLinks,
     logo: Option<Picture>,
     #[serde(flatten)]
     data: &'a T,

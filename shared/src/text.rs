@@ -17,15 +17,15 @@ const CASE: CaseMapperBorrowed<'static> = CaseMapper::new();
 const NFKC: ComposingNormalizerBorrowed<'static> = ComposingNormalizer::new_nfkc();
 const NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizer::new_nfc();
 
-/// Longest text that [`composed`] composes, bytes. A new password has at most 1,024 characters; spelled with all marks apart, each
+/// Longest text that `composed` composes, bytes. A new password has at most 1,024 characters; spelled with all marks apart, each
 /// becomes at most four characters of at most four bytes.
-const LONGEST_COMPOSED: usize = 16 * 1024;
+const MAX_COMPOSED_BYTES: usize = 16 * 1024;
 
 /// Maximum length in bytes of a text that is normalized: 320 code points, the longest e-mail address, of four bytes each.
 ///
 /// A code point can become 18, so normalizing 256 KiB, the largest body, takes tens of milliseconds. No name is longer than this, and callers check the
 /// length first.
-pub const LONGEST_NORMALIZED: usize = 4 * 320;
+pub const MAX_NORMALIZED_BYTES: usize = 4 * 320;
 
 /// Characters with `Numeric_Type=Digit`, as inclusive ranges: superscripts, subscripts, circled and other styled digits.
 ///
@@ -69,7 +69,7 @@ pub(crate) fn trim_unseen(text: &str) -> &str {
 }
 
 /// The text in the form in which names are compared: NFKC, full case folding, without invisible characters, NFKC (compare `NFKC_Casefold`,
-/// Unicode 3.13). At most [`LONGEST_NORMALIZED`] bytes.
+/// Unicode 3.13). At most [`MAX_NORMALIZED_BYTES`] bytes.
 ///
 /// The function is idempotent.
 #[must_use]
@@ -82,13 +82,13 @@ pub fn fold(text: &str) -> String {
 /// The text in Unicode's normalization form KC: compatibility variants, such as full-width letters, become the characters
 /// they stand for. Case stays.
 ///
-/// At most [`LONGEST_NORMALIZED`] bytes.
+/// At most [`MAX_NORMALIZED_BYTES`] bytes.
 pub(crate) fn without_variants(text: &str) -> String {
     normalized(text).into_owned()
 }
 
 fn normalized(text: &str) -> Cow<'_, str> {
-    debug_assert!(text.len() <= LONGEST_NORMALIZED, "whoever normalizes looks at the length first");
+    debug_assert!(text.len() <= MAX_NORMALIZED_BYTES, "whoever normalizes looks at the length first");
     NFKC.normalize(text)
 }
 
@@ -97,11 +97,11 @@ fn normalized(text: &str) -> Cow<'_, str> {
 ///
 /// Text that is longer than any new password is returned unchanged, so that a long text does not cost the time to normalize it.
 #[must_use]
-pub fn composed(text: &str) -> Zeroizing<String> {
+pub(crate) fn composed(text: &str) -> Zeroizing<String> {
     // A character takes at most three times its bytes in this form (UAX #15, 9.1), so the buffer is never reallocated, which would leave a copy of the
     // secret behind.
-    let mut composed = Zeroizing::new(String::with_capacity(3 * text.len().min(LONGEST_COMPOSED)));
-    if text.is_ascii() || text.len() > LONGEST_COMPOSED || NFC.normalize_to(text, &mut *composed).is_err() {
+    let mut composed = Zeroizing::new(String::with_capacity(3 * text.len().min(MAX_COMPOSED_BYTES)));
+    if text.is_ascii() || text.len() > MAX_COMPOSED_BYTES || NFC.normalize_to(text, &mut *composed).is_err() {
         return Zeroizing::new(text.to_owned());
     }
     composed
@@ -109,9 +109,9 @@ pub fn composed(text: &str) -> Zeroizing<String> {
 
 /// A secret in Unicode's normalization form KC, as some sites hash it.
 ///
-/// Text that is longer than any new password is returned unchanged, see [`composed`].
+/// Text that is longer than any new password is returned unchanged, see `composed`.
 pub(crate) fn compatible(text: &str) -> Zeroizing<String> {
-    if text.is_ascii() || text.len() > LONGEST_COMPOSED {
+    if text.is_ascii() || text.len() > MAX_COMPOSED_BYTES {
         return Zeroizing::new(text.to_owned());
     }
     // A character can become 18, of three bytes each. With this capacity the buffer is never reallocated, which would leave a copy of the secret behind.
@@ -307,7 +307,7 @@ mod tests {
         let apart = |count| "\u{3b9}\u{308}\u{342}".repeat(count);
         assert_eq!(*composed(&apart(1024)), "\u{1fd7}".repeat(1024));
         let mut longest = apart(1);
-        longest.push_str(&"x".repeat(LONGEST_COMPOSED - longest.len()));
+        longest.push_str(&"x".repeat(MAX_COMPOSED_BYTES - longest.len()));
         assert_ne!(*composed(&longest), longest);
         longest.push('x');
         assert_eq!(*composed(&longest), longest);

@@ -1,7 +1,7 @@
 //! URLs that an operator configures for links in mails and on pages.
 
 /// Maximum length of a link in bytes. All variables of a function together have 4 KiB (Lambda quotas).
-const LONGEST: usize = 200;
+const MAX_URL_BYTES: usize = 200;
 
 /// The host of a URL that may be used in a mail, and the rest after it. Plain http is allowed on this machine only.
 pub(crate) fn host_and_rest(text: &str) -> Option<(&str, &str)> {
@@ -24,13 +24,13 @@ pub(crate) fn is_plain(rest: &str) -> bool {
 
 /// Whether this is the URL of a page, short enough for configuration.
 pub(crate) fn is_page(text: &str) -> bool {
-    text.len() <= LONGEST && host_and_rest(text).is_some_and(|(_, rest)| is_plain(rest))
+    text.len() <= MAX_URL_BYTES && host_and_rest(text).is_some_and(|(_, rest)| is_plain(rest))
 }
 
 /// Whether this is a `mailto:` URL of one address (RFC 6068).
 pub(crate) fn is_mailbox(text: &str) -> bool {
     let address = text.strip_prefix("mailto:").and_then(|address| address.split_once('@'));
-    text.len() <= LONGEST
+    text.len() <= MAX_URL_BYTES
         && address.is_some_and(|(local, domain)| {
             let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_+".contains(&byte));
             is_word(local) && is_word(domain)
@@ -55,7 +55,7 @@ mod tests {
         ] {
             assert!(!is_page(wrong), "{wrong}");
         }
-        assert!(!is_page(&format!("https://app.example.com/{}", "a".repeat(LONGEST))));
+        assert!(!is_page(&format!("https://app.example.com/{}", "a".repeat(MAX_URL_BYTES))));
         assert!(is_mailbox("mailto:help@example.com"));
         for wrong in ["mailto:", "mailto:help", "mailto:a@b?bcc=c@d", "help@example.com", "mailto:a@b@c"] {
             assert!(!is_mailbox(wrong), "{wrong}");

@@ -11,7 +11,7 @@ use crate::{
     event::EventKind,
     fault::Fault,
     link::{Kept, KeptLink, Links, LiveLink, Mailed, NewLink, StoredLink},
-    store::{Store, Transacted},
+    store::{MAX_TRIES, Store, Transacted},
     token::{Token, Verify},
 };
 
@@ -21,9 +21,6 @@ pub const LIFETIME: Duration = span::days(7);
 /// The growing intervals between such mails to one account. Links work for days, so waiting costs an owner little. A stranger who requests links again and
 /// again causes eight mails on the first day and four on every later day.
 pub const COOL_DOWN: [Duration; 5] = [span::minutes(1), span::minutes(5), span::minutes(15), span::hours(1), span::hours(6)];
-
-/// Maximum number of tries while other requests change the account.
-const MAX_TRIES: u32 = 5;
 
 impl Mailed for Verify {
     const KIND: &'static str = "verification link";

@@ -1,12 +1,11 @@
 """`python tests/bench [PART …]`: measures, keeps the measurements in results.json, and writes the report from them.
 
-Without parts it measures all of them. `rest` measures the parts that have no measurement of this commit, to resume an interrupted run. `report`
-measures nothing. Parts that are not measured keep their last measurement. QUICK=1 makes only enough requests to see that the bench works, and
-writes to target/bench/quick.
+Without parts it measures all of them, each when the machine is idle. `rest` measures the parts that have no measurement of this commit, to resume an
+interrupted run. `report` measures nothing. Parts that are not measured keep their last measurement. QUICK=1 makes only enough requests to see that the
+bench works, waits for no idle machine, and writes to target/bench/quick; with LAMBDA_DIR=target/debug it takes development builds, for all parts but sizes.
 """
 
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -14,56 +13,60 @@ from pathlib import Path
 import connecting
 import machine
 import measure
+import parts
 import peer
 import report
 import runtime
 from store import Store
 from template import ROOT
+from typed import Failure, run_command
 
-QUICK = bool(os.environ.get("QUICK"))
-PARTS = {**measure.PARTS, "connecting": (connecting.connecting, 100, 3), "peer": (peer.peer, 100, 10)}
-DIRECTORY = ROOT / "target/bench/quick" if QUICK else ROOT / "docs/bench"
+FUNCTIONS = {
+    function.__name__: function
+    for function in (measure.sizes, measure.cold, measure.warm, measure.argon2, measure.load, measure.growth, connecting.connecting, peer.peer)
+}
+DIRECTORY = ROOT / "target/bench/quick" if parts.quick() else ROOT / "docs/bench"
 
 
-def main(*parts: str) -> int:
-    unknown = set(parts) - {*PARTS, "rest", "report"}
-    if unknown:
-        print(f"bench: there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}, rest, report.", file=sys.stderr)
-        return 2
+def main(*words: str) -> None:
+    parts.check(words)
     DIRECTORY.mkdir(parents=True, exist_ok=True)
     file = DIRECTORY / "results.json"
     results = json.loads(file.read_text()) if file.exists() else {}
     commit = machine.here()["commit"]
-    rest = {part for part in PARTS if results.get(part, {}).get("machine", {}).get("commit") != commit}
-    for name in [part for part in PARTS if not parts or part in parts or ("rest" in parts and part in rest)]:
-        measured(name, results, file)
+    rest = {part for part in parts.PARTS if results.get(part, {}).get("machine", {}).get("commit") != commit}
+    for name in [part for part in parts.PARTS if not words or part in words or (parts.REST in words and part in rest)]:
+        try:
+            measured(name, results, file)
+        except runtime.Broken as broken:
+            raise Failure(str(broken)) from broken
     # As they are kept, because the order of names is another there.
     report.write(json.loads(file.read_text()), DIRECTORY)
     print(f"bench: {(DIRECTORY / 'report.md').relative_to(ROOT)}", flush=True)
-    return 0
 
 
 def measured(name: str, results: dict, file: Path) -> None:
     """Measures a part and keeps its measurements."""
-    part, usual, quick = PARTS[name]
-    count = quick if QUICK else usual
-    where, started = machine.here(), time.monotonic()
 
     def say(step: str) -> None:
         print(f"\r\033[K{name}: {step}" if sys.stderr.isatty() else f"{name}: {step}", end="" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True)
 
+    count = parts.PARTS[name][1 if parts.quick() else 0]
+    before = machine.wait_until_idle(say, patience=0 if parts.quick() else machine.PATIENCE_SECONDS)
+    where, others, started = machine.here(), machine.Others(), time.monotonic()
     with Store() as store:
-        data = part(store, count, say)
+        data = FUNCTIONS[name](store, count, say)
     seconds = time.monotonic() - started
-    results[name] = {"machine": where, "count": count, "seconds": round(seconds, 1), "data": rounded(data)}
+    shares = {"before": before, "during": others.share()}
+    results[name] = {"machine": where, "others": rounded(shares), "count": count, "seconds": round(seconds, 1), "data": rounded(data)}
     new = file.with_suffix(".new")
     new.write_text(json.dumps(results, separators=(",", ":"), sort_keys=True) + "\n")
     new.replace(file)
-    print(f"{name}: {seconds:.0f} s", flush=True)
+    print(f"{name}: {seconds:.0f} s; others used {before:.2f} of a core before and {shares['during']:.2f} meanwhile", flush=True)
 
 
 def rounded(data: object) -> object:
-    """Rounds to microseconds."""
+    """Rounds to microseconds, and shares to thousandths."""
     if isinstance(data, dict):
         return {str(key): rounded(value) for key, value in data.items()}
     if isinstance(data, list):
@@ -72,8 +75,4 @@ def rounded(data: object) -> object:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(*sys.argv[1:]))
-    except runtime.Broken as broken:
-        print(f"bench: {broken}", file=sys.stderr)
-        sys.exit(1)
+    sys.exit(run_command("bench", lambda: main(*sys.argv[1:])))

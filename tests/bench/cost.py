@@ -8,7 +8,7 @@ from statistics import mean, median
 from typing import Any
 
 import template
-from operations import Operation, measured
+from operations import CALLS_MANY, MANY, Operation, measured
 
 PRICES = json.loads(Path(__file__).with_name("prices.json").read_text())
 GB = 1e9
@@ -19,6 +19,7 @@ PLATFORM_LINES = [
     "REPORT RequestId: 00000000-0000-0000-0000-000000000000\tDuration: 100.00 ms\tBilled Duration: 100 ms\tMemory Size: 512 MB\tMax Memory Used: 50 MB\t\n",
 ]
 EVENT_OVERHEAD_BYTES = 26
+MONTH_DAYS = 31
 
 
 def price(name: str) -> float:
@@ -69,6 +70,27 @@ def month(active: int, results: dict[str, Any], *, without: tuple[str, ...] = ()
     account = growth["bytes_per_account"] + assumed("items_per_account") * overhead
     kept = assumed("accounts_per_active") * account + assumed("sessions_per_active") * (growth["bytes_per_session"] + overhead)
     return asked + metrics() * price("metric_month") + active * kept / GB * (price("storage_gb_month") + price("recovery_gb_month"))
+
+
+def idle_month(results: dict[str, Any]) -> float:
+    """US dollars for a month in which only the timers call, storage not included.
+
+    Every call is taken to start its function anew, and to take as long as the slowest function to start and as the bench's own function for its queries.
+    Each query finds nothing, which costs one unit, and is one wait, as is the connection to the store.
+    """
+    warm, cold = (results[part]["data"] for part in ("warm", "cold"))
+    queries = {"mailer": 1, "sweeper": int(template.in_source("shared/src/deletion.rs", r"const LISTS: u32 = (\d+);"))}
+    starting = max(median(seen["init_cpu_ms"]) for seen in cold.values())
+    logged = sum(map(len, PLATFORM_LINES)) + len(PLATFORM_LINES) * EVENT_OVERHEAD_BYTES
+    dollars = 0.0
+    for name, calls_a_day in template.timers().items():
+        memory, asked = template.functions()[name].memory_mb, queries[name]
+        computing = (starting + asked / MANY * median(warm[CALLS_MANY.name]["own_ms"])) * max(1.0, assumed("one_processor_mb") / memory)
+        seconds = math.ceil(computing + (1 + asked) * assumed("store_call_ms")) / 1000
+        each = price("lambda_request_million") / 1e6 + seconds * memory / 1024 * price("lambda_gb_second")
+        each += asked * price("read_million") / 1e6 + logged / GB * price("logs_gb")
+        dollars += MONTH_DAYS * calls_a_day * each
+    return dollars
 
 
 def event(*, webhook: bool = False) -> float:

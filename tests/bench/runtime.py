@@ -115,6 +115,11 @@ class Instance:
         self._schedstat = os.open(f"/proc/{self.process.pid}/schedstat", os.O_RDONLY)
         self._poll: _Connection | None = None
 
+    @property
+    def name(self) -> str:
+        """The function's name."""
+        return self.environment["AWS_LAMBDA_FUNCTION_NAME"]
+
     def __enter__(self) -> "Instance":
         return self
 
@@ -134,7 +139,7 @@ class Instance:
             request = self._receive()
             at = time.perf_counter_ns()
             if (request.method, request.path) != ("GET", "/2018-06-01/runtime/invocation/next"):
-                raise Broken(f"{self.binary.parent.name} asked {request.method} {request.path}: {request.body.decode(errors='replace')} {self.said()}")
+                raise Broken(f"{self.name} asked {request.method} {request.path}: {request.body.decode(errors='replace')} {self.said()}")
             self._poll = request.connection
             return at
         return time.perf_counter_ns()
@@ -181,7 +186,7 @@ class Instance:
         ended = time.perf_counter_ns()
         request.connection.answer("202 Accepted", {})
         if not request.path.endswith(f"{identity}/response"):
-            raise Broken(f"{self.binary.parent.name} failed: {request.path} {request.body.decode(errors='replace')} {self.said()}")
+            raise Broken(f"{self.name} failed: {request.path} {request.body.decode(errors='replace')} {self.said()}")
         self.polled()
         time.sleep(SETTLE_SECONDS)
         process, first = self.spent_ns()[0] - process, self.spent_ns()[1] - first
@@ -219,16 +224,23 @@ class Instance:
                     self._selector.unregister(key.fileobj)
                     self.connections.remove(key.data)
             if self.process.poll() is not None:
-                raise Broken(f"{self.binary.parent.name} ended with {self.process.returncode}: {self.said()}")
-        raise Broken(f"{self.binary.parent.name} was silent for {PATIENCE_SECONDS:.0f} s: {self.said()}")
+                raise Broken(f"{self.name} ended with {self.process.returncode}: {self.said()}")
+        raise Broken(f"{self.name} was silent for {PATIENCE_SECONDS:.0f} s: {self.said()}")
+
+
+def archive_of(name: str) -> Path:
+    """The zip of a function that goes to Lambda."""
+    archive = lambda_directory() / name / "bootstrap.zip"
+    if not archive.exists():
+        raise Broken(f"{archive} is missing: make build bench-zips")
+    return archive
 
 
 def binary(name: str) -> Path:
-    """A function's binary, taken from the zip that goes to Lambda."""
-    archive = lambda_directory() / name / "bootstrap.zip"
-    target = ROOT / "target/bench/bin" / name / "bootstrap"
-    if not archive.exists():
-        raise Broken(f"{archive} is missing: make build bench-zips")
+    """A function's binary, taken from the zip that goes to Lambda. LAMBDA_DIR may also have programs themselves: target/debug, for a quick look."""
+    if (program := lambda_directory() / name).is_file():
+        return program
+    archive, target = archive_of(name), ROOT / "target/bench/bin" / name / "bootstrap"
     if not target.exists() or target.stat().st_mtime_ns != archive.stat().st_mtime_ns:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)

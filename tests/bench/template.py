@@ -1,6 +1,7 @@
 """Reads from the template what a function gets: memory and environment."""
 
 import os
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -70,6 +71,18 @@ def function(name: str) -> Function:
     return functions().get(name) or Function(name, int(parameters()["HashingMemory"]), True, common)
 
 
+def timers() -> dict[str, int]:
+    """The functions that a timer calls, with the number of its calls in a day."""
+    found = {}
+    for resource in _document()["Resources"].values():
+        if isinstance(resource, dict) and resource["Type"] == "AWS::Serverless::Function":
+            for event in resource["Properties"].get("Events", {}).values():
+                if event["Type"] == "Schedule":
+                    number, unit = re.fullmatch(r"rate\((\d+) (minute|hour)s?\)", event["Properties"]["Schedule"]).groups()  # type: ignore[union-attr]
+                    found[Path(resource["Properties"]["CodeUri"]).parent.name] = {"minute": 24 * 60, "hour": 24}[unit] // int(number)
+    return found
+
+
 def alarms() -> int:
     """The number of alarms with an AlarmTopic and no webhook, loops expanded."""
 
@@ -80,6 +93,13 @@ def alarms() -> int:
         return loops + sum(isinstance(value, dict) and value.get("Type") == "AWS::CloudWatch::Alarm" and value.get("Condition") != "WatchesWebhook" for value in of.values())
 
     return count(_document()["Resources"])
+
+
+def in_source(file: str, pattern: str) -> str:
+    """What a pattern finds in a file, for a figure of the report that the code determines."""
+    found = re.search(pattern, (ROOT / file).read_text(), re.DOTALL)
+    assert found, f"{pattern} is not in {file}"
+    return found[1]
 
 
 def lambda_directory() -> Path:

@@ -47,7 +47,7 @@ export async function visit(t, { language = 'en', scheme = 'light', width = DESK
     document.addEventListener('securitypolicyviolation', (event) => console.error(`policy violated: ${event.violatedDirective} ${event.blockedURI}`));
   });
   t.after(async () => {
-    for (let tick = 0; tick < 50 && elsewhere.size > 0; tick += 1) await sleep(100); // its end is told later than its beginning
+    for (let tick = 0; tick < 600 && elsewhere.size > 0; tick += 1) await sleep(100); // its end is told later than its beginning
     await context.close();
     const asked = [...elsewhere].map((request) => `asked elsewhere: ${request.url()}`);
     assert.deepEqual([...seen.filter((line) => !forgiven.some((pattern) => pattern.test(line))), ...asked], []);

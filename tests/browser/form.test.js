@@ -16,7 +16,9 @@ async function withForm(t, visitor = {}) {
   return { account, page, password: page.locator('#password'), again: page.locator('#again') };
 }
 
+// What a page gives the focus has it when the page is first drawn, which may be later than its text is there.
 async function focused(page) {
+  for (let tick = 0; tick < 600 && await page.evaluate(() => document.activeElement === document.body); tick += 1) await page.waitForTimeout(100);
   return page.evaluate(() => {
     const { id, name, tagName } = document.activeElement;
     const { outlineStyle, outlineWidth } = getComputedStyle(document.activeElement);

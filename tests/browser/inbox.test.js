@@ -151,7 +151,7 @@ test('an event appears beside the mails', async (t) => {
   // An id begins with its time in milliseconds (RFC 9562, 5.7).
   const ids = () => page.locator('#events li').evaluateAll((items) => items.map((item) => item.dataset.event));
   const since = (id) => Number.parseInt(id.replaceAll('-', '').slice(0, 12), 16) >= start;
-  for (let tick = 0; tick < 300 && !(await ids()).some(since); tick += 1) await page.waitForTimeout(100);
+  for (let tick = 0; tick < 600 && !(await ids()).some(since); tick += 1) await page.waitForTimeout(100);
   const own = (await ids()).find(since);
   assert.ok(own, 'no event of this test');
   assert.match(await page.locator(`#events li[data-event="${own}"]`).innerText(), /^[a-z]+\.[a-z_]+\n/);
@@ -181,7 +181,7 @@ test('whatever a mail holds, the inbox runs and loads nothing of it', async (t) 
   await page.frameLocator('#html').locator('b').waitFor();
   // Its image is there, or has failed.
   const image = page.frameLocator('#html').locator('img');
-  for (let tick = 0; tick < 50 && !(await image.evaluate(({ complete }) => complete)); tick += 1) await page.waitForTimeout(100);
+  for (let tick = 0; tick < 600 && !(await image.evaluate(({ complete }) => complete)); tick += 1) await page.waitForTimeout(100);
   assert.deepEqual(await image.evaluate(({ complete, naturalWidth }) => ({ complete, naturalWidth })), { complete: true, naturalWidth: 0 });
   assert.equal(await page.evaluate(() => window.stranger), undefined);
   assert.equal(calls, 0, 'somebody was called');

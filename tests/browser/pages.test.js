@@ -134,7 +134,7 @@ test('the browser keeps to the policy: no script from a stranger, no frame, no f
   const page = await visit(t);
   page.forgive(/^logged: (policy violated: |.*Content Security Policy|.*X-Frame-Options)/s); // these are wanted
   const violated = async (directive) => {
-    for (let tick = 0; tick < 50 && !page.seen.some((line) => line.startsWith(`logged: policy violated: ${directive}`)); tick += 1) await page.waitForTimeout(100);
+    for (let tick = 0; tick < 600 && !page.seen.some((line) => line.startsWith(`logged: policy violated: ${directive}`)); tick += 1) await page.waitForTimeout(100);
     assert.ok(page.seen.some((line) => line.startsWith(`logged: policy violated: ${directive}`)), `${directive}: ${page.seen}`);
   };
   await page.goto(await resetLink(await register()));

@@ -13,7 +13,7 @@ from typing import Any
 API = os.environ["API_URL"]  # `make clients` sets it, and so does .local/stack.env
 FIRST, SECOND, THIRD = "Correct-Horse-42", "seven quiet lighthouses", "nine brisk umbrellas"
 LIFE = json.loads(Path(__file__).with_name("life.json").read_text())
-PATIENCE_S = 20
+PATIENCE_S = 60
 
 # Posts fields to a path, with a session's token if there is one. Returns the status and the body, read as the client reads it.
 Send = Callable[[str, dict[str, str], str | None], tuple[int, Any]]
@@ -29,7 +29,7 @@ def mailed_token(address: str) -> str:
     """The reset token in the first mail to this address that has one."""
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
-        with urllib.request.urlopen(os.environ["MAIL_URL"], timeout=10) as answer:
+        with urllib.request.urlopen(os.environ["MAIL_URL"], timeout=60) as answer:
             mails = [mail for each in json.load(answer)["messages"].values() for mail in each if address in mail["To"]]
         for mail in mails:
             if found := re.search(r"dwr_[\w-]{64}", mail["BodyText"]):

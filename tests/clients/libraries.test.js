@@ -25,7 +25,7 @@ function formData(fields) {
 const CLIENTS = {
   'axios, JSON': (path, fields, token) => ofAxios(axios.post(API + path, fields, { headers: credentials(token), ...any })),
   'axios, an instance with defaults': (path, fields, token) => {
-    const client = axios.create({ baseURL: `${API}/api`, timeout: 30_000, headers: { 'Content-Type': 'application/json;charset=utf-8', Accept: 'application/json' }, ...any });
+    const client = axios.create({ baseURL: `${API}/api`, timeout: 60_000, headers: { 'Content-Type': 'application/json;charset=utf-8', Accept: 'application/json' }, ...any });
     client.interceptors.request.use((config) => {
       if (token) config.headers.Authorization = `Token ${token}`;
       return config;
@@ -46,9 +46,9 @@ const CLIENTS = {
     const body = new Blob([JSON.stringify(fields)]).stream();
     return ofFetch(fetch(new Request(API + path, { method: 'POST', headers, body, duplex: 'half', cache: 'no-store', credentials: 'include', redirect: 'manual' })));
   },
-  'ky, JSON': (path, fields, token) => ofFetch(ky.post(`${API}${path}`, { json: fields, headers: credentials(token), throwHttpErrors: false })),
+  'ky, JSON': (path, fields, token) => ofFetch(ky.post(`${API}${path}`, { json: fields, headers: credentials(token), throwHttpErrors: false, timeout: 60_000 })),
   'ky, an instance with a prefix and a form': (path, fields, token) => {
-    const client = ky.create({ prefixUrl: API, credentials: 'include', throwHttpErrors: false, hooks: { beforeRequest: [(request) => { if (token) request.headers.set('Authorization', `Token ${token}`); }] } });
+    const client = ky.create({ prefixUrl: API, credentials: 'include', throwHttpErrors: false, timeout: 60_000, hooks: { beforeRequest: [(request) => { if (token) request.headers.set('Authorization', `Token ${token}`); }] } });
     return ofFetch(client.post(path.slice(1), { body: formData(fields) }));
   },
   'superagent, JSON': (path, fields, token) => ofSuperagent(superagent.post(API + path).set(credentials(token)).send(fields)),

@@ -65,7 +65,7 @@ const CLIENTS = {
     return { status, body };
   },
   'ky, with credentials': async ({ url, fields, authorization }) => {
-    const answer = await globalThis.ky.post(url, { json: fields, credentials: 'include', headers: authorization, throwHttpErrors: false });
+    const answer = await globalThis.ky.post(url, { json: fields, credentials: 'include', headers: authorization, throwHttpErrors: false, timeout: 60_000 });
     return { status: answer.status, body: await answer.json() };
   },
 };
@@ -93,6 +93,7 @@ after(async () => {
 
 async function pageOf(t, origin) {
   const context = await browser.newContext();
+  context.setDefaultTimeout(60_000);
   t.after(() => context.close());
   const page = await context.newPage();
   await page.goto(`${origin}/`);

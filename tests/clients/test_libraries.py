@@ -30,7 +30,7 @@ def forward(environ: dict[str, Any]) -> HttpResponse:
     """Sends to the stack what a test client would hand to a Django site in its own process."""
     headers = {name[5:].replace("_", "-").title(): value for name, value in environ.items() if name.startswith("HTTP_") and name != "HTTP_COOKIE"}
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-    answer = requests.request(environ["REQUEST_METHOD"], API + environ["PATH_INFO"], data=body, headers=headers | {"Content-Type": environ["CONTENT_TYPE"]}, timeout=30)
+    answer = requests.request(environ["REQUEST_METHOD"], API + environ["PATH_INFO"], data=body, headers=headers | {"Content-Type": environ["CONTENT_TYPE"]}, timeout=60)
     response = HttpResponse(answer.content, status=answer.status_code, content_type=answer.headers["Content-Type"])
     response.wsgi_request = WSGIRequest(environ)  # type: ignore[attr-defined]
     return response
@@ -56,30 +56,30 @@ class RestFramework(unittest.TestCase):
 
 class Libraries(unittest.TestCase):
     def test_requests_json(self) -> None:
-        live(lambda path, fields, token: self.read(requests.post(API + path, json=fields, headers=credentials(token), timeout=30)))
+        live(lambda path, fields, token: self.read(requests.post(API + path, json=fields, headers=credentials(token), timeout=60)))
 
     def test_requests_form(self) -> None:
-        live(lambda path, fields, token: self.read(requests.post(API + path, data=fields, headers=credentials(token), timeout=30)))
+        live(lambda path, fields, token: self.read(requests.post(API + path, data=fields, headers=credentials(token), timeout=60)))
 
     def test_requests_multipart(self) -> None:
         def send(path: str, fields: dict[str, str], token: str | None) -> tuple[int, Any]:
             parts = {name: (None, value) for name, value in fields.items()}
-            return self.read(requests.post(API + path, files=parts, headers=credentials(token), timeout=30))
+            return self.read(requests.post(API + path, files=parts, headers=credentials(token), timeout=60))
 
         live(send)
 
     def test_httpx_json(self) -> None:
-        with httpx.Client(base_url=API, timeout=30) as client:
+        with httpx.Client(base_url=API, timeout=60) as client:
             live(lambda path, fields, token: self.read(client.post(path, json=fields, headers=credentials(token))))
 
     def test_httpx_form(self) -> None:
-        with httpx.Client(base_url=API, timeout=30) as client:
+        with httpx.Client(base_url=API, timeout=60) as client:
             live(lambda path, fields, token: self.read(client.post(path, data=fields, headers=credentials(token))))
 
     def test_urllib_with_its_default_content_type(self) -> None:
         def send(path: str, fields: dict[str, str], token: str | None) -> tuple[int, Any]:
             try:
-                with urllib.request.urlopen(urllib.request.Request(API + path, urlencode(fields).encode(), credentials(token)), timeout=30) as answer:
+                with urllib.request.urlopen(urllib.request.Request(API + path, urlencode(fields).encode(), credentials(token)), timeout=60) as answer:
                     return answer.status, json.load(answer)
             except urllib.error.HTTPError as error:
                 with error:

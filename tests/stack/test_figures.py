@@ -1,6 +1,7 @@
 """Every figure of README.md and OPERATIONS.md has a source: the template, the report of the bench, the code, or a page that is named here.
 
-A figure is a number with a unit. One that none of the tables below knows is red: add where it comes from, or leave it out.
+A figure is a number with a unit, in digits or in words ("five minutes", "less than a cent"). One that none of the tables below knows is red: add where it
+comes from, or leave it out.
 """
 
 import json
@@ -21,13 +22,17 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "infra" / "checks"), str(ROOT / "tests" / "bench"), str(ROOT / "infra")]
 from permissions import TEMPLATE, Loader  # noqa: E402
 from routes import ACTIVATION, CHANGE, CONFIRM, DISAVOW, EXPORT, LOGIN, LOGOUT, LOGOUT_ALL, ME, REGISTER, RESEND, RESET, SESSIONS, SET_USERNAME, VALIDATE  # noqa: E402
-from template import alarms, functions  # noqa: E402
+from operations import OPERATIONS as MEASURED  # noqa: E402
+from template import alarms, functions, timers  # noqa: E402
 
 README = (ROOT / "README.md").read_text()
 OPERATIONS = (ROOT / "OPERATIONS.md").read_text()
 PROTECTION = (ROOT / "docs" / "data-protection.md").read_text()
 REPORT = (ROOT / "docs" / "bench" / "report.md").read_text()
 DAY = 86_400
+EXPORTED = "export own account"
+# How long a stream of DynamoDB keeps a record, in days (DynamoDB developer guide, Change data capture for DynamoDB Streams: 24 hours).
+OF_STREAM = "1"
 ALARM = "CloudWatch, alarms of standard resolution"
 # The row of the report with the cost of a million requests to each route. The end of sessions and a request for another address are not measured; they hash
 # as a change of the password does and write no more. A verification writes less than a confirmation and hashes nothing.
@@ -35,8 +40,20 @@ ROUTES = {
     REGISTER: "register", LOGIN: "login", LOGOUT: "logout", LOGOUT_ALL: "logout everywhere", SESSIONS: "change password", ME: "logout", SET_USERNAME: "set username", CHANGE: "change password",
     RESET: "reset request", VALIDATE: "validate", CONFIRM: "confirm", DISAVOW: "disavow", ACTIVATION: "validate", RESEND: "verification request", EXPORT: "export own account",
 }
-UNITS = r"US dollars|dollars|alarms|seconds?|minutes?|hours?|days?|requests|million|milliseconds|ms|MB|GB|shards?|routes?|logins|executions|printable|random characters|functions|people|bits|bytes|characters|exchanges|mails|steps"
-FIGURE = re.compile(rf"\b\d[\d,.]*(?: to \d[\d,.]*)? (?:{UNITS})\b")
+# Numbers in words. "A" is one only before these units, after these words: in "once a day" it is none.
+WORDS = {word: number for number, word in enumerate("one two three four five six seven eight nine ten eleven twelve".split(), start=1)}
+SHARES = {"a": 1, "an": 1, "half an": 0.5, "a quarter of an": 0.25}
+BEFORE = ("about", "after", "for", "from", "in", "least", "takes", "than", "within")
+WORD = rf"(?:{'|'.join(WORDS)})"
+UNITS = r"US dollars?|dollars?|cents?|timers|languages|passwords|DynamoDB requests|alarms|seconds?|minutes?|hours?|days?|requests|million|milliseconds|ms|MB|GB|shards?|routes?|logins|executions|printable|random characters|functions|people|bits|bytes|characters|exchanges|mails|steps"
+FIGURE = re.compile(
+    rf"\b(?:\d[\d,.]*|{WORD})(?: to (?:\d[\d,.]*|{WORD}))? (?:{UNITS})\b"
+    rf"|(?:{'|'.join(f'(?<= {word} )' for word in BEFORE)})an? (?:cent|dollar|second|minute|hour|day|week|month|year)\b"
+    r"|\b(?:half an|a quarter of an) hour\b",
+    re.IGNORECASE,
+)
+# What stands for `…` in the sentences below.
+NUMBER = rf"((?i:\d[\d,.]*\d|\d|{'|'.join(sorted([*WORDS, *SHARES], key=len, reverse=True))}))"
 # Statements of others with their sources.
 SAID = {
     "10 functions": "Lambda developer guide, Quotas: new accounts have reduced concurrency; 10 is what new accounts report (docs/aws-evening.md)",
@@ -54,6 +71,21 @@ SAID = {
     "45 seconds": "the same",
     "1 minute": "three calls of DynamoDB's control plane; to be measured (docs/aws-evening.md)",
 }
+
+
+def joined(text: str) -> str:
+    """A text without its ends of lines."""
+    return re.sub(r"\s+", " ", text)
+
+
+def number(text: str) -> str:
+    """A number in words as it is in digits; any other text as it is."""
+    return f"{known:g}" if (known := {**WORDS, **SHARES}.get(text.lower())) else text
+
+
+def pattern(sentence: str) -> str:
+    """Finds a sentence whose figures are `…`, in a text whose lines were joined."""
+    return rf"(?<!\w){re.escape(sentence)}".replace("…", NUMBER).replace(r"\ ", " ")
 
 
 @cache
@@ -124,13 +156,64 @@ def rust_span(module: str, name: str) -> str:
     return found[1]
 
 
+def in_source(file: str, pattern: str) -> str:
+    """What a pattern finds in a file."""
+    found = re.search(pattern, (ROOT / file).read_text())
+    assert found, f"{pattern} in {file}"
+    return found[1]
+
+
+def calls() -> dict[str, tuple[int, int]]:
+    """The least and the most calls to DynamoDB of each operation, from the report."""
+    table = REPORT.partition("## Calls and units")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| ([^|]+) \| (\d+)(?: to (\d+))? \|", table, re.MULTILINE)
+    return {name: (int(least), int(most or least)) for name, least, most in rows}
+
+
+def calls_of_requests() -> tuple[int, int]:
+    """The same of all requests to the API but the export."""
+    seen = [calls()[operation.name] for operation in MEASURED if operation.gateway and operation.name != EXPORTED]
+    return min(least for least, _ in seen), max(most for _, most in seen)
+
+
+def cents_of_an_idle_month() -> int:
+    return math.ceil(100 * float(re.search(r"they cost ([\d.]+) in a month", REPORT)[1]))  # type: ignore[index]
+
+
+def alarm(name: str, *loops: str) -> tuple[str, str]:
+    """The minutes of an alarm's period, and its threshold."""
+    found: Any = document()["Resources"]
+    for loop in loops:
+        found = found[f"Fn::ForEach::{loop}"][2]
+    properties = found[name]["Properties"]
+    return str(properties["Period"] // 60), str(properties["Threshold"])
+
+
+def minutes_late(name: str) -> str:
+    """The age at which an alarm finds mail or events late."""
+    return str(int(alarm(name)[1]) // 60_000)
+
+
+def took(words: str) -> float:
+    """A measured time of CONTRIBUTING.md, in minutes, rounded up to whole five."""
+    return 5 * math.ceil((int(in_source("CONTRIBUTING.md", rf"(\d+) min \d+ s {words}")) + 1) / 5)
+
+
 def exchanges() -> int:
     """The exchanges that were recorded from the DRF API itself."""
     return sum(len((ROOT / "tests" / "api" / "contract" / f"{name}.jsonl").read_text().splitlines()) for name in ("wire", "multipart"))
 
 
+TOO_LATE = in_source("shared/src/outbox/entry.rs", r"fn oldest_worth_sending[^}]*span::hours\((\d+)\)")
+ASKED_FROM = str(int(float(in_source("admin/src/list.rs", r"const ASKED_FROM: f64 = ([\d.]+);"))))
+WEBHOOK_QUEUE = document()["Resources"]["WebhookQueue"]["Properties"]
+DAYS_OF_WEBHOOK = f"{WEBHOOK_QUEUE['VisibilityTimeout'] * WEBHOOK_QUEUE['RedrivePolicy']['maxReceiveCount'] / DAY:g}"
+
 # The same for README.
 HELD_IN_README: list[tuple[str, list[str]]] = [
+    ("While nobody logs in, only … timers run, for less than … cent a month besides storage", [str(len(timers())), str(cents_of_an_idle_month())]),
+    ("for … hour at first and … minutes later", [f"{took('in a fresh clone') / 60:g}", str(took("after a"))]),
+    ("work without JavaScript, in … languages", [str(len(list((ROOT / "templates" / "language").glob("*.json"))))]),
     ("the tests replay … exchanges recorded", [str(exchanges())]),
     ("one per login, stored as a digest, valid for … days", [span("SessionLifetime")]),
     ("… bits, stored as a digest, valid for … hour, usable once", [str(8 * int(re.search(r"const SECRET_BYTES: usize = (\d+);", (ROOT / "shared/src/token.rs").read_text())[1])), span("ResetLifetime")]),  # type: ignore[index]
@@ -148,19 +231,43 @@ HELD: list[tuple[str, list[str]]] = [
     ("besides the gateway's … for a million requests", [f"{price('API Gateway, REST API'):.2f}"]),
     ("addresses included, for … days", [str(days_of_messages("FeedbackFailures"))]),
     ("events of bounces that could not be handled, with the address | … days", [str(days_of_messages("FeedbackFailures"))]),
-    ("After ten wrong passwords within … minutes", limit("LoginAccountLimit")[1:]),
+    ("After … wrong passwords within … minutes", limit("LoginAccountLimit")),
     (
         "can make … logins in … minutes, … registrations in an hour and … reset requests in an hour",
         limit("LoginClientLimit") + limit("RegisterClientLimit")[:1] + limit("ResetClientLimit")[:1],
+    ),
+    ("The stream keeps it for … day", [OF_STREAM]),
+    ("stops logins. … functions have such a parameter", [str(sum(name.endswith("Concurrency") for name in document()["Parameters"]))]),
+    ("Mail that is older than … hour when", [TOO_LATE]),
+    ("or it could not be sent within … hour", [TOO_LATE]),
+    ("the stream gave up mail after … day", [OF_STREAM]),
+    ("could not be stored for … hour", [str(document()["Resources"]["MailFeedback"]["Properties"]["EventInvokeConfig"]["MaximumEventAgeInSeconds"] // 3600)]),
+    ("mail was … minutes old", [minutes_late("MailLateAlarm")]),
+    ("events waited for more than … minutes", [minutes_late("EventsLateAlarm")]),
+    ("more than … 5xx answers in … minutes", list(reversed(alarm("ApiErrorsAlarm")))),
+    ("more than `RefusalsAlarmAt` in … minutes", [alarm("${Metric}Alarm", "RefusalAlarms")[0]]),
+    ("ask for confirmation from … dollar on", [ASKED_FROM]),
+    ("asks for confirmation from … dollar on", [ASKED_FROM]),
+    ("when nothing was written for … minutes (`--patience`)", [in_source("admin/src/import/mod.rs", r'default_value = "(\d+)m"[^\n]*\n\s*patience:')]),
+    # Lambda developer guide, Using Lambda with DynamoDB: it reads a shard of a stream four times a second.
+    ("usually within … second", ["1"]),
+    (
+        "A check of a token makes … DynamoDB request, an API request usually … to …, and an export …",
+        [str(calls()["check a token"][0]), *map(str, calls_of_requests()), str(calls()[EXPORTED][1])],
+    ),
+    (
+        "only … timers run, the mailer's every … minutes and the sweeper's every hour, together for less than … cent a month besides storage",
+        [str(len(timers())), f"{24 * 60 / timers()['mailer']:g}", str(cents_of_an_idle_month())],
     ),
     ("takes up to … for each shard", [str(document()["Resources"]["Mailer"]["Properties"]["Events"]["Intents"]["Properties"]["ParallelizationFactor"])]),
     ("after … minutes. It prints", [str(constant("own_account.py", "ABANDONED_MINUTES"))]),
     ("is tried for … hours, and then kept for … days for `events retry`", [rust_span("event", "TRIED_FOR"), rust_span("event", "LIFETIME")]),
     ("answers 2xx within … seconds", [rust_span("webhook", "TIME")]),
     (
-        "comes again every … minutes, for a day, and then lies for … days in the queue `WebhookFailures`",
-        [str(document()["Resources"]["WebhookQueue"]["Properties"]["VisibilityTimeout"] // 60), str(days_of_messages("WebhookFailures"))],
+        "comes again every … minutes, for … day, and then lies for … days in the queue `WebhookFailures`",
+        [str(WEBHOOK_QUEUE["VisibilityTimeout"] // 60), DAYS_OF_WEBHOOK, str(days_of_messages("WebhookFailures"))],
     ),
+    ("did not accept an event within … day", [DAYS_OF_WEBHOOK]),
     ("Its … mails go to SES's mailbox simulator", ["4"]),  # test_verify.py counts them
     ("A mail may take … minutes", [str(constant("verify.py", "MAIL_SECONDS") // 60)]),
     ("with at least … random characters", [re.search(r"\{(\d+),\}", document()["Parameters"]["ProxySecret"]["AllowedPattern"])[1]]),  # type: ignore[index]
@@ -172,13 +279,14 @@ class Figures(unittest.TestCase):
         for text, held in ((OPERATIONS + PROTECTION, HELD), (README, HELD_IN_README)):
             for sentence, wanted in held:
                 with self.subTest(sentence):
-                    found = re.search(re.escape(sentence).replace("…", r"([\d,.]*\d)").replace(r"\ ", r"\s+"), text)
+                    found = re.search(pattern(sentence), joined(text))
                     self.assertTrue(found, "no such sentence")
-                    self.assertEqual(list(found.groups()), wanted)  # type: ignore[union-attr]
+                    self.assertEqual([number(figure) for figure in found.groups()], wanted)  # type: ignore[union-attr]
 
     def test_no_figure_stands_there_that_comes_from_nowhere(self) -> None:
         for text, held in ((OPERATIONS, HELD), (README, HELD_IN_README)):
-            spans = [found.span() for sentence, _ in held for found in re.finditer(re.escape(sentence).replace("…", r"[\d,.]*\d").replace(r"\ ", r"\s+") + r"[^.|]*", text)]
+            text = joined(text)
+            spans = [found.span() for sentence, _ in held for found in re.finditer(pattern(sentence) + r"[^.|]*", text)]
             unknown = [
                 figure[0]
                 for figure in FIGURE.finditer(text)
@@ -221,9 +329,23 @@ class Figures(unittest.TestCase):
             report.write(json.loads((ROOT / "docs" / "bench" / "results.json").read_text()), Path(directory))
             self.assertEqual((Path(directory) / "report.md").read_text(), REPORT, "make bench PARTS=report")
 
-    def test_what_is_measured_is_a_function_and_has_its_rows(self) -> None:
-        from operations import OPERATIONS as MEASURED
+    def test_every_target_that_is_missed_says_why(self) -> None:
+        table = REPORT.partition("## Targets\n\n")[2].partition("\n\n")[0]
+        rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line.startswith("| ")][2:]
+        self.assertTrue(rows)
+        for what, *_, verdict, why in rows:
+            with self.subTest(what):
+                self.assertEqual(why == "", verdict == "met", f"{verdict}: add the reason in tests/bench/targets.py")
 
+    def test_a_part_of_the_bench_that_is_not_there_is_refused_with_the_nearest(self) -> None:
+        import parts
+        from typed import Failure
+
+        parts.check([*parts.PARTS, parts.REST, parts.REPORT])
+        with self.assertRaisesRegex(Failure, "there is no part cld; did you mean cold"):
+            parts.check(["warm", "cld"])
+
+    def test_what_is_measured_is_a_function_and_has_its_rows(self) -> None:
         for operation in MEASURED:
             self.assertIn(operation.function, functions())
             self.assertIn(f"\n| {operation.name} |", REPORT)

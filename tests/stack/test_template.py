@@ -95,6 +95,16 @@ class Template(unittest.TestCase):
             self.assertEqual([listed(s["Action"]) for s in statements], [["xray:PutTraceSegments", "xray:PutTelemetryRecords"]], name)
         self.assertFalse([name for name, r in document()["Resources"].items() if isinstance(r, dict) and r["Type"] in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")])
 
+    def test_only_the_authorizer_is_spared_the_lines_that_lambda_writes_of_each_request(self) -> None:
+        # START, END and REPORT would be the only lines of an accepted check, because the authorizer logs nothing of it (budgets.rs), and would cost about
+        # as much as its read. Other functions keep theirs: a request to them is dearer or rarer, and REPORT says how long it took and what memory it used.
+        functions = {name: r["Properties"] for name, r in document()["Resources"].items() if isinstance(r, dict) and r["Type"] == "AWS::Serverless::Function"}
+        logging = {name: {key: value for key, value in properties["LoggingConfig"].items() if key != "LogGroup"} for name, properties in functions.items()}
+        # A level needs the format JSON (Lambda developer guide, Log-level filtering).
+        self.assertEqual(logging.pop("Authorizer"), {"LogFormat": "JSON", "SystemLogLevel": "WARN"})
+        self.assertEqual({name: settings for name, settings in logging.items() if settings}, {})
+        self.assertFalse({"LoggingConfig"} & set(document()["Globals"]["Function"]), "a level for all functions")
+
     def test_the_mailer_sees_every_entry_before_the_stream_gives_it_up(self) -> None:
         source = document()["Resources"]["Mailer"]["Properties"]["Events"]["Intents"]["Properties"]
         self.assertEqual((source["MaximumRecordAgeInSeconds"], source["MaximumRetryAttempts"]), (-1, -1))

@@ -88,7 +88,7 @@ class Recipes(unittest.TestCase):
         waiting.join(0.1)
         self.assertTrue(waiting.is_alive())
         process.send_signal(signal.SIGCONT)
-        waiting.join(10)
+        waiting.join(60)
         self.assertFalse(waiting.is_alive())
 
     def test_a_refusal_is_one_sentence_and_not_zero(self) -> None:

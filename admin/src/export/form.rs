@@ -165,7 +165,7 @@ fn own_line<'a>(account: &'a Account, password: Option<&'a str>) -> Own<'a> {
         language: account.language.as_deref(),
         networks: account.networks.iter().map(|known| (known.network.as_str(), instant(known.seen_at))).collect(),
         undeliverable: account.undeliverable.map(|(why, sent_at)| Undeliverable { why: why.as_str(), sent_at: instant(sent_at) }),
-        deletion: account.leaving.map(|leaving| Deletion { asked_at: instant(leaving.asked_at), due_at: instant(leaving.due_at) }),
+        deletion: account.deletion.map(|deletion| Deletion { asked_at: instant(deletion.asked_at), due_at: instant(deletion.due_at) }),
         verified_at: account.verified_at.map(instant),
         profile: &account.profile,
         former_addresses: account

@@ -19,7 +19,7 @@ use doorward::{
     clock::{Timestamp, rfc3339},
     event::Exported,
     fault::Fault,
-    registration::is_for_nobody,
+    registration::is_placeholder,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -54,7 +54,7 @@ pub struct Export {
 }
 
 /// Maximum number of accounts that are listed because the other service cannot verify their hash.
-const MOST_NAMED: usize = 1000;
+const MAX_NAMED: usize = 1000;
 
 /// Counters of an export.
 struct Counted {
@@ -64,7 +64,7 @@ struct Counted {
     without_hash: Vec<String>,
     left_without_hash: u64,
     /// Placeholder accounts (`Registration=silent`). They are left out, because the other service would send mail to addresses at which none arrives.
-    for_nobody: u64,
+    placeholders: u64,
     /// Whether an event of the export is recorded.
     is_told: bool,
 }
@@ -144,17 +144,17 @@ impl Admin {
         folder: &Path,
     ) -> Result<(Counted, Sorted), Failure> {
         let mut counted =
-            Counted { exported: 0, unreadable: 0, without_hash: Vec::new(), left_without_hash: 0, for_nobody: 0, is_told: false };
+            Counted { exported: 0, unreadable: 0, without_hash: Vec::new(), left_without_hash: 0, placeholders: 0, is_told: false };
         let mut sorted = Sorted::new(folder, sorted::PIECE_BYTES);
         let bar = progress("{spinner} {human_pos} accounts read, {per_sec}");
         let mut add = |account: &Account| -> Result<(), Failure> {
-            let is_left_out = export.format != Form::Jsonl && is_for_nobody(account);
+            let is_left_out = export.format != Form::Jsonl && is_placeholder(account);
             if since.is_none_or(|since| since <= changed_at(account)) && is_left_out {
-                counted.for_nobody += 1;
+                counted.placeholders += 1;
             } else if since.is_none_or(|since| since <= changed_at(account)) {
                 let Entry { text, lost_its_hash } = export.format.entry(account, export.with_hashes, &export.model)?;
                 counted.exported += 1;
-                if lost_its_hash && counted.without_hash.len() < MOST_NAMED {
+                if lost_its_hash && counted.without_hash.len() < MAX_NAMED {
                     counted.without_hash.push(account.id.to_string());
                 }
                 counted.left_without_hash += u64::from(lost_its_hash);
@@ -188,7 +188,7 @@ impl Admin {
 /// The last change of an account, as far as the account stores it: its creation, a new password, a disavowal or deactivation, a new or verified address, a
 /// changed field, or a requested deletion.
 fn changed_at(account: &Account) -> Timestamp {
-    let asked_at = account.leaving.map(|leaving| leaving.asked_at);
+    let asked_at = account.deletion.map(|deletion| deletion.asked_at);
     let later = [account.disavowals_before, account.verified_at, account.profile.changed_at, asked_at].into_iter().flatten();
     later.fold(account.created_at.max(account.password_changed_at), Timestamp::max)
 }
@@ -198,17 +198,17 @@ fn told(counted: &Counted, files: &[PathBuf], begun: Timestamp, terminal: &mut T
     let since = rfc3339(begun);
     let facts = json!({
         "exported": counted.exported, "unreadable": counted.unreadable, "without_hash": counted.without_hash, "left_without_hash": counted.left_without_hash,
-        "for_nobody": counted.for_nobody, "files": paths, "since": since, "event": counted.is_told,
+        "for_nobody": counted.placeholders, "files": paths, "since": since, "event": counted.is_told,
     });
     let lost = match counted.left_without_hash {
         0 => String::new(),
         lost => format!(
             " {lost} have hashes that this form cannot hold, and go without a password (id:{}{}).",
             counted.without_hash.join(", id:"),
-            if usize::try_from(lost).is_ok_and(|lost| lost > MOST_NAMED) { " and others" } else { "" }
+            if usize::try_from(lost).is_ok_and(|lost| lost > MAX_NAMED) { " and others" } else { "" }
         ),
     };
-    let nobody = match counted.for_nobody {
+    let nobody = match counted.placeholders {
         0 => String::new(),
         left_out => format!(" {left_out} placeholder accounts (Registration=silent) are left out."),
     };

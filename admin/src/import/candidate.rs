@@ -11,14 +11,14 @@ use doorward::{
     password::StoredPassword,
     profile::{Profile, ProfileFields},
 };
-use jiff::{civil::DateTime, tz::TimeZone};
 use serde_json::{Map, Value};
 
 use super::{
     Entry,
+    instant::instant,
     own::{self, Own},
+    reasons::{Reason, shown},
     records::Record,
-    report::{Reason, shown},
     source::{Converter, Neutral},
 };
 use crate::names::parse_names;
@@ -30,10 +30,10 @@ const FIELDS: [&str; 7] = ["username", "email", "password", "is_active", "date_j
 const IDS: [&str; 2] = ["pk", "id"];
 
 /// Maximum length of an external id in characters. Ids of Auth0 and Firebase have at most 128.
-const LONGEST_ID: usize = 128;
+const MAX_ID_LENGTH: usize = 128;
 
 /// Maximum number of names of fields and models that are listed at the end.
-const MOST_LISTED: usize = 100;
+const MAX_LISTED: usize = 100;
 
 /// An account to be imported.
 pub(super) struct Candidate {
@@ -144,7 +144,7 @@ impl Reader {
             self.drop_others(object.keys().filter(|name| *name != "model"));
             return Some(with_external_id(fields));
         }
-        if self.others.len() < MOST_LISTED || self.others.contains_key(&model) {
+        if self.others.len() < MAX_LISTED || self.others.contains_key(&model) {
             *self.others.entry(model).or_default() += 1;
         }
         None
@@ -153,7 +153,7 @@ impl Reader {
     fn drop_others<'a>(&mut self, names: impl Iterator<Item = &'a String>) {
         for name in names {
             let is_read = FIELDS.contains(&name.as_str()) || self.declared.named(name).is_some();
-            if !is_read && !self.dropped.contains(name) && self.dropped.len() < MOST_LISTED {
+            if !is_read && !self.dropped.contains(name) && self.dropped.len() < MAX_LISTED {
                 self.dropped.insert(name.clone());
             }
         }
@@ -249,8 +249,8 @@ fn external_id(fields: &Map<String, Value>) -> Result<Option<String>, Reason> {
         Some(Value::Number(number)) => number.to_string(),
         Some(_) => return Err(Reason::new("external_id: must be a number or a text")),
     };
-    if id.chars().count() > LONGEST_ID || id.chars().any(char::is_control) {
-        return Err(Reason::new(format!("external_id: at most {LONGEST_ID} characters, and no control characters")));
+    if id.chars().count() > MAX_ID_LENGTH || id.chars().any(char::is_control) {
+        return Err(Reason::new(format!("external_id: at most {MAX_ID_LENGTH} characters, and no control characters")));
     }
     Ok(Some(id).filter(|id| !id.is_empty()))
 }
@@ -277,10 +277,4 @@ fn truth(fields: &Map<String, Value>, name: &str) -> Result<bool, Reason> {
         "false" | "f" | "0" => Ok(false),
         _ => Err(Reason::new(format!("{name}: must be true or false, or 1 or 0"))),
     }
-}
-
-/// An instant with its offset, or without one in UTC, as Django without time zones writes it.
-pub(super) fn instant(text: &str) -> Option<Timestamp> {
-    let naive = || text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
-    text.parse().ok().or_else(naive)
 }

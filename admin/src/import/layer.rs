@@ -11,7 +11,7 @@ use std::{
 use doorward::{
     entropy::Entropy,
     fault::Fault,
-    password::{Cost, Hasher, HashingFault, StoredPassword},
+    password::{Cost, Hasher, HashingError, StoredPassword},
 };
 use indicatif::{HumanDuration, ProgressBar};
 use tokio::{sync::Semaphore, task::spawn_blocking};
@@ -49,7 +49,7 @@ impl Layers {
         self.hashers.borrow_mut().push(hasher);
         self.computed.set(self.computed.get() + 1);
         self.bar.set_message(format!("{:.0} hashes layered a second", self.rate()));
-        layered.map_err(|_: HashingFault| NOT_COMPUTED)?.ok_or(NOT_COMPUTED)
+        layered.map_err(|_: HashingError| NOT_COMPUTED)?.ok_or(NOT_COMPUTED)
     }
 
     fn rate(&self) -> f64 {

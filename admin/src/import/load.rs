@@ -11,7 +11,7 @@ use tokio::{sync::Semaphore, time::Instant};
 
 /// The first pause of an account that was not written. Each further pause is twice as long, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const MAX_PAUSE: Duration = Duration::from_secs(10);
 /// After this number of accounts without a failure, one more may be written at the same time.
 const GROWS_AFTER: usize = 32;
 
@@ -49,7 +49,7 @@ impl Load {
                     self.note_success();
                     return Ok(Some(answer));
                 }
-                Err(fault) if fault.may_pass() && self.is_patient() => {
+                Err(fault) if fault.is_transient() && self.is_patient() => {
                     self.refused.set(self.refused.get() + 1);
                     self.went_well.set(0);
                     if self.at_once.get() > 1 {
@@ -65,7 +65,7 @@ impl Load {
                 }
             }
             tokio::time::sleep(pause).await;
-            pause = (2 * pause).min(LONGEST_PAUSE);
+            pause = (2 * pause).min(MAX_PAUSE);
             again = true;
         }
     }

@@ -5,6 +5,7 @@
 
 mod candidate;
 mod container;
+mod instant;
 mod layer;
 mod load;
 pub(crate) mod own;
@@ -19,10 +20,10 @@ use std::{cell::Cell, path::PathBuf, time::Duration};
 
 use clap::Args;
 use doorward::{
-    account::{Account, AccountId, BroughtIn, Taken},
+    account::{Account, AccountId, Imported, Taken},
     fault::Fault,
     password::StoredPassword,
-    registration::is_for_nobody,
+    registration::is_placeholder,
     session::CarriedOver,
 };
 use futures_util::{StreamExt as _, stream};
@@ -33,13 +34,14 @@ use self::{
     candidate::{Candidate, Reader},
     layer::Layers,
     load::Load,
+    reasons::Reason,
     records::{Reading, Records},
     refused::RefusedFile,
-    report::{Reason, Report},
+    report::Report,
     source::{Converter, Format, HashConfig},
     tokens::{Carried, Tokens},
 };
-use crate::{Admin, Failure, Terminal, accounts::invitation, names::taken_names};
+use crate::{Admin, Failure, Terminal, names::taken_names, reset_request::invitation};
 
 /// The arguments of an import.
 #[derive(Debug, Args)]
@@ -98,7 +100,7 @@ struct Entry {
 }
 
 /// An account that is being written, by one or several tries.
-struct Bringing<'a> {
+struct PendingImport<'a> {
     candidate: &'a Candidate,
     /// The id is the same for all tries, so that a try recognises an account that an earlier one wrote and whose answer was lost.
     new: AccountId,
@@ -148,8 +150,8 @@ impl Admin {
                 let fate = match &entry.account {
                     Ok(candidate) => {
                         let new = AccountId::from(self.entropy.uuid(self.clock.now()));
-                        let bringing = Bringing { candidate, new, pace, layers, layered: OnceCell::new(), dry_run: import.dry_run };
-                        let fate = load.carry(async |again| self.bring(&bringing, again).await).await;
+                        let pending = PendingImport { candidate, new, pace, layers, layered: OnceCell::new(), dry_run: import.dry_run };
+                        let fate = load.carry(async |again| self.import_account(&pending, again).await).await;
                         self.with_tokens(candidate, fate, tokens, load, import.dry_run, &mut carried).await.transpose()
                     }
                     Err(_) => None,
@@ -237,13 +239,13 @@ impl Admin {
     }
 
     /// Writes an account, or returns the reason why not. `again` is true if an earlier try had no answer and may have written it.
-    async fn bring(&self, bringing: &Bringing<'_>, again: bool) -> Result<Fate, Fault> {
-        let Bringing { candidate, new, dry_run, .. } = *bringing;
+    async fn import_account(&self, pending: &PendingImport<'_>, again: bool) -> Result<Fate, Fault> {
+        let PendingImport { candidate, new, dry_run, .. } = *pending;
         if !dry_run {
-            match self.write(bringing).await? {
-                BroughtIn::Now => return Ok(Fate::Imported(candidate.id().unwrap_or(new))),
-                BroughtIn::IdTaken => return Ok(Fate::IdTaken),
-                BroughtIn::Taken(_) => {}
+            match self.write(pending).await? {
+                Imported::Now => return Ok(Fate::Imported(candidate.id().unwrap_or(new))),
+                Imported::IdTaken => return Ok(Fate::IdTaken),
+                Imported::Taken(_) => {}
             }
         }
         let holders = self.store.holders(&candidate.username, &candidate.email, self.clock.now()).await?;
@@ -275,28 +277,28 @@ impl Admin {
     }
 
     /// Writes an account. An invitation is written with it, so that a second run invites nobody twice.
-    async fn write(&self, bringing: &Bringing<'_>) -> Result<BroughtIn, Fault> {
-        let Bringing { candidate, new, pace, .. } = *bringing;
-        if let Some(layers) = bringing.layers.filter(|_| candidate.password.takes_layer()) {
+    async fn write(&self, pending: &PendingImport<'_>) -> Result<Imported, Fault> {
+        let PendingImport { candidate, new, pace, .. } = *pending;
+        if let Some(layers) = pending.layers.filter(|_| candidate.password.takes_layer()) {
             // This read is quicker than a layer, and saves it where an earlier run has imported the account. The unlayered hash is never written.
             if let Some(taken) = self.store.holders(&candidate.username, &candidate.email, self.clock.now()).await?.taken() {
-                return Ok(BroughtIn::Taken(taken));
+                return Ok(Imported::Taken(taken));
             }
-            let layered = bringing.layered.get_or_try_init(|| layers.over(&candidate.password)).await?;
+            let layered = pending.layered.get_or_try_init(|| layers.over(&candidate.password)).await?;
             let now = self.clock.now();
             let mut account = candidate.account(new, now);
             account.password = Some(layered.clone());
-            return self.store.bring_in(&account, None, now).await;
+            return self.store.import(&account, None, now).await;
         }
-        let is_invited = |account: &Account| account.active && !candidate.password.is_usable() && !is_for_nobody(account);
+        let is_invited = |account: &Account| account.active && !candidate.password.is_usable() && !is_placeholder(account);
         match pace.filter(|_| is_invited(&candidate.account(new, self.clock.now()))) {
-            None => self.store.bring_in(&candidate.account(new, self.clock.now()), None, self.clock.now()).await,
+            None => self.store.import(&candidate.account(new, self.clock.now()), None, self.clock.now()).await,
             Some(pace) => {
                 pace.wait().await;
                 let now = self.clock.now();
                 let mut account = candidate.account(new, now);
                 account.password = Some(self.hasher.unknowable());
-                self.store.bring_in(&account, Some(&invitation(&account, now)), now).await
+                self.store.import(&account, Some(&invitation(&account, now)), now).await
             }
         }
     }

@@ -1,15 +1,15 @@
 //! The data of an account that only an export of Doorward has.
 
 use doorward::{
-    account::{Account, AccountId, EmailAddress, FormerAddress, KnownNetwork, Leaving, Undeliverable},
-    address::{LONGEST_UNDO, MOST_KEPT},
+    account::{Account, AccountId, EmailAddress, FormerAddress, KnownNetwork, RequestedDeletion, Undeliverable},
+    address::{MAX_RESERVED, MAX_UNDO},
     client::Network,
     clock::{Timestamp, after},
     profile::{Profile, Scalar, is_plain},
 };
 use serde_json::{Map, Value};
 
-use super::{candidate::instant, report::Reason};
+use super::{instant::instant, reasons::Reason};
 
 /// The version of the format, in the field `doorward`, by which lines of an export are recognised.
 pub(crate) const VERSION: u64 = 1;
@@ -30,10 +30,10 @@ pub(super) const FIELDS: [&str; 11] = [
 ];
 
 /// Maximum number of characters of a field's value: more than a declaration allows.
-const LONGEST_TEXT: usize = 2000;
+const MAX_TEXT_LENGTH: usize = 2000;
 
 /// Maximum length of a language's tag (RFC 5646, 4.4.1).
-const LONGEST_LANGUAGE: usize = 35;
+const MAX_LANGUAGE_LENGTH: usize = 35;
 
 /// The exported data of an account.
 pub(super) struct Own {
@@ -43,7 +43,7 @@ pub(super) struct Own {
     language: Option<String>,
     networks: Vec<KnownNetwork>,
     undeliverable: Option<(Undeliverable, Timestamp)>,
-    leaving: Option<Leaving>,
+    deletion: Option<RequestedDeletion>,
     verified_at: Option<Timestamp>,
     profile: Profile,
     former: Vec<FormerAddress>,
@@ -64,7 +64,7 @@ impl Own {
         let id = text("id")?.and_then(|id| id.parse().ok()).ok_or_else(|| wrong("id"))?;
         let password_changed_at = text("password_changed_at")?.and_then(instant).ok_or_else(|| wrong("password_changed_at"))?;
         let disavowed = fields.get("disavowed").map_or(Some(false), Value::as_bool).ok_or_else(|| wrong("disavowed"))?;
-        let is_tag = |tag: &&str| tag.len() <= LONGEST_LANGUAGE && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let is_tag = |tag: &&str| tag.len() <= MAX_LANGUAGE_LENGTH && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         let language = text("language")?.map(|tag| Some(tag).filter(is_tag).ok_or_else(|| wrong("language"))).transpose()?;
         let networks = match fields.get("networks") {
             None => Vec::new(),
@@ -82,11 +82,11 @@ impl Own {
         });
         let undeliverable = undeliverable.map(|read| read.ok_or_else(|| wrong("undeliverable"))).transpose()?;
         let verified_at = text("verified_at")?.map(|text| instant(text).ok_or_else(|| wrong("verified_at"))).transpose()?;
-        let leaving = fields.get("deletion").map(|value| {
+        let deletion = fields.get("deletion").map(|value| {
             let of = |name: &str| value.get(name).and_then(Value::as_str).and_then(instant);
-            Some(Leaving { asked_at: of("asked_at")?, due_at: of("due_at")?, has_begun: false })
+            Some(RequestedDeletion { asked_at: of("asked_at")?, due_at: of("due_at")?, has_begun: false })
         });
-        let leaving = leaving.map(|read| read.ok_or_else(|| wrong("deletion"))).transpose()?;
+        let deletion = deletion.map(|read| read.ok_or_else(|| wrong("deletion"))).transpose()?;
         let profile = match fields.get("profile") {
             None => Profile::default(),
             Some(Value::Object(values)) => values.iter().map(stored).collect::<Option<_>>().ok_or_else(|| wrong("profile"))?,
@@ -97,7 +97,7 @@ impl Own {
             Some(value) => value.as_array().and_then(|list| former(list)).ok_or_else(|| wrong("former_addresses"))?,
         };
         let language = language.map(str::to_owned);
-        Ok(Self { id, password_changed_at, disavowed, language, networks, undeliverable, leaving, verified_at, profile, former })
+        Ok(Self { id, password_changed_at, disavowed, language, networks, undeliverable, deletion, verified_at, profile, former })
     }
 
     /// The account as it was exported.
@@ -113,11 +113,11 @@ impl Own {
         account.networks.clone_from(&self.networks);
         account.undeliverable = self.undeliverable;
         // Only an inactive account can have a requested deletion, and the sweeper deletes only inactive accounts.
-        account.leaving = self.leaving.filter(|_| !account.active);
+        account.deletion = self.deletion.filter(|_| !account.active);
         account.verified_at = self.verified_at;
         account.profile.clone_from(&self.profile);
         // The file cannot reserve an address for longer than a change of address would.
-        let until = |former: &FormerAddress| former.until.min(after(now, LONGEST_UNDO));
+        let until = |former: &FormerAddress| former.until.min(after(now, MAX_UNDO));
         account.former = self.former.iter().map(|former| FormerAddress { until: until(former), ..former.clone() }).collect();
         account.address_no = self.former.last().map_or(0, |former| former.no);
     }
@@ -126,7 +126,7 @@ impl Own {
 /// A field's name and value, whether it is declared here or not.
 fn stored((name, value): (&String, &Value)) -> Option<(String, Scalar)> {
     let value = match value {
-        Value::String(text) if text.chars().count() <= LONGEST_TEXT => Scalar::Text(text.clone()),
+        Value::String(text) if text.chars().count() <= MAX_TEXT_LENGTH => Scalar::Text(text.clone()),
         Value::Bool(truth) => Scalar::Truth(*truth),
         Value::Number(number) => Scalar::Number(number.as_i64()?),
         _ => return None,
@@ -141,7 +141,7 @@ fn former(list: &[Value]) -> Option<Vec<FormerAddress>> {
         let of = |name: &str| value.get(name).and_then(Value::as_str);
         Some(FormerAddress { no, email: EmailAddress::parse(of("email")?).ok()?, until: of("kept_until").and_then(instant)? })
     };
-    if list.len() > MOST_KEPT {
+    if list.len() > MAX_RESERVED {
         return None;
     }
     (1..).zip(list).map(read).collect()

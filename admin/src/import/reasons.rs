@@ -1,14 +1,40 @@
-//! The entries that were refused, listed by reason and name.
+//! Why entries are refused, and the refused ones, listed by reason and name.
 
 use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
-use super::report::Reason;
 use crate::{Failure, Terminal};
 
 /// Maximum number of names that are listed for one reason, so that the report is short and memory does not grow with the file.
-const MOST_NAMES: usize = 1000;
+const MAX_NAMES: usize = 1000;
+
+/// Maximum number of characters of a name that are shown.
+const MAX_NAME_LENGTH: usize = 254;
+
+/// Why an entry is refused: a text for all such entries, and details of this one.
+#[derive(Debug)]
+pub(super) struct Reason {
+    pub(super) text: Cow<'static, str>,
+    pub(super) about: Option<String>,
+    pub(super) mended_without_password: bool,
+}
+
+impl Reason {
+    pub(super) fn new(text: impl Into<Cow<'static, str>>) -> Self {
+        Self { text: text.into(), about: None, mended_without_password: false }
+    }
+
+    /// The same, with details of this entry.
+    pub(super) fn about(self, about: String) -> Self {
+        Self { about: Some(about), ..self }
+    }
+
+    /// The same, for an account that could be imported without its password.
+    pub(super) fn mended_without_password(self) -> Self {
+        Self { mended_without_password: true, ..self }
+    }
+}
 
 /// The entries that were refused for one reason.
 struct Group {
@@ -38,7 +64,7 @@ impl Reasons {
         });
         let group = &mut self.groups[index];
         group.count += 1;
-        if group.listed.len() < MOST_NAMES {
+        if group.listed.len() < MAX_NAMES {
             let name = if name.is_empty() { String::new() } else { format!(": {name}") };
             let about = reason.about.map_or_else(String::new, |about| format!(" ({about})"));
             group.listed.push(format!("{} {number}{name}{about}", self.entry_word));
@@ -62,4 +88,16 @@ impl Reasons {
         }
         Ok(())
     }
+}
+
+/// A name for the terminal. A text that may be a hash, for example because columns were mixed up, is not shown.
+pub(super) fn shown(name: &str) -> String {
+    if name.contains('$') || name.chars().count() > MAX_NAME_LENGTH {
+        return "(not shown)".to_owned();
+    }
+    // Control characters and characters that change the direction of text could make the terminal show something else.
+    let is_hidden = |char: char| {
+        char.is_control() || matches!(char, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    name.chars().flat_map(|char| if is_hidden(char) { char.escape_unicode().collect::<Vec<_>>() } else { vec![char] }).collect()
 }

@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressBarIter};
 use serde::Deserialize as _;
 use serde_json::{Map, Value, value::RawValue};
 
-use super::{container, report::Reason, source::Layout};
+use super::{container, reasons::Reason, source::Layout};
 use crate::Failure;
 
 /// Number of bytes from which the format is determined.

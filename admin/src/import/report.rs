@@ -1,6 +1,6 @@
 //! The report of an import, which never contains a hash.
 
-use std::{borrow::Cow, path::Path};
+use std::path::Path;
 
 use doorward::fault::Fault;
 use serde_json::{Value, json};
@@ -9,37 +9,10 @@ use super::{
     Fate,
     candidate::{Candidate, Reader},
     layer::Layers,
-    reasons::Reasons,
+    reasons::{Reason, Reasons, shown},
     tokens::Tokens,
 };
 use crate::{Failure, Terminal};
-
-/// Maximum number of characters of a name that are shown.
-const LONGEST_NAME: usize = 254;
-
-/// Why an entry is refused: a text for all such entries, and details of this one.
-#[derive(Debug)]
-pub(super) struct Reason {
-    pub(super) text: Cow<'static, str>,
-    pub(super) about: Option<String>,
-    mended_without_password: bool,
-}
-
-impl Reason {
-    pub(super) fn new(text: impl Into<Cow<'static, str>>) -> Self {
-        Self { text: text.into(), about: None, mended_without_password: false }
-    }
-
-    /// The same, with details of this entry.
-    pub(super) fn about(self, about: String) -> Self {
-        Self { about: Some(about), ..self }
-    }
-
-    /// The same, for an account that could be imported without its password.
-    pub(super) fn mended_without_password(self) -> Self {
-        Self { mended_without_password: true, ..self }
-    }
-}
 
 /// The counters of an import.
 pub(super) struct Report {
@@ -210,16 +183,4 @@ impl Report {
         }
         Ok(())
     }
-}
-
-/// A name for the terminal. A text that may be a hash, for example because columns were mixed up, is not shown.
-pub(super) fn shown(name: &str) -> String {
-    if name.contains('$') || name.chars().count() > LONGEST_NAME {
-        return "(not shown)".to_owned();
-    }
-    // Control characters and characters that change the direction of text could make the terminal show something else.
-    let is_hidden = |char: char| {
-        char.is_control() || matches!(char, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    name.chars().flat_map(|char| if is_hidden(char) { char.escape_unicode().collect::<Vec<_>>() } else { vec![char] }).collect()
 }

@@ -11,9 +11,8 @@ use indicatif::ProgressBar;
 use serde_json::{Map, Value, json};
 
 use super::{
-    reasons::Reasons,
+    reasons::{Reason, Reasons, shown},
     records::{Reading, Record, Records},
-    report::{Reason, shown},
     source::Layout,
 };
 use crate::{Failure, Terminal};

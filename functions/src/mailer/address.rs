@@ -42,14 +42,14 @@ impl Mailer {
         }
         let mail = VerifyMail {
             product: self.product.clone(),
-            language: account.language().or(request.caller.language).unwrap_or(self.default_language),
+            language: self.language_of_request(&account, &request.caller),
             link: self.links.new_address(&token),
             lifetime: doorward::address::LIFETIME,
             changes: true,
             caller: request.caller,
             requested_at: request.requested_at,
         };
-        let sent = self.send(&asked.email, mail.render().ok()).await?;
+        let sent = self.send(&asked.email, mail.render()).await?;
         if let Outcome::Sent(_) = sent {
             self.store.mark_address_link_sent(account.id, &token.digest(), self.clock.now()).await?;
         }
@@ -67,7 +67,6 @@ impl Mailer {
     /// Sends the notice that the account has another address, to the former one. Its link gives the former address back, as long as that is reserved.
     pub(super) async fn send_address_changed(&self, notice: &Notice, now: Timestamp) -> Result<Handled, DeliveryError> {
         let Some(account) = self.store.account(notice.account).await? else { return Ok(Handled::Nothing("no account")) };
-        // The address of the entry is not trusted here either.
         if !self.store.had_address(account.id, &notice.email, notice.changed_at).await? {
             return self.not_its_address(&account, &notice.email).await;
         }
@@ -78,7 +77,7 @@ impl Mailer {
         self.send_to_old(&account, notice, AddressStep::Changed, address_no, now).await
     }
 
-    /// Without `address_no` there is no change to undo, so there is no link.
+    /// Sends a notice to the former or present address. Without `address_no` the change cannot be undone, so the mail has no link.
     async fn send_to_old(
         &self,
         account: &Account,
@@ -98,9 +97,9 @@ impl Mailer {
                 Some((link, lifetime))
             }
         };
-        let language = notice.caller.language.unwrap_or(self.default_language);
+        let language = self.language_of_notice(notice);
         let (product, caller, at) = (self.product.clone(), notice.caller, notice.changed_at);
         let mail = AddressMail { product, language, step, at, caller, undo };
-        Ok(Handled::About(account.id, self.send(&notice.email, mail.render().ok()).await?))
+        Ok(Handled::About(account.id, self.send(&notice.email, mail.render()).await?))
     }
 }

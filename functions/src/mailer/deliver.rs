@@ -1,21 +1,23 @@
 //! Delivers one entry of the Outbox: takes a lease, sends the mail, and marks the entry.
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
 use doorward::{
     account::{Account, AccountId, EmailAddress},
+    caller::Caller,
     clock::{Timestamp, after},
     config::span,
     delivery::{Delivery, Outcome, Suppressed},
     disavow::DISAVOWAL_LIFETIME,
     fault::Fault,
-    link::{KeptLink, NewLink, StoredLink},
-    mail::{ChangedMail, Rendered, ResetMail, SendError, SignInMail},
-    mail_rate::{MailRate, Stepped},
+    language::Language,
+    mail::{ChangedMail, Rendered, SendError, SignInMail},
+    mail_rate::RateOutcome,
     metric::Metric,
-    outbox::{ChangeKind, Entry, EntryKey, Lease, Notice, Notices, Payload, ResetRequest, oldest_worth_sending},
+    outbox::{ChangeKind, Entry, EntryKey, Lease, Notice, Notices, Payload, oldest_worth_sending},
+    store::MAX_TRIES,
     telemetry,
-    token::{Disavow, Reset, Token},
+    token::{Disavow, Token},
 };
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -28,9 +30,6 @@ const LEASE: Duration = span::seconds(90);
 /// Maximum difference between the clocks of two functions. An entry that is further in the future was not written by one of our functions.
 const CLOCK_SKEW: Duration = span::minutes(1);
 
-/// Maximum number of tries to store a link, or to count a notice, while others do so for the same account.
-pub(super) const MAX_TRIES: u32 = 5;
-
 /// The record must be reported, so that the stream delivers it again.
 pub(crate) struct RetryLater;
 
@@ -40,7 +39,7 @@ pub(super) enum Handled {
     About(AccountId, Outcome),
     /// The same, but it is not recorded with the account, because the record would reveal whether an address is another account's.
     Unrecorded(AccountId, Outcome),
-    /// The notice to this account is held and its entry is finished; a later mail contains it.
+    /// The notice to this account is held, and its entry is finished. A later mail will contain it.
     Held(AccountId),
     /// There is no such account, or the entry was done before.
     Nothing(&'static str),
@@ -48,22 +47,11 @@ pub(super) enum Handled {
     Failed(&'static str),
 }
 
-/// The link for a mail.
-pub(super) enum ForMail<L> {
-    /// This link is stored, beside the one that the owner may hold.
-    Link(Box<L>),
-    /// This very request was answered before.
-    Answered,
-    /// There is none, for this reason.
-    None(Suppressed),
-}
-
-/// A link that is stored and about to be mailed.
-pub(super) struct Prepared<P> {
-    pub(super) token: Token<P>,
-    pub(super) link: NewLink<P>,
-    /// The link that it replaces.
-    pub(super) in_use: Option<KeptLink<P>>,
+impl Handled {
+    /// The mail to this account was not sent, for this reason.
+    pub(super) fn suppressed(account: AccountId, why: Suppressed) -> Self {
+        Self::About(account, Outcome::Suppressed(why))
+    }
 }
 
 /// Why an entry is not finished.
@@ -182,84 +170,6 @@ impl Mailer {
         Ok(())
     }
 
-    async fn send_reset(&self, key: &EntryKey, request: &ResetRequest, now: Timestamp) -> Result<Handled, DeliveryError> {
-        let Some(account) = self.store.account_by_email(&request.email).await? else { return Ok(Handled::Nothing("no account")) };
-        if account.usable_password().is_none() {
-            return Ok(Handled::About(account.id, Outcome::Suppressed(Suppressed::NoPassword)));
-        }
-        let (Prepared { token, link, in_use }, rate) = match self.store_link(key, &account, request, now).await? {
-            ForMail::Link(prepared) => *prepared,
-            ForMail::Answered => return Ok(Handled::Nothing("answered before")),
-            ForMail::None(why) => return Ok(Handled::About(account.id, Outcome::Suppressed(why))),
-        };
-        let mail = ResetMail {
-            product: self.product.clone(),
-            language: account.language().or(request.caller.language).unwrap_or(self.default_language),
-            link: self.links.reset(&token),
-            token: self.links.shown(&token),
-            lifetime: self.link_lifetime,
-            caller: request.caller,
-            requested_at: request.requested_at,
-            invites: request.invites,
-        };
-        let sent = self.send(&account.email, mail.render().ok()).await?;
-        if let Outcome::Sent(_) = sent {
-            let sent_at = self.clock.now();
-            self.store.mark_link_sent(account.id, &link, in_use.as_ref(), sent_at).await?;
-            self.store.count_reset_mail(account.id, &rate, sent_at).await?;
-        }
-        Ok(Handled::About(account.id, sent))
-    }
-
-    /// Stores the link that answers a request, unless the owner was mailed one recently or the request was overtaken. The owner's previous link works until
-    /// the mail service has accepted the new one. With the link comes the account's mail rate as it was read.
-    async fn store_link(
-        &self,
-        key: &EntryKey,
-        account: &Account,
-        request: &ResetRequest,
-        now: Timestamp,
-    ) -> Result<ForMail<(Prepared<Reset>, MailRate)>, DeliveryError> {
-        for _ in 0..MAX_TRIES {
-            let (current, rate) = self.store.reset_link_and_mail_rate(account.id).await?;
-            let in_use = self.reset_links.in_use(current.as_ref(), now);
-            if let Some(link) = &in_use {
-                // This request was answered before, and the mailer crashed before it marked that.
-                if link.requested_at == request.requested_at && !link.has_pending {
-                    return Ok(ForMail::Answered);
-                }
-                if link.cools_down(&self.cool_down, now) || rate.had_many_resets(now) {
-                    return Ok(ForMail::None(Suppressed::CoolingDown));
-                }
-            } else if key.is_of_anybody() && self.holds_reset_back(&rate, now) {
-                return Ok(ForMail::None(Suppressed::CoolingDown));
-            }
-            // A newer request has or will get the link.
-            if current.as_ref().is_some_and(|link| link.requested_at > request.requested_at && now < link.valid_until) {
-                return Ok(ForMail::None(Suppressed::NewerRequest));
-            }
-            let token = Token::generate(account.id, &self.entropy);
-            let link = NewLink {
-                digest: token.digest(),
-                requested_at: request.requested_at,
-                issued_at: now,
-                valid_until: after(now, self.link_lifetime),
-            };
-            match self.store.store_reset_link(account, &link, current.as_ref(), in_use.as_ref()).await? {
-                StoredLink::Now => return Ok(ForMail::Link(Box::new((Prepared { token, link, in_use }, rate)))),
-                StoredLink::Overtaken => return Ok(ForMail::None(Suppressed::Overtaken)),
-                StoredLink::Changed => {}
-            }
-        }
-        Err(DeliveryError::NotNow("contended".to_owned()))
-    }
-
-    /// Whether the account was sent so many reset mails that the next one has to wait, although the link in the last one has ended. A link that
-    /// `SESSIONS_NOT_BEFORE` ended delays nothing.
-    fn holds_reset_back(&self, rate: &MailRate, now: Timestamp) -> bool {
-        rate.holds_reset_back(self.link_lifetime, now).is_some_and(|sent_at| !self.reset_links.ended_by_switch(sent_at))
-    }
-
     async fn send_notices(&self, key: &EntryKey, notices: &Notices, now: Timestamp) -> Result<Handled, DeliveryError> {
         let notice = &notices.newest;
         match notice.kind {
@@ -272,18 +182,17 @@ impl Mailer {
             ChangeKind::Changed | ChangeKind::Reset | ChangeKind::SignIn => {}
         }
         for _ in 0..MAX_TRIES {
-            // Other functions may write to the Outbox too, so the address of an entry is not trusted. Mail goes only to the account's own address, or to a
-            // former one that it had when the change happened and that is still reserved.
+            // To the account's own address, or to a former one that it had when the change happened and that is still reserved.
             let (account, rate) = self.store.account_and_mail_rate(notice.account).await?;
             let Some(account) = account else { return Ok(Handled::Nothing("no account")) };
             let Some((to, address_no)) = account.mailbox(&notice.email, now) else {
                 return self.not_its_address(&account, &notice.email).await;
             };
             let stepped = if rate.permits(notice, now) {
-                // Every try makes its own link, so that both links work if the mail goes out twice.
+                // Every try makes its own link, so that both links work if the mail is sent twice.
                 let token = Token::<Disavow>::generate(notice.account, &self.entropy);
                 let permitted = self.store.permit_notice(notice, &rate, &token.digest(), address_no, now).await?;
-                if permitted == Stepped::Now {
+                if permitted == RateOutcome::Now {
                     return Ok(Handled::About(account.id, self.send_notice(to, notices, &token).await?));
                 }
                 permitted
@@ -291,14 +200,14 @@ impl Mailer {
                 // Held notices are sent first. Otherwise somebody could delay them by changing the password again and again, or have them sent to the new
                 // mailbox only by changing the address.
                 self.store.release_notices(notice.account, &rate, now).await?;
-                Stepped::Changed
+                RateOutcome::Changed
             } else {
                 self.store.hold_notices(key, notices, &rate, now).await?
             };
             match stepped {
-                Stepped::Now => return Ok(Handled::Held(account.id)),
-                Stepped::Gone => return Ok(Handled::Nothing("gone")),
-                Stepped::Changed => {}
+                RateOutcome::Now => return Ok(Handled::Held(account.id)),
+                RateOutcome::Gone => return Ok(Handled::Nothing("gone")),
+                RateOutcome::Changed => {}
             }
         }
         Err(DeliveryError::NotNow("contended".to_owned()))
@@ -308,20 +217,20 @@ impl Mailer {
         self.send(to, self.notice_mail(notices, self.links.disavow(token))).await
     }
 
-    /// `None` if a template cannot be rendered.
-    fn notice_mail(&self, notices: &Notices, link: String) -> Option<Rendered> {
+    fn notice_mail(&self, notices: &Notices, link: String) -> Result<Rendered, impl Error> {
         let Notice { caller, kind, changed_at, .. } = notices.newest.clone();
-        let (product, language, lifetime) = (self.product.clone(), caller.language.unwrap_or(self.default_language), DISAVOWAL_LIFETIME);
+        let (product, language, lifetime) = (self.product.clone(), self.language_of_notice(&notices.newest), DISAVOWAL_LIFETIME);
         if kind == ChangeKind::SignIn {
-            return SignInMail { product, language, link, lifetime, caller, at: changed_at, times: notices.changes }.render().ok();
+            return SignInMail { product, language, link, lifetime, caller, at: changed_at, times: notices.changes }.render();
         }
         let Notices { changes, first_changed_at, signed_in, .. } = *notices;
-        ChangedMail { product, language, kind, link, lifetime, caller, changed_at, changes, first_changed_at, signed_in }.render().ok()
+        ChangedMail { product, language, kind, link, lifetime, caller, changed_at, changes, first_changed_at, signed_in }.render()
     }
 
-    /// The link with which an owner says that it was not them, stored, until then or for [`DISAVOWAL_LIFETIME`]. `None` if the account is gone.
+    /// Stores a "this wasn't me" link and returns it. It works until `until` or, without that, for [`DISAVOWAL_LIFETIME`]. `None` if the account no longer
+    /// exists.
     ///
-    /// Every try of a mail makes its own, so that both links work if the mail goes out twice.
+    /// Every try of a mail makes its own link, so that both links work if the mail is sent twice.
     pub(super) async fn disavow_link(
         &self,
         account: AccountId,
@@ -334,7 +243,7 @@ impl Mailer {
         Ok(kept.then(|| self.links.disavow(&token)))
     }
 
-    /// Lets the notices go that were held and are due, the longest due first, until `until`. Returns whether there was time for all of them.
+    /// Releases held notices that are due, oldest first, until `until`. Returns whether there was time for all of them.
     pub(crate) async fn release_due(&self, until: Instant) -> Result<bool, Fault> {
         let now = self.clock.now();
         for listed in self.store.due_notices(now).await? {
@@ -351,14 +260,25 @@ impl Mailer {
     pub(super) async fn not_its_address(&self, account: &Account, email: &EmailAddress) -> Result<Handled, DeliveryError> {
         for changed_at in [account.disavowals_before, account.verified_at].into_iter().flatten() {
             if self.store.had_address(account.id, email, changed_at).await? {
-                return Ok(Handled::About(account.id, Outcome::Suppressed(Suppressed::Overtaken)));
+                return Ok(Handled::suppressed(account.id, Suppressed::Overtaken));
             }
         }
         Ok(Handled::About(account.id, Outcome::Failed("not the account's address".to_owned())))
     }
 
-    pub(super) async fn send(&self, to: &EmailAddress, mail: Option<Rendered>) -> Result<Outcome, DeliveryError> {
-        let Some(mail) = mail else { return Ok(Outcome::Failed("template".to_owned())) };
+    /// The language of a mail that a request asked for: the account's or, if it has none, that of the request.
+    pub(super) fn language_of_request(&self, account: &Account, caller: &Caller) -> Language {
+        account.language().or(caller.language).unwrap_or(self.default_language)
+    }
+
+    /// The language of a notice: the one that the account had when the notice was written.
+    pub(super) fn language_of_notice(&self, notice: &Notice) -> Language {
+        notice.caller.language.unwrap_or(self.default_language)
+    }
+
+    /// Sends a mail. If its templates could not be rendered, it has failed permanently.
+    pub(super) async fn send(&self, to: &EmailAddress, mail: Result<Rendered, impl Error>) -> Result<Outcome, DeliveryError> {
+        let Ok(mail) = mail else { return Ok(Outcome::Failed("template".to_owned())) };
         match self.sender.send(&self.product, to, &mail).await {
             Ok(message) => {
                 Metric::MAILS_SENT.count();

@@ -1,14 +1,19 @@
 //! Sends the mail in the Outbox.
 //!
-//! The stream announces entries; the entry itself decides. Each entry is leased, sent, and marked. A transient failure is reported, so that the stream
-//! delivers the record again. A permanent failure is marked, and the entry is kept for the operator.
+//! The stream only announces entries; what is done is decided by the stored entry. Each entry is leased, sent, and marked. A transient failure is reported,
+//! so that the stream delivers the record again. A permanent failure is marked, and the entry is kept for the operator.
+//!
+//! The address in an entry is not trusted, because other functions may write to the Outbox. Mail goes only to an address that the account has or had, or
+//! to the new one that it requested.
 //!
 //! Notices are held if the account was sent one a short time ago. A timer calls the mailer to release those that are due.
 
 mod address;
 mod changes;
 mod deliver;
+mod link;
 mod registered;
+mod reset;
 mod verify;
 
 use std::time::Duration;
@@ -28,10 +33,13 @@ use doorward::{
     store::{Store, Table},
 };
 use lambda_runtime::Error;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
 
-use crate::{Function, Handler, Wiring};
+use crate::{
+    Function, Handler, Wiring,
+    batch::{Failure, Keys, Records, Report},
+};
 
 pub struct Mailer {
     store: Store,
@@ -62,71 +70,6 @@ impl From<Records> for Event {
     fn from(records: Records) -> Self {
         Self { records, release_held: false }
     }
-}
-
-/// The parts of a batch of the Outbox stream that are read. Unknown and missing parts are not errors, because only the stored item counts.
-#[derive(Clone, Default, Deserialize)]
-pub struct Records {
-    /// One record per change of an item.
-    #[serde(rename = "Records", default)]
-    pub records: Vec<Record>,
-}
-
-/// A change of an item.
-#[derive(Clone, Default, Deserialize)]
-pub struct Record {
-    /// INSERT, MODIFY or REMOVE.
-    #[serde(rename = "eventName", default)]
-    pub event_name: String,
-    /// The item that changed.
-    #[serde(default)]
-    pub dynamodb: Change,
-}
-
-/// The item that changed.
-#[derive(Clone, Default, Deserialize)]
-pub struct Change {
-    /// The item's key.
-    #[serde(rename = "Keys", default)]
-    pub keys: Keys,
-    /// The sequence number, by which a failure is reported.
-    #[serde(rename = "SequenceNumber", default)]
-    pub sequence_number: String,
-}
-
-/// A key of the Outbox.
-#[derive(Clone, Default, Deserialize)]
-pub struct Keys {
-    /// The partition key.
-    #[serde(default)]
-    pub pk: Text,
-    /// The sort key.
-    #[serde(default)]
-    pub sk: Text,
-}
-
-/// A string attribute.
-#[derive(Clone, Default, Deserialize)]
-pub struct Text {
-    /// Its value.
-    #[serde(rename = "S", default)]
-    pub value: String,
-}
-
-/// The records to be delivered again (`ReportBatchItemFailures`).
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Report {
-    /// One entry per record.
-    #[serde(rename = "batchItemFailures")]
-    pub failures: Vec<Failure>,
-}
-
-/// A record to be delivered again.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub struct Failure {
-    /// Its sequence number.
-    #[serde(rename = "itemIdentifier")]
-    pub sequence_number: String,
 }
 
 impl Function for Mailer {
@@ -196,7 +139,7 @@ impl Mailer {
             // An entry for which no time is left is not begun, because its lease would only delay the next try.
             let in_time = Instant::now() < until;
             if !in_time || !matches!(timeout_at(until, self.deliver_entry(&EntryKey::new(&pk.value, &sk.value))).await, Ok(Ok(()))) {
-                report.failures.push(Failure { sequence_number: record.dynamodb.sequence_number.clone() });
+                report.failures.push(Failure { identifier: record.dynamodb.sequence_number.clone() });
             }
         }
         report

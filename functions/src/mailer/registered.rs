@@ -14,8 +14,8 @@ use super::{
 };
 
 impl Mailer {
-    /// Leaves the notice that somebody registered with the address of `holder`, if such a registration caused this entry. It is left as a notice and not
-    /// sent at once, so that there is only one a day, however many people register.
+    /// If a registration with the address of `holder` caused this entry, writes a notice of it to the Outbox and returns true. The notice is not sent at
+    /// once, so that there is only one a day, however many people register.
     pub(super) async fn tell_registered_again(
         &self,
         key: &EntryKey,
@@ -33,18 +33,17 @@ impl Mailer {
     }
 
     pub(super) async fn send_registered(&self, notice: &Notice) -> Result<Handled, DeliveryError> {
-        // The address of an entry is not trusted: mail goes only to the account's own.
         let Some(account) = self.store.account(notice.account).await? else { return Ok(Handled::Nothing("no account")) };
         if account.email.folded() != notice.email.folded() {
             return self.not_its_address(&account, &notice.email).await;
         }
         let mail = RegisteredMail {
             product: self.product.clone(),
-            language: notice.caller.language.unwrap_or(self.default_language),
+            language: self.language_of_notice(notice),
             link: self.links.ask(),
             caller: notice.caller,
             at: notice.changed_at,
         };
-        Ok(Handled::About(account.id, self.send(&account.email, mail.render().ok()).await?))
+        Ok(Handled::About(account.id, self.send(&account.email, mail.render()).await?))
     }
 }

@@ -2,22 +2,24 @@
 
 use doorward::{
     account::Account,
-    clock::{Timestamp, after},
+    clock::Timestamp,
     delivery::{Outcome, Suppressed},
-    link::{NewLink, StoredLink},
+    link::StoredLink,
     mail::VerifyMail,
     outbox::{EntryKey, VerificationRequest},
-    token::{Token, Verify},
+    store::MAX_TRIES,
+    token::Verify,
     verification::{COOL_DOWN, LIFETIME},
 };
 
 use super::{
     Mailer,
-    deliver::{DeliveryError, ForMail, Handled, MAX_TRIES, Prepared},
+    deliver::{DeliveryError, Handled},
+    link::{Prepared, without_link},
 };
 
 impl Mailer {
-    /// Sends the link to the account's own address, whatever address the entry has, and only if the address is not verified yet.
+    /// Sends the link to the account's own address, if that is not verified yet.
     pub(super) async fn send_verification(
         &self,
         key: &EntryKey,
@@ -28,28 +30,26 @@ impl Mailer {
         if self.tell_registered_again(key, &account, request.caller, now).await? {
             return Ok(Handled::Nothing("registered before"));
         }
-        let suppressed = |why| Ok(Handled::About(account.id, Outcome::Suppressed(why)));
         if account.usable_password().is_none() {
-            return suppressed(Suppressed::NoPassword);
+            return Ok(Handled::suppressed(account.id, Suppressed::NoPassword));
         }
         if account.verified_at.is_some() {
-            return suppressed(Suppressed::Verified);
+            return Ok(Handled::suppressed(account.id, Suppressed::Verified));
         }
-        let Prepared { token, link, in_use } = match self.store_verification(&account, request, now).await? {
-            ForMail::Link(prepared) => *prepared,
-            ForMail::Answered => return Ok(Handled::Nothing("answered before")),
-            ForMail::None(why) => return suppressed(why),
+        let Prepared { token, link, in_use } = match self.store_verification_link(&account, request, now).await? {
+            Ok(prepared) => prepared,
+            Err(handled) => return Ok(handled),
         };
         let mail = VerifyMail {
             product: self.product.clone(),
-            language: account.language().or(request.caller.language).unwrap_or(self.default_language),
+            language: self.language_of_request(&account, &request.caller),
             link: self.links.verify(&token),
             lifetime: LIFETIME,
             changes: false,
             caller: request.caller,
             requested_at: request.requested_at,
         };
-        let sent = self.send(&account.email, mail.render().ok()).await?;
+        let sent = self.send(&account.email, mail.render()).await?;
         if let Outcome::Sent(_) = sent {
             self.store.mark_link_sent(account.id, &link, in_use.as_ref(), self.clock.now()).await?;
         }
@@ -58,33 +58,24 @@ impl Mailer {
 
     /// Stores the link that answers a request, unless the owner was mailed one recently or the request was overtaken. As with reset links, the previous one
     /// works until the mail service has accepted the new one.
-    async fn store_verification(
+    async fn store_verification_link(
         &self,
         account: &Account,
         request: &VerificationRequest,
         now: Timestamp,
-    ) -> Result<ForMail<Prepared<Verify>>, DeliveryError> {
+    ) -> Result<Result<Prepared<Verify>, Handled>, DeliveryError> {
         for _ in 0..MAX_TRIES {
             let current = self.store.verification_link(account.id).await?;
             let in_use = current.clone().filter(|link| link.is_in_use(now));
-            if let Some(link) = &in_use {
-                // This request was answered before, and the mailer crashed before it marked that.
-                if link.requested_at == request.requested_at && !link.has_pending {
-                    return Ok(ForMail::Answered);
-                }
-                if link.cools_down(&COOL_DOWN, now) {
-                    return Ok(ForMail::None(Suppressed::CoolingDown));
-                }
+            let cools_down = in_use.as_ref().is_some_and(|link| link.cools_down(&COOL_DOWN, now));
+            let links = (current.as_ref(), in_use.as_ref());
+            if let Some(handled) = without_link(account.id, request.requested_at, links, cools_down, now) {
+                return Ok(Err(handled));
             }
-            if current.as_ref().is_some_and(|link| link.requested_at > request.requested_at && now < link.valid_until) {
-                return Ok(ForMail::None(Suppressed::NewerRequest));
-            }
-            let token = Token::generate(account.id, &self.entropy);
-            let valid_until = after(now, LIFETIME);
-            let link = NewLink { digest: token.digest(), requested_at: request.requested_at, issued_at: now, valid_until };
+            let (token, link) = self.new_link(account.id, request.requested_at, LIFETIME, now);
             match self.store.store_verification_link(account, &link, current.as_ref(), in_use.as_ref()).await? {
-                StoredLink::Now => return Ok(ForMail::Link(Box::new(Prepared { token, link, in_use }))),
-                StoredLink::Overtaken => return Ok(ForMail::None(Suppressed::Overtaken)),
+                StoredLink::Now => return Ok(Ok(Prepared { token, link, in_use })),
+                StoredLink::Overtaken => return Ok(Err(Handled::suppressed(account.id, Suppressed::Overtaken))),
                 StoredLink::Changed => {}
             }
         }

@@ -4,16 +4,18 @@
 //! This function does not check whether another account has the new address, and has no permission to. The answer and the writes are the same either way.
 
 use doorward::{
-    account::{Account, EmailAddress, LONGEST_EMAIL},
-    address::{Asked, MOST_KEPT},
+    account::{Account, EmailAddress, MAX_EMAIL_LENGTH},
+    address::{ChangeRequested, MAX_RESERVED},
     clock::Timestamp,
     fault::Fault,
     http::{Complaint, Field, FieldErrors, Fields, Refusal, Request},
     limit::{ADDRESS_ACCOUNT, ADDRESS_CHANGES, ADDRESS_TARGET},
     password::TypedPassword,
+    store::MAX_TRIES,
 };
 
-use super::{MAX_TRIES, Me, OwnAccount};
+use super::Me;
+use crate::own_account::OwnAccount;
 
 /// The message for an address that cannot be the username of an account whose username is its address.
 const NO_USERNAME: &str = "Your username is your e-mail address, and this address cannot be a username.";
@@ -27,7 +29,7 @@ pub(super) struct AddressBody {
 }
 
 impl Me {
-    /// Requests the address, if the password is right. Returns the account as it is then, and the requested address.
+    /// Requests the address, if the password is right. Returns the account as it was read last, and the requested address.
     pub(super) async fn ask_for_address(
         &self,
         AddressBody { email, current_password }: AddressBody,
@@ -42,7 +44,7 @@ impl Me {
         if account.username_with(&email).is_none() {
             return Err(Refusal::Fields(FieldErrors::one("email", NO_USERNAME)));
         }
-        if account.reserved(now).count() >= MOST_KEPT {
+        if account.reserved(now).count() >= MAX_RESERVED {
             return Err(Refusal::Fields(FieldErrors::one("email", TOO_MANY)));
         }
         ADDRESS_CHANGES.admit(&self.store, ADDRESS_ACCOUNT, &account.id.to_string(), now).await?;
@@ -50,12 +52,13 @@ impl Me {
         let (epoch, mut account) = (account.epoch, account.clone());
         for _ in 0..MAX_TRIES {
             let caller = request.caller().in_language(account.language());
-            if self.store.ask_for_address(&account, &email, caller, now).await? == Asked::Now {
+            if self.store.ask_for_address(&account, &email, caller, now).await? == ChangeRequested::Now {
                 tracing::info!("change of address requested");
                 return Ok((account, Some(email)));
             }
-            // The answer is that of a new check: the session has ended, or the password that was verified is no longer the account's.
-            account = self.sessions.authenticate(&self.store, request, now).await?.account;
+            // The request is authenticated again, which refuses it if its session has ended. With another epoch, the password that was verified is no
+            // longer the account's.
+            account = self.guard.authenticate(request).await?.account;
             if account.epoch != epoch {
                 return Err(Refusal::CurrentPassword);
             }
@@ -76,11 +79,8 @@ impl Me {
         if !self.verification.asks() || !fields.has("email") || is_as_shown {
             return None;
         }
-        let typed = fields.take_checked("email", Field::Email, Some(LONGEST_EMAIL));
-        let email = typed.as_deref().and_then(|text| match EmailAddress::parse(text) {
-            Ok(email) => Some(email),
-            Err(_) => fields.complain("email", Complaint::Email),
-        });
+        let typed = fields.take_checked("email", Field::Email, Some(MAX_EMAIL_LENGTH));
+        let email = fields.parse("email", typed.as_ref(), EmailAddress::parse, Complaint::Email);
         // If the address is masked, the answer reveals only with the right password whether it was guessed.
         if self.shows == OwnAccount::On && email.as_ref().is_some_and(|email| email.folded() == account.email.folded()) {
             return None;

@@ -137,10 +137,12 @@ async function askForEvents() {
 
 async function ask() {
   try {
-    const answer = await (await fetch("/_ministack/ses/messages")).json();
-    const now = Object.values(answer.messages).flat().sort((one, other) => other.Timestamp - one.Timestamp);
-    // Nothing moves between pressing and releasing: a browser clicks only what was under the pointer both times.
-    while (pressed) await new Promise((again) => setTimeout(again, 50));
+    let now;
+    do {
+      const answer = await (await fetch("/_ministack/ses/messages")).json();
+      now = Object.values(answer.messages).flat().sort((one, other) => other.Timestamp - one.Timestamp);
+      // Nothing moves between pressing and releasing: a browser clicks only what was under the pointer both times.
+    } while (pressed && await new Promise((again) => setTimeout(again, ASK_AGAIN_MS, true)));
     const same = now.length === mails.length && now[0]?.MessageId === mails[0]?.MessageId;
     if (!same || now.length === 0 || part("state").textContent === SILENT) {
       mails = now;

@@ -5,16 +5,16 @@ use std::fmt;
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use thiserror::Error;
 
-use crate::text::{LONGEST_NORMALIZED, fold, is_invisible, is_letter_or_number, is_mark, without_variants};
+use crate::text::{MAX_NORMALIZED_BYTES, fold, is_invisible, is_letter_or_number, is_mark, without_variants};
 
 /// Maximum length of an address in code points: 64 before the `@`, 255 after it (RFC 3696, 3), as in Django's validator.
-const LONGEST_ADDRESS: usize = 320;
+const MAX_ADDRESS_LENGTH: usize = 320;
 /// Maximum length of an account's address in code points: the longest path of SMTP without its brackets (RFC 5321, 4.5.3.1.3).
-pub const LONGEST_EMAIL: usize = 254;
+pub const MAX_EMAIL_LENGTH: usize = 254;
 /// Maximum length of a local part in bytes (RFC 5321, 4.5.3.1.1).
-const LONGEST_LOCAL_PART: usize = 64;
+const MAX_LOCAL_PART_LENGTH: usize = 64;
 /// Maximum length of a domain's label in bytes (RFC 1034, 3.1).
-const LONGEST_LABEL: usize = 63;
+const MAX_LABEL_LENGTH: usize = 63;
 
 /// An e-mail address that mail can go to.
 ///
@@ -29,25 +29,25 @@ pub struct EmailAddress {
 /// A text is not an e-mail address. The error does not contain the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("Enter a valid email address.")]
-pub struct Malformed;
+pub struct InvalidEmail;
 
 impl EmailAddress {
     /// Parses a trimmed text as an address.
-    pub fn parse(text: &str) -> Result<Self, Malformed> {
-        if text.len() > LONGEST_NORMALIZED {
-            return Err(Malformed);
+    pub fn parse(text: &str) -> Result<Self, InvalidEmail> {
+        if text.len() > MAX_NORMALIZED_BYTES {
+            return Err(InvalidEmail);
         }
-        let (local_part, domain) = text.rsplit_once('@').ok_or(Malformed)?;
+        let (local_part, domain) = text.rsplit_once('@').ok_or(InvalidEmail)?;
         // Some texts fold to an address without being one, for example with full-width dots.
         let is_allowed = |char| matches!(char, '.' | '-') || (is_letter_or_number(char) || is_mark(char)) && !is_invisible(char);
         if !is_dot_atom(local_part) || !domain.chars().all(is_allowed) {
-            return Err(Malformed);
+            return Err(InvalidEmail);
         }
         // A ligature such as `ﬁ` is one character here, although it folds to two; a top label of one letter is refused.
         if domain.rsplit('.').next().is_none_or(|last| last.chars().nth(1).is_none()) {
-            return Err(Malformed);
+            return Err(InvalidEmail);
         }
-        let folded = canonical(&without_variants(text)).ok_or(Malformed)?;
+        let folded = canonical(&without_variants(text)).ok_or(InvalidEmail)?;
         Ok(Self { given: text.to_owned(), folded })
     }
 
@@ -91,7 +91,7 @@ impl fmt::Debug for EmailAddress {
 /// its own form.
 #[must_use]
 pub fn email_key(text: &str) -> String {
-    if text.len() > LONGEST_NORMALIZED {
+    if text.len() > MAX_NORMALIZED_BYTES {
         return text.to_owned();
     }
     reads_as_email(text).unwrap_or_else(|| fold(text))
@@ -103,7 +103,7 @@ pub fn email_key(text: &str) -> String {
 /// are compared in that form.
 #[must_use]
 pub(crate) fn reads_as_email(text: &str) -> Option<String> {
-    if text.len() > LONGEST_NORMALIZED {
+    if text.len() > MAX_NORMALIZED_BYTES {
         return None;
     }
     canonical(&without_variants(text)).or_else(|| canonical(&fold(text)))
@@ -112,7 +112,7 @@ pub(crate) fn reads_as_email(text: &str) -> Option<String> {
 /// The address with a folded local part and its domain in A-labels, if it is well-formed.
 fn canonical(text: &str) -> Option<String> {
     // The length is checked before and after, because the time to make A-labels grows with the square of a label's length.
-    if text.chars().count() > LONGEST_ADDRESS {
+    if text.chars().count() > MAX_ADDRESS_LENGTH {
         return None;
     }
     let (local_part, domain) = text.rsplit_once('@')?;
@@ -121,7 +121,7 @@ fn canonical(text: &str) -> Option<String> {
         return None;
     }
     let address = format!("{local_part}@{}", a_labels(domain)?);
-    (address.len() <= LONGEST_ADDRESS).then_some(address)
+    (address.len() <= MAX_ADDRESS_LENGTH).then_some(address)
 }
 
 /// The domain in lower case as it is in the DNS, if mail can be addressed to it.
@@ -140,12 +140,12 @@ fn a_labels(domain: &str) -> Option<String> {
 /// Whether the text is an ASCII dot-atom (RFC 5322, 3.2.3) that is short enough for a local part.
 fn is_dot_atom(text: &str) -> bool {
     let is_atext = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte);
-    text.len() <= LONGEST_LOCAL_PART && text.split('.').all(|atom| !atom.is_empty() && atom.bytes().all(is_atext))
+    text.len() <= MAX_LOCAL_PART_LENGTH && text.split('.').all(|atom| !atom.is_empty() && atom.bytes().all(is_atext))
 }
 
 /// Whether the text consists of letters, digits and inner hyphens (RFC 1123, 2.1).
 fn is_label(text: &str) -> bool {
-    (1..=LONGEST_LABEL).contains(&text.len())
+    (1..=MAX_LABEL_LENGTH).contains(&text.len())
         && !text.starts_with('-')
         && !text.ends_with('-')
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn debug_does_not_print_the_address() {
         assert_eq!(format!("{:?}", EmailAddress::parse("alice@example.com")), "Ok(EmailAddress(..))");
-        assert_eq!(format!("{:?}", EmailAddress::parse("alice@example")), "Err(Malformed)");
+        assert_eq!(format!("{:?}", EmailAddress::parse("alice@example")), "Err(InvalidEmail)");
     }
 
     /// A character that becomes 18 when it is normalized. That nothing of this length is, `text` asserts.

@@ -15,14 +15,14 @@ use crate::{
     fault::Fault,
     id::AccountId,
     store::{Item, Store, Table},
-    text::LONGEST_NORMALIZED,
+    text::MAX_NORMALIZED_BYTES,
     token::subject_digest,
 };
 
 /// The form in which a text that can be the name of an account is looked up.
 fn name_key(name: &str) -> Option<String> {
     // Folding 256 KiB can take 0.2 s, and no account has such a name.
-    let key = (name.len() <= LONGEST_NORMALIZED).then(|| email_key(name))?;
+    let key = (name.len() <= MAX_NORMALIZED_BYTES).then(|| email_key(name))?;
     let is_name = reads_as_email(name).is_none() || EmailAddress::parse(name).is_ok() || Username::parse(name).is_ok();
     is_name.then_some(key)
 }

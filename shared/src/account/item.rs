@@ -2,7 +2,7 @@
 //! Features combine these writes into transactions.
 
 use super::{
-    Account, EmailAddress, KnownNetwork, Leaving, Undeliverable, Username,
+    Account, EmailAddress, KnownNetwork, RequestedDeletion, Undeliverable, Username,
     keys::{email_claim, key, username_claim},
     reserved::{self, GivenBack},
 };
@@ -54,7 +54,7 @@ fn put(account: &Account) -> Write {
         account.undeliverable.into_iter().flat_map(|(why, at)| [("undeliverable", text(why.as_str())), ("undeliverable_at", millis(at))]),
     );
     attributes.extend(
-        account.leaving.iter().flat_map(|leaving| [("deleted_at", millis(leaving.asked_at)), ("delete_after", millis(leaving.due_at))]),
+        account.deletion.iter().flat_map(|deletion| [("deleted_at", millis(deletion.asked_at)), ("delete_after", millis(deletion.due_at))]),
     );
     // Only an imported account begins with this.
     attributes.extend(account.verified_at.map(|instant| ("verified_at", millis(instant))));
@@ -76,8 +76,8 @@ pub(crate) fn read(item: &Item) -> Result<Account, Fault> {
     let mut networks: Vec<KnownNetwork> = item.numbers_by_name("networks").into_iter().filter_map(known).collect();
     networks.sort_by_key(|known| std::cmp::Reverse(known.seen_at));
     let undeliverable = item.optional_text("undeliverable").and_then(Undeliverable::stored);
-    let leaving = match item.optional_instant("deleted_at") {
-        Some(asked_at) => Some(Leaving { asked_at, due_at: item.instant("delete_after")?, has_begun: item.has("deleting") }),
+    let deletion = match item.optional_instant("deleted_at") {
+        Some(asked_at) => Some(RequestedDeletion { asked_at, due_at: item.instant("delete_after")?, has_begun: item.has("deleting") }),
         None => None,
     };
     Ok(Account {
@@ -95,7 +95,7 @@ pub(crate) fn read(item: &Item) -> Result<Account, Fault> {
         networks,
         external_id: item.optional_text("external_id").map(str::to_owned),
         undeliverable: undeliverable.zip(item.optional_instant("undeliverable_at")),
-        leaving,
+        deletion,
         verified_at: item.optional_instant("verified_at"),
         verified_by: item.optional_text("verified_by").map(str::to_owned),
         profile: Profile::default(),
@@ -188,14 +188,14 @@ fn set_password(id: AccountId, password: NewPassword<'_>, now: Timestamp, also: 
 /// attributes, including those in conditions, and the function that calls this has no permission to write a password.
 pub(crate) fn password_disavowed(account: &Account, made_at: Timestamp, back: Option<&GivenBack>, now: Timestamp) -> Write {
     let (mut set, mut cleared) = back.map(GivenBack::expressions).unwrap_or_default();
-    let is_leaving = account.leaving.is_some();
-    if is_leaving {
+    let is_to_be_deleted = account.deletion.is_some();
+    if is_to_be_deleted {
         set += ", active = :true";
         cleared = [cleared.as_str(), "deleted_at, delete_after"].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
     }
     let removes = if cleared.is_empty() { String::new() } else { format!(" REMOVE {cleared}") };
     let write = Write::update(key(account.id), format!("SET disavowed_at = :now, disavowals_before = :now{set}{removes} ADD epoch :one"));
-    let write = if is_leaving {
+    let write = if is_to_be_deleted {
         let leaves = "active = :false AND attribute_exists(deleted_at) AND attribute_not_exists(deleting)";
         write.when(leaves).with(":false", truth(false))
     } else {
@@ -248,41 +248,41 @@ pub(crate) fn end_sessions(id: AccountId) -> Write {
 }
 
 /// Activates an account, if it exists and is inactive, and cancels this deletion. It is refused if the account's deletion is another one, or has begun.
-pub(crate) fn activated(id: AccountId, leaving: Option<&Leaving>) -> Write {
+pub(crate) fn activated(id: AccountId, deletion: Option<&RequestedDeletion>) -> Write {
     let write = Write::update(key(id), "SET active = :active REMOVE deleted_at, delete_after").when("active = :was");
-    when_leaving(write.with(":active", truth(true)).with(":was", truth(false)), leaving)
+    when_deletion_is(write.with(":active", truth(true)).with(":was", truth(false)), deletion)
 }
 
 /// Deactivates an account, if it exists and is active or not as `was_active` says, and ends its sessions and the links of its notices. A link that has
 /// ended stays ended: the write is refused if the account was disavowed after `now`, by a clock that is ahead or during this call. It cancels this
 /// deletion, if that has not begun.
-pub(crate) fn deactivated(id: AccountId, was_active: bool, leaving: Option<&Leaving>, now: Timestamp) -> Write {
+pub(crate) fn deactivated(id: AccountId, was_active: bool, deletion: Option<&RequestedDeletion>, now: Timestamp) -> Write {
     let write = Write::update(key(id), "SET active = :active, disavowals_before = :now REMOVE deleted_at, delete_after ADD epoch :one")
         .when("active = :was AND (attribute_not_exists(disavowals_before) OR disavowals_before <= :now)")
         .with(":was", truth(was_active))
         .with(":active", truth(false))
         .with(":now", millis(now))
         .with(":one", number(1));
-    when_leaving(write, leaving)
+    when_deletion_is(write, deletion)
 }
 
 /// Adds the condition that this is the account's deletion and has not begun, or that there is none.
-fn when_leaving(write: Write, leaving: Option<&Leaving>) -> Write {
-    match leaving {
-        Some(leaving) => write.when("delete_after = :due AND attribute_not_exists(deleting)").with(":due", millis(leaving.due_at)),
+fn when_deletion_is(write: Write, deletion: Option<&RequestedDeletion>) -> Write {
+    match deletion {
+        Some(deletion) => write.when("delete_after = :due AND attribute_not_exists(deleting)").with(":due", millis(deletion.due_at)),
         None => write.when("attribute_not_exists(deleted_at)"),
     }
 }
 
 /// Deactivates an account whose deletion was requested and ends its sessions, if it is active and its sessions were not ended since it was read. The links
 /// of its notices still work, because its owner cancels the deletion with them.
-pub(crate) fn left(account: &Account, leaving: &Leaving) -> Write {
+pub(crate) fn deletion_requested(account: &Account, deletion: &RequestedDeletion) -> Write {
     Write::update(key(account.id), "SET active = :false, deleted_at = :asked, delete_after = :due ADD epoch :one")
         .when("active = :true AND epoch = :epoch")
         .with(":true", truth(true))
         .with(":false", truth(false))
-        .with(":asked", millis(leaving.asked_at))
-        .with(":due", millis(leaving.due_at))
+        .with(":asked", millis(deletion.asked_at))
+        .with(":due", millis(deletion.due_at))
         .with(":epoch", number(account.epoch))
         .with(":one", number(1))
 }
@@ -351,7 +351,7 @@ fn moved_claim(id: AccountId, moves: bool, from: Key, to: Key) -> Vec<Write> {
 /// Deletes an account and its claims, if there is such an account with these names and no other has them. If its requested deletion has begun, the account
 /// must still be that one, and not one that was imported again under its id. It also ends the reservations of its former addresses.
 pub(crate) fn removed(account: &Account, now: Timestamp) -> Vec<Write> {
-    let has_begun = account.leaving.is_some_and(|leaving| leaving.has_begun);
+    let has_begun = account.deletion.is_some_and(|deletion| deletion.has_begun);
     let release = |claim: Key| {
         let write = Write::delete(claim).when("attribute_not_exists(pk) OR account_id = :account");
         write.with(":account", text(account.id.to_string()))

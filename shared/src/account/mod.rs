@@ -12,18 +12,18 @@ mod reserved;
 mod username;
 
 pub use self::{
-    email::{EmailAddress, LONGEST_EMAIL, Malformed, email_key},
+    email::{EmailAddress, InvalidEmail, MAX_EMAIL_LENGTH, email_key},
     find::Holders,
     note::Marked,
     profile::Profiled,
-    register::{BroughtIn, Registered, Taken},
+    register::{Imported, Registered, Taken},
     reserved::FormerAddress,
     username::{Username, UsernameRule},
 };
 pub(crate) use self::{
     former::{former, had_until},
     item::{
-        NewPassword, activated, deactivated, deletion_begun, end_sessions, existing, first_password, left, password_changed,
+        NewPassword, activated, deactivated, deletion_begun, deletion_requested, end_sessions, existing, first_password, password_changed,
         password_disavowed, password_reset, read, removed, resettable, unchanged, unmoved, unverified, verified, with_email,
         with_own_username, with_username,
     },
@@ -76,7 +76,7 @@ pub struct Account {
     /// Why mail did not reach the address, and when that mail had been sent.
     pub undeliverable: Option<(Undeliverable, Timestamp)>,
     /// Its deletion, if the owner requested one and it was not cancelled. Such an account is inactive.
-    pub leaving: Option<Leaving>,
+    pub deletion: Option<RequestedDeletion>,
     /// When the address was verified, by a link that was mailed to it or by an import. Older accounts do not have it.
     pub verified_at: Option<Timestamp>,
     /// The digest of the link that verified it, if it was the link of a verification mail.
@@ -92,7 +92,7 @@ pub struct Account {
 
 /// The deletion of an account that its owner requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Leaving {
+pub struct RequestedDeletion {
     /// When it was asked for.
     pub asked_at: Timestamp,
     /// From when on it is carried out.
@@ -125,7 +125,7 @@ impl Account {
             networks: Vec::new(),
             external_id: None,
             undeliverable: None,
-            leaving: None,
+            deletion: None,
             verified_at: None,
             verified_by: None,
             profile: Profile::default(),
@@ -166,7 +166,7 @@ impl Account {
     /// an operator can activate an account that an operator deactivated.
     #[must_use]
     pub fn can_be_disavowed(&self) -> bool {
-        let is_kept = self.active || self.leaving.is_some_and(|leaving| !leaving.has_begun);
+        let is_kept = self.active || self.deletion.is_some_and(|deletion| !deletion.has_begun);
         is_kept && self.password.as_ref().is_some_and(StoredPassword::is_usable)
     }
 }

@@ -21,7 +21,7 @@ pub enum Registered {
 
 /// The outcome of importing an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BroughtIn {
+pub enum Imported {
     /// The account exists now.
     Now,
     /// Another account has one of the names or both. Nothing was written.
@@ -83,11 +83,11 @@ impl Store {
         // A new account knows the network from which it was registered; one that an operator created knows none.
         let network = account.networks.first().map(|known| known.network.clone());
         let event = self.event_from(EventKind::AccountCreated, account.id, network, account.created_at);
-        match self.bring_in_with(account, also.into_iter().chain(event), account.created_at).await? {
-            BroughtIn::Now => Ok(Registered::Now),
-            BroughtIn::Taken(taken) => Ok(Registered::Taken(taken)),
+        match self.add_account(account, also.into_iter().chain(event), account.created_at).await? {
+            Imported::Now => Ok(Registered::Now),
+            Imported::Taken(taken) => Ok(Registered::Taken(taken)),
             // A new random id belongs to no other account.
-            BroughtIn::IdTaken => Err(Fault::Internal("making an account id")),
+            Imported::IdTaken => Err(Fault::Internal("making an account id")),
         }
     }
 
@@ -96,18 +96,18 @@ impl Store {
     ///
     /// Its former addresses are reserved again, except those that another account has by now. The account does not list the latter, because the write that
     /// releases its claims would be refused for ever by another account's claim.
-    pub(crate) async fn bring_in_with(
+    pub(crate) async fn add_account(
         &self,
         account: &Account,
         also: impl IntoIterator<Item = Write>,
         now: Timestamp,
-    ) -> Result<BroughtIn, Fault> {
+    ) -> Result<Imported, Fault> {
         let (mut account, also) = (account.clone(), also.into_iter().collect::<Vec<Write>>());
         loop {
             // The account and its claims come first, so that their positions in the outcome show what is taken.
             let mut writes: Vec<Write> =
                 creation(&account, now).into_iter().chain(profile::creation(&account)).chain(also.clone()).collect();
-            let (own, kept) = (writes.len(), reserved::brought_in(&account, now));
+            let (own, kept) = (writes.len(), reserved::imported(&account, now));
             writes.extend(kept.iter().map(|(_, claim)| claim.clone()));
             let outcome = self.transact("register", writes).await?;
             let lost = (own..).zip(kept).filter(|(write, _)| outcome.refused_at(*write));
@@ -117,9 +117,9 @@ impl Store {
                 continue;
             }
             return Ok(match Taken::of(outcome.refused_at(1), outcome.refused_at(2)) {
-                Some(taken) => BroughtIn::Taken(taken),
+                Some(taken) => Imported::Taken(taken),
                 // If neither name was the reason, it was the account's id.
-                None => outcome.or(BroughtIn::Now, BroughtIn::IdTaken),
+                None => outcome.or(Imported::Now, Imported::IdTaken),
             });
         }
     }

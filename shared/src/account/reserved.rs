@@ -284,7 +284,7 @@ impl Store {
 }
 
 /// The former addresses, folded, that are reserved for an imported account, and the write that reserves each if no account has it.
-pub(crate) fn brought_in(account: &Account, now: Timestamp) -> Vec<(String, Write)> {
+pub(crate) fn imported(account: &Account, now: Timestamp) -> Vec<(String, Write)> {
     let former: BTreeSet<&str> = account.reserved(now).map(|former| former.email.folded()).collect();
     let until = |folded: &str| account.reserved(now).filter(|former| former.email.folded() == folded).map(|former| former.until).max();
     let claim = |folded: &str| Some((folded.to_owned(), kept_until(account.id, folded, until(folded)?).when("attribute_not_exists(pk)")));

@@ -6,7 +6,7 @@ use super::email::{EmailAddress, email_key, reads_as_email};
 use crate::text::is_letter_or_number;
 
 /// Maximum length of a username in code points, as in the DRF API.
-const LONGEST: usize = 150;
+const MAX_USERNAME_LENGTH: usize = 150;
 
 /// A username: letters and numbers of any script and `@.+-_`.
 #[derive(Clone)]
@@ -44,7 +44,7 @@ impl Username {
         let is_allowed = |char: char| is_letter_or_number(char) || "@.+-_".contains(char);
         let broken = [
             (text.is_empty() || !text.chars().all(is_allowed), UsernameRule::Charset),
-            (text.chars().count() > LONGEST, UsernameRule::TooLong),
+            (text.chars().count() > MAX_USERNAME_LENGTH, UsernameRule::TooLong),
             (text.contains('\0'), UsernameRule::NullCharacter),
         ];
         let broken: Vec<_> = broken.into_iter().filter_map(|(is_broken, rule)| is_broken.then_some(rule)).collect();

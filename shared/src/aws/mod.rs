@@ -1,6 +1,6 @@
 //! The configuration of the AWS SDK, for every service that a function calls.
 
-mod others;
+mod external;
 mod trust;
 
 use std::time::Duration;
@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::config::{
 use aws_types::SdkConfig;
 
 pub(crate) use self::{
-    others::{NoAnswer, Others},
+    external::{ExternalCallError, ExternalClient},
     trust::{for_calls_tried_once, https_client},
 };
 

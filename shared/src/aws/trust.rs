@@ -19,7 +19,7 @@ const AMAZON_ROOTS: &[u8] = include_bytes!("../../data/amazon-roots.pem");
 /// learns that it is gone only from a call that fails, and waits before it tries again.
 const IDLE: Duration = Duration::from_secs(50);
 
-/// The same for a call that is not tried again. The mails of a batch, one after the other, still share one.
+/// A shorter time for calls that are not retried. Mails of one batch still share a connection.
 const IDLE_OF_ONE_TRY: Duration = Duration::from_secs(5);
 
 /// The SDK's own HTTPS client with our choice of trusted roots.

@@ -244,7 +244,7 @@ impl Store {
 
     /// The same, with the network from which the event was caused. The network is written only with `EVENT_DATA=full`.
     pub(crate) fn event_from(&self, kind: EventKind, account: AccountId, network: Option<Network>, now: Timestamp) -> Option<Write> {
-        let network = network.filter(|_| self.tells() == EventData::Full);
+        let network = network.filter(|_| self.event_data() == EventData::Full);
         self.event_with(kind, Some(account), Details { network, ..Details::default() }, now)
     }
 

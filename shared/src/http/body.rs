@@ -8,13 +8,13 @@ use zeroize::Zeroizing;
 
 use super::{
     Refusal,
-    multipart::{self, Content, Malformed},
+    multipart::{self, Content, MultipartError},
 };
 
 /// Maximum size of a body that is parsed, in bytes.
-const LARGEST: usize = 256 * 1024;
+const MAX_BODY_BYTES: usize = 256 * 1024;
 /// Maximum number of fields of a form, as in the DRF API (Django's `DATA_UPLOAD_MAX_NUMBER_FIELDS`).
-const MOST_FIELDS: usize = 1000;
+const MAX_FIELDS: usize = 1000;
 
 const URLENCODED: &str = "application/x-www-form-urlencoded";
 const MULTIPART: &str = "multipart/form-data";
@@ -56,7 +56,7 @@ impl Form {
 
     /// The fields of a body. An empty body has none.
     pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Self, Refusal> {
-        if body.len() > LARGEST {
+        if body.len() > MAX_BODY_BYTES {
             return Err(Refusal::TooLarge);
         }
         if body.is_empty() {
@@ -89,7 +89,7 @@ impl Form {
     }
 
     fn urlencoded(body: &[u8]) -> Result<Self, Refusal> {
-        if body.split(|byte| *byte == b'&').count() > MOST_FIELDS {
+        if body.split(|byte| *byte == b'&').count() > MAX_FIELDS {
             return Err(Refusal::TooManyFields);
         }
         let text = |(name, value): (Cow<'_, str>, Cow<'_, str>)| (name.into_owned(), Value::Text(Zeroizing::new(value.into_owned())));
@@ -98,9 +98,9 @@ impl Form {
 
     /// The last part with a name counts. A file, which is not text, takes precedence over texts of the same name, as in the DRF API.
     fn multipart(content_type: &str, body: &[u8]) -> Result<Self, Refusal> {
-        let parts = multipart::parts(content_type, body, MOST_FIELDS).map_err(|malformed| match malformed {
-            Malformed::Body(reason) => Refusal::NoMultipart(reason),
-            Malformed::TooManyParts => Refusal::TooManyFields,
+        let parts = multipart::parts(content_type, body, MAX_FIELDS).map_err(|malformed| match malformed {
+            MultipartError::Body(reason) => Refusal::NoMultipart(reason),
+            MultipartError::TooManyParts => Refusal::TooManyFields,
         })?;
         let (files, texts): (Vec<_>, Vec<_>) = parts.into_iter().partition(|part| part.content == Content::File);
         let value = |content| match content {
@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn a_body_of_256_kib_is_parsed_and_one_byte_more_is_not() {
         let body = |length: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(length - 8));
-        assert!(read("application/json", body(LARGEST).as_bytes()).is_ok());
-        assert!(matches!(read("application/json", body(LARGEST + 1).as_bytes()), Err(Refusal::TooLarge)));
+        assert!(read("application/json", body(MAX_BODY_BYTES).as_bytes()).is_ok());
+        assert!(matches!(read("application/json", body(MAX_BODY_BYTES + 1).as_bytes()), Err(Refusal::TooLarge)));
     }
 }

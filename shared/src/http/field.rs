@@ -48,12 +48,12 @@ impl Fields {
     /// A required text field. `None` if a complaint was noted.
     pub fn take(&mut self, name: &'static str, field: Field) -> Option<Zeroizing<String>> {
         let text = match self.form.take(name) {
-            None => return self.complain(name, Complaint::Required),
-            Some(Value::Null) => return self.complain(name, Complaint::Null),
+            None => return self.refuse(name, Complaint::Required),
+            Some(Value::Null) => return self.refuse(name, Complaint::Null),
             Some(Value::List(_) | Value::Scalar(_) | Value::Other(_)) if matches!(field, Field::Email | Field::KnownEmail) => {
-                return self.complain(name, Complaint::Email);
+                return self.refuse(name, Complaint::Email);
             }
-            Some(Value::List(_) | Value::Scalar(_) | Value::Other(_)) => return self.complain(name, Complaint::NotText),
+            Some(Value::List(_) | Value::Scalar(_) | Value::Other(_)) => return self.refuse(name, Complaint::NotText),
             Some(Value::Text(text)) => text,
         };
         let text = match field {
@@ -61,7 +61,7 @@ impl Fields {
             Field::Text | Field::Email => Zeroizing::new(trim(&text).to_owned()),
             Field::KnownName | Field::KnownEmail => Zeroizing::new(trim_unseen(&text).to_owned()),
         };
-        if text.is_empty() { self.complain(name, Complaint::Blank) } else { Some(text) }
+        if text.is_empty() { self.refuse(name, Complaint::Blank) } else { Some(text) }
     }
 
     /// Like `take`, with a complaint about U+0000 and, for a field whose value is stored, about more than `longest` code points. The text is returned even
@@ -78,20 +78,20 @@ impl Fields {
     /// A required list of texts, of at most `most`. Only JSON has lists. `None` if a complaint was noted.
     pub fn take_texts(&mut self, name: &'static str, most: usize) -> Option<Vec<Zeroizing<String>>> {
         let values = match self.form.take(name) {
-            None => return self.complain(name, Complaint::Required),
-            Some(Value::Null) => return self.complain(name, Complaint::Null),
+            None => return self.refuse(name, Complaint::Required),
+            Some(Value::Null) => return self.refuse(name, Complaint::Null),
             Some(value) => value.values().ok().flatten(),
         };
-        let Some(values) = values else { return self.complain(name, "Expected a list of items.") };
+        let Some(values) = values else { return self.refuse(name, "Expected a list of items.") };
         if values.is_empty() {
-            return self.complain(name, "This list may not be empty.");
+            return self.refuse(name, "This list may not be empty.");
         }
         if values.len() > most {
-            return self.complain(name, format!("Ensure this field has no more than {most} elements."));
+            return self.refuse(name, format!("Ensure this field has no more than {most} elements."));
         }
         let text = |value| if let Value::Text(text) = value { Some(text) } else { None };
         let texts: Option<Vec<Zeroizing<String>>> = values.into_iter().map(text).collect();
-        if texts.is_none() { self.complain(name, Complaint::NotText) } else { texts }
+        if texts.is_none() { self.refuse(name, Complaint::NotText) } else { texts }
     }
 
     /// The value of a declared field, if it is there.
@@ -125,7 +125,7 @@ impl Fields {
     /// Complains about `name` unless it is a form's box that a person has ticked. Browsers send "on" for a box without a value (HTML, 4.10.18.5).
     pub fn check_ticked(&mut self, name: &'static str) {
         if !matches!(self.form.take(name), Some(Value::Text(text)) if text.as_str() == "on") {
-            self.complain::<()>(name, Complaint::Required);
+            self.complain(name, Complaint::Required);
         }
     }
 
@@ -134,28 +134,44 @@ impl Fields {
         if let Some(again) = self.form.take(name)
             && !matches!((&again, text), (Value::Text(again), Some(text)) if again.as_str() == text)
         {
-            self.complain::<()>(name, Complaint::Mismatch);
+            self.complain(name, Complaint::Mismatch);
         }
     }
 
     /// Complains about more than `longest` code points.
     pub(crate) fn check_length(&mut self, name: &'static str, text: &str, longest: Option<usize>) {
         if let Some(longest) = longest.filter(|longest| text.chars().count() > *longest) {
-            self.complain::<()>(name, Complaint::TooLong(longest));
+            self.complain(name, Complaint::TooLong(longest));
         }
     }
 
     /// Complains about U+0000.
     pub(crate) fn check_null(&mut self, name: &'static str, text: &str) {
         if text.contains('\0') {
-            self.complain::<()>(name, Complaint::NullCharacter);
+            self.complain(name, Complaint::NullCharacter);
         }
     }
 
     /// Notes a complaint about a field.
-    pub fn complain<T>(&mut self, name: &'static str, complaint: impl Into<Complaint>) -> Option<T> {
+    pub fn complain(&mut self, name: &'static str, complaint: impl Into<Complaint>) {
         self.errors.add(name, complaint);
+    }
+
+    /// Notes a complaint about a field, which has no value then.
+    fn refuse<T>(&mut self, name: &'static str, complaint: impl Into<Complaint>) -> Option<T> {
+        self.complain(name, complaint);
         None
+    }
+
+    /// The value of a field whose text was taken, or a complaint if the text is no such value.
+    pub fn parse<T, E>(
+        &mut self,
+        name: &'static str,
+        text: Option<&Zeroizing<String>>,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+        complaint: Complaint,
+    ) -> Option<T> {
+        parse(text?).ok().or_else(|| self.refuse(name, complaint))
     }
 
     /// Whether there is a complaint about this field so far.

@@ -1,9 +1,9 @@
 //! HTTP: from a gateway's event to an answer.
 //!
-//! Requests are read here, with their origin and deadline. The headers of every answer are in [`answer`].
+//! Requests are read here, with their origin and deadline. The headers of every answer are in `answer`.
 
 mod accept;
-pub mod answer;
+mod answer;
 mod bearer;
 mod body;
 mod complaint;

@@ -12,9 +12,9 @@ use memchr::memmem;
 use zeroize::Zeroizing;
 
 /// Maximum size of a part's header in bytes, as in the DRF API (Django's `MAX_TOTAL_HEADER_SIZE`).
-const LONGEST_HEADER: usize = 1024;
+const MAX_HEADER_BYTES: usize = 1024;
 /// Maximum length of a boundary. RFC 2046 (5.1.1) allows 70 characters, the DRF API 201.
-const LONGEST_BOUNDARY: usize = 201;
+const MAX_BOUNDARY_LENGTH: usize = 201;
 
 /// The content of a named part.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub(super) struct Part {
 
 /// Why a body cannot be read.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Malformed {
+pub(super) enum MultipartError {
     /// It is malformed in this way.
     Body(&'static str),
     /// It has too many parts.
@@ -42,13 +42,13 @@ pub(super) enum Malformed {
 }
 
 /// The named parts of a body with this `Content-Type`, in order. At most `most` parts are read.
-pub(super) fn parts(content_type: &str, body: &[u8], most: usize) -> Result<Vec<Part>, Malformed> {
-    let boundary = boundary(content_type).ok_or(Malformed::Body("the Content-Type names no boundary that can be one"))?;
+pub(super) fn parts(content_type: &str, body: &[u8], most: usize) -> Result<Vec<Part>, MultipartError> {
+    let boundary = boundary(content_type).ok_or(MultipartError::Body("the Content-Type names no boundary that can be one"))?;
     let delimiter = format!("--{boundary}");
     let delimiters = memmem::find_iter(body, &delimiter).count();
     // The texts before the first and after the last delimiter are not parts.
     if delimiters > most + 1 {
-        return Err(Malformed::TooManyParts);
+        return Err(MultipartError::TooManyParts);
     }
     let mut named = Vec::new();
     let mut rest = body;
@@ -65,16 +65,16 @@ pub(super) fn parts(content_type: &str, body: &[u8], most: usize) -> Result<Vec<
 fn boundary(content_type: &str) -> Option<String> {
     let (_, boundary) = parameters(content_type).into_iter().rfind(|(name, _)| name == "boundary")?;
     let is_one = content_type.is_ascii()
-        && (1..=LONGEST_BOUNDARY).contains(&boundary.len())
+        && (1..=MAX_BOUNDARY_LENGTH).contains(&boundary.len())
         && boundary.bytes().all(|byte| matches!(byte, b' '..=b'~'))
         && !boundary.ends_with(' ');
     is_one.then_some(boundary)
 }
 
 /// Reads the text between two delimiters, if it is a part with a name. It begins with the end of the delimiter's line.
-fn read(part: &[u8]) -> Result<Option<Part>, Malformed> {
-    let Some(end) = memmem::find(&part[..part.len().min(LONGEST_HEADER)], b"\r\n\r\n") else {
-        return if part.len() < LONGEST_HEADER { Ok(None) } else { Err(Malformed::Body("the header of a part is too long")) };
+fn read(part: &[u8]) -> Result<Option<Part>, MultipartError> {
+    let Some(end) = memmem::find(&part[..part.len().min(MAX_HEADER_BYTES)], b"\r\n\r\n") else {
+        return if part.len() < MAX_HEADER_BYTES { Ok(None) } else { Err(MultipartError::Body("the header of a part is too long")) };
     };
     let mut disposition = None;
     let mut is_base64 = false;
@@ -211,7 +211,7 @@ mod tests {
             "multipart/form-data; boundary=é",
             &long(202),
         ] {
-            assert!(matches!(parts(content_type, b"--x", 10), Err(Malformed::Body(_))), "{content_type}");
+            assert!(matches!(parts(content_type, b"--x", 10), Err(MultipartError::Body(_))), "{content_type}");
         }
         assert_eq!(parts(&long(201), b"x", 10), Ok(vec![]));
     }
@@ -305,7 +305,7 @@ mod tests {
     #[test]
     fn a_header_of_a_part_is_at_most_a_kibibyte() {
         let body = |length: usize| format!("--XX\r\nX: {}\r\n\r\n", "y".repeat(length - 9));
-        assert_eq!(parts(TYPE, body(LONGEST_HEADER).as_bytes(), 10), Ok(vec![]));
-        assert!(matches!(parts(TYPE, body(LONGEST_HEADER + 1).as_bytes(), 10), Err(Malformed::Body(_))));
+        assert_eq!(parts(TYPE, body(MAX_HEADER_BYTES).as_bytes(), 10), Ok(vec![]));
+        assert!(matches!(parts(TYPE, body(MAX_HEADER_BYTES + 1).as_bytes(), 10), Err(MultipartError::Body(_))));
     }
 }

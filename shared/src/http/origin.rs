@@ -16,7 +16,7 @@ const EXPOSED: HeaderValue = HeaderValue::from_static("Retry-After, WWW-Authenti
 /// The headers that pages may send if they do not request others.
 const USUAL_HEADERS: HeaderValue = HeaderValue::from_static("Authorization, Content-Type");
 /// Maximum length in bytes of a list of header names that is allowed. Lists of real front-ends have some hundreds.
-const LONGEST_LIST: usize = 2048;
+const MAX_LIST_BYTES: usize = 2048;
 
 /// The allowed origins, besides our own.
 #[derive(Clone, Debug, Default)]
@@ -116,7 +116,7 @@ fn granted_headers(headers: &HeaderMap) -> HeaderValue {
     let asked = asked.join(&b", "[..]);
     let is_token =
         |name: &[u8]| !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte));
-    let is_list = asked.len() <= LONGEST_LIST && asked.split(|byte| *byte == b',').all(|name| is_token(name.trim_ascii()));
+    let is_list = asked.len() <= MAX_LIST_BYTES && asked.split(|byte| *byte == b',').all(|name| is_token(name.trim_ascii()));
     HeaderValue::from_bytes(&asked).ok().filter(|_| is_list).unwrap_or(USUAL_HEADERS)
 }
 

@@ -12,9 +12,9 @@ use crate::config::Settings;
 
 const HEADER: HeaderName = HeaderName::from_static("x-doorward-proxy-secret");
 /// Minimum length of a secret: 32 hexadecimal digits are 128 bits (NIST SP 800-63B-4, 3.1.2.2 asks for 112).
-const SHORTEST: usize = 32;
+const MIN_SECRET_LENGTH: usize = 32;
 /// Maximum number of secrets: one, and the next one while it is being changed.
-const AT_MOST: usize = 2;
+const MAX_SECRETS: usize = 2;
 
 /// The secrets that a proxy may send, as digests, so that comparing takes constant time. Without secrets every request is allowed.
 #[derive(Clone, Default)]
@@ -24,10 +24,10 @@ impl ProxySecrets {
     /// `PROXY_SECRET`: one secret, or two separated by a comma.
     pub fn configured(settings: &mut Settings) -> Self {
         let secrets = settings.list("PROXY_SECRET");
-        let fits = |secret: &String| secret.len() >= SHORTEST && secret.bytes().all(|byte| byte.is_ascii_graphic());
-        if secrets.len() > AT_MOST || !secrets.iter().all(fits) {
+        let fits = |secret: &String| secret.len() >= MIN_SECRET_LENGTH && secret.bytes().all(|byte| byte.is_ascii_graphic());
+        if secrets.len() > MAX_SECRETS || !secrets.iter().all(fits) {
             settings.complain(format!(
-                "PROXY_SECRET: must be one secret, or two with a comma between them, of at least {SHORTEST} printable characters each"
+                "PROXY_SECRET: must be one secret, or two with a comma between them, of at least {MIN_SECRET_LENGTH} printable characters each"
             ));
         }
         Self(secrets.iter().map(|secret| Sha256::digest(secret).into()).collect())

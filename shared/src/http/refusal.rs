@@ -163,8 +163,8 @@ impl Refusal {
     }
 }
 
-impl From<crate::password::HashingFault> for Refusal {
-    fn from(_: crate::password::HashingFault) -> Self {
+impl From<crate::password::HashingError> for Refusal {
+    fn from(_: crate::password::HashingError) -> Self {
         Self::Fault(Fault::Internal("hashing"))
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::{
     config::Settings,
+    route::{ASK_TO_RESET, DISAVOW, RESET, VERIFY},
     token::{Disavow, NewAddress, Purpose, Reset, Token, Verify},
     url::{host_and_rest, is_plain},
 };
@@ -41,13 +42,13 @@ impl LinkUrls {
     /// The link that opens the form for a new password.
     #[must_use]
     pub fn reset(&self, token: &Token<Reset>) -> String {
-        self.link(self.reset.as_deref(), "password_reset/confirm", token)
+        self.link(self.reset.as_deref(), RESET, token)
     }
 
     /// Our own page on which a reset link is requested. It is no secret and gives access to nothing.
     #[must_use]
     pub fn ask(&self) -> String {
-        format!("{}/api/password_reset/", self.base)
+        format!("{}{ASK_TO_RESET}", self.base)
     }
 
     /// The token itself, if mails show it.
@@ -59,25 +60,25 @@ impl LinkUrls {
     /// The "this wasn't me" link.
     #[must_use]
     pub fn disavow(&self, token: &Token<Disavow>) -> String {
-        self.link(self.disavow.as_deref(), "password_reset/disavow", token)
+        self.link(self.disavow.as_deref(), DISAVOW, token)
     }
 
     /// The link that verifies an address.
     #[must_use]
     pub fn verify(&self, token: &Token<Verify>) -> String {
-        self.link(self.verify.as_deref(), "users/activation", token)
+        self.link(self.verify.as_deref(), VERIFY, token)
     }
 
     /// The link that confirms a change of address. It leads to the same page as the links that verify an address.
     #[must_use]
     pub fn new_address(&self, token: &Token<NewAddress>) -> String {
-        self.link(self.verify.as_deref(), "users/activation", token)
+        self.link(self.verify.as_deref(), VERIFY, token)
     }
 
-    fn link<P: Purpose>(&self, template: Option<&str>, page: &str, token: &Token<P>) -> String {
+    fn link<P: Purpose>(&self, template: Option<&str>, route: &str, token: &Token<P>) -> String {
         match template {
             Some(template) => template.replace(TOKEN, &token.reveal()),
-            None => format!("{}/api/{page}/?token={}", self.base, *token.reveal()),
+            None => format!("{}{route}?token={}", self.base, *token.reveal()),
         }
     }
 }

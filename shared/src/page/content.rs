@@ -8,6 +8,7 @@ use crate::{
     http::{Complaint, FieldErrors, Reader, StatusCode},
     language::Language,
     password::Violation,
+    route::{ASK_TO_RESET, ASK_TO_VERIFY, VERIFY, is_at},
     template::{SCRIPT, TemplateError, render},
     wording::MissingMessageError,
 };
@@ -158,10 +159,10 @@ struct Message {
 }
 
 /// A token of ours is shorter. What was typed in its place is not repeated in every link.
-const LONGEST_TOKEN: usize = 100;
+const MAX_TOKEN_LENGTH: usize = 100;
 
 impl Page<'_> {
-    /// The status of the page, and its outcome for the log: those of the refusal that it tells of, if it does.
+    /// The status of the page, and its outcome for the log. For the page of a refusal, those of the refusal.
     pub(super) fn outcome(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Reset { errors, .. } | Self::Ask { errors, .. } | Self::Disavow { errors, .. } | Self::Verify { errors, .. } => {
@@ -214,11 +215,12 @@ impl Page<'_> {
         }
     }
 
-    /// The query with which this page, at the same path, is asked for in each language. `None` where it answers what cannot be asked again.
+    /// The query with which this page, at the same path, is requested in each language. `None` for pages that cannot be requested again, such as that of a
+    /// fault.
     fn query(&self) -> Option<Vec<(&'static str, &str)>> {
         match self {
             Self::Reset { token, .. } | Self::Disavow { token, .. } | Self::Verify { token, .. } => {
-                (token.len() <= LONGEST_TOKEN).then(|| vec![("token", *token)])
+                (token.len() <= MAX_TOKEN_LENGTH).then(|| vec![("token", *token)])
             }
             Self::Done | Self::Asked | Self::Disavowed | Self::Verified | Self::AskedToVerify => Some(vec![("done", "1")]),
             Self::Ask { .. } | Self::Dead | Self::DeadDisavowal | Self::DeadVerification => Some(Vec::new()),
@@ -238,7 +240,7 @@ impl Page<'_> {
 
     fn message(&self, reader: &Reader) -> Result<Message, MissingMessageError> {
         let language = reader.language;
-        // A page that ends the way leads to the log-in, every other to the form that begins it anew.
+        // A page after which the user can log in links to the login; every other page links to the form for a new link.
         let (tone, title, paragraphs, next): (_, _, &[&str], _) = match self {
             Self::Done => ("good", "page.done.title", &["page.done.text"], "login"),
             Self::Dead => ("notice", "page.dead.title", &["page.dead.text"], "again"),
@@ -266,14 +268,13 @@ impl Page<'_> {
 
 /// The form that requests a link of the kind that this page is about. Links between pages are relative, so that they work under any base path.
 fn ask_again(reader: &Reader) -> String {
-    let path = reader.path.trim_end_matches('/');
-    let asks = path.ends_with("/password_reset") || path.ends_with("/resend_activation");
-    let up = match (asks, reader.path.ends_with('/')) {
+    let here = |route| is_at(&reader.path, route);
+    let up = match (here(ASK_TO_RESET) || here(ASK_TO_VERIFY), reader.path.ends_with('/')) {
         (true, _) => "",
         (false, true) => "../",
         (false, false) => "./",
     };
-    let form = if path.ends_with("/users/activation") { "resend_activation/" } else { "" };
+    let form = if here(VERIFY) { "resend_activation/" } else { "" };
     format!("{up}{form}?language={}", reader.language.tag())
 }
 
@@ -290,8 +291,8 @@ fn unticked(errors: &FieldErrors, id: &str, language: Language) -> Result<Vec<St
     if errors.is_empty() { Ok(Vec::new()) } else { Ok(vec![language.say(id, &[])?]) }
 }
 
-/// The complaints about a field, in a language, those first that are mended first: a longer password is hardly ever common. Complaints about fields
-/// that the page does not show are listed under its first field.
+/// The complaints about a field, in a language. A password that is too short is reported before one that is too common, because lengthening it usually
+/// solves both. Complaints about fields that the page does not show are listed under its first field.
 fn complaints(errors: &FieldErrors, field: &str, language: Language) -> Result<Vec<String>, MissingMessageError> {
     let here = errors.iter().filter(|(name, _)| *name == field || (field != "again" && *name != "again"));
     let mut said = Vec::new();

@@ -1,6 +1,6 @@
 //! The configuration of the hasher and of the password policy.
 
-use super::cost::MOST_MEMORY_KIB;
+use super::cost::MAX_MEMORY_KIB;
 use super::{Cost, Hasher, Policy};
 use crate::{config::Settings, entropy::Entropy};
 
@@ -44,7 +44,7 @@ impl Hasher {
 
     fn check_memory(&self, settings: &mut Settings) {
         let memory_mb = settings.number("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", USUAL_MEMORY_MB, 1, u64::from(u32::MAX));
-        let imported_kib = u64::from(MOST_MEMORY_KIB);
+        let imported_kib = u64::from(MAX_MEMORY_KIB);
         let room_kib = (memory_mb * 1024).saturating_sub(imported_kib + PROGRAM_KIB);
         if self.kept_kib() > room_kib {
             settings.complain(format!(

@@ -12,20 +12,20 @@ const FLOOR: [(u32, u32); 5] = [(47_104, 1), (19_456, 2), (12_288, 3), (9_216, 4
 
 /// Maximum memory of one verification, KiB. libsodium's "moderate" asks for 256 MiB, Django and passlib for 100, RFC 9106's second choice for 64, OWASP's
 /// scrypt for 128. RFC 9106's first choice (2 GiB) and libsodium's "sensitive" (1 GiB) are beyond it, but are not meant for logins.
-pub(super) const MOST_MEMORY_KIB: u32 = 256 * 1024;
+pub(super) const MAX_MEMORY_KIB: u32 = 256 * 1024;
 
 /// Maximum work, in KiB of memory times passes: 1 GiB, about 1 s. libsodium's "moderate" asks for 768 MiB (256 MiB, 3 passes), RFC 9106's second choice
 /// for 192, Django's default for 200.
-const MOST_WORK_KIB: u64 = 1024 * 1024;
+const MAX_WORK_KIB: u64 = 1024 * 1024;
 
 /// Maximum number of lanes of a hash that is verified. Sites use the number of their processors: Django and passlib 8, RFC 9106 4.
-const MOST_VERIFIED_LANES: u32 = 64;
+const MAX_VERIFIED_LANES: u32 = 64;
 
 /// Maximum number of passes. OWASP's pairs end at 5; beyond 20, more memory is the better use of the same time (RFC 9106, 4).
-const MOST_ITERATIONS: u32 = 20;
+const MAX_ITERATIONS: u32 = 20;
 
 /// Maximum number of lanes. A Lambda function has at most 6 processors, and lanes are computed one after another here anyway.
-const MOST_LANES: u32 = 16;
+const MAX_LANES: u32 = 16;
 
 /// Parameters of Argon2id (RFC 9106) for new hashes, at or above OWASP's minimum.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub struct Cost(Params);
 
 /// Why a cost is refused, for the person who configures the function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum CostRefused {
+pub enum InvalidCostError {
     /// Cheaper than every pair that OWASP recommends.
     #[error("below OWASP's floor: at least 47104 KiB with 1 pass, 19456 with 2, 12288 with 3, 9216 with 4 or 7168 with 5")]
     BelowFloor,
@@ -50,18 +50,18 @@ impl Cost {
     ///
     /// The maximum is at most the bound for imported hashes, so that hashes of one configuration can be verified under the next. RFC 9106 asks for 8 KiB per
     /// lane; the minimum is far above that for any number of lanes.
-    pub fn new(memory_kib: u32, iterations: u32, parallelism: u32) -> Result<Self, CostRefused> {
+    pub fn new(memory_kib: u32, iterations: u32, parallelism: u32) -> Result<Self, InvalidCostError> {
         let reaches = |&(memory, passes): &(u32, u32)| memory_kib >= memory && iterations >= passes;
         if !FLOOR.iter().any(reaches) {
-            return Err(CostRefused::BelowFloor);
+            return Err(InvalidCostError::BelowFloor);
         }
-        if !(1..=MOST_LANES).contains(&parallelism) {
-            return Err(CostRefused::Parallelism);
+        if !(1..=MAX_LANES).contains(&parallelism) {
+            return Err(InvalidCostError::Parallelism);
         }
-        if iterations > MOST_ITERATIONS || !within_bounds(memory_kib, iterations, parallelism) {
-            return Err(CostRefused::AboveCeiling);
+        if iterations > MAX_ITERATIONS || !within_bounds(memory_kib, iterations, parallelism) {
+            return Err(InvalidCostError::AboveCeiling);
         }
-        Params::new(memory_kib, iterations, parallelism, Some(TAG_BYTES)).map(Self).map_err(|_| CostRefused::AboveCeiling)
+        Params::new(memory_kib, iterations, parallelism, Some(TAG_BYTES)).map(Self).map_err(|_| InvalidCostError::AboveCeiling)
     }
 
     /// 64 KiB and one pass, far below OWASP's minimum, for tests that are not about hashes and compute thousands of them.
@@ -128,7 +128,7 @@ const fn params(memory_kib: u32, iterations: u32) -> Params {
 
 /// Whether one hash with these parameters is within bounds.
 pub(super) fn within_bounds(memory_kib: u32, iterations: u32, lanes: u32) -> bool {
-    memory_kib <= MOST_MEMORY_KIB && lanes <= MOST_VERIFIED_LANES && u64::from(memory_kib) * u64::from(iterations) <= MOST_WORK_KIB
+    memory_kib <= MAX_MEMORY_KIB && lanes <= MAX_VERIFIED_LANES && u64::from(memory_kib) * u64::from(iterations) <= MAX_WORK_KIB
 }
 
 #[cfg(test)]
@@ -144,17 +144,17 @@ mod tests {
     fn the_cost_of_tests_is_none_that_can_be_configured() {
         let cost = Cost::of_tests();
         assert_eq!((cost.memory_kib(), cost.iterations(), cost.parallelism()), (64, 1, 1));
-        assert_eq!(Cost::new(64, 1, 1), Err(CostRefused::BelowFloor));
+        assert_eq!(Cost::new(64, 1, 1), Err(InvalidCostError::BelowFloor));
     }
 
     #[test]
     fn every_pair_of_the_floor_is_accepted_and_one_kibibyte_less_is_not() {
         for (memory, passes) in FLOOR {
             assert!(Cost::new(memory, passes, 1).is_ok());
-            assert_eq!(Cost::new(memory - 1, passes, 1), Err(CostRefused::BelowFloor));
+            assert_eq!(Cost::new(memory - 1, passes, 1), Err(InvalidCostError::BelowFloor));
         }
         for (memory, passes) in [(0, 0), (47_104, 0), (7_167, 20), (8, 1), (u32::MAX, 0)] {
-            assert_eq!(Cost::new(memory, passes, 1), Err(CostRefused::BelowFloor));
+            assert_eq!(Cost::new(memory, passes, 1), Err(InvalidCostError::BelowFloor));
         }
     }
 
@@ -182,12 +182,12 @@ mod tests {
 
     #[test]
     fn absurd_costs_are_refused() {
-        assert_eq!(Cost::new(19_456, 2, 0), Err(CostRefused::Parallelism));
-        assert_eq!(Cost::new(19_456, 2, 17), Err(CostRefused::Parallelism));
-        assert_eq!(Cost::new(19_456, 21, 1), Err(CostRefused::AboveCeiling));
-        assert_eq!(Cost::new(262_145, 1, 1), Err(CostRefused::AboveCeiling));
-        assert_eq!(Cost::new(262_144, 5, 1), Err(CostRefused::AboveCeiling));
-        assert_eq!(Cost::new(u32::MAX, u32::MAX, 16), Err(CostRefused::AboveCeiling));
+        assert_eq!(Cost::new(19_456, 2, 0), Err(InvalidCostError::Parallelism));
+        assert_eq!(Cost::new(19_456, 2, 17), Err(InvalidCostError::Parallelism));
+        assert_eq!(Cost::new(19_456, 21, 1), Err(InvalidCostError::AboveCeiling));
+        assert_eq!(Cost::new(262_145, 1, 1), Err(InvalidCostError::AboveCeiling));
+        assert_eq!(Cost::new(262_144, 5, 1), Err(InvalidCostError::AboveCeiling));
+        assert_eq!(Cost::new(u32::MAX, u32::MAX, 16), Err(InvalidCostError::AboveCeiling));
         assert!(Cost::new(262_144, 4, 16).is_ok());
     }
 }

@@ -16,10 +16,10 @@ use tokio::task::spawn_blocking;
 use super::cost::{Cost, TAG_BYTES, rest_of, within_bounds, work_kib};
 use super::imported::argon2::Argon2Hash;
 use super::imported::layered::Layer;
-use super::imported::{KnownHash, RefusedHash};
+use super::imported::{KnownHash, UnsupportedHashError};
 use super::stored::StoredPassword;
 use super::typed::{AcceptedPassword, NormalPassword, TypedPassword};
-use super::workspace::{HashingFault, Workspace};
+use super::workspace::{HashingError, Workspace};
 use crate::entropy::Entropy;
 use crate::metric::{self, Metric};
 
@@ -37,7 +37,7 @@ pub enum Verdict {
     /// The password is wrong, or there is none because there is no account or its password is unusable.
     Wrong,
     /// The stored hash cannot be verified, whatever the password. This is to be counted and logged.
-    Refused(RefusedHash),
+    Refused(UnsupportedHashError),
 }
 
 /// Computes password hashes at one configured cost.
@@ -86,8 +86,7 @@ impl Hasher {
     }
 
     /// The memory that is kept between hashes, in KiB.
-    #[must_use]
-    pub fn kept_kib(&self) -> u64 {
+    pub(super) fn kept_kib(&self) -> u64 {
         self.wrong.m_cost().max(self.cost.memory_kib()).into()
     }
 
@@ -110,12 +109,12 @@ impl Hasher {
     }
 
     /// Hashes a new password with Argon2id, version 19, at the configured cost and with a random salt, to a PHC string.
-    pub async fn hash(self: &Arc<Self>, password: AcceptedPassword) -> Result<StoredPassword, HashingFault> {
+    pub async fn hash(self: &Arc<Self>, password: AcceptedPassword) -> Result<StoredPassword, HashingError> {
         self.off_thread(move |hasher| hasher.blocking_hash(&password)).await
     }
 
     /// Like [`Hasher::hash`], on this thread.
-    pub fn blocking_hash(&self, password: &AcceptedPassword) -> Result<StoredPassword, HashingFault> {
+    fn blocking_hash(&self, password: &AcceptedPassword) -> Result<StoredPassword, HashingError> {
         self.encode(password.normal())
     }
 
@@ -129,7 +128,7 @@ impl Hasher {
     ///
     /// The old tag is not kept, so that a copy of the table is as hard to guess from as if the password itself had been hashed with Argon2id. Nobody needs
     /// to log in for that (OWASP Password Storage Cheat Sheet, Upgrading Legacy Hashes).
-    pub fn blocking_layer(&self, stored: &StoredPassword) -> Result<Option<StoredPassword>, HashingFault> {
+    pub fn blocking_layer(&self, stored: &StoredPassword) -> Result<Option<StoredPassword>, HashingError> {
         let Some(layer) = Layer::over(stored, self.cost.params(), self.entropy.bytes()) else { return Ok(None) };
         self.count(layer.work_kib());
         Ok(Some(StoredPassword::stored(layer.seal(&self.workspace)?)))
@@ -143,7 +142,7 @@ impl Hasher {
     ///
     /// The stored form shows in which form the password was hashed, so one verification is enough. The new hash is of the password in normalization form C.
     /// The policy does not apply to a password that is already in use.
-    pub async fn verify(self: &Arc<Self>, password: TypedPassword, stored: Option<StoredPassword>) -> Result<Verdict, HashingFault> {
+    pub async fn verify(self: &Arc<Self>, password: TypedPassword, stored: Option<StoredPassword>) -> Result<Verdict, HashingError> {
         let verdict = self.off_thread(move |hasher| hasher.blocking_verify(&password, stored.as_ref())).await?;
         if let Verdict::Refused(_) = verdict {
             Metric::HASHES_REFUSED.count();
@@ -152,7 +151,7 @@ impl Hasher {
     }
 
     /// Like [`Hasher::verify`], on this thread.
-    pub fn blocking_verify(&self, password: &TypedPassword, stored: Option<&StoredPassword>) -> Result<Verdict, HashingFault> {
+    pub fn blocking_verify(&self, password: &TypedPassword, stored: Option<&StoredPassword>) -> Result<Verdict, HashingError> {
         // Always done, because its time would otherwise reveal the form of an account's hash.
         let normal = password.normal();
         let Some(stored) = stored.filter(|stored| stored.is_usable()) else {
@@ -189,7 +188,7 @@ impl Hasher {
         }
     }
 
-    fn encode(&self, password: &NormalPassword) -> Result<StoredPassword, HashingFault> {
+    fn encode(&self, password: &NormalPassword) -> Result<StoredPassword, HashingError> {
         let fresh = Argon2Hash::fresh(self.cost.params(), self.entropy.bytes(), [0; TAG_BYTES]);
         self.count(fresh.work_kib());
         let sealed = fresh.seal(password.reveal().as_bytes(), &self.workspace)?;
@@ -197,7 +196,7 @@ impl Hasher {
     }
 
     /// Does the work of verifying a wrong password, minus the work that has been done already.
-    fn decoy(&self, password: &NormalPassword, done_kib: u64) -> Result<(), HashingFault> {
+    fn decoy(&self, password: &NormalPassword, done_kib: u64) -> Result<(), HashingError> {
         let params = if done_kib == 0 { Some(self.wrong.clone()) } else { rest_of(&self.wrong, done_kib) };
         let Some(params) = params else { return Ok(()) };
         let hash = Argon2Hash::fresh(&params, self.entropy.bytes(), self.entropy.bytes());
@@ -215,8 +214,8 @@ impl Hasher {
 
     async fn off_thread<T: Send + 'static>(
         self: &Arc<Self>,
-        work: impl FnOnce(&Self) -> Result<T, HashingFault> + Send + 'static,
-    ) -> Result<T, HashingFault> {
+        work: impl FnOnce(&Self) -> Result<T, HashingError> + Send + 'static,
+    ) -> Result<T, HashingError> {
         let hasher = Arc::clone(self);
         let timed = move || {
             let began = Instant::now();
@@ -230,7 +229,7 @@ impl Hasher {
             // A panic is passed on and answered with a 500, like any other.
             Err(ended) => match ended.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(HashingFault::Interrupted),
+                Err(_) => Err(HashingError::Interrupted),
             },
         }
     }

@@ -48,20 +48,20 @@ use self::pbkdf2::Pbkdf2Hash;
 use self::phpass::PhpassHash;
 use self::scrypt::ScryptHash;
 use super::stored::StoredPassword;
-use super::workspace::{HashingFault, Workspace};
+use super::workspace::{HashingError, Workspace};
 
 /// Maximum length of a stored string in bytes. Django's column has 128 characters, the longest Argon2 string within bounds 216.
-const LONGEST_STRING: usize = 512;
+const MAX_STRING_BYTES: usize = 512;
 
 /// Maximum length of a layered one, in which there are two.
-const LONGEST_LAYERED: usize = 2 * LONGEST_STRING;
+const MAX_LAYERED_BYTES: usize = 2 * MAX_STRING_BYTES;
 
 /// Allowed lengths of a tag in bytes, where the string has one (PHC string format: 12 to 64). RFC 9106 allows 4, but one in 2^32 guesses would match that.
 const TAG_LENGTHS: RangeInclusive<usize> = 12..=64;
 
 /// Why a stored string is not verified. The reason is counted and logged; the client gets the same answer as for a wrong password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum RefusedHash {
+pub enum UnsupportedHashError {
     /// The algorithm is unknown.
     #[error("unknown algorithm")]
     UnknownAlgorithm,
@@ -73,7 +73,7 @@ pub enum RefusedHash {
     OutOfBounds,
 }
 
-impl RefusedHash {
+impl UnsupportedHashError {
     /// A name for counters and log lines.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -87,12 +87,12 @@ impl RefusedHash {
 
 impl StoredPassword {
     /// Accepts an imported hash that can be verified, or an unusable password in Django's form.
-    pub fn imported(text: String) -> Result<Self, RefusedHash> {
+    pub fn imported(text: String) -> Result<Self, UnsupportedHashError> {
         let password = Self::stored(text);
         if password.is_usable() {
             KnownHash::parse(password.as_str())?;
-        } else if password.as_str().len() > LONGEST_STRING {
-            return Err(RefusedHash::Malformed);
+        } else if password.as_str().len() > MAX_STRING_BYTES {
+            return Err(UnsupportedHashError::Malformed);
         }
         Ok(password)
     }
@@ -135,14 +135,14 @@ pub(super) enum KnownHash {
 
 impl KnownHash {
     /// Parses a stored string, which takes microseconds.
-    pub(super) fn parse(stored: &str) -> Result<Self, RefusedHash> {
-        if let Some(layers) = stored.strip_prefix(layered::PREFIX).filter(|_| stored.len() <= LONGEST_LAYERED) {
+    pub(super) fn parse(stored: &str) -> Result<Self, UnsupportedHashError> {
+        if let Some(layers) = stored.strip_prefix(layered::PREFIX).filter(|_| stored.len() <= MAX_LAYERED_BYTES) {
             return LayeredHash::parse(layers).map(Self::Layered);
         }
-        if stored.len() > LONGEST_STRING {
-            return Err(RefusedHash::Malformed);
+        if stored.len() > MAX_STRING_BYTES {
+            return Err(UnsupportedHashError::Malformed);
         }
-        let (algorithm, rest) = stored.split_once('$').ok_or(RefusedHash::UnknownAlgorithm)?;
+        let (algorithm, rest) = stored.split_once('$').ok_or(UnsupportedHashError::UnknownAlgorithm)?;
         match algorithm {
             "" => Self::parse_crypt(stored),
             "argon2" => Argon2Hash::parse(rest).map(Self::Argon2),
@@ -151,12 +151,12 @@ impl KnownHash {
             "pbkdf2_sha256" => Pbkdf2Hash::parse_sha256(rest).map(Self::Pbkdf2),
             "pbkdf2_sha1" => Pbkdf2Hash::parse_sha1(rest).map(Self::Pbkdf2),
             "scrypt" => ScryptHash::parse(rest).map(Self::Scrypt),
-            _ => Err(RefusedHash::UnknownAlgorithm),
+            _ => Err(UnsupportedHashError::UnknownAlgorithm),
         }
     }
 
     /// `$algorithm$…`: PHC strings and the older modular crypt format.
-    fn parse_crypt(stored: &str) -> Result<Self, RefusedHash> {
+    fn parse_crypt(stored: &str) -> Result<Self, UnsupportedHashError> {
         match stored.split('$').nth(1) {
             Some("argon2id" | "argon2i" | "argon2d") => Argon2Hash::parse(&stored[1..]).map(Self::Argon2),
             Some("2a" | "2b" | "2y") => BcryptHash::parse(stored).map(Self::Bcrypt),
@@ -165,18 +165,18 @@ impl KnownHash {
             Some("fbscrypt") => FirebaseHash::parse(&stored[1..]).map(Self::Firebase),
             Some("wp") => BcryptHash::parse_of_wordpress(stored.get(3..).unwrap_or_default()).map(Self::Bcrypt),
             Some("P" | "H") => PhpassHash::parse(stored).map(Self::Phpass),
-            _ => Err(RefusedHash::UnknownAlgorithm),
+            _ => Err(UnsupportedHashError::UnknownAlgorithm),
         }
     }
 
     /// Whether this is the hash of `password`. Takes the time that the string's parameters ask for.
-    pub(super) fn matches(&self, password: &str, workspace: &Workspace) -> Result<bool, HashingFault> {
+    pub(super) fn matches(&self, password: &str, workspace: &Workspace) -> Result<bool, HashingError> {
         let computed = self.computed(password, workspace)?;
         Ok(computed.is_some_and(|computed| computed.ct_eq(self.tag()).into()))
     }
 
     /// The tag of `password`; `None` if the algorithm does not accept such a password.
-    fn computed(&self, password: &str, workspace: &Workspace) -> Result<Option<Zeroizing<Vec<u8>>>, HashingFault> {
+    fn computed(&self, password: &str, workspace: &Workspace) -> Result<Option<Zeroizing<Vec<u8>>>, HashingError> {
         let bytes = password.as_bytes();
         match self {
             Self::Argon2(hash) => hash.computed(bytes, workspace).map(Some),
@@ -246,49 +246,49 @@ impl KnownHash {
 }
 
 /// The `N` fields of one of Django's formats.
-fn fields<const N: usize>(text: &str) -> Result<[&str; N], RefusedHash> {
+fn fields<const N: usize>(text: &str) -> Result<[&str; N], UnsupportedHashError> {
     let mut parts = text.split('$');
     let mut fields = [""; N];
     for field in &mut fields {
-        *field = parts.next().ok_or(RefusedHash::Malformed)?;
+        *field = parts.next().ok_or(UnsupportedHashError::Malformed)?;
     }
-    if parts.next().is_some() { Err(RefusedHash::Malformed) } else { Ok(fields) }
+    if parts.next().is_some() { Err(UnsupportedHashError::Malformed) } else { Ok(fields) }
 }
 
 /// A decimal number. More than 32 bits are out of bounds, not malformed.
-fn number(text: &str) -> Result<u32, RefusedHash> {
+fn number(text: &str) -> Result<u32, UnsupportedHashError> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if !digits || (text.len() > 1 && text.starts_with('0')) {
-        return Err(RefusedHash::Malformed);
+        return Err(UnsupportedHashError::Malformed);
     }
-    text.parse().map_err(|_| RefusedHash::OutOfBounds)
+    text.parse().map_err(|_| UnsupportedHashError::OutOfBounds)
 }
 
 /// A salt of Django's PBKDF2 and scrypt, which is text and used as it is. Django refuses an empty one.
-fn salt(text: &str) -> Result<Vec<u8>, RefusedHash> {
-    if text.is_empty() { Err(RefusedHash::Malformed) } else { Ok(text.as_bytes().to_vec()) }
+fn salt(text: &str) -> Result<Vec<u8>, UnsupportedHashError> {
+    if text.is_empty() { Err(UnsupportedHashError::Malformed) } else { Ok(text.as_bytes().to_vec()) }
 }
 
 /// A tag of exactly `length` bytes in padded base64, as Django writes it.
-fn tag(text: &str, length: usize) -> Result<Vec<u8>, RefusedHash> {
-    let bytes = STANDARD.decode(text).map_err(|_| RefusedHash::Malformed)?;
-    if bytes.len() == length { Ok(bytes) } else { Err(RefusedHash::Malformed) }
+fn tag(text: &str, length: usize) -> Result<Vec<u8>, UnsupportedHashError> {
+    let bytes = STANDARD.decode(text).map_err(|_| UnsupportedHashError::Malformed)?;
+    if bytes.len() == length { Ok(bytes) } else { Err(UnsupportedHashError::Malformed) }
 }
 
 /// The salt and tag of `$algorithm$…`. Neither is empty, and the tag's length is one of the PHC string format.
-fn salt_and_tag(salt: &str, tag: &str) -> Result<(Vec<u8>, Vec<u8>), RefusedHash> {
+fn salt_and_tag(salt: &str, tag: &str) -> Result<(Vec<u8>, Vec<u8>), UnsupportedHashError> {
     let (salt, tag) = (crypt_bytes(salt)?, crypt_bytes(tag)?);
     if salt.is_empty() {
-        return Err(RefusedHash::Malformed);
+        return Err(UnsupportedHashError::Malformed);
     }
-    if TAG_LENGTHS.contains(&tag.len()) { Ok((salt, tag)) } else { Err(RefusedHash::OutOfBounds) }
+    if TAG_LENGTHS.contains(&tag.len()) { Ok((salt, tag)) } else { Err(UnsupportedHashError::OutOfBounds) }
 }
 
 /// Base64 without padding as in the PHC string format, with padding as from Ory Kratos, or with `.` for `+` as from passlib.
-fn crypt_bytes(text: &str) -> Result<Vec<u8>, RefusedHash> {
+fn crypt_bytes(text: &str) -> Result<Vec<u8>, UnsupportedHashError> {
     const ENGINE: GeneralPurpose =
         GeneralPurpose::new(&alphabet::STANDARD, GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent));
-    ENGINE.decode(text.replace('.', "+")).map_err(|_| RefusedHash::Malformed)
+    ENGINE.decode(text.replace('.', "+")).map_err(|_| UnsupportedHashError::Malformed)
 }
 
 #[cfg(test)]

@@ -11,11 +11,11 @@ mod typed;
 mod workspace;
 
 pub use self::{
-    cost::{Cost, CostRefused},
+    cost::{Cost, InvalidCostError},
     hasher::{Hasher, Verdict},
-    imported::RefusedHash,
+    imported::UnsupportedHashError,
     policy::{Owner, Policy, Violation},
     typed::{AcceptedPassword, TypedPassword},
-    workspace::HashingFault,
+    workspace::HashingError,
 };
 pub use stored::{StoredPassword, UNUSABLE};

@@ -14,7 +14,7 @@ static COMMON: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/common-password
 pub struct Policy {
     /// Minimum number of code points: 8 by default, as in the DRF API.
     pub min_length: usize,
-    /// Maximum number of code points. It is checked where the field is read, not by [`Policy::judge`].
+    /// Maximum number of code points. It is checked where the field is read, not with the other rules.
     pub max_length: usize,
 }
 
@@ -74,15 +74,8 @@ impl Violation {
 }
 
 impl Policy {
-    /// Every rule that the password breaks for an account with this username and address, in the order in which they are reported.
-    #[must_use]
-    pub fn judge(&self, password: &str, username: &str, email: &str) -> Vec<Violation> {
-        self.judge_for(password, &Owner { username, email, ..Owner::default() })
-    }
-
-    /// The same, with the first and last name if they are known.
-    #[must_use]
-    pub(crate) fn judge_for(&self, password: &str, owner: &Owner<'_>) -> Vec<Violation> {
+    /// Every rule that the password breaks for an account of this owner, in the order in which they are reported.
+    pub(super) fn judge(&self, password: &str, owner: &Owner<'_>) -> Vec<Violation> {
         let lower = Zeroizing::new(password.to_lowercase());
         let characters = sorted(&lower);
         // In the order of Django's `DEFAULT_USER_ATTRIBUTES`.
@@ -152,8 +145,15 @@ mod tests {
 
     const LIST: &str = include_str!("../../data/common-passwords.txt");
 
+    impl Policy {
+        /// For an account of which only these names are known.
+        fn judge_names(&self, password: &str, username: &str, email: &str) -> Vec<Violation> {
+            self.judge(password, &Owner { username, email, ..Owner::default() })
+        }
+    }
+
     fn messages(password: &str, username: &str, email: &str) -> Vec<String> {
-        Policy::default().judge(password, username, email).into_iter().map(|violation| violation.message().into_owned()).collect()
+        Policy::default().judge_names(password, username, email).into_iter().map(|violation| violation.message().into_owned()).collect()
     }
 
     #[test]
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn only_the_first_resemblance_is_reported() {
-        let judged = |password, username| Policy::default().judge(password, username, "alice.liddell@wonder.land");
+        let judged = |password, username| Policy::default().judge_names(password, username, "alice.liddell@wonder.land");
         assert_eq!(judged("ALICE.LIDDELL", "alice.liddell"), [Violation::LikeUsername]);
         assert_eq!(judged("ALICE.LIDDELL", "bob"), [Violation::LikeEmail]);
     }
@@ -185,13 +185,13 @@ mod tests {
     #[test]
     fn a_name_resembles_a_password_however_its_letters_were_typed() {
         let apart = "\u{1112}\u{1161}\u{11ab}\u{1100}\u{1173}\u{11af}";
-        assert_eq!(Policy { min_length: 2, ..Policy::default() }.judge("한글", apart, ""), [Violation::LikeUsername]);
+        assert_eq!(Policy { min_length: 2, ..Policy::default() }.judge_names("한글", apart, ""), [Violation::LikeUsername]);
     }
 
     #[test]
     fn resemblance_begins_at_seven_tenths() {
         // 2·7/(10+10) is 0.7, 2·6/(10+9) is less.
-        let judged = |password| Policy::default().judge(password, "abcdefghij", "x@y.zz");
+        let judged = |password| Policy::default().judge_names(password, "abcdefghij", "x@y.zz");
         assert_eq!(judged("abcdefg-!~"), [Violation::LikeUsername]);
         assert_eq!(judged("abcdef-!~"), []);
     }
@@ -199,9 +199,9 @@ mod tests {
     #[test]
     fn a_word_of_a_name_counts_as_the_name_does() {
         for username in ["x.wonderland", "wonderland+x", "x@wonderland", "İwonderland"] {
-            assert_eq!(Policy::default().judge("dnalrednow", username, ""), [Violation::LikeUsername], "{username}");
+            assert_eq!(Policy::default().judge_names("dnalrednow", username, ""), [Violation::LikeUsername], "{username}");
         }
-        assert_eq!(Policy::default().judge("dnalrednow", "wonderland_of_words", ""), []);
+        assert_eq!(Policy::default().judge_names("dnalrednow", "wonderland_of_words", ""), []);
     }
 
     #[test]
@@ -209,7 +209,7 @@ mod tests {
         let judged = |min_length, password| {
             let policy = Policy { min_length, ..Policy::default() };
             policy
-                .judge(password, "alice", "alice@example.com")
+                .judge_names(password, "alice", "alice@example.com")
                 .into_iter()
                 .map(|violation| violation.message().into_owned())
                 .collect::<Vec<_>>()
@@ -222,16 +222,16 @@ mod tests {
     #[test]
     fn digits_of_every_script_and_style_are_numeric() {
         for password in ["8675309118", "٣٤٥٦٧٨٩٠", "²³¹⁴⁵⁶⁷⁸", "①②③④⑤⑥⑦⑧", "12345٦⑦⁸"] {
-            assert!(Policy::default().judge(password, "", "").contains(&Violation::Numeric), "{password}");
+            assert!(Policy::default().judge_names(password, "", "").contains(&Violation::Numeric), "{password}");
         }
         for password in ["½½½½½½½½", "ⅧⅧⅧⅧⅧⅧⅧⅧ", "一二三四五六七八", "8675309a", "8675 309", ""] {
-            assert!(!Policy::default().judge(password, "", "").contains(&Violation::Numeric), "{password}");
+            assert!(!Policy::default().judge_names(password, "", "").contains(&Violation::Numeric), "{password}");
         }
     }
 
     #[test]
     fn every_common_password_is_found_in_any_case_and_with_white_space_around_it() {
-        let is_found = |password: &str| Policy::default().judge(password, "", "").contains(&Violation::Common);
+        let is_found = |password: &str| Policy::default().judge_names(password, "", "").contains(&Violation::Common);
         // The number that Django 5.2 ships.
         assert_eq!(LIST.lines().count(), 19_640);
         for password in LIST.lines() {
@@ -297,7 +297,7 @@ mod tests {
 
         #[test]
         fn any_texts_are_judged(password in any::<String>(), username in any::<String>(), email in any::<String>()) {
-            prop_assert!(Policy::default().judge(&password, &username, &email).len() <= 4);
+            prop_assert!(Policy::default().judge_names(&password, &username, &email).len() <= 4);
         }
     }
 }

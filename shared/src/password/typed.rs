@@ -63,7 +63,7 @@ impl AcceptedPassword {
     #[expect(clippy::needless_pass_by_value, reason = "what was typed is wiped here, and only what is hashed goes on")]
     pub fn new(typed: TypedPassword, policy: &Policy, owner: &Owner<'_>) -> Result<Self, Vec<Violation>> {
         let normal = typed.normal();
-        let violations = policy.judge_for(normal.reveal(), owner);
+        let violations = policy.judge(normal.reveal(), owner);
         if violations.is_empty() { Ok(Self(normal)) } else { Err(violations) }
     }
 

@@ -8,7 +8,7 @@ use zeroize::Zeroize;
 
 /// Why a hash could not be computed. This reveals nothing about the password.
 #[derive(Debug, Error)]
-pub enum HashingFault {
+pub enum HashingError {
     /// The system did not provide the memory that the parameters ask for.
     #[error("no memory for {kib} KiB of Argon2 blocks")]
     OutOfMemory {
@@ -37,13 +37,13 @@ impl Workspace {
     }
 
     /// Computes one tag into `tag`.
-    pub(super) fn compute(&self, argon2: &Argon2<'_>, password: &[u8], salt: &[u8], tag: &mut [u8]) -> Result<(), HashingFault> {
+    pub(super) fn compute(&self, argon2: &Argon2<'_>, password: &[u8], salt: &[u8], tag: &mut [u8]) -> Result<(), HashingError> {
         let mut lent = self.lend(argon2.params().block_count())?;
         argon2.hash_password_into_with_memory(password, salt, tag, lent.used())?;
         Ok(())
     }
 
-    fn lend(&self, blocks: usize) -> Result<Lent<'_>, HashingFault> {
+    fn lend(&self, blocks: usize) -> Result<Lent<'_>, HashingError> {
         if blocks > self.kept_blocks {
             // Imported hashes may need far more memory than ours, which is returned to the system.
             return Ok(Lent { workspace: None, buffer: allocate(blocks)?, used: blocks });
@@ -58,9 +58,9 @@ impl Workspace {
 }
 
 /// Zeroed blocks, or an error where `Vec` would abort the process.
-fn allocate(blocks: usize) -> Result<Vec<Block>, HashingFault> {
+fn allocate(blocks: usize) -> Result<Vec<Block>, HashingError> {
     let mut buffer = Vec::new();
-    buffer.try_reserve_exact(blocks).map_err(|_| HashingFault::OutOfMemory { kib: blocks })?;
+    buffer.try_reserve_exact(blocks).map_err(|_| HashingError::OutOfMemory { kib: blocks })?;
     buffer.resize(blocks, Block::new());
     Ok(buffer)
 }

@@ -25,11 +25,11 @@ pub(super) struct Kind {
     pub(super) attributes: &'static [Attribute],
 }
 
-const DIGEST: &str = "a digest of a token, which opens nothing and says nothing about a person";
+const DIGEST: &str = "a digest of a token, which grants no access and contains no personal data";
 const FOLDED: &str = "the same name once more, in the form in which it is looked up";
-const RANDOM: &str = "a random number of one try, by which the store knows a repeated call";
+const RANDOM: &str = "a random number that identifies a repeated write";
 const WORKER: &str = "a random number of the process that is at work on the mail";
-const WHOSE: &str = "it would tell whether somebody else has the address";
+const WHOSE: &str = "it would reveal whether another account has this address";
 const ASKER: &str = "who asked may be somebody else; the mail tells its reader";
 
 const LINK: &[Attribute] = &[

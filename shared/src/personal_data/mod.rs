@@ -27,7 +27,7 @@ use crate::{
 
 /// The maximum number of items in one part of the document. Lambda's answers have at most 6 MB, and an account can have any number of sessions. The
 /// document says how many more there are.
-const MOST: usize = 5000;
+const MAX_ITEMS: usize = 5000;
 
 /// The account and the reader of the document.
 pub struct View<'a> {
@@ -80,7 +80,7 @@ impl Document<'_> {
             "former_addresses" => self.former.push(account::had_until(&item)?),
             _ => {}
         }
-        if self.sections.get(kind.section).is_some_and(|items| items.len() >= MOST) {
+        if self.sections.get(kind.section).is_some_and(|items| items.len() >= MAX_ITEMS) {
             *self.further.entry(kind.section).or_default() += 1;
             return Ok(());
         }

@@ -18,22 +18,22 @@ use crate::config::Settings;
 const NAME: &str = "PROFILE_FIELDS";
 /// Maximum length of the declaration in bytes. All variables of a function together have at most 4 KB (Lambda quotas, Environment variables), and the
 /// others need half of that.
-const LONGEST: usize = 2048;
+const MAX_DECLARATION_BYTES: usize = 2048;
 /// The fields that are a person's name in Django, which its validator compares with a password.
 pub const FIRST_NAME: &str = "first_name";
 /// Likewise.
 pub const LAST_NAME: &str = "last_name";
 /// Maximum number of fields.
-const MOST_FIELDS: usize = 20;
+const MAX_FIELDS: usize = 20;
 /// Maximum number of characters of all texts of an account together.
-const MOST_CHARACTERS: usize = 2000;
+const MAX_CHARACTERS: usize = 2000;
 /// Maximum length of a text if none is declared, and of a choice.
 const TEXT: usize = 150;
 /// The range of an integer if none is declared: that of a number in JavaScript (ECMA-262, `Number.MAX_SAFE_INTEGER`).
 const SAFE: i64 = (1 << 53) - 1;
 /// Maximum number of characters of the texts that the authorizer passes on. Its whole answer is limited, and in some of API Gateway's integrations each
 /// becomes a header.
-const MOST_TOLD_CHARACTERS: usize = 500;
+const MAX_PASSED_ON_CHARACTERS: usize = 500;
 /// Names that are already used in a body, an answer, the authorizer's context or a file of accounts.
 const OURS: [&str; 32] = [
     "account_id",
@@ -140,8 +140,8 @@ impl ProfileFields {
     /// may also have `required`, `default`, `write` (`owner` or `operator`) and `token`, with which the authorizer passes it on.
     pub fn configured(settings: &mut Settings) -> Self {
         let Some(text) = settings.optional(NAME) else { return Self::default() };
-        if text.len() > LONGEST {
-            settings.complain(format!("{NAME}: must have at most {LONGEST} bytes"));
+        if text.len() > MAX_DECLARATION_BYTES {
+            settings.complain(format!("{NAME}: must have at most {MAX_DECLARATION_BYTES} bytes"));
             return Self::default();
         }
         let Ok(Entries(entries)) = serde_json::from_str(&text) else {
@@ -156,16 +156,16 @@ impl ProfileFields {
             complaints.extend(wrong.into_iter().map(|complaint| format!("{NAME}: field {number}: {complaint}")));
             fields.extend(field);
         }
-        if fields.len() > MOST_FIELDS {
-            complaints.push(format!("{NAME}: must have at most {MOST_FIELDS} fields"));
+        if fields.len() > MAX_FIELDS {
+            complaints.push(format!("{NAME}: must have at most {MAX_FIELDS} fields"));
         }
         let characters =
             |told: bool| fields.iter().filter(|field| field.in_token || !told).map(|field| field.kind.longest()).sum::<usize>();
-        if characters(false) > MOST_CHARACTERS {
-            complaints.push(format!("{NAME}: its texts must have at most {MOST_CHARACTERS} characters together"));
+        if characters(false) > MAX_CHARACTERS {
+            complaints.push(format!("{NAME}: its texts must have at most {MAX_CHARACTERS} characters together"));
         }
-        if characters(true) > MOST_TOLD_CHARACTERS {
-            complaints.push(format!("{NAME}: texts with token must have at most {MOST_TOLD_CHARACTERS} characters together"));
+        if characters(true) > MAX_PASSED_ON_CHARACTERS {
+            complaints.push(format!("{NAME}: texts with token must have at most {MAX_PASSED_ON_CHARACTERS} characters together"));
         }
         let is_right = complaints.is_empty();
         for complaint in complaints {
@@ -344,7 +344,7 @@ impl Kind {
     /// The maximum number of characters of a value.
     fn longest(&self) -> usize {
         match self {
-            Self::Text { max } => (*max).min(MOST_CHARACTERS + 1),
+            Self::Text { max } => (*max).min(MAX_CHARACTERS + 1),
             Self::Choice(of) => of.iter().map(|choice| choice.chars().count()).max().unwrap_or_default(),
             Self::Bool | Self::Integer { .. } | Self::Date => 0,
         }

@@ -33,7 +33,7 @@ impl ProfileFields {
                 Ok(change) => changes.extend(change),
                 Err(complaints) => {
                     for complaint in complaints {
-                        fields.complain::<()>(field.name, complaint);
+                        fields.complain(field.name, complaint);
                     }
                 }
             }

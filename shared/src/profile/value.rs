@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Maximum length of a text that is read as an integer, as in Django REST Framework.
-const LONGEST_NUMBER: usize = 1000;
+const MAX_NUMBER_LENGTH: usize = 1000;
 
 /// The kind of a field's value.
 #[derive(Clone)]
@@ -117,7 +117,7 @@ fn truth(entered: &Entered) -> Option<bool> {
 
 fn integer(entered: &Entered, min: i64, max: i64) -> Result<i64, Complaint> {
     let given = match entered {
-        Entered::Text(text) if text.chars().count() > LONGEST_NUMBER => return Err("String value too large.".into()),
+        Entered::Text(text) if text.chars().count() > MAX_NUMBER_LENGTH => return Err("String value too large.".into()),
         Entered::Text(text) => Some(text.to_string()),
         Entered::Scalar(raw) if raw.contains(['.', 'e', 'E']) => number_as_text(raw),
         Entered::Scalar(raw) => Some(raw.to_string()),

@@ -19,7 +19,7 @@ impl Store {
     /// starting, and the first call tries by itself.
     ///
     /// The handshake of TLS is mostly computing. While a function initialises, Lambda gives it more of a core than the share that its memory buys, which is a
-    /// seventh at 256 MB. Sent is `GET /`, which DynamoDB answers to anybody: it reads no table, needs no permission, costs nothing, and leaves no trace in
+    /// seventh at 256 MB. It sends `GET /`, which DynamoDB answers to anybody: it reads no table, needs no permission, costs nothing, and leaves no trace in
     /// `CloudTrail`.
     pub async fn connect_ahead(&self) {
         let once = Config::builder().retry_config(RetryConfig::disabled());
@@ -28,7 +28,7 @@ impl Store {
     }
 }
 
-/// Leaves of a request its server alone.
+/// Replaces a request by `GET /` to the same server.
 fn to_get_nothing(request: &mut HttpRequest) {
     let mut get = HttpRequest::new(SdkBody::empty());
     if get.set_uri(request.uri().to_owned()).is_ok() {

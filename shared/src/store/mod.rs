@@ -28,6 +28,10 @@ use crate::{
     recording::{EventData, Recording},
 };
 
+/// Maximum number of tries of an operation that begins again because others (requests, workers of the mailer, an operator) changed what it had read. It
+/// is bounded, so that a function whose writes are always refused answers before Lambda cuts it off.
+pub const MAX_TRIES: u32 = 5;
+
 /// The three tables. What a feature does with them stands in its own module, as methods of this type.
 #[derive(Clone)]
 pub struct Store {
@@ -53,7 +57,7 @@ impl Store {
 
     /// The same store, for a deployment whose events say this of their accounts.
     #[must_use]
-    pub fn telling(self, event_data: EventData) -> Self {
+    pub fn with_event_data(self, event_data: EventData) -> Self {
         Self { event_data, ..self }
     }
 
@@ -62,7 +66,7 @@ impl Store {
     pub fn connect(settings: &mut Settings, used: &[Table], entropy: Entropy) -> Self {
         let tables = Tables::configured(settings, used);
         let (recording, event_data) = (Recording::configured(settings), EventData::configured(settings));
-        Self::new(Client::new(&sdk_config("DYNAMODB")), tables, entropy).recording(recording).telling(event_data)
+        Self::new(Client::new(&sdk_config("DYNAMODB")), tables, entropy).recording(recording).with_event_data(event_data)
     }
 
     /// Which events this deployment records.
@@ -72,7 +76,7 @@ impl Store {
 
     /// What events of this deployment say of their accounts.
     #[must_use]
-    pub fn tells(&self) -> EventData {
+    pub fn event_data(&self) -> EventData {
         self.event_data
     }
 

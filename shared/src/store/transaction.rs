@@ -85,9 +85,9 @@ fn reasons<R>(error: &SdkError<TransactWriteItemsError, R>) -> &[CancellationRea
 
 /// Whether another transaction is using an item, or DynamoDB throttles this one.
 fn is_conflict<R>(error: &SdkError<TransactWriteItemsError, R>) -> bool {
-    const PASSING: [&str; 3] = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
+    const TRANSIENT: [&str; 3] = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
     matches!(error.code(), Some("TransactionConflictException" | "TransactionInProgressException"))
-        || reasons(error).iter().any(|reason| reason.code().is_some_and(|code| PASSING.contains(&code)))
+        || reasons(error).iter().any(|reason| reason.code().is_some_and(|code| TRANSIENT.contains(&code)))
 }
 
 /// The outcome of a transaction that conditions refused; every other error is a fault.

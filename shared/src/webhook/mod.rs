@@ -9,7 +9,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use self::address::is_public;
 use crate::{
-    aws::{NoAnswer, Others},
+    aws::{ExternalCallError, ExternalClient},
     clock::Timestamp,
     config::{Settings, span},
 };
@@ -24,7 +24,7 @@ const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 pub struct Webhook {
     url: String,
     secrets: Vec<Secret>,
-    client: Others,
+    client: ExternalClient,
 }
 
 /// The key of a signature. It has no `Debug` that shows it.
@@ -65,7 +65,7 @@ impl Webhook {
         if secrets.is_empty() && settings.optional("WEBHOOK_SECRET").is_some() {
             settings.complain(format!("WEBHOOK_SECRET: {SECRETS}"));
         }
-        Self { url, secrets, client: Others::at(move |address| is_private || is_public(address)) }
+        Self { url, secrets, client: ExternalClient::at(move |address| is_private || is_public(address)) }
     }
 
     /// Posts an event once. `id` is the same at every attempt. `now` is the time of this attempt, by which a receiver can refuse a replayed copy.
@@ -81,8 +81,8 @@ impl Webhook {
             Ok(200..300) => Ok(()),
             Ok(410) => Err(PostError::Gone),
             Ok(status) => Err(PostError::Status(status)),
-            Err(NoAnswer::TimedOut) => Err(PostError::TimedOut),
-            Err(NoAnswer::Unreachable | NoAnswer::NotBuilt) => Err(PostError::Unreachable),
+            Err(ExternalCallError::TimedOut) => Err(PostError::TimedOut),
+            Err(ExternalCallError::Unreachable | ExternalCallError::NotBuilt) => Err(PostError::Unreachable),
         }
     }
 

@@ -10,7 +10,7 @@ use doorward::{
     language::Language,
     mail::{AddressMail, AddressStep},
 };
-use doorward_functions::mailer::Records;
+use doorward_functions::batch::Records;
 use doorward_kit::{
     App,
     proxy::{Failure, When},

@@ -7,7 +7,7 @@ use doorward::{
     mail::Sender,
     store::{Store, Table},
 };
-use doorward_functions::{FUNCTIONS, Listed, Mailer, Wiring, complaints};
+use doorward_functions::{FUNCTIONS, Mailer, RegisteredFunction, Wiring, complaints};
 
 /// Every variable that a function reads, each with a wrong value. Each value contains a marker, which no complaint may repeat.
 const WRONG: [(&str, &str); 38] = [
@@ -159,7 +159,7 @@ async fn an_emergency_switch_that_lies_in_the_future_is_refused_by_every_functio
         at_start(&pairs).await.into_iter().filter(|(_, complaints)| !complaints.is_empty()).collect::<Vec<_>>()
     };
     // Whoever logs in would hold a token that is never valid, and every reset link would be dead when it is mailed.
-    let obeys = |function: &Listed| {
+    let obeys = |function: &RegisteredFunction| {
         let has_sessions = function.routes.as_ref().is_some_and(|routes| routes.protected);
         has_sessions || ["login", "validate-token", "confirm-reset", "authorizer", "mailer"].contains(&function.name)
     };

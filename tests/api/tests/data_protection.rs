@@ -15,7 +15,7 @@ use doorward::{
     personal_data::View,
     session::{CarriedOver, ImportedToken, Sessions},
 };
-use doorward_functions::mailer::Records;
+use doorward_functions::batch::Records;
 use doorward_kit::{
     App,
     app::Observer,
@@ -286,7 +286,7 @@ async fn everything(app: &App, observer: &Observer, seen: &mut Seen) {
     // An account that was imported with an id from elsewhere.
     let email = EmailAddress::parse("imported@example.com").unwrap();
     let imported = Account { external_id: Some("7".to_owned()), email, epoch: 1, active: true, ..with_username(&account, "imported") };
-    app.store.bring_in(&imported, None, app.clock.now()).await.unwrap();
+    app.store.import(&imported, None, app.clock.now()).await.unwrap();
     let sessions = Sessions::configured(&mut Settings::from_pairs([]), app.clock.now());
     let token = ImportedToken::parse("9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b").unwrap();
     assert_eq!(sessions.carry_over(&app.store, imported.id, "7", &token, app.clock.now()).await.unwrap(), CarriedOver::Now);

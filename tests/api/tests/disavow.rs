@@ -7,12 +7,12 @@ use doorward::{
     clock::after,
     disavow::Disavowed,
     entropy::Entropy,
-    lifecycle::Switched,
+    lifecycle::ActivationOutcome,
     link::{NewLink, StoredLink},
     outbox::ResetRequest,
     token::{Reset, Token},
 };
-use doorward_functions::mailer::{Change, Keys, Record, Records, Text};
+use doorward_functions::batch::{Change, Keys, Record, Records, Text};
 use doorward_kit::{
     App,
     mailbox::Mail,
@@ -338,8 +338,8 @@ async fn a_link_that_has_ended_stays_ended_when_the_account_is_made_inactive_by_
     let account = app.store.account_by_login_name("mara").await.expect("the store answers").expect("an account");
     // Also in a clock's time before the second link was made, as in that of a command that began before the disavowal.
     let behind = doorward::clock::before(made_at, Duration::from_secs(1));
-    assert_eq!(app.store.deactivate(account.id, behind).await.expect("the store answers"), Switched::Now);
-    assert_eq!(app.store.activate(account.id, app.clock.now()).await.expect("the store answers"), Switched::Now);
+    assert_eq!(app.store.deactivate(account.id, behind).await.expect("the store answers"), ActivationOutcome::Now);
+    assert_eq!(app.store.activate(account.id, app.clock.now()).await.expect("the store answers"), ActivationOutcome::Now);
     assert_eq!(app.send(open(&format!("{DISAVOW}?token={second}"))).await.status, 404);
 }
 

@@ -14,7 +14,7 @@ const MADE_UP: [&str; 1] = ["x.md"];
 const TEXTS: [&str; 14] = ["rs", "md", "py", "js", "toml", "yaml", "yml", "j2", "css", "html", "sh", "json", "Makefile", "run"];
 
 /// Words and phrases of this project's own making, and the standard term for each.
-const PRIVATE_WORDS: [(&str, &str); 9] = [
+const PRIVATE_WORDS: [(&str, &str); 12] = [
     ("recorded stack", "DRF API"),
     ("the house", "the code"),
     ("lever", "emergency switch"),
@@ -24,6 +24,9 @@ const PRIVATE_WORDS: [(&str, &str); 9] = [
     ("deeds", "requests"),
     ("ComeAgain", "RetryLater"),
     ("Trouble", "an error type"),
+    ("for nobody", "of a placeholder account"),
+    ("BroughtIn", "Imported"),
+    ("NotSignedIn", "SessionError"),
 ];
 
 fn root() -> PathBuf {

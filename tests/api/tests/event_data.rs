@@ -4,9 +4,9 @@
 
 use doorward_kit::{
     App,
-    leak::{Secret, found},
     proxy::{Call, Failure, When},
     requests::{NEW_PASSWORD, PASSWORD, address_of, change_password, confirm_reset, disavow, login, logout_all, register, reset_request},
+    secrets::{Secret, found},
 };
 use serde_json::{Value, json};
 

@@ -10,7 +10,7 @@ use doorward_kit::{
 use serde_json::{Value, json};
 
 /// The sample event of `events/`, about a mail that was sent to this address just now.
-fn bounce(app: &App, address: &str) -> Value {
+pub fn bounce(app: &App, address: &str) -> Value {
     let mut event: Value = serde_json::from_str(include_str!("../../../events/mail-feedback.json")).unwrap();
     event["detail"]["bounce"]["bouncedRecipients"][0]["emailAddress"] = json!(address);
     event["detail"]["mail"]["timestamp"] = json!(app.clock.now().to_string());

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::thread;
 
 use doorward::entropy::Entropy;
-use doorward::password::{Cost, Hasher, RefusedHash, StoredPassword, TypedPassword, Verdict};
+use doorward::password::{Cost, Hasher, StoredPassword, TypedPassword, UnsupportedHashError, Verdict};
 use proptest::prelude::*;
 
 const FILES: [&str; 6] = [
@@ -187,7 +187,8 @@ fn what_bcrypt_cannot_tell_apart_stays_as_it_is_whoever_logs_in_first() {
 
 #[test]
 fn what_cannot_be_verified_costs_one_hash_at_our_cost() {
-    let (bounds, malformed, unknown) = (RefusedHash::OutOfBounds, RefusedHash::Malformed, RefusedHash::UnknownAlgorithm);
+    let (bounds, malformed, unknown) =
+        (UnsupportedHashError::OutOfBounds, UnsupportedHashError::Malformed, UnsupportedHashError::UnknownAlgorithm);
     let cases = [
         (None, Verdict::Wrong),
         (Some("!"), Verdict::Wrong),

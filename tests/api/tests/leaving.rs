@@ -7,20 +7,20 @@ use doorward::{
     account::Account,
     caller::Caller,
     config::Settings,
-    leaving::{DeletionGrace, Left},
-    lifecycle::{Deleted, Switched},
+    deletion_request::{DeletionGrace, DeletionRequested},
+    lifecycle::{ActivationOutcome, Deleted},
     token::{Session, Token},
 };
 use doorward_kit::{
     App,
     app::Observer,
-    leak::{Secret, found},
     person::Person,
     proxy::{Call, Failure, When},
     requests::{
         NEW_PASSWORD, PASSWORD, Request, address_of, change_me, confirm_reset, delete_me, disavow, login, me, open, post, reset_request,
         submit,
     },
+    secrets::{Secret, found},
     store::lines,
 };
 use serde_json::json;
@@ -49,8 +49,8 @@ pub async fn leaves(person: &Person, text: &str) {
 async fn leaves_with(person: &Person, session: &str, text: &str) {
     let (app, account) = (&person.app, account(&person.app, &person.username).await);
     let session = Token::<Session>::parse(session).unwrap().digest();
-    let left = app.store.leave(&account, &session, grace(text), Caller::default(), app.clock.now()).await.unwrap();
-    assert_eq!(left, Left::Now);
+    let left = app.store.request_deletion(&account, &session, grace(text), Caller::default(), app.clock.now()).await.unwrap();
+    assert_eq!(left, DeletionRequested::Now);
 }
 
 /// The token in the link of the newest notice to this person.
@@ -173,11 +173,11 @@ async fn a_deletion_that_is_killed_before_or_after_any_call_is_finished_by_the_n
             app.sweep().await;
             let reached = observer.store.calls().iter().any(|call| call.number == number);
             observer.store.forget();
-            let has_begun = exists(&app, &ann.username).await && account(&app, &ann.username).await.leaving.unwrap().has_begun;
+            let has_begun = exists(&app, &ann.username).await && account(&app, &ann.username).await.deletion.unwrap().has_begun;
             if has_begun {
                 // From here on nothing brings it back.
                 let id = account(&app, &ann.username).await.id;
-                assert_eq!(app.store.activate(id, app.clock.now()).await.unwrap(), Switched::BeingDeleted);
+                assert_eq!(app.store.activate(id, app.clock.now()).await.unwrap(), ActivationOutcome::BeingDeleted);
             }
             app.advance(3600);
             app.sweep().await;
@@ -253,16 +253,16 @@ async fn an_account_that_an_operator_switches_off_is_not_opened_by_a_link_and_no
     leaves(&ann, "3d").await;
     let token = link(&ann).await;
     let id = account(&app, "ann").await.id;
-    assert_eq!(app.store.deactivate(id, app.clock.now()).await.unwrap(), Switched::Now);
+    assert_eq!(app.store.deactivate(id, app.clock.now()).await.unwrap(), ActivationOutcome::Now);
     app.assert_sound().await;
     assert_eq!(app.send(open(&format!("{DISAVOW}?token={token}"))).await.status, 404);
     assert_eq!(app.send(disavow(&token)).await.status, 404);
     app.advance(3 * DAY);
     app.sweep().await;
     let off = account(&app, "ann").await;
-    assert!(!off.active && off.leaving.is_none());
+    assert!(!off.active && off.deletion.is_none());
     // Neither does the link work after the operator has switched it on again.
-    assert_eq!(app.store.activate(id, app.clock.now()).await.unwrap(), Switched::Now);
+    assert_eq!(app.store.activate(id, app.clock.now()).await.unwrap(), ActivationOutcome::Now);
     assert_eq!(app.send(disavow(&token)).await.status, 404);
     assert!(ann.logs_in(PASSWORD).await);
 }
@@ -274,7 +274,7 @@ async fn an_operator_who_activates_an_account_calls_its_deletion_off() {
     let session = ann.login().await;
     leaves(&ann, "3d").await;
     let id = account(&app, "ann").await.id;
-    assert_eq!(app.store.activate(id, app.clock.now()).await.unwrap(), Switched::Now);
+    assert_eq!(app.store.activate(id, app.clock.now()).await.unwrap(), ActivationOutcome::Now);
     app.assert_sound().await;
     assert!(!app.lets_pass(&session).await && ann.logs_in(PASSWORD).await);
     // The notice that was still under way would say what is not true any more.

@@ -18,7 +18,7 @@ use tracing::{Dispatch, dispatcher::DefaultGuard, level_filters::LevelFilter};
 
 /// Log lines in the form in which a function writes them.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -35,7 +35,7 @@ impl Log {
     ///
     /// Where there is one subscriber, `tracing` takes it for that of every thread: an event that a thread without one comes to first is switched off for
     /// all. With a second one it asks each.
-    fn start(level: LevelFilter) -> (Self, (Dispatch, DefaultGuard)) {
+    pub fn start(level: LevelFilter) -> (Self, (Dispatch, DefaultGuard)) {
         let log = Self::default();
         let writer = log.clone();
         let lines = Dispatch::new(telemetry::lines_to(move || writer.clone(), level));
@@ -43,9 +43,14 @@ impl Log {
         (log, (second, tracing::dispatcher::set_default(&lines)))
     }
 
+    /// What was written since the previous call.
+    pub fn take(&self) -> String {
+        String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap()
+    }
+
     /// The lines with this message since the previous call.
     fn lines(&self, message: &str) -> Vec<Value> {
-        let text = String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap();
+        let text = self.take();
         let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         lines.filter(|line| line["message"] == message).collect()
     }

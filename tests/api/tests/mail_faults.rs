@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use doorward_functions::mailer::{Record, Records, Report};
+use doorward_functions::batch::{Record, Records, Report};
 use doorward_kit::{
     App,
     app::Observer,

@@ -14,7 +14,7 @@ use doorward::{
     password::StoredPassword,
     token::{Session, Token},
 };
-use doorward_functions::mailer::Records;
+use doorward_functions::batch::Records;
 use doorward_kit::{
     App,
     mailbox::{Mail, Refuse},

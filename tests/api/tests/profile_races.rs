@@ -7,7 +7,7 @@ use std::{
 
 use doorward::{
     account::Account,
-    lifecycle::{Deleted, Switched},
+    lifecycle::{ActivationOutcome, Deleted},
 };
 use doorward_kit::{
     App, Response,
@@ -63,7 +63,7 @@ async fn a_change_of_fields_that_the_end_of_its_session_overtakes_changes_nothin
         |app, account| {
             Box::pin(async move {
                 let off = app.store.deactivate(account.id, app.clock.now()).await.expect("the store answers");
-                assert_eq!(off, Switched::Now);
+                assert_eq!(off, ActivationOutcome::Now);
             })
         },
         |app, account| {
@@ -74,7 +74,7 @@ async fn a_change_of_fields_that_the_end_of_its_session_overtakes_changes_nothin
         },
     ];
     for (number, end) in ends.into_iter().enumerate() {
-        let (app, observer) = App::observed(&[("PROFILE_FIELDS", FIELDS)]).await;
+        let (app, observer) = App::patiently_observed(&[("PROFILE_FIELDS", FIELDS)]).await;
         let session = signed_up(&app, "anna").await;
         let partition = app.operator.partition("anna").await;
         let account = app.store.account_by_login_name("anna").await.expect("the store answers").expect("an account");
@@ -88,7 +88,7 @@ async fn a_change_of_fields_that_the_end_of_its_session_overtakes_changes_nothin
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_fields_leaves_what_another_has_written_since_it_read_them() {
-    let (app, observer) = App::observed(&[("PROFILE_FIELDS", FIELDS)]).await;
+    let (app, observer) = App::patiently_observed(&[("PROFILE_FIELDS", FIELDS)]).await;
     let session = signed_up(&app, "anna").await;
     let other = async { assert_eq!(app.send(change_me("PATCH", &session, &json!({ "first_name": "Anna", "age": 7 }))).await.status, 200) };
     let answer = overtaken(&app, &observer, change_me("PATCH", &session, &json!({ "age": 8 })), other).await;

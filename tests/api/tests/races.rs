@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use doorward::{account::EmailAddress, lifecycle::Renamed};
-use doorward_functions::mailer::{Record, Records};
+use doorward_functions::batch::{Record, Records};
 use doorward_kit::{
     App, Response,
     mailbox::Mail,

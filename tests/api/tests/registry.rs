@@ -7,7 +7,7 @@ use std::{
 };
 
 use doorward::{http::Method, store::Table};
-use doorward_functions::{FUNCTIONS, Listed, PageRole, function, paths};
+use doorward_functions::{FUNCTIONS, PageRole, RegisteredFunction, function, paths};
 use serde_json::Value;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
@@ -81,7 +81,7 @@ fn every_function_has_an_event_and_every_event_is_one_that_its_function_takes() 
     let mut seen = BTreeSet::new();
     for file in files("events") {
         let name = file.split('.').next().unwrap_or_default();
-        let function: &Listed = function(name).unwrap_or_else(|| panic!("{file} is of no function"));
+        let function: &RegisteredFunction = function(name).unwrap_or_else(|| panic!("{file} is of no function"));
         seen.insert(name.to_owned());
         let Some(routes) = &function.routes else { continue };
         let event: Value =

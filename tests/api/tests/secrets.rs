@@ -10,13 +10,13 @@ use doorward::telemetry;
 use doorward_kit::{
     App, Response,
     app::Observer,
-    leak::{Secret, found},
     mailbox::Refuse,
     proxy::{Failure, When},
     requests::{
         ACTIVATION, NICKNAME, Request, address_of, change_address, change_me, delete_me, end_sessions, export, login, me, post, request,
         reset_request, sessions, set_username, validate, verification_request, verify,
     },
+    secrets::{Secret, found},
     store::lines,
 };
 use serde_json::json;

@@ -36,17 +36,43 @@ fn every_test_named_in_security_md_exists() {
     assert_eq!(missing([("link.rs", "no_such_test"), ("no_such_file.rs", "a_reset_link_works_once")]).len(), 2, "and would be missed");
 }
 
-#[test]
-fn every_promise_names_its_tests() {
+/// The text of each promise.
+fn promises() -> Vec<&'static str> {
     let promises: Vec<&str> = PAGE.split("\n### ").filter(|part| part.starts_with(|first: char| first.is_ascii_digit())).collect();
     assert!(promises.len() >= 11, "{}", promises.len());
-    for (number, promise) in (1..).zip(&promises) {
-        let promise = promise.split("\n## ").next().unwrap_or_default();
+    promises.into_iter().map(|promise| promise.split("\n## ").next().unwrap_or_default()).collect()
+}
+
+#[test]
+fn every_promise_names_its_tests() {
+    for (number, promise) in (1..).zip(promises()) {
         assert!(promise.starts_with(&format!("{number}. ")), "promises are numbered from 1, in order: {promise}");
         assert!(!named(promise).is_empty(), "promise {number} names no test");
         let tests: Vec<&str> = promise.lines().filter(|line| line.starts_with("- `")).collect();
         assert_eq!(tests.iter().collect::<BTreeSet<_>>().len(), tests.len(), "promise {number} names a test twice: {tests:#?}");
     }
+}
+
+/// The numbers of the promises that the first line of a file of tests names: `//! Promises 2 and 3: …`.
+fn numbers(source: &str) -> Vec<usize> {
+    let names = source.lines().next().and_then(|line| line.strip_prefix("//! Promise")?.split(':').next());
+    names.unwrap_or_default().split(|letter: char| !letter.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect()
+}
+
+#[test]
+fn a_file_that_names_a_promise_has_tests_of_it() {
+    assert_eq!(numbers("//! Promises 2 and 10, of 3: and 4\n//! Promise 5:"), [2, 10, 3]);
+    let (promises, tests) = (promises(), Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"));
+    let mut wrong = Vec::new();
+    for folder in [tests.join("promises"), tests] {
+        for path in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+            let source = fs::read_to_string(&path).unwrap_or_default();
+            let name = path.file_name().and_then(|name| name.to_str()).expect("a name");
+            let is_of = |number: &usize| promises.get(number - 1).is_some_and(|promise| promise.contains(&format!("`{name}::")));
+            wrong.extend(numbers(&source).into_iter().filter(|number| !is_of(number)).map(|number| format!("{name}: promise {number}")));
+        }
+    }
+    assert_eq!(wrong, [""; 0]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::{
 
 use doorward::{
     entropy::Entropy,
-    password::{Cost, CostRefused, Hasher, TypedPassword},
+    password::{Cost, Hasher, InvalidCostError, TypedPassword},
 };
 use serde::{Deserialize, Serialize};
 
@@ -43,10 +43,10 @@ pub struct Found {
 
 /// The maximum number of passes within the budget, never below OWASP's minimum. `time` returns how long a hash of a cost takes, which grows with every
 /// pass.
-pub fn calibrate(request: Request, mut time: impl FnMut(&Cost) -> Duration) -> Result<Found, CostRefused> {
+pub fn calibrate(request: Request, mut time: impl FnMut(&Cost) -> Duration) -> Result<Found, InvalidCostError> {
     let accepted: Vec<Cost> = (1..ABOVE_ALL_PASSES).filter_map(|passes| Cost::new(request.memory_kib, passes, 1).ok()).collect();
     let Some(floor) = accepted.first() else {
-        return Err(Cost::new(request.memory_kib, ABOVE_ALL_PASSES, 1).err().unwrap_or(CostRefused::BelowFloor));
+        return Err(Cost::new(request.memory_kib, ABOVE_ALL_PASSES, 1).err().unwrap_or(InvalidCostError::BelowFloor));
     };
     let budget = Duration::from_millis(request.budget_ms.into());
     let mut measured = HashMap::new();
@@ -93,7 +93,7 @@ mod tests {
         Duration::from_millis(10) * cost.iterations() * cost.memory_kib() / 19_456
     }
 
-    fn found(memory_kib: u32, budget_ms: u32) -> Result<(String, bool), CostRefused> {
+    fn found(memory_kib: u32, budget_ms: u32) -> Result<(String, bool), InvalidCostError> {
         let found = calibrate(Request { memory_kib, budget_ms }, slow)?;
         assert_eq!(found.within_budget, found.milliseconds <= f64::from(budget_ms), "{found:?}");
         assert!(found.milliseconds > 0.0, "{found:?}");
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn nothing_below_the_floor_is_ever_named() {
         assert_eq!(found(19_456, 5), Ok(("Argon2MemoryKib=19456 Argon2Iterations=2 Argon2Parallelism=1".to_owned(), false)));
-        assert_eq!(found(7_167, 1_000_000), Err(CostRefused::BelowFloor));
-        assert_eq!(found(1_000_000, 1_000_000), Err(CostRefused::AboveCeiling));
+        assert_eq!(found(7_167, 1_000_000), Err(InvalidCostError::BelowFloor));
+        assert_eq!(found(1_000_000, 1_000_000), Err(InvalidCostError::AboveCeiling));
     }
 }

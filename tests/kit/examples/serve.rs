@@ -2,7 +2,7 @@
 //!
 //! The settings are those of the tests with the usual cost of hashes, and those given after the address. `GET /mails` returns the mail that was sent.
 
-use doorward_kit::{App, app::USUAL_COST, front};
+use doorward_kit::{App, app::USUAL_COST, http};
 
 #[tokio::main]
 async fn main() {
@@ -12,7 +12,7 @@ async fn main() {
     let given = settings.iter().filter_map(|setting| setting.split_once('='));
     let settings: Vec<(&str, &str)> = std::iter::once(USUAL_COST).chain(given).collect();
     let app = App::configured(&settings).await;
-    let address = front::serve(app, address.parse().expect("an address such as 127.0.0.1:8088")).await;
+    let address = http::serve(app, address.parse().expect("an address such as 127.0.0.1:8088")).await;
     println!("http://{address}");
     std::future::pending::<()>().await;
 }

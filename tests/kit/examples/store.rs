@@ -29,7 +29,7 @@ use doorward::{
     entropy::Entropy,
     token::{Disavow, Purpose, Reset, Session, Token},
 };
-use doorward_functions::mailer::Record;
+use doorward_functions::batch::Record;
 use doorward_kit::{
     App,
     app::USUAL_COST,

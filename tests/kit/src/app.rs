@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use aws_sdk_dynamodb::{Client, config::Credentials};
+use aws_sdk_dynamodb::Client;
 use doorward::{
     config::{Settings, span},
     entropy::Entropy,
@@ -18,7 +18,7 @@ use doorward::{
 };
 use doorward_functions::{
     Answering, Authorizer, Edge, Events, Function as _, Handler as _, Hour, MailFeedback, Mailer, Sweeper, Wiring,
-    mailer::{Records, Report},
+    batch::{Records, Report},
     routes,
 };
 use lambda_runtime::{Context, Error, LambdaEvent};
@@ -63,11 +63,6 @@ pub const USUAL_COST: (&str, &str) = ("ARGON2_MEMORY_KIB", "19456");
 
 /// Lambda's id of every request.
 pub const REQUEST_ID: &str = "8c9a7d2e-1f3b-4c5d-9e8f-0a1b2c3d4e5f";
-
-/// The credentials with which calls are signed; nothing here checks signatures.
-pub(crate) fn credentials() -> Credentials {
-    Credentials::builder().access_key_id("test").secret_access_key("test").provider_name("tests").build()
-}
 
 /// The functions, their store, their clock and their mailbox. A clone is the same app.
 #[derive(Clone)]
@@ -163,7 +158,7 @@ impl App {
         let pairs = SETTINGS.iter().chain(overrides).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let mut settings = Settings::from_pairs(pairs);
         let store = Store::new(client, place.tables.clone(), entropy.clone()).recording(Recording::configured(&mut settings));
-        let store = store.telling(EventData::configured(&mut settings));
+        let store = store.with_event_data(EventData::configured(&mut settings));
         let sender = Sender::new(mailbox::client_of(mail_url), settings.text("SENDER"), None);
         let metric_lines = Arc::<Mutex<Vec<u8>>>::default();
         let written = Arc::clone(&metric_lines);

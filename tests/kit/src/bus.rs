@@ -9,7 +9,7 @@ use aws_sdk_eventbridge::config::{BehaviorVersion, Region, retry::RetryConfig};
 use axum::{Router, body::Bytes, extract::State, http::StatusCode, routing::post};
 use serde_json::{Value, json};
 
-use crate::{app::credentials, service::serve};
+use crate::service::{credentials, serve};
 
 /// What the bus does with the next call instead of taking its events.
 #[derive(Clone, Debug)]

@@ -6,10 +6,9 @@
 pub mod app;
 pub mod bus;
 pub mod changes;
-pub mod front;
+pub mod http;
 pub mod invariants;
 mod item_form;
-pub mod leak;
 pub mod mailbox;
 pub mod openapi;
 pub mod operator;
@@ -20,9 +19,12 @@ pub mod receiver;
 pub mod requests;
 pub mod response;
 pub mod scenario;
+pub mod secrets;
 mod service;
+mod snapshots;
 pub mod store;
 mod stream;
+pub mod template;
 pub mod time;
 
 pub use app::App;

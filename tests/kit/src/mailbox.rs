@@ -9,7 +9,7 @@ use aws_sdk_sesv2::config::{BehaviorVersion, Region, retry::RetryConfig};
 use axum::{Router, body::Bytes, extract::State, http::StatusCode, routing::post};
 use serde_json::Value;
 
-use crate::{app::credentials, service::serve};
+use crate::service::{credentials, serve};
 
 /// The path of a link that resets a password.
 pub const RESET_LINK: &str = "/api/password_reset/confirm/?token=";

@@ -10,7 +10,7 @@
 //!
 //! There, tests take sets of three tables in turn. A table takes seconds to be created on AWS, and a Region takes 2,500, so not every test has tables
 //! of its own; and nothing in the product's keys tells tests apart, so those that run at the same time share none. A set is emptied when it is taken,
-//! not when it is returned, so that what a request wrote that was under way when its test ended is gone as well.
+//! not when it is returned, so that late writes of the previous test are removed too.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -41,6 +41,7 @@ use tokio::sync::OnceCell;
 
 use crate::{
     proxy::{Calls, cost_since_last_asked, watched},
+    service,
     store::empty,
     stream::Stream,
 };
@@ -55,57 +56,57 @@ const TABLES: [&str; 3] = ["Accounts", "Limits", "Outbox"];
 pub struct Place {
     /// The names of the tables.
     pub tables: Tables,
-    way: Way,
+    connection: Connection,
     /// Of another store; nobody else takes it until the last clone is gone.
-    _set: Option<Arc<Set>>,
+    _set: Option<Arc<TableSet>>,
 }
 
 #[derive(Clone)]
-enum Way {
+enum Connection {
     InProcess { database: Database, url: String },
-    Elsewhere,
+    OtherStore,
 }
 
 /// The name of three tables of another store. They can be taken again when nobody has them any more.
-struct Set(String);
+struct TableSet(String);
 
 /// Another store.
-struct Elsewhere {
+struct OtherStore {
     endpoint: Option<String>,
     prefix: String,
     report: Option<String>,
 }
 
 /// The other store, if `DOORWARD_STORE` names one.
-fn elsewhere() -> Option<&'static Elsewhere> {
-    static ELSEWHERE: OnceLock<Option<Elsewhere>> = OnceLock::new();
+fn other_store() -> Option<&'static OtherStore> {
+    static OTHER_STORE: OnceLock<Option<OtherStore>> = OnceLock::new();
     let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
     let read = || {
         let store = variable("DOORWARD_STORE")?;
         let endpoint = || variable("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| variable("AWS_ENDPOINT_URL"));
-        Some(Elsewhere {
+        Some(OtherStore {
             endpoint: if store == "aws" { endpoint() } else { Some(store) },
             prefix: variable("DOORWARD_STORE_PREFIX").expect("DOORWARD_STORE_PREFIX, which `make unit STORE=…` sets"),
             report: variable("DOORWARD_STORE_REPORT"),
         })
     };
-    ELSEWHERE.get_or_init(read).as_ref()
+    OTHER_STORE.get_or_init(read).as_ref()
 }
 
 /// Whether the calling test must be left out because its store is not in process. The reason is reported.
 #[must_use]
 pub fn is_left_out(reason: &str) -> bool {
-    let Some(elsewhere) = elsewhere() else { return false };
-    elsewhere.report(&json!({ "left_out": std::thread::current().name(), "reason": reason }));
+    let Some(other_store) = other_store() else { return false };
+    other_store.report(&json!({ "left_out": std::thread::current().name(), "reason": reason }));
     true
 }
 
 impl Place {
     /// Empty tables of the store that the environment names.
     pub async fn fresh() -> Self {
-        match elsewhere() {
+        match other_store() {
             None => Self::in_process().await,
-            Some(elsewhere) => elsewhere.place().await,
+            Some(other_store) => other_store.place().await,
         }
     }
 
@@ -128,22 +129,22 @@ impl Place {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         tokio::spawn(dynoxide::server::serve_on(listener, database.clone()));
-        Self { tables: named(""), way: Way::InProcess { database, url: format!("http://{address}") }, _set: None }
+        Self { tables: named(""), connection: Connection::InProcess { database, url: format!("http://{address}") }, _set: None }
     }
 
     /// The URL and the database of a store in process.
     pub fn database(&self) -> Option<(&str, &Database)> {
-        match &self.way {
-            Way::InProcess { database, url } => Some((url, database)),
-            Way::Elsewhere => None,
+        match &self.connection {
+            Connection::InProcess { database, url } => Some((url, database)),
+            Connection::OtherStore => None,
         }
     }
 
     /// A client, as patient as the functions' own.
     pub fn client(&self) -> Client {
-        match &self.way {
-            Way::InProcess { url, .. } => client_of(url),
-            Way::Elsewhere => self.watched_client(&Calls::not_kept()),
+        match &self.connection {
+            Connection::InProcess { url, .. } => client_of(url),
+            Connection::OtherStore => self.watched_client(&Calls::not_kept()),
         }
     }
 
@@ -154,18 +155,18 @@ impl Place {
 
     /// A client whose calls are recorded, or made to fail.
     pub fn watched_client(&self, calls: &Calls) -> Client {
-        let endpoint = match &self.way {
-            Way::InProcess { url, .. } => Some(url.as_str()),
-            Way::Elsewhere => elsewhere().and_then(|elsewhere| elsewhere.endpoint.as_deref()),
+        let endpoint = match &self.connection {
+            Connection::InProcess { url, .. } => Some(url.as_str()),
+            Connection::OtherStore => other_store().and_then(|other_store| other_store.endpoint.as_deref()),
         };
         Client::from_conf(watched(config(endpoint), connection(endpoint), calls).build())
     }
 
     /// The stream of the Outbox.
     pub(crate) fn stream(&self) -> Stream {
-        match &self.way {
-            Way::InProcess { database, .. } => Stream::of(database.clone(), &self.tables.outbox),
-            Way::Elsewhere => Stream::watching(self.client(), &self.tables.outbox),
+        match &self.connection {
+            Connection::InProcess { database, .. } => Stream::of(database.clone(), &self.tables.outbox),
+            Connection::OtherStore => Stream::watching(self.client(), &self.tables.outbox),
         }
     }
 }
@@ -181,10 +182,10 @@ pub fn client_of(url: &str) -> Client {
 }
 
 fn config(endpoint: Option<&str>) -> Builder {
-    let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty() && elsewhere().is_some());
+    let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty() && other_store().is_some());
     let credentials = match (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
         (Some(id), Some(secret)) => Credentials::new(id, secret, variable("AWS_SESSION_TOKEN"), None, "tests"),
-        _ => crate::app::credentials(),
+        _ => service::credentials(),
     };
     let mut config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -228,17 +229,17 @@ struct Shelf {
 
 static SHELF: Mutex<Shelf> = Mutex::new(Shelf { free: VecDeque::new(), made: 0 });
 
-impl Drop for Set {
+impl Drop for TableSet {
     fn drop(&mut self) {
         SHELF.lock().expect("nobody panics at the shelf").free.push_back(self.0.clone());
-        if let Some(elsewhere) = elsewhere() {
+        if let Some(other_store) = other_store() {
             let (calls, written, read) = cost_since_last_asked();
-            elsewhere.report(&json!({ "calls": calls, "written": written, "read": read }));
+            other_store.report(&json!({ "calls": calls, "written": written, "read": read }));
         }
     }
 }
 
-impl Elsewhere {
+impl OtherStore {
     async fn place(&'static self) -> Place {
         static LOOKED: OnceCell<()> = OnceCell::const_new();
         let endpoint = self.endpoint.as_deref();
@@ -260,7 +261,7 @@ impl Elsewhere {
                 name
             }
         };
-        Place { tables: named(&name), way: Way::Elsewhere, _set: Some(Arc::new(Set(name))) }
+        Place { tables: named(&name), connection: Connection::OtherStore, _set: Some(Arc::new(TableSet(name))) }
     }
 
     /// Finds the sets of the programs of tests that ran before this one.

@@ -1,11 +1,12 @@
 //! The stream of the Outbox, read from where it was left.
 //!
-//! In process it is the store's own. DynamoDB's own comes a moment later, and nothing says when it is complete, so a test over another store looks at
-//! the table instead: a consistent read shows everything that was written, and what has changed since the last look is the same as the stream's records.
-//! Only an item that came and went between two looks is not seen; its record would lead to nothing. The stream itself is tested with the deployed stack.
+//! With the in-process store this reads its real stream. With another store the stream is delayed and has no end mark, so changes of the table are
+//! compared instead: a consistent read shows everything that was written, and what has changed since the last read is the same as the stream's records.
+//! Only an item that was written and deleted between two reads is not seen; its record would lead to nothing. The stream itself is tested with the
+//! deployed stack.
 
 use aws_sdk_dynamodb::Client;
-use doorward_functions::mailer::Records;
+use doorward_functions::batch::Records;
 use dynoxide::Database;
 use serde_json::{Value, json};
 

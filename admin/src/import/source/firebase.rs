@@ -3,7 +3,7 @@
 use std::{collections::HashMap, fs, path::Path};
 
 use super::{Known, given::Given};
-use crate::{Failure, import::report::Reason};
+use crate::{Failure, import::reasons::Reason};
 
 /// The parameters of a project's hashes, which its console shows ("Password hash parameters"). They hold for every account.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use doorward::clock::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::import::{candidate::instant, report::Reason};
+use crate::import::{instant::instant, reasons::Reason};
 
 /// The fields of an entry that were not taken yet. Names are found in any case, because the columns of a table are in lower case here.
 pub(super) struct Given(Map<String, Value>);

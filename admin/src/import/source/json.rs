@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{Known, given::Given};
-use crate::import::report::Reason;
+use crate::import::reasons::Reason;
 
 /// A user of Auth0's export with password hashes, which support makes on request (Auth0 docs, "Export data"). The hashes are bcrypt.
 pub(super) fn auth0(given: &mut Given) -> Result<Known, Reason> {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{Known, given::Given};
-use crate::import::report::Reason;
+use crate::import::reasons::Reason;
 
 /// A user of a realm's export; `None` for the account of a service.
 pub(super) fn user(given: &mut Given) -> Result<Option<Known>, Reason> {

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 pub(super) use self::firebase::HashConfig;
 use self::given::Given;
-use super::report::Reason;
+use super::reasons::Reason;
 
 /// The service that a file comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use doorward::clock::Timestamp;
 
 use super::{Known, given::Given};
-use crate::import::report::Reason;
+use crate::import::reasons::Reason;
 
 /// A row of Better Auth's `user` with the password of its `account`.
 pub(super) fn better_auth(given: &mut Given) -> Result<Known, Reason> {
@@ -51,7 +51,7 @@ pub(super) fn supabase(given: &mut Given, now: Timestamp) -> Result<Known, Reaso
     }
     let banned = match given.text("banned_until")? {
         Some(text) if text == "infinity" => true,
-        Some(text) => crate::import::candidate::instant(&text).is_none_or(|until| now < until),
+        Some(text) => crate::import::instant::instant(&text).is_none_or(|until| now < until),
         None => false,
     };
     Ok(Known {

@@ -5,9 +5,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use zeroize::Zeroizing;
 
-use super::{RefusedHash, TAG_LENGTHS, number};
-use crate::password::cost::{Cost, CostRefused, TAG_BYTES, within_bounds, work_kib};
-use crate::password::workspace::{HashingFault, Workspace};
+use super::{TAG_LENGTHS, UnsupportedHashError, number};
+use crate::password::cost::{Cost, InvalidCostError, TAG_BYTES, within_bounds, work_kib};
+use crate::password::workspace::{HashingError, Workspace};
 
 /// Length of the random part of a new salt in bytes. RFC 9106, 4 asks for 16; after 18 the mark is separate in base64, as `TkZD`.
 pub(in crate::password) const RANDOM_SALT_BYTES: usize = 18;
@@ -33,15 +33,15 @@ pub(in crate::password) struct Argon2Hash {
 
 impl Argon2Hash {
     /// Parses the string without its first `$`: all three variants, version 19 or 16 (which is also what no version means).
-    pub(super) fn parse(text: &str) -> Result<Self, RefusedHash> {
+    pub(super) fn parse(text: &str) -> Result<Self, UnsupportedHashError> {
         let mut fields = text.split('$');
-        let mut next = || fields.next().ok_or(RefusedHash::Malformed);
+        let mut next = || fields.next().ok_or(UnsupportedHashError::Malformed);
 
         let algorithm = match next()? {
             "argon2id" => Algorithm::Argon2id,
             "argon2i" => Algorithm::Argon2i,
             "argon2d" => Algorithm::Argon2d,
-            _ => return Err(RefusedHash::UnknownAlgorithm),
+            _ => return Err(UnsupportedHashError::UnknownAlgorithm),
         };
         let mut costs = next()?;
         let version = match costs {
@@ -53,10 +53,10 @@ impl Argon2Hash {
         }
         let (salt, tag) = (bytes(next()?)?, bytes(next()?)?);
         if fields.next().is_some() {
-            return Err(RefusedHash::Malformed);
+            return Err(UnsupportedHashError::Malformed);
         }
         if !SALT_LENGTHS.contains(&salt.len()) || !TAG_LENGTHS.contains(&tag.len()) {
-            return Err(RefusedHash::OutOfBounds);
+            return Err(UnsupportedHashError::OutOfBounds);
         }
         Ok(Self { algorithm, version, params: params(costs, tag.len())?, salt, tag })
     }
@@ -84,14 +84,14 @@ impl Argon2Hash {
     }
 
     /// Computes the tag of `password`.
-    pub(in crate::password) fn seal(mut self, password: &[u8], workspace: &Workspace) -> Result<Self, HashingFault> {
+    pub(in crate::password) fn seal(mut self, password: &[u8], workspace: &Workspace) -> Result<Self, HashingError> {
         let mut tag = std::mem::take(&mut self.tag);
         workspace.compute(&self.algorithm(), password, &self.salt, &mut tag)?;
         Ok(Self { tag, ..self })
     }
 
     /// The tag of `password`.
-    pub(in crate::password) fn computed(&self, password: &[u8], workspace: &Workspace) -> Result<Zeroizing<Vec<u8>>, HashingFault> {
+    pub(in crate::password) fn computed(&self, password: &[u8], workspace: &Workspace) -> Result<Zeroizing<Vec<u8>>, HashingError> {
         let mut computed = Zeroizing::new(vec![0; self.tag.len()]);
         workspace.compute(&self.algorithm(), password, &self.salt, &mut computed)?;
         Ok(computed)
@@ -105,7 +105,7 @@ impl Argon2Hash {
     /// Whether it reaches OWASP's minimum for a new hash.
     pub(super) fn is_strong(&self) -> bool {
         let cost = Cost::new(self.params.m_cost(), self.params.t_cost(), self.params.p_cost());
-        self.is_present() && cost != Err(CostRefused::BelowFloor)
+        self.is_present() && cost != Err(InvalidCostError::BelowFloor)
     }
 
     pub(super) fn tag(&self) -> &[u8] {
@@ -137,23 +137,23 @@ impl Argon2Hash {
 }
 
 /// `m=…,t=…,p=…` in this order, which is the only one that the reference implementation's decoder accepts.
-fn params(text: &str, tag_bytes: usize) -> Result<Params, RefusedHash> {
+fn params(text: &str, tag_bytes: usize) -> Result<Params, UnsupportedHashError> {
     let mut values = text.split(',');
     let mut value = |name: &str| {
-        let value = values.next().and_then(|value| value.strip_prefix(name)).ok_or(RefusedHash::Malformed)?;
+        let value = values.next().and_then(|value| value.strip_prefix(name)).ok_or(UnsupportedHashError::Malformed)?;
         number(value)
     };
     let (memory_kib, iterations, lanes) = (value("m=")?, value("t=")?, value("p=")?);
     if values.next().is_some() {
-        return Err(RefusedHash::Malformed);
+        return Err(UnsupportedHashError::Malformed);
     }
     if !within_bounds(memory_kib, iterations, lanes) {
-        return Err(RefusedHash::OutOfBounds);
+        return Err(UnsupportedHashError::OutOfBounds);
     }
     // Refuses what RFC 9106 refuses: no pass, no lane, less than 8 KiB per lane.
-    Params::new(memory_kib, iterations, lanes, Some(tag_bytes)).map_err(|_| RefusedHash::OutOfBounds)
+    Params::new(memory_kib, iterations, lanes, Some(tag_bytes)).map_err(|_| UnsupportedHashError::OutOfBounds)
 }
 
-fn bytes(text: &str) -> Result<Vec<u8>, RefusedHash> {
-    STANDARD_NO_PAD.decode(text).map_err(|_| RefusedHash::Malformed)
+fn bytes(text: &str) -> Result<Vec<u8>, UnsupportedHashError> {
+    STANDARD_NO_PAD.decode(text).map_err(|_| UnsupportedHashError::Malformed)
 }

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::RefusedHash;
+use super::UnsupportedHashError;
 
 /// Allowed costs, as powers of two. bcrypt itself starts at 4; Django writes 12, which takes 0.3 s. 15 takes 2.2 s, which is longer than users would
 /// wait, and every further step doubles that.
@@ -53,32 +53,32 @@ const WORDPRESS_KEY: &[u8] = b"wp-sha384";
 impl BcryptHash {
     /// Parses `$2a$`, `$2b$` or `$2y$`, which only differ in programs that are no longer used. `$2x$` marks hashes of a program that confused non-ASCII
     /// passwords; they cannot be verified.
-    pub(super) fn parse(text: &str) -> Result<Self, RefusedHash> {
+    pub(super) fn parse(text: &str) -> Result<Self, UnsupportedHashError> {
         let version = match text.get(..4) {
             Some("$2a$") => Version::TwoA,
             Some("$2b$") => Version::TwoB,
             Some("$2y$") => Version::TwoY,
-            _ => return Err(RefusedHash::UnknownAlgorithm),
+            _ => return Err(UnsupportedHashError::UnknownAlgorithm),
         };
-        let text = without_spare_bits(text).ok_or(RefusedHash::Malformed)?;
-        let parts: HashParts = text.parse().map_err(|_| RefusedHash::Malformed)?;
+        let text = without_spare_bits(text).ok_or(UnsupportedHashError::Malformed)?;
+        let parts: HashParts = text.parse().map_err(|_| UnsupportedHashError::Malformed)?;
         if !COSTS.contains(&parts.get_cost()) {
-            return Err(RefusedHash::OutOfBounds);
+            return Err(UnsupportedHashError::OutOfBounds);
         }
         // The crate accepts a cost of "+9", which it would write as "09".
         if parts.format_for_version(version) != text {
-            return Err(RefusedHash::Malformed);
+            return Err(UnsupportedHashError::Malformed);
         }
         Ok(Self { text, of: Of::Password })
     }
 
     /// Django's `bcrypt_sha256`: bcrypt of the hexadecimal SHA-256 digest, so that the length does not matter.
-    pub(super) fn parse_of_sha256(text: &str) -> Result<Self, RefusedHash> {
+    pub(super) fn parse_of_sha256(text: &str) -> Result<Self, UnsupportedHashError> {
         Self::parse(text).map(|hash| Self { of: Of::Sha256, ..hash })
     }
 
     /// Parses the part after WordPress's `$wp` (since 6.8).
-    pub(super) fn parse_of_wordpress(text: &str) -> Result<Self, RefusedHash> {
+    pub(super) fn parse_of_wordpress(text: &str) -> Result<Self, UnsupportedHashError> {
         Self::parse(text).map(|hash| Self { of: Of::WordPress, ..hash })
     }
 

@@ -11,7 +11,7 @@ use aws_lc_rs::{
 use zeroize::Zeroizing;
 
 use super::scrypt::params;
-use super::{RefusedHash, crypt_bytes, fields, number};
+use super::{UnsupportedHashError, crypt_bytes, fields, number};
 
 /// Lengths of a signer key in bytes: Firebase's have 64. A shorter one would make more passwords match.
 const SIGNER_KEYS: std::ops::RangeInclusive<usize> = 16..=128;
@@ -30,28 +30,28 @@ pub(in crate::password) struct FirebaseHash {
 
 impl FirebaseHash {
     /// Parses the string without its first `$`.
-    pub(super) fn parse(text: &str) -> Result<Self, RefusedHash> {
+    pub(super) fn parse(text: &str) -> Result<Self, UnsupportedHashError> {
         let [_, costs, salt, hash] = fields(text)?;
         let mut values = costs.split(',');
-        let mut value = |name: &str| values.next().and_then(|value| value.strip_prefix(name)).ok_or(RefusedHash::Malformed);
+        let mut value = |name: &str| values.next().and_then(|value| value.strip_prefix(name)).ok_or(UnsupportedHashError::Malformed);
         if value("v=")? != "1" {
-            return Err(RefusedHash::Malformed);
+            return Err(UnsupportedHashError::Malformed);
         }
         let (cost, blocks, lanes) = (number(value("n=")?)?, number(value("r=")?)?, number(value("p=")?)?);
         let (separator, signer_key) = (crypt_bytes(value("ss=")?)?, crypt_bytes(value("sk=")?)?);
         if values.next().is_some() {
-            return Err(RefusedHash::Malformed);
+            return Err(UnsupportedHashError::Malformed);
         }
         let (mut salt, hash) = (crypt_bytes(salt)?, crypt_bytes(hash)?);
         // In counter mode the hash is as long as what was encrypted.
         if salt.is_empty() || hash.len() != signer_key.len() {
-            return Err(RefusedHash::Malformed);
+            return Err(UnsupportedHashError::Malformed);
         }
         if !SIGNER_KEYS.contains(&signer_key.len()) {
-            return Err(RefusedHash::OutOfBounds);
+            return Err(UnsupportedHashError::OutOfBounds);
         }
         salt.extend(separator);
-        let cost = 1_u32.checked_shl(cost).ok_or(RefusedHash::OutOfBounds)?;
+        let cost = 1_u32.checked_shl(cost).ok_or(UnsupportedHashError::OutOfBounds)?;
         Ok(Self { params: params(cost, blocks, lanes)?, salt, signer_key, hash })
     }
 

@@ -7,9 +7,9 @@ use argon2::Params;
 use zeroize::Zeroizing;
 
 use super::argon2::{Argon2Hash, RANDOM_SALT_BYTES};
-use super::{KnownHash, RefusedHash, bcrypt, phpass};
+use super::{KnownHash, UnsupportedHashError, bcrypt, phpass};
 use crate::password::stored::StoredPassword;
-use crate::password::workspace::{HashingFault, Workspace};
+use crate::password::workspace::{HashingError, Workspace};
 
 /// How such a string begins.
 pub(super) const PREFIX: &str = "$layered$";
@@ -25,13 +25,13 @@ pub(in crate::password) struct LayeredHash {
 
 impl LayeredHash {
     /// Parses what follows the prefix. Both hashes are within the bounds of their kinds.
-    pub(super) fn parse(text: &str) -> Result<Self, RefusedHash> {
-        let (end, _) = text.match_indices('$').nth(ARGON2_FIELDS - 1).ok_or(RefusedHash::Malformed)?;
+    pub(super) fn parse(text: &str) -> Result<Self, UnsupportedHashError> {
+        let (end, _) = text.match_indices('$').nth(ARGON2_FIELDS - 1).ok_or(UnsupportedHashError::Malformed)?;
         let (outer, inner) = (Argon2Hash::parse(&text[..end])?, &text[end + 1..]);
         let known = KnownHash::parse(inner)?;
         // There may be only one layer, and the old tag must be blank, because otherwise the old hash alone could be guessed.
         if !outer.is_present() || matches!(known, KnownHash::Layered(_)) || blank(inner, &known) != inner {
-            return Err(RefusedHash::Malformed);
+            return Err(UnsupportedHashError::Malformed);
         }
         Ok(Self { outer, inner: Box::new(known) })
     }
@@ -45,7 +45,7 @@ impl LayeredHash {
     }
 
     /// The tag of `password`. The Argon2id is computed in any case, so that no password takes less time than it.
-    pub(super) fn computed(&self, password: &str, workspace: &Workspace) -> Result<Option<Zeroizing<Vec<u8>>>, HashingFault> {
+    pub(super) fn computed(&self, password: &str, workspace: &Workspace) -> Result<Option<Zeroizing<Vec<u8>>>, HashingError> {
         let inner = self.inner.computed(password, workspace)?;
         let outer = self.outer.computed(inner.as_ref().map_or(&[], |tag| tag.as_slice()), workspace)?;
         Ok(inner.map(|_| outer))
@@ -81,7 +81,7 @@ impl Layer {
     }
 
     /// The string to store.
-    pub(in crate::password) fn seal(self, workspace: &Workspace) -> Result<String, HashingFault> {
+    pub(in crate::password) fn seal(self, workspace: &Workspace) -> Result<String, HashingError> {
         let outer = self.outer.seal(&self.old_tag, workspace)?.encode();
         Ok(format!("$layered{outer}${}", self.inner))
     }

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use aws_lc_rs::pbkdf2::{self, Algorithm, PBKDF2_HMAC_SHA1, PBKDF2_HMAC_SHA256, PBKDF2_HMAC_SHA512};
 use zeroize::Zeroizing;
 
-use super::{RefusedHash, fields, number, salt, salt_and_tag, tag};
+use super::{UnsupportedHashError, fields, number, salt, salt_and_tag, tag};
 
 /// A hash function under PBKDF2.
 struct Digest {
@@ -33,29 +33,29 @@ pub(in crate::password) struct Pbkdf2Hash {
 
 impl Pbkdf2Hash {
     /// Parses what follows `pbkdf2_sha256$`.
-    pub(super) fn parse_sha256(text: &str) -> Result<Self, RefusedHash> {
+    pub(super) fn parse_sha256(text: &str) -> Result<Self, UnsupportedHashError> {
         Self::parse_django(&SHA256, text)
     }
 
     /// Parses what follows `pbkdf2_sha1$`.
-    pub(super) fn parse_sha1(text: &str) -> Result<Self, RefusedHash> {
+    pub(super) fn parse_sha1(text: &str) -> Result<Self, UnsupportedHashError> {
         Self::parse_django(&SHA1, text)
     }
 
     /// `rounds$salt$tag`, where the salt is text and the tag is as long as the digest. Django writes no others.
-    fn parse_django(digest: &Digest, text: &str) -> Result<Self, RefusedHash> {
+    fn parse_django(digest: &Digest, text: &str) -> Result<Self, UnsupportedHashError> {
         let [rounds, salted, tagged] = fields(text)?;
         Self::within_bounds(digest, number(rounds)?, salt(salted)?, tag(tagged, digest.bytes)?)
     }
 
     /// Parses the string without its first `$`: `pbkdf2-sha256$29000$salt$tag` or `pbkdf2-sha256$i=29000,l=32$salt$tag`.
-    pub(super) fn parse_crypt(text: &str) -> Result<Self, RefusedHash> {
+    pub(super) fn parse_crypt(text: &str) -> Result<Self, UnsupportedHashError> {
         let [name, costs, salted, tagged] = fields(text)?;
         let digest = match name {
             "pbkdf2" | "pbkdf2-sha1" => &SHA1,
             "pbkdf2-sha256" => &SHA256,
             "pbkdf2-sha512" => &SHA512,
-            _ => return Err(RefusedHash::UnknownAlgorithm),
+            _ => return Err(UnsupportedHashError::UnknownAlgorithm),
         };
         let (salt, tag) = salt_and_tag(salted, tagged)?;
         let rounds = match costs.strip_prefix("i=") {
@@ -64,9 +64,9 @@ impl Pbkdf2Hash {
                 None => number(costs)?,
                 // The length is that of the tag; Ory Kratos writes it in bits.
                 Some((rounds, length)) => {
-                    let length = usize::try_from(number(length)?).map_err(|_| RefusedHash::OutOfBounds)?;
+                    let length = usize::try_from(number(length)?).map_err(|_| UnsupportedHashError::OutOfBounds)?;
                     if length != tag.len() && length != 8 * tag.len() {
-                        return Err(RefusedHash::Malformed);
+                        return Err(UnsupportedHashError::Malformed);
                     }
                     number(rounds)?
                 }
@@ -75,13 +75,13 @@ impl Pbkdf2Hash {
         Self::within_bounds(digest, rounds, salt, tag)
     }
 
-    fn within_bounds(digest: &Digest, rounds: u32, salt: Vec<u8>, tag: Vec<u8>) -> Result<Self, RefusedHash> {
-        let lengths = u64::try_from(tag.len().div_ceil(digest.bytes)).map_err(|_| RefusedHash::OutOfBounds)?;
+    fn within_bounds(digest: &Digest, rounds: u32, salt: Vec<u8>, tag: Vec<u8>) -> Result<Self, UnsupportedHashError> {
+        let lengths = u64::try_from(tag.len().div_ceil(digest.bytes)).map_err(|_| UnsupportedHashError::OutOfBounds)?;
         match NonZeroU32::new(rounds) {
             Some(rounds) if u64::from(rounds.get()) * lengths <= u64::from(digest.most_rounds) => {
                 Ok(Self { algorithm: digest.algorithm, rounds, salt, tag })
             }
-            _ => Err(RefusedHash::OutOfBounds),
+            _ => Err(UnsupportedHashError::OutOfBounds),
         }
     }
 

@@ -4,7 +4,7 @@
 use md5::{Digest as _, Md5};
 use zeroize::Zeroizing;
 
-use super::RefusedHash;
+use super::UnsupportedHashError;
 
 /// phpass's own base64. The first character after `$P$` is its position here: the number of rounds as a power of two.
 const ALPHABET: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -13,7 +13,7 @@ const ALPHABET: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijkl
 const ROUNDS: std::ops::RangeInclusive<usize> = 7..=16;
 
 /// Maximum length of a password in bytes, because every round hashes all of it. WordPress refuses longer ones.
-const LONGEST_PASSWORD: usize = 4096;
+const MAX_PASSWORD_BYTES: usize = 4096;
 
 /// Lengths of the salt and of the encoded digest, characters.
 const SALT: usize = 8;
@@ -28,23 +28,26 @@ pub(in crate::password) struct PhpassHash {
 
 impl PhpassHash {
     /// Parses `$P$Bsaltsalt` and 22 characters. The salt is used as it is.
-    pub(super) fn parse(text: &str) -> Result<Self, RefusedHash> {
-        let rest = text.strip_prefix("$P$").or_else(|| text.strip_prefix("$H$")).ok_or(RefusedHash::UnknownAlgorithm)?;
+    pub(super) fn parse(text: &str) -> Result<Self, UnsupportedHashError> {
+        let rest = text.strip_prefix("$P$").or_else(|| text.strip_prefix("$H$")).ok_or(UnsupportedHashError::UnknownAlgorithm)?;
         let position = |byte: &u8| ALPHABET.iter().position(|one| one == byte);
-        let (rounds, rest) = rest.as_bytes().split_first().ok_or(RefusedHash::Malformed)?;
-        let rounds = position(rounds).ok_or(RefusedHash::Malformed)?;
-        let (salt, digest) = rest.split_at_checked(SALT).ok_or(RefusedHash::Malformed)?;
-        let (salt, digest) = (salt.try_into().map_err(|_| RefusedHash::Malformed)?, digest.try_into().map_err(|_| RefusedHash::Malformed)?);
+        let (rounds, rest) = rest.as_bytes().split_first().ok_or(UnsupportedHashError::Malformed)?;
+        let rounds = position(rounds).ok_or(UnsupportedHashError::Malformed)?;
+        let (salt, digest) = rest.split_at_checked(SALT).ok_or(UnsupportedHashError::Malformed)?;
+        let (salt, digest) = (
+            salt.try_into().map_err(|_| UnsupportedHashError::Malformed)?,
+            digest.try_into().map_err(|_| UnsupportedHashError::Malformed)?,
+        );
         let hash = Self { rounds: 1 << rounds.min(*ROUNDS.end()), salt, digest };
         if !hash.digest.iter().all(|byte| position(byte).is_some()) || hash.salt.contains(&b'$') {
-            return Err(RefusedHash::Malformed);
+            return Err(UnsupportedHashError::Malformed);
         }
-        if ROUNDS.contains(&rounds) { Ok(hash) } else { Err(RefusedHash::OutOfBounds) }
+        if ROUNDS.contains(&rounds) { Ok(hash) } else { Err(UnsupportedHashError::OutOfBounds) }
     }
 
     /// The tag of `password`, in phpass's base64; `None` if it is longer than any password of WordPress.
     pub(super) fn computed(&self, password: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        if password.len() > LONGEST_PASSWORD {
+        if password.len() > MAX_PASSWORD_BYTES {
             return None;
         }
         let mut digest = Zeroizing::new(<[u8; 16]>::from(Md5::new().chain_update(self.salt).chain_update(password).finalize()));

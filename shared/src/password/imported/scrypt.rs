@@ -3,16 +3,16 @@
 use ::scrypt::{Params, scrypt};
 use zeroize::Zeroizing;
 
-use super::{RefusedHash, fields, number, salt, salt_and_tag, tag};
-use crate::password::cost::MOST_MEMORY_KIB;
+use super::{UnsupportedHashError, fields, number, salt, salt_and_tag, tag};
+use crate::password::cost::MAX_MEMORY_KIB;
 use crate::text::{compatible, composed};
 
 /// Maximum work as N·r·p, about 1.8 s: four times that of OWASP's choices (2^20), six times Django's default.
-const MOST_WORK: u64 = 1 << 22;
+const MAX_WORK: u64 = 1 << 22;
 
 /// Maximum number of blocks in one lane, and of lanes. All of OWASP's choices have r=8 and p up to 10.
-const MOST_BLOCKS: u32 = 64;
-const MOST_LANES: u32 = 64;
+const MAX_BLOCKS: u32 = 64;
+const MAX_LANES: u32 = 64;
 
 /// Length of Django's tags, bytes.
 const DJANGO_TAG_BYTES: usize = 64;
@@ -28,7 +28,7 @@ pub(in crate::password) struct ScryptHash {
 
 impl ScryptHash {
     /// Parses what follows Django's `scrypt$`.
-    pub(super) fn parse(text: &str) -> Result<Self, RefusedHash> {
+    pub(super) fn parse(text: &str) -> Result<Self, UnsupportedHashError> {
         let [cost, salted, blocks, lanes, tagged] = fields(text)?;
         let (cost, blocks, lanes) = (number(cost)?, number(blocks)?, number(lanes)?);
         let (salt, tag) = (salt(salted)?, tag(tagged, DJANGO_TAG_BYTES)?);
@@ -36,13 +36,14 @@ impl ScryptHash {
     }
 
     /// Parses the string without its first `$`: `scrypt$ln=17,r=8,p=1$salt$tag`, or `scrypt-nfkc$…`.
-    pub(super) fn parse_crypt(text: &str) -> Result<Self, RefusedHash> {
+    pub(super) fn parse_crypt(text: &str) -> Result<Self, UnsupportedHashError> {
         let [name, costs, salted, tagged] = fields(text)?;
         let mut values = costs.split(',');
-        let mut value = |name: &str| number(values.next().and_then(|value| value.strip_prefix(name)).ok_or(RefusedHash::Malformed)?);
+        let mut value =
+            |name: &str| number(values.next().and_then(|value| value.strip_prefix(name)).ok_or(UnsupportedHashError::Malformed)?);
         let (cost, blocks, lanes) = (value("ln=")?, value("r=")?, value("p=")?);
         if values.next().is_some() {
-            return Err(RefusedHash::Malformed);
+            return Err(UnsupportedHashError::Malformed);
         }
         // The format has the logarithm of N. Ory Kratos writes N itself, which is larger than any logarithm.
         let cost = 1_u32.checked_shl(cost).unwrap_or(cost);
@@ -71,16 +72,16 @@ impl ScryptHash {
 }
 
 /// N must be a power of two (RFC 7914, 2). The table takes 128·r·N bytes; the lanes, 128·r·p, are little beside it.
-pub(super) fn params(cost: u32, blocks: u32, lanes: u32) -> Result<Params, RefusedHash> {
+pub(super) fn params(cost: u32, blocks: u32, lanes: u32) -> Result<Params, UnsupportedHashError> {
     // Blocks and lanes are checked first, so that the products below fit into 64 bits.
-    if cost < 2 || !cost.is_power_of_two() || blocks > MOST_BLOCKS || lanes > MOST_LANES {
-        return Err(RefusedHash::OutOfBounds);
+    if cost < 2 || !cost.is_power_of_two() || blocks > MAX_BLOCKS || lanes > MAX_LANES {
+        return Err(UnsupportedHashError::OutOfBounds);
     }
     let table_bytes = 128 * u64::from(blocks) * u64::from(cost);
     let work = u64::from(cost) * u64::from(blocks) * u64::from(lanes);
-    if table_bytes > u64::from(MOST_MEMORY_KIB) * 1024 || work > MOST_WORK {
-        return Err(RefusedHash::OutOfBounds);
+    if table_bytes > u64::from(MAX_MEMORY_KIB) * 1024 || work > MAX_WORK {
+        return Err(UnsupportedHashError::OutOfBounds);
     }
-    let log_cost = u8::try_from(cost.ilog2()).map_err(|_| RefusedHash::OutOfBounds)?;
-    Params::new(log_cost, blocks, lanes).map_err(|_| RefusedHash::OutOfBounds)
+    let log_cost = u8::try_from(cost.ilog2()).map_err(|_| UnsupportedHashError::OutOfBounds)?;
+    Params::new(log_cost, blocks, lanes).map_err(|_| UnsupportedHashError::OutOfBounds)
 }

@@ -1,4 +1,4 @@
-use super::RefusedHash::{Malformed, OutOfBounds, UnknownAlgorithm};
+use super::UnsupportedHashError::{Malformed, OutOfBounds, UnknownAlgorithm};
 use super::*;
 
 mod layered;
@@ -18,7 +18,7 @@ fn accepted(stored: &str) {
 }
 
 #[track_caller]
-fn refused(stored: &str, reason: RefusedHash) {
+fn refused(stored: &str, reason: UnsupportedHashError) {
     assert_eq!(KnownHash::parse(stored).err(), Some(reason), "{stored}");
 }
 
@@ -43,7 +43,7 @@ fn what_is_no_hash_of_ours_is_unknown() {
     refused(&format!("$2x$12${BCRYPT}"), UnknownAlgorithm);
     refused(&format!("bcrypt$$2x$12${BCRYPT}"), UnknownAlgorithm);
     refused(&format!("argon2${}", argon2("m=8,t=1,p=1")), UnknownAlgorithm);
-    refused(&"$".repeat(LONGEST_STRING + 1), Malformed);
+    refused(&"$".repeat(MAX_STRING_BYTES + 1), Malformed);
 }
 
 #[test]

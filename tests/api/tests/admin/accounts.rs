@@ -4,10 +4,10 @@ use clap::Parser as _;
 use doorward_admin::Arguments;
 use doorward_kit::{
     App,
-    leak::{Secret, found},
     mailbox::Refuse,
     proxy::{Failure, When},
     requests::{NEW_PASSWORD, PASSWORD, address_of, delete_me, login, reset_request},
+    secrets::{Secret, found},
     store::lines,
 };
 
@@ -62,8 +62,8 @@ async fn an_id_that_is_also_somebodys_username_is_refused_until_it_is_said_which
     }
     done(&app, &["deactivate", &format!("id:{id}")]).await;
     assert_eq!(line(&done(&app, &["show", "ann"]).await, "state"), "deactivated");
-    for nobody in ["id:", "id:ann", "id:01941f29-7c00-7000-8000-000000000000"] {
-        assert_eq!(refused(&app, &["show", nobody]).await.1, "no account has this username, e-mail address or id");
+    for unknown in ["id:", "id:ann", "id:01941f29-7c00-7000-8000-000000000000"] {
+        assert_eq!(refused(&app, &["show", unknown]).await.1, "no account has this username, e-mail address or id");
     }
 }
 

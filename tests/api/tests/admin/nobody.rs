@@ -1,4 +1,4 @@
-//! Accounts for nobody (`Registration=silent`) get no mail and go nowhere else, whatever an operator does.
+//! Placeholder accounts (`Registration=silent`) get no mail and go nowhere else, whatever an operator does.
 
 use doorward_kit::{
     App,
@@ -12,7 +12,7 @@ use crate::{done, import::Temporary, refused};
 const SILENT: [(&str, &str); 2] = [("REGISTRATION", "silent"), ("ADDRESS_VERIFICATION", "mandatory")];
 
 #[tokio::test]
-async fn an_account_for_nobody_is_in_no_file_for_others_and_is_never_invited() {
+async fn a_placeholder_account_is_in_no_file_for_others_and_is_never_invited() {
     let app = App::over(&Place::fresh().await, &SILENT).await;
     assert_eq!(app.send(register("ann", &address_of("ann"))).await.status, 201);
     assert_eq!(app.send(register("nobody", &address_of("ann"))).await.status, 201);

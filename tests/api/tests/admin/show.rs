@@ -7,10 +7,10 @@ use doorward_admin::{Admin, Arguments, Terminal};
 use doorward_kit::{
     App,
     app::REQUEST_ID,
-    leak::{Secret, found},
     mailbox::Refuse,
     proxy::{Call, Failure, When},
     requests::{NEW_PASSWORD, PASSWORD, address_of, export, login, reset_request},
+    secrets::{Secret, found},
 };
 use serde_json::{Value, json};
 

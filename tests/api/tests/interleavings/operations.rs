@@ -11,7 +11,7 @@ use doorward::{
     session::{ImportedToken, Sessions},
 };
 use doorward_admin::{Arguments, Failure, Terminal};
-use doorward_functions::{Handler as _, mailer::Records};
+use doorward_functions::{Handler as _, batch::Records};
 use doorward_kit::requests::{
     ACTIVATION, PASSWORD, VALIDATE, change_address, change_me, change_password, confirm_reset, delete_me, disavow, end_sessions, export,
     login, logout, logout_all, me, register, reset_request, sessions, set_username, validate, verification_request, verify,

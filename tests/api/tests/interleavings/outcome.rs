@@ -89,7 +89,7 @@ impl Outcome {
             this.answers.retain(|answer| !answer.starts_with("Import: "));
         }
         if operations == [Operation::Login, Operation::Delete] {
-            // A session opens nothing without its account, and expires; a transaction for every login would cost twice as much (OPERATIONS.md).
+            // A session opens nothing without its account, and expires; a transaction for every login would cost twice as much (ARCHITECTURE.md).
             this.items.retain(|item| !item.contains("session#the session of a login"));
             this.unsound.retain(|unsound| !(unsound.starts_with("session ") && unsound.ends_with("its account is gone")));
         }

@@ -18,7 +18,7 @@ use doorward::{
     verification::Verification,
 };
 use doorward_admin::Admin;
-use doorward_functions::mailer::Records;
+use doorward_functions::batch::Records;
 use doorward_kit::{
     App,
     app::Observer,
@@ -212,7 +212,7 @@ impl World {
         let between = calls.calls().split_off(before);
         gate.open();
         let outer = running.await;
-        // While the next calls of the first have nothing to do with the second, it is all the same before which of them the second runs.
+        // While the next calls of the first have nothing to do with the second, the order makes no difference.
         let all = calls.calls();
         let next_calls = all[before - 1..before].iter().chain(&all[before + between.len()..]);
         let apart = next_calls.clone().take_while(|call| !between.iter().any(|other| call.meets(other))).count();

@@ -1,4 +1,4 @@
-//! Promise 12: an address is verified only by the link of a mail to it.
+//! Promise 18: an address is verified only by the link of a mail to it.
 
 use doorward::{account::EmailAddress, lifecycle::Renamed, store::Store};
 use doorward_kit::{

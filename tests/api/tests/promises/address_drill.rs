@@ -3,8 +3,8 @@
 use doorward::{
     caller::Caller,
     config::Settings,
+    deletion_request::{DeletionGrace, DeletionRequested},
     delivery::{Outcome, Suppressed},
-    leaving::{DeletionGrace, Left},
     token::{Session, Token},
 };
 use doorward_kit::{
@@ -153,8 +153,8 @@ async fn an_address_that_is_changed_while_the_account_is_deleted_can_be_taken_ba
     let undo = newest_notice(&app, &address_of("ann"));
     let session = Token::<Session>::parse(&thief).expect("a token").digest();
     let none = DeletionGrace::configured(&mut Settings::from_pairs([("DELETION_GRACE".to_owned(), "0".to_owned())]));
-    let left = app.store.leave(&read, &session, none, Caller::default(), app.clock.now()).await.expect("the store answers");
-    assert_eq!(left, Left::Now);
+    let left = app.store.request_deletion(&read, &session, none, Caller::default(), app.clock.now()).await.expect("the store answers");
+    assert_eq!(left, DeletionRequested::Now);
     app.advance(7 * 24 * 60 * 60 - 60);
     app.sweep().await;
     assert!(app.store.account(read.id).await.expect("the store answers").is_some());

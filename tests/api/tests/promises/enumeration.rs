@@ -1,4 +1,4 @@
-//! Promises 2 and 6: an unknown account costs what a wrong password costs, and no operation exceeds its budget of calls and units.
+//! Promises 2 and 6: an unknown account costs what a wrong password costs. What each operation may cost is in `budgets.rs`.
 
 use std::collections::BTreeSet;
 
@@ -9,10 +9,7 @@ use doorward::{
 use doorward_kit::{
     App, Response,
     app::{Observer, USUAL_COST},
-    requests::{
-        ACTIVATION, NEW_PASSWORD, PASSWORD, Request, change_address, export, login, me, request, reset_request, validate,
-        verification_request, verify,
-    },
+    requests::{NEW_PASSWORD, PASSWORD, Request, change_address, export, login, me, reset_request, verification_request, verify},
     time::processor_time,
 };
 use serde_json::{Value, json};
@@ -129,22 +126,17 @@ async fn a_decoy_is_one_hash_at_the_configured_cost_and_an_imported_one_at_its_o
 
 #[test]
 fn a_decoy_takes_as_long_as_a_wrong_password_whatever_cost_is_configured() {
-    // A decoy at the default cost would take a tenth of this time. The quickest of three counts, because other programs share the processor's caches.
+    // A decoy at the default cost would take a tenth of this time. The quickest of five counts, in turn, because other programs share the processor.
     let hasher = Hasher::new(Cost::new(19_456, 20, 1).expect("a cost"), Entropy::system());
     let hash = "$argon2id$v=19$m=19456,t=20,p=1$BwcHBwcHBwcHBwcHBwcHBw$6U2sjNYtgy/K1+EtYjBxZq1PnZED7h9P+MQJnO8k0ws";
-    let quickest = |stored: Option<&StoredPassword>| {
-        let took = |_| {
-            let before = processor_time();
-            assert_eq!(
-                hasher.blocking_verify(&TypedPassword::new("Wrong-Horse-42".to_owned()), stored).expect("a verdict"),
-                Verdict::Wrong
-            );
-            processor_time() - before
-        };
-        (0..3).map(took).min().expect("three")
+    let took = |stored: Option<&StoredPassword>| {
+        let before = processor_time();
+        assert_eq!(hasher.blocking_verify(&TypedPassword::new("Wrong-Horse-42".to_owned()), stored).expect("a verdict"), Verdict::Wrong);
+        processor_time() - before
     };
-    let wrong = quickest(Some(&StoredPassword::stored(hash.to_owned())));
-    let decoy = quickest(None);
+    let stored = StoredPassword::stored(hash.to_owned());
+    let (wrong, decoy): (Vec<_>, Vec<_>) = (0..5).map(|_| (took(Some(&stored)), took(None))).unzip();
+    let (wrong, decoy) = (wrong.into_iter().min().expect("five"), decoy.into_iter().min().expect("five"));
     assert!(decoy < 2 * wrong && wrong < 2 * decoy, "{decoy:?} and {wrong:?}");
 }
 
@@ -257,106 +249,6 @@ async fn a_client_over_its_limit_is_told_the_same_whoever_is_meant() {
             assert_eq!(seen(&app, &observer, asked(name)).await, unknown, "{name}");
         }
     }
-}
-
-#[tokio::test]
-async fn every_operation_keeps_within_its_budget() {
-    let (app, observer) = App::observed(&[("EVENTS", "account")]).await;
-    let mut lines = Vec::new();
-    let mut spent = |what: &str, seen: &Seen| {
-        assert!(seen.answer.status < 300, "{what}: {:?}", seen.answer);
-        let operations: Vec<&str> = seen.calls.iter().map(|call| call.split(' ').next().unwrap_or_default()).collect();
-        let (written, read, waits) = (seen.write_units.abs(), seen.read_units.abs(), seen.waits);
-        lines.push(format!("{what}: {written:.0} written, {read:.0} read, {waits} waits: {}", operations.join(", ")));
-        (seen.calls.len(), seen.write_units)
-    };
-    let register =
-        doorward_kit::requests::post("/api/register/", &json!({ "username": "ann", "email": "ann@example.com", "password": PASSWORD }));
-    spent("register", &seen(&app, &observer, register).await);
-    app.operator.set_password_hash("ann", IMPORTED).await;
-    app.advance(1);
-    let first = seen(&app, &observer, login("ann", PASSWORD)).await;
-    // The most expensive login stores a network and replaces a hash.
-    let (calls, units) = spent("first login from a network", &first);
-    assert!(calls <= 6 && units <= 6.0, "{first:?}");
-    let usual = seen(&app, &observer, login("ann", PASSWORD)).await;
-    assert!(spent("login", &usual) <= (6, 6.0));
-    let session = usual.answer.text("token");
-
-    let elsewhere = login("ann", PASSWORD).from("198.51.100.7");
-    app.advance(60 * 60);
-    assert_eq!(spent("login from a new network", &seen(&app, &observer, elsewhere.clone()).await), (7, 9.0));
-    assert_eq!(spent("the same again", &seen(&app, &observer, elsewhere).await), (5, 4.0));
-
-    observer.store.forget();
-    assert!(app.lets_pass(&session).await);
-    assert_eq!((observer.store.calls().len(), observer.store.units().0), (1, 0.0), "the authorizer");
-    let asked = seen(&app, &observer, reset_request("ann@example.com")).await;
-    assert_eq!(spent("reset request", &asked).0, 2);
-    app.deliver().await;
-    let token = app.newest_reset_link("ann@example.com").expect("a link");
-    let validated = validate(&token);
-    assert_eq!(spent("validate", &seen(&app, &observer, validated).await).0, 2);
-    let page = request("GET", &format!("/api/password_reset/confirm/?token={token}"));
-    assert_eq!(spent("open the link", &seen(&app, &observer, page).await).0, 2);
-    let confirm = doorward_kit::requests::post("/api/password_reset/confirm/", &json!({ "token": token, "password": NEW_PASSWORD }));
-    assert!(spent("confirm", &seen(&app, &observer, confirm).await).0 <= 5);
-
-    app.operator.remove("ann", "verified_at").await;
-    app.send(verification_request("ann@example.com")).await;
-    app.deliver().await;
-    let link = app.verification_links("ann@example.com").pop().expect("a link");
-    let page = request("GET", &format!("{ACTIVATION}?token={link}"));
-    assert_eq!(spent("open a verification link", &seen(&app, &observer, page).await).0, 2);
-    assert_eq!(spent("verify", &seen(&app, &observer, verify(&link)).await).0, 3);
-
-    let session = app.login("ann", NEW_PASSWORD).await;
-    let change = json!({ "old_password": NEW_PASSWORD, "new_password": PASSWORD });
-    let change = doorward_kit::requests::post("/api/change_password/", &change).token(&session);
-    spent("change", &seen(&app, &observer, change).await);
-    let listed = seen(&app, &observer, doorward_kit::requests::sessions(&session)).await;
-    assert_eq!(spent("see sessions", &listed), (2, 0.0));
-    let own = seen(&app, &observer, doorward_kit::requests::me(&session)).await;
-    assert_eq!(spent("see own account", &own), (1, 0.0));
-    let exported = export(&session);
-    assert_eq!(spent("export own account", &seen(&app, &observer, exported).await), (15, 2.0));
-    let rename = doorward_kit::requests::set_username(&session, "anna", PASSWORD);
-    assert_eq!(spent("set username", &seen(&app, &observer, rename).await).0, 5);
-    let rename = doorward_kit::requests::set_username(&session, "ann", PASSWORD);
-    assert_eq!(seen(&app, &observer, rename).await.answer.status, 204);
-    let other = app.login("ann", PASSWORD).await;
-    let id = app.session_id(&other).await;
-    let end = doorward_kit::requests::end_sessions(&session, &[&id], PASSWORD);
-    assert_eq!(spent("end a session", &seen(&app, &observer, end).await).0, 5);
-    for path in ["/api/logout/", "/api/logout_all/"] {
-        let session = app.login("ann", PASSWORD).await;
-        assert_eq!(spent(path, &seen(&app, &observer, request("POST", path).token(&session)).await).0, 2);
-    }
-    let session = app.login("ann", PASSWORD).await;
-    let delete = doorward_kit::requests::delete_me(&session, PASSWORD);
-    assert_eq!(spent("delete own account", &seen(&app, &observer, delete).await).0, 4);
-    insta::assert_snapshot!(lines.join("\n"), @r"
-    register: 9 written, 0 read, 2 waits: UpdateItem, TransactWriteItems
-    first login from a network: 5 written, 3 read, 5 waits: UpdateItem, BatchGetItem, GetItem, UpdateItem, BatchWriteItem, UpdateItem
-    login: 4 written, 3 read, 4 waits: UpdateItem, BatchGetItem, GetItem, UpdateItem, BatchWriteItem
-    login from a new network: 9 written, 3 read, 6 waits: UpdateItem, BatchGetItem, GetItem, UpdateItem, TransactWriteItems, BatchWriteItem, UpdateItem
-    the same again: 4 written, 3 read, 4 waits: UpdateItem, BatchGetItem, GetItem, UpdateItem, BatchWriteItem
-    reset request: 2 written, 0 read, 2 waits: UpdateItem, PutItem
-    validate: 1 written, 2 read, 1 waits: UpdateItem, BatchGetItem
-    open the link: 1 written, 2 read, 1 waits: UpdateItem, BatchGetItem
-    confirm: 11 written, 2 read, 2 waits: UpdateItem, BatchGetItem, TransactWriteItems
-    open a verification link: 1 written, 2 read, 1 waits: UpdateItem, BatchGetItem
-    verify: 7 written, 2 read, 2 waits: UpdateItem, BatchGetItem, TransactWriteItems
-    change: 14 written, 2 read, 4 waits: BatchGetItem, UpdateItem, UpdateItem, TransactWriteItems
-    see sessions: 0 written, 3 read, 2 waits: BatchGetItem, Query
-    see own account: 0 written, 2 read, 1 waits: BatchGetItem
-    export own account: 2 written, 14 read, 5 waits: BatchGetItem, UpdateItem, UpdateItem, Query, Query, Query, Query, Query, Query, Query, Query, Query, Query, Query, Query
-    set username: 13 written, 2 read, 5 waits: BatchGetItem, UpdateItem, UpdateItem, UpdateItem, TransactWriteItems
-    end a session: 6 written, 3 read, 5 waits: BatchGetItem, UpdateItem, UpdateItem, Query, TransactWriteItems
-    /api/logout/: 1 written, 2 read, 2 waits: BatchGetItem, DeleteItem
-    /api/logout_all/: 1 written, 2 read, 2 waits: BatchGetItem, UpdateItem
-    delete own account: 16 written, 2 read, 4 waits: BatchGetItem, UpdateItem, UpdateItem, TransactWriteItems
-    ");
 }
 
 #[tokio::test]

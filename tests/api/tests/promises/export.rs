@@ -4,10 +4,10 @@ use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use doorward::outbox::ResetRequest;
 use doorward_kit::{
     App, Response,
-    leak::{Secret, found},
     mailbox::Refuse,
     proxy::{Failure, Gate, When},
     requests::{NEW_PASSWORD, PASSWORD, address_of, export, login, logout, register, request, reset_request, set_username},
+    secrets::{Secret, found},
 };
 use serde_json::{Value, json};
 
@@ -72,10 +72,10 @@ async fn an_export_says_everything_that_is_stored_about_an_account_and_why_the_r
         "account.email_folded": "the same name once more, in the form in which it is looked up",
         "account.password": "a hash of the password, against which it could be guessed",
         "account.username_folded": "the same name once more, in the form in which it is looked up",
-        "account.verified_by": "a digest of a token, which opens nothing and says nothing about a person",
-        "counters.attempt": "a random number of one try, by which the store knows a repeated call",
-        "links.digest": "a digest of a token, which opens nothing and says nothing about a person",
-        "links.pending_digest": "a digest of a token, which opens nothing and says nothing about a person",
+        "account.verified_by": "a digest of a token, which grants no access and contains no personal data",
+        "counters.attempt": "a random number that identifies a repeated write",
+        "links.digest": "a digest of a token, which grants no access and contains no personal data",
+        "links.pending_digest": "a digest of a token, which grants no access and contains no personal data",
         "requests_for_links.address": "who asked may be somebody else; the mail tells its reader",
         "requests_for_links.browser": "who asked may be somebody else; the mail tells its reader",
         "requests_for_links.email_folded": "the same name once more, in the form in which it is looked up",
@@ -285,7 +285,7 @@ async fn an_account_is_exported_ten_times_a_day_at_most_and_a_client_exports_twe
 
 #[tokio::test]
 async fn a_session_that_ends_while_it_exports_gets_no_file() {
-    let (app, observer) = App::observed(&[]).await;
+    let (app, observer) = App::patiently_observed(&[]).await;
     let mine = app.sign_up("ann").await.login().await;
     for (number, expected) in [(0, 401), (1, 200), (2, 401)] {
         let session = if number == 1 { mine.clone() } else { app.login("ann", if number == 2 { NEW_PASSWORD } else { PASSWORD }).await };

@@ -357,7 +357,7 @@ async fn a_link_that_the_emergency_switch_ended_holds_no_mail_back() {
 /// The mailer has looked the account up, and its owner gets another address before the link is stored.
 #[tokio::test]
 async fn a_reset_link_never_goes_to_an_address_that_is_no_longer_the_accounts() {
-    let (app, observer) = App::observed(&[]).await;
+    let (app, observer) = App::patiently_observed(&[]).await;
     app.sign_up("ann").await;
     app.send(reset_request(&address_of("ann"))).await;
     app.advance(1);

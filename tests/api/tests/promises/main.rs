@@ -3,6 +3,7 @@
 mod address;
 mod address_drill;
 mod answers;
+mod budgets;
 mod change_of_address;
 mod drill;
 mod enumeration;

@@ -25,7 +25,7 @@ async fn a_username_is_one_whatever_its_case_width_or_ligatures() {
 }
 
 #[tokio::test]
-async fn nobody_is_told_apart_by_characters_that_nobody_sees() {
+async fn invisible_characters_do_not_make_another_name() {
     let app = App::start().await;
     assert_eq!(app.register("mara", "mara@example.com").await.status, 201);
     for again in ["mara\u{3164}", "\u{115F}mara", "ma\u{1160}ra", "MARA\u{FFA0}\u{3164}"] {

@@ -1,4 +1,4 @@
-//! An account of one's own: what a session sees of its account.
+//! The owner's account (`OwnAccount`): what a session sees of its account.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use doorward_kit::{

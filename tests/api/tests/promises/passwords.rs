@@ -145,7 +145,7 @@ async fn a_hash_of_what_was_typed_is_verified_as_typed_and_moves_over_at_the_nex
 }
 
 #[tokio::test]
-async fn a_login_never_decides_which_password_a_cut_hash_is_of() {
+async fn a_truncated_bcrypt_hash_is_not_replaced_at_login() {
     let app = App::start().await;
     let session = app.sign_up("ann").await.login().await;
     // By bcrypt 4.3, of the first 72 bytes of the longest.

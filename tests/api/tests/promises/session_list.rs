@@ -236,7 +236,7 @@ async fn what_is_listed_passes_and_what_passes_is_listed() {
 
 #[tokio::test]
 async fn a_session_that_changes_the_password_while_it_asks_sees_what_is_true_afterwards() {
-    let (app, observer) = App::observed(&[]).await;
+    let (app, observer) = App::patiently_observed(&[]).await;
     let token = app.sign_up("ann").await.login().await;
     let other = app.login("ann", PASSWORD).await;
     for (asked, says) in [(sessions(&token), 200), (end_sessions(&token, &["never-there-0000000000"], NEW_PASSWORD), 400)] {
@@ -265,7 +265,7 @@ async fn a_session_that_changes_the_password_while_it_asks_sees_what_is_true_aft
 
 #[tokio::test]
 async fn the_end_of_a_session_that_a_change_overtakes_ends_nothing_and_says_so() {
-    let (app, observer) = App::observed(&[]).await;
+    let (app, observer) = App::patiently_observed(&[]).await;
     let mine = app.sign_up("ann").await.login().await;
     let other = app.login("ann", PASSWORD).await;
     let asked = end_sessions(&mine, &[&app.session_id(&other).await], PASSWORD);

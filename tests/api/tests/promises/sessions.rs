@@ -224,7 +224,7 @@ async fn a_use_that_cannot_be_noted_changes_no_answer() {
 
 #[tokio::test]
 async fn noting_a_use_does_not_revive_a_session_that_has_ended_in_the_meantime() {
-    let (app, observer) = App::observed(&[("SESSION_IDLE", "30d")]).await;
+    let (app, observer) = App::patiently_observed(&[("SESSION_IDLE", "30d")]).await;
     let token = app.sign_up("ann").await.login().await;
     app.advance(DAY);
     let gate = Gate::default();

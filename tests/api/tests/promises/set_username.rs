@@ -151,7 +151,7 @@ async fn of_many_accounts_that_ask_for_one_username_at_once_one_gets_it() {
 #[tokio::test]
 async fn a_change_of_the_username_that_a_change_of_the_password_overtakes_changes_nothing_and_says_so() {
     for (owns, says) in [(true, 400), (false, 401)] {
-        let (app, observer) = App::observed(&[]).await;
+        let (app, observer) = App::patiently_observed(&[]).await;
         let mine = app.sign_up("ann").await.login().await;
         let other = app.login("ann", PASSWORD).await;
         let gate = Gate::default();

@@ -172,7 +172,7 @@ async fn the_owner_of_an_address_is_told_once_a_day_that_there_is_an_account_and
 }
 
 #[tokio::test]
-async fn an_account_for_nobody_opens_nothing_whatever_is_configured_later_and_is_deleted_whole() {
+async fn a_placeholder_account_cannot_be_used_whatever_is_configured_later_and_is_deleted_whole() {
     let place = Place::fresh().await;
     let app = App::over(&place, &SILENT).await;
     taken(&app).await;

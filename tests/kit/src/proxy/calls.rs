@@ -63,7 +63,7 @@ pub enum Failure {
     Drops,
     /// It is never answered.
     Hangs,
-    /// It waits at a gate, and continues normally when that is opened.
+    /// It waits at a gate, and continues normally when that is opened. It waits longer than a function would, so this is for `App::patiently_observed`.
     Waits(Gate),
 }
 

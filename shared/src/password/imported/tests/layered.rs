@@ -69,8 +69,8 @@ fn a_layered_hash_is_read_strictly() {
     ] {
         assert!(KnownHash::parse(cut).is_err(), "{cut}");
     }
-    refused(&format!("$layered${}", "$".repeat(LONGEST_LAYERED)), Malformed);
-    refused(&layered(CHEAP, &"$".repeat(LONGEST_STRING + 1)), Malformed);
+    refused(&format!("$layered${}", "$".repeat(MAX_LAYERED_BYTES)), Malformed);
+    refused(&layered(CHEAP, &"$".repeat(MAX_STRING_BYTES + 1)), Malformed);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use crate::{App, Response, requests::request};
 
 /// Maximum size of a body that the gateway accepts, in bytes.
-const LARGEST_BODY: usize = 10 * 1024 * 1024;
+const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 
 /// Serves the app at this address until the returned task is dropped with its runtime. Mail is delivered at once, and time advances.
 pub async fn serve(app: App, address: SocketAddr) -> SocketAddr {
@@ -46,7 +46,7 @@ async fn pass(State(app): State<App>, ConnectInfo(peer): ConnectInfo<SocketAddr>
     if !paths().any(|path| path.trim_end_matches('/') == route) {
         return answered(with_json(404, &json!({ "detail": "Not found." })));
     }
-    let Ok(body) = axum::body::to_bytes(body, LARGEST_BODY).await else {
+    let Ok(body) = axum::body::to_bytes(body, MAX_BODY_BYTES).await else {
         return answered(with_json(413, &json!({ "message": "Request Too Long" })));
     };
     let mut event = request(parts.method.as_str(), parts.uri.path_and_query().map_or(path, |whole| whole.as_str()));

@@ -1,17 +1,17 @@
 //! The deletion of an account at its owner's request. The account is deactivated at once, and deleted when the grace period is over. Until then its owner
 //! can cancel the deletion with the link of a notice, so that somebody who learned the password cannot destroy the account for good.
 //!
-//! The transaction that deactivates the account also adds it to the list of `deletion`, and cancelling removes it from the list. Only the account's item
+//! The transaction that deactivates the account also adds it to the list of `deletion_list`, and cancelling removes it from the list. Only the account's item
 //! decides whether it is deleted; the list is an index.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
-    account::{self, Account, EmailAddress, Leaving},
+    account::{self, Account, EmailAddress, RequestedDeletion},
     caller::Caller,
     clock::{Timestamp, after},
     config::{Settings, span},
-    deletion::{self, Listed},
+    deletion_list::{self, DueDeletion},
     event::EventKind,
     fault::Fault,
     lifecycle::Deleted,
@@ -34,15 +34,15 @@ impl DeletionGrace {
 
     /// The deletion of this account. It is not due before the reservation of its last former address has ended. Otherwise a thief who learned the password
     /// and changed the address could delete the account before the owner gives the address back.
-    fn from(self, account: &Account, asked_at: Timestamp) -> Leaving {
+    fn from(self, account: &Account, asked_at: Timestamp) -> RequestedDeletion {
         let due_at = account.reserved(asked_at).map(|former| former.until).fold(after(asked_at, self.0), Timestamp::max);
-        Leaving { asked_at, due_at, has_begun: false }
+        RequestedDeletion { asked_at, due_at, has_begun: false }
     }
 }
 
 /// The outcome of requesting a deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Left {
+pub enum DeletionRequested {
     /// The account is deactivated, and will be deleted.
     Now,
     /// The session that makes the request has ended since the account was read, or all sessions have, for example by a change of the password. Nothing was
@@ -67,18 +67,18 @@ impl Store {
     /// Deactivates an account and lists it, in one transaction: ends every session and the reset link, and leaves a notice with a link that cancels the
     /// deletion, to its address and to every former address that is reserved for it. A deletion that is due at once has no notice, because its link would
     /// not work.
-    pub async fn leave(
+    pub async fn request_deletion(
         &self,
         account: &Account,
         session: &Digest<Session>,
         grace: DeletionGrace,
         caller: Caller,
         now: Timestamp,
-    ) -> Result<Left, Fault> {
-        let leaving = grace.from(account, now);
+    ) -> Result<DeletionRequested, Fault> {
+        let deletion = grace.from(account, now);
         let former = account.reserved(now).map(|former| &former.email);
         let mut mailboxes: BTreeMap<&str, &EmailAddress> = former.chain([&account.email]).map(|email| (email.folded(), email)).collect();
-        if leaving.due_at <= now {
+        if deletion.due_at <= now {
             mailboxes.clear();
         }
         let caller = caller.in_language(account.language());
@@ -86,22 +86,25 @@ impl Store {
             let (id, email) = (self.entropy().uuid(now), email.clone());
             outbox::notice(&Notice { id, account: account.id, email, kind: ChangeKind::Deletion, changed_at: now, caller })
         });
-        // Whatever else is under way for the account, and would still work after it came back, ends here.
+        // Every link that would work again after a reactivation ends here.
         let ends = [session::ended(account.id, session)].into_iter().chain(link::ended(account.id));
-        let writes = [account::left(account, &leaving), deletion::listed(account.id, &leaving)].into_iter().chain(ends).chain(notices);
+        let writes = [account::deletion_requested(account, &deletion), deletion_list::listed(account.id, &deletion)]
+            .into_iter()
+            .chain(ends)
+            .chain(notices);
         let writes = writes.chain(self.event(EventKind::AccountDeactivated, account.id, now)).collect();
-        Ok(self.transact("leave", writes).await?.or(Left::Now, Left::Overtaken))
+        Ok(self.transact("leave", writes).await?.or(DeletionRequested::Now, DeletionRequested::Overtaken))
     }
 
-    /// Carries out a deletion that is due. Of this and of what calls it off, one happens: the first write marks that it has begun, on condition that it was
-    /// not called off. Cut off anywhere, it goes on where it was when it is called again: the item of the list is deleted last.
+    /// Carries out a deletion that is due. Either the deletion or its cancellation happens, never both: the first write marks that the deletion has begun, on
+    /// condition that it was not cancelled. After an interruption the next call continues; the list entry is deleted last.
     ///
     /// The address may have been changed between the read of the account and its deactivation, so this checks again whether a former address is reserved.
     /// The address of an inactive account cannot change.
-    pub async fn sweep(&self, listed: &Listed, now: Timestamp) -> Result<Swept, Fault> {
+    pub async fn sweep(&self, listed: &DueDeletion, now: Timestamp) -> Result<Swept, Fault> {
         let (id, due_at) = (listed.account, listed.due_at);
         let waits = |account: &Account| {
-            let is_this = account.leaving.is_some_and(|leaving| leaving.due_at == due_at && !leaving.has_begun);
+            let is_this = account.deletion.is_some_and(|deletion| deletion.due_at == due_at && !deletion.has_begun);
             is_this && account.reserved(now).next().is_some()
         };
         if self.account(id).await?.as_ref().is_some_and(waits) {

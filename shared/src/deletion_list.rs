@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::{
-    account::{AccountId, Leaving},
+    account::{AccountId, RequestedDeletion},
     clock::{Timestamp, after},
     fault::Fault,
     store::{Item, Key, Store, Table, Value, Write},
@@ -17,23 +17,23 @@ const PARTITION: &str = "sweep#";
 
 /// An entry in the list of accounts to be deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Listed {
+pub struct DueDeletion {
     /// The account.
     pub account: AccountId,
     pub(crate) due_at: Timestamp,
 }
 
 /// The write that lists an account whose deletion is due.
-pub(crate) fn listed(account: AccountId, leaving: &Leaving) -> Write {
-    Write::put(Listed { account, due_at: leaving.due_at }.key(), std::iter::empty::<(&str, Value)>())
+pub(crate) fn listed(account: AccountId, deletion: &RequestedDeletion) -> Write {
+    Write::put(DueDeletion { account, due_at: deletion.due_at }.key(), std::iter::empty::<(&str, Value)>())
 }
 
 /// The write that removes an account from the list.
-pub(crate) fn called_off(account: AccountId, leaving: &Leaving) -> Write {
-    Write::delete(Listed { account, due_at: leaving.due_at }.key())
+pub(crate) fn called_off(account: AccountId, deletion: &RequestedDeletion) -> Write {
+    Write::delete(DueDeletion { account, due_at: deletion.due_at }.key())
 }
 
-impl Listed {
+impl DueDeletion {
     pub(crate) fn key(&self) -> Key {
         // The last digit of an id is random, also in an imported id.
         let list = u32::try_from(self.account.uuid().as_u128() % u128::from(LISTS)).unwrap_or_default();
@@ -59,10 +59,10 @@ fn sortable(instant: Timestamp) -> String {
 
 impl Store {
     /// The accounts of one list that are due at `now`, the oldest first, and the number of items that cannot be read.
-    pub async fn due_deletions(&self, list: u32, now: Timestamp) -> Result<(Vec<Listed>, usize), Fault> {
+    pub async fn due_deletions(&self, list: u32, now: Timestamp) -> Result<(Vec<DueDeletion>, usize), Fault> {
         let end = sortable(after(now, Duration::from_millis(1)));
         let items = self.read_below(Table::Accounts, "deletion", &partition(list), &end).await?;
-        let due: Vec<Listed> = items.iter().filter_map(|item| Listed::read(item).ok()).collect();
+        let due: Vec<DueDeletion> = items.iter().filter_map(|item| DueDeletion::read(item).ok()).collect();
         let unreadable = items.len() - due.len();
         Ok((due, unreadable))
     }

@@ -1,4 +1,4 @@
-//! Requests to servers that are not AWS's, by the HTTPS client that the SDK brings: no other one has to be linked.
+//! Requests to servers that are not AWS's, with the SDK's HTTPS client, so that no second client is linked.
 
 use std::{
     net::{IpAddr, ToSocketAddrs as _},
@@ -21,14 +21,14 @@ use aws_smithy_types::body::SdkBody;
 type Admits = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
 
 /// A client for servers that are not AWS's. It trusts the system's certification authorities and follows no redirect.
-pub(crate) struct Others {
+pub(crate) struct ExternalClient {
     admits: Admits,
     connector: OnceLock<Connector>,
 }
 
-/// Why there is no answer. No more is known to anybody who may read the log, because the text of an error can quote the request.
+/// Why there is no answer. The error's text is dropped, because it can quote the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoAnswer {
+pub(crate) enum ExternalCallError {
     /// The request could not be built.
     NotBuilt,
     /// The server was not reached, is at an address that is not admitted, or did not speak HTTP.
@@ -37,7 +37,7 @@ pub(crate) enum NoAnswer {
     TimedOut,
 }
 
-impl Others {
+impl ExternalClient {
     /// A client that connects to these addresses only. The certification authorities are read with the first connection.
     pub(crate) fn at(admits: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
         Self { admits: Arc::new(admits), connector: OnceLock::new() }
@@ -52,16 +52,22 @@ impl Others {
     }
 
     /// Posts a body, and returns the status of the answer. The rest of the answer is not read.
-    pub(crate) async fn post(&self, url: &str, headers: &[(&'static str, String)], body: String, time: Duration) -> Result<u16, NoAnswer> {
+    pub(crate) async fn post(
+        &self,
+        url: &str,
+        headers: &[(&'static str, String)],
+        body: String,
+        time: Duration,
+    ) -> Result<u16, ExternalCallError> {
         let mut request = HttpRequest::new(SdkBody::from(body));
-        request.set_method("POST").and_then(|()| request.set_uri(url)).map_err(|_| NoAnswer::NotBuilt)?;
+        request.set_method("POST").and_then(|()| request.set_uri(url)).map_err(|_| ExternalCallError::NotBuilt)?;
         for (name, value) in headers {
-            request.headers_mut().try_insert(*name, value.clone()).map_err(|_| NoAnswer::NotBuilt)?;
+            request.headers_mut().try_insert(*name, value.clone()).map_err(|_| ExternalCallError::NotBuilt)?;
         }
         let answer = tokio::time::timeout(time, self.connector.get_or_init(|| self.connector()).call(request))
             .await
-            .map_err(|_| NoAnswer::TimedOut)?;
-        answer.map(|answer| answer.status().as_u16()).map_err(|_| NoAnswer::Unreachable)
+            .map_err(|_| ExternalCallError::TimedOut)?;
+        answer.map(|answer| answer.status().as_u16()).map_err(|_| ExternalCallError::Unreachable)
     }
 }
 
@@ -125,14 +131,14 @@ mod tests {
         (listener, port)
     }
 
-    async fn post(client: &Others, port: u16, time: Duration) -> Result<u16, NoAnswer> {
+    async fn post(client: &ExternalClient, port: u16, time: Duration) -> Result<u16, ExternalCallError> {
         client.post(&format!("http://localhost:{port}/x"), &[("a", "b".to_owned())], "the body".to_owned(), time).await
     }
 
     #[tokio::test]
     async fn an_answer_is_its_status_and_a_redirect_is_not_followed() {
         let (_other, target) = serving("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-        assert_eq!(post(&Others::at(|_| true), target, LONG).await, Ok(200));
+        assert_eq!(post(&ExternalClient::at(|_| true), target, LONG).await, Ok(200));
         for (answer, status) in [
             ("HTTP/1.1 204 No Content\r\n\r\n", 204),
             ("HTTP/1.1 307 Temporary Redirect\r\nLocation: http://localhost:1/\r\nContent-Length: 0\r\n\r\n", 307),
@@ -140,16 +146,16 @@ mod tests {
             ("HTTP/1.1 500 Oh\r\nContent-Length: 1000000000\r\n\r\nbegins", 500),
         ] {
             let (_listener, port) = serving(answer);
-            assert_eq!(post(&Others::at(|_| true), port, LONG).await, Ok(status));
+            assert_eq!(post(&ExternalClient::at(|_| true), port, LONG).await, Ok(status));
         }
     }
 
     #[tokio::test]
     async fn a_server_that_does_not_answer_is_given_up_in_time_and_one_that_does_not_listen_at_once() {
         let (_listener, port) = serving("");
-        assert_eq!(post(&Others::at(|_| true), port, Duration::from_millis(200)).await, Err(NoAnswer::TimedOut));
+        assert_eq!(post(&ExternalClient::at(|_| true), port, Duration::from_millis(200)).await, Err(ExternalCallError::TimedOut));
         let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        assert_eq!(post(&Others::at(|_| true), closed, LONG).await, Err(NoAnswer::Unreachable));
+        assert_eq!(post(&ExternalClient::at(|_| true), closed, LONG).await, Err(ExternalCallError::Unreachable));
     }
 
     #[tokio::test]
@@ -157,7 +163,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let port = listener.local_addr().unwrap().port();
-        assert_eq!(post(&Others::at(|address| !address.is_loopback()), port, LONG).await, Err(NoAnswer::Unreachable));
+        assert_eq!(post(&ExternalClient::at(|address| !address.is_loopback()), port, LONG).await, Err(ExternalCallError::Unreachable));
         assert_eq!(listener.accept().map_err(|error| error.kind()).err(), Some(ErrorKind::WouldBlock), "nobody connected");
     }
 }
