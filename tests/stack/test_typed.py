@@ -14,6 +14,7 @@ import infra_path
 from infra_path import LOCAL, OPERATE, ROOT, environment, make
 from test_life import post
 
+import cargo
 from stack import Failure  # type: ignore[attr-defined]
 from typed import nearest, pairs, wait_until_taken, words
 
@@ -129,6 +130,10 @@ class Recipes(unittest.TestCase):
 
 
 class Operator(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        cargo.built("doorward-admin")  # a build is shown where it happens, and tests compare all that is shown
+
     def test_an_address_that_is_a_command_to_a_shell_is_only_an_address(self) -> None:
         with tempfile.TemporaryDirectory() as directory:
             mark = f"{directory}/ran"
