@@ -3,7 +3,7 @@
 //! `make stack-test` starts a stack of its own and passes the variables of `stack.env`; `make up` and
 //! `set -a; . .local/stack.env; cargo test --workspace --test stack_flow --test stack_wire` run the same against a stack that is up.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::{
     config::{BehaviorVersion, Credentials, Region},
@@ -13,6 +13,7 @@ use axum::{
     body::{Body, to_bytes},
     http::{self, HeaderValue},
 };
+use doorward::clock::Clock;
 use doorward_kit::{Response, mailbox::Mail, operator::Operator, requests::Request, scenario::Stage};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
@@ -30,7 +31,7 @@ pub struct Stack {
     mail_url: String,
     outbox: String,
     /// When this test began, in milliseconds of Unix time.
-    began: u128,
+    began: i64,
     operator: Operator,
 }
 
@@ -59,7 +60,7 @@ impl Stack {
             api_url: variable("API_URL"),
             mail_url: variable("MAIL_URL"),
             outbox: variable("OUTBOX_TABLE"),
-            began: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_millis(),
+            began: Clock::system().now().as_millisecond(),
             operator: Operator { client: aws_sdk_dynamodb::Client::from_conf(config), accounts: variable("ACCOUNTS_TABLE") },
         }
     }
