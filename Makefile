@@ -158,9 +158,9 @@ machine-checks: .tools/pip/installed $(if $(filter $(brought)/%,$(CHROMIUM)),,ch
 	@[ "$(words $(CURDIR))" = 1 ] || exec bash infra/refuse.sh "test: programs that are installed into .tools do not run in a path with spaces: $(CURDIR)."
 
 in_order = $(if $(filter stack-test,$(goals)),$(1))
-# Tests of stacks do one thing after the other, so they come first, and what can use every processor takes what they leave.
+# Stack tests run in sequence and take longest, so they start first; the others run at a lower priority.
 last = $(call in_order,nice)
-# Where the programs are that were built first (infra/cargo.py).
+# The list of the programs that were built first (infra/cargo.py).
 programs_built := target/local/programs.json
 of_programs = $(call in_order,BUILT=$(CURDIR)/$(programs_built))
 tool-test stack-test-rust stack-test-life stack-test-browser: $(call in_order,programs-built)

@@ -21,7 +21,7 @@ def complaints(functions: Iterable[str], before: dict[str, str], after: dict[str
     """The problems of the parameters in `after` that those in `before` did not have, by the parameters' names.
 
     A parameter is the variable of the same name in every function that reads it. Values that the template fills in by itself are missing in both.
-    `program` is the parser where it is built already.
+    `program` is the parser, if it was built before.
     """
     program = program or cargo.built(PROGRAM)
     known = set(_asked(program, functions, before))

@@ -9,7 +9,7 @@ ANY = "x-amazon-apigateway-any-method"
 
 
 def complete(gateway: Any, api: str, stage: str, definition: dict[str, Any], functions: dict[str, str]) -> None:
-    """Hands it over, and deploys the stage anew. `functions` are the ARNs by logical name."""
+    """Sets these parts of the API and redeploys the stage. `functions` are the ARNs by logical name."""
     resources = {item["path"]: item["id"] for page in gateway.get_paginator("get_resources").paginate(restApiId=api) for item in page["items"]}
     for path, methods in definition["paths"].items():
         # SAM puts a route whose function has a condition under that condition as a whole: {"Fn::If": [condition, {method: …}, …]}.

@@ -1,5 +1,5 @@
 # Run by `move back` in the site's shell. `loaddata` would replace whole rows, and with them the names, groups and rights that only the site knows; this
-# updates what Doorward knows, and adds the accounts that were made there. All of it is one transaction.
+# updates the fields that Doorward has, and adds the accounts that were created in Doorward. All of it is one transaction.
 import json
 
 from django.contrib.auth import get_user_model

@@ -1,7 +1,7 @@
 """Compares the keys that each function uses, as recorded by the emulator's CloudTrail, with those that its role allows.
 
-The emulator enforces actions and tables; conditions on keys and attributes it does not know, so they are evaluated here. What is allowed
-and never asked for is told as well.
+The emulator enforces actions and tables; conditions on keys and attributes it does not know, so they are evaluated here. Permissions that
+no call used are reported too.
 """
 
 import json

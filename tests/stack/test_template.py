@@ -18,11 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "infra" / "checks"))
 from permissions import RETURNING, TEMPLATE, WRITES, Loader, complaints, listed  # noqa: E402
 
-# AWS refuses a stack with more than 500 resources, and each resource costs time and attention. A function with a route is six of them: itself, its
-# role, the permission of the API to call it, its log group and two alarms. Events brought nine: the bus, its publisher with role, log group and
-# stream, and four alarms. An account of one's own brought twelve, and its deletion eight: a
-# function with its role, log group, timer, permission of the timer and two alarms, and the alarm of deletions that fail. The verification of addresses
-# brought two functions with a route, and the export of an account one.
+# AWS refuses a stack with more than 500 resources, and each resource costs time and attention. A function with a route needs six: itself, its role, the
+# permission of the API to call it, its log group and two alarms. Raise this number only on purpose.
 RESOURCES_AT_MOST = 153
 
 
