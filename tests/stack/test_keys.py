@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from fnmatch import fnmatchcase
 from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import infra_path

@@ -77,8 +77,8 @@ class Options(unittest.TestCase):
         # An address only where LogClients asks for it.
         condition, full, otherwise = parts["Client"]
         self.assertEqual((condition, otherwise, re.findall(r"\$context\.([\w.]+)", full)), ("LogsAddresses", "", ["identity.sourceIp"]))
-        for client in (full, otherwise):
-            self.assertIn("function_request_id", json.loads(line.replace("${Client}", client)))
+        for shown in (full, otherwise):
+            self.assertIn("function_request_id", json.loads(line.replace("${Client}", shown)))
 
 
 if __name__ == "__main__":

@@ -142,8 +142,10 @@ class Verify(unittest.TestCase):
     def left(self) -> set[tuple[str, str, str]]:
         """What stays: an event goes when it is published."""
         deadline = time.monotonic() + 60
-        while any(pk.startswith("event#") for _, pk, _ in (left := self.new())) and time.monotonic() < deadline:
+        left = self.new()
+        while any(pk.startswith("event#") for _, pk, _ in left) and time.monotonic() < deadline:
             time.sleep(0.1)
+            left = self.new()
         return left
 
     def new(self) -> set[tuple[str, str, str]]:
