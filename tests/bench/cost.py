@@ -79,7 +79,7 @@ def idle_month(results: dict[str, Any]) -> float:
     Each query finds nothing, which costs one unit, and is one wait, as is the connection to the store.
     """
     warm, cold = (results[part]["data"] for part in ("warm", "cold"))
-    queries = {"mailer": 1, "sweeper": int(template.in_source("shared/src/deletion.rs", r"const LISTS: u32 = (\d+);"))}
+    queries = {"mailer": 1, "sweeper": int(template.in_source("shared/src/deletion_list.rs", r"const LISTS: u32 = (\d+);"))}
     starting = max(median(seen["init_cpu_ms"]) for seen in cold.values())
     logged = sum(map(len, PLATFORM_LINES)) + len(PLATFORM_LINES) * EVENT_OVERHEAD_BYTES
     dollars = 0.0
