@@ -24,6 +24,8 @@ endif
 
 # Number of executions of each fuzz target.
 RUNS ?= 20000
+# Number of runs of `make soak`.
+TIMES ?= 20
 # `make snapshots ACCEPT=all` accepts every change without asking.
 ACCEPT ?=
 
@@ -137,7 +139,7 @@ admin: $(operator)/installed ## Commands for accounts and mail: make admin ARGS=
 
 # ---- Checks ----
 
-.PHONY: check test test-long test-release lint lint-rust lint-templates unit tool-test thorough sweep stack-test fuzz openapi schemathesis browser clients preview snapshots coverage permissions sbom size pins release-notes tags
+.PHONY: check test test-long test-release lint lint-rust lint-templates unit tool-test thorough sweep stack-test fuzz openapi schemathesis browser soak clients preview snapshots coverage permissions sbom size pins release-notes tags
 check: formatting ## Formatting, clippy, unit and API tests, which need Rust only; run it while you work
 	@$(call step,Clippy) && $(clippy)
 	@$(call step,Tests that need no stack) && $(quick_tests) || $(tell_of_snapshots)
@@ -240,6 +242,9 @@ stack-test-clients: $(call tool,local) $(call tool,schemathesis) $(browser) $(cl
 
 browser: $(call tool,local) $(browser) #+ Only the tests in a browser
 	$(of_browser) $(stack) with_stack $(browser_tests)
+
+soak: $(call tool,local) $(browser) #+ Runs the tests in a browser many times while every processor is busy, to find those that are red at random: make soak TIMES=20
+	@$(alone) AUTH=true $(of_browser) $(stack) with_stack .tools/local/bin/python tests/soak.py $(TIMES) $(browser_tests)
 
 clients: $(call tool,local) $(browser) $(clients) #+ Only the tests of clients: HTTP libraries, and clients generated from docs/openapi.json
 	@$(of_clients) $(stack) with_stack sh -c '$(client_tests)'

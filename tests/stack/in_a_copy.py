@@ -29,7 +29,7 @@ import cargo
 RUN = ["README.md", "OPERATIONS.md", "CONTRIBUTING.md"]
 # Commands of which only the recipe runs: their programs take minutes, and other tests call them one by one.
 RECIPES = re.compile(
-    r"make (?:test|test-long|test-release|check|lint|unit|browser|clients|schemathesis|fuzz|permissions|coverage|preview|size|build|bench|snapshots|openapi|pins"
+    r"make (?:test|test-long|test-release|check|lint|unit|browser|soak|clients|schemathesis|fuzz|permissions|coverage|preview|size|build|bench|snapshots|openapi|pins"
     r"|dev|up|down|reset|help-all)\b"
 )
 # Commands that run, with a build that takes no time. In this order, because a deployment comes before its rollback.

@@ -25,7 +25,7 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = re.findall(r"^([a-z-]+):.*(?:##|#\+) ", MAKEFILE, re.MULTILINE)
 TYPED = re.search(r"^typed := (.*)$", MAKEFILE, re.MULTILINE)[1].split()  # type: ignore[index]
 # Settings of developers for tools of this checkout, such as paths and numbers. They never contain text of strangers.
-OF_THE_DEVELOPER = {"ACCEPT", "ARCH", "CHROMIUM", "CXX", "NODE", "PYTHON", "RUNS"}
+OF_THE_DEVELOPER = {"ACCEPT", "ARCH", "CHROMIUM", "CXX", "NODE", "PYTHON", "RUNS", "TIMES"}
 
 
 class Typed(unittest.TestCase):
