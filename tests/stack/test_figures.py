@@ -218,6 +218,7 @@ HELD_IN_README: list[tuple[str, list[str]]] = [
     ("one per login, stored as a digest, valid for … days", [span("SessionLifetime")]),
     ("… bits, stored as a digest, valid for … hour, usable once", [str(8 * int(re.search(r"const SECRET_BYTES: usize = (\d+);", (ROOT / "shared/src/token.rs").read_text())[1])), span("ResetLifetime")]),  # type: ignore[index]
     ("at register, change and confirm; at most … characters", [str(document()["Parameters"]["PasswordMaxLength"]["Default"])]),
+    ("Rust … or later with a C compiler", [re.search(r'^rust-version = "(.+?)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]]),  # type: ignore[index]
     ("Python … or later", [re.search(r"^OLDEST_PYTHON := (.+)$", (ROOT / "infra" / "tools.mk").read_text(), re.MULTILINE)[1]]),  # type: ignore[index]
 ]
 # Sentences with figures (each `…`), and the values that the figures must have, in order.
