@@ -130,15 +130,13 @@ COMMANDS: dict[str, Callable[..., None]] = {
 
 
 def on_a_free_port(settings: Settings, work: Callable[[Settings], dict[str, str]]) -> tuple[Settings, dict[str, str]]:
-    """Runs something that needs a port, which is chosen only now, because a build takes minutes. Another program may still be faster; then with another one."""
-    for attempts_left in range(4, -1, -1):
+    """Runs something that needs a port. It is chosen here and not earlier, because a build takes minutes. If another program takes it first, another one is."""
+    for _ in range(4):
         chosen = replace(settings, requested_port=str(free_port()))
-        try:
+        with suppress(emulator.PortTaken):
             return chosen, work(chosen)
-        except emulator.PortTaken:
-            if not attempts_left:
-                raise
-    raise AssertionError("the last attempt returns or raises")
+    chosen = replace(settings, requested_port=str(free_port()))
+    return chosen, work(chosen)
 
 
 def _bring_up(settings: Settings, binaries: dict[str, Path] | None = None) -> dict[str, str]:

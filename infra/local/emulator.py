@@ -17,6 +17,7 @@ from pathlib import Path
 
 import keep
 from guarded import PROCESS_PATH
+from keeping import stack_variables
 from processes import deferred
 from settings import CREDENTIALS, REGION, SHELL_VARIABLES, Settings
 from typed import Failure
@@ -130,8 +131,7 @@ def start(settings: Settings) -> Emulator:
 def stop(directory: Path, *, keeping: bool = True) -> bool:
     """Stops the emulator and its functions, and keeps the content of the tables. Returns False if none was running."""
     emulator = remembered(directory)
-    if emulator and keeping and (file := directory / "stack.env").exists():
-        variables = dict(line.split("=", 1) for line in file.read_text().splitlines() if not line.startswith("export "))
+    if emulator and keeping and (variables := stack_variables(directory)):
         if not keep.save(Settings(directory=directory, requested_port=str(emulator.port)), variables):
             print("==> The running stack does not answer: accounts made since it was started are lost", flush=True)
     (directory / "emulator.json").unlink(missing_ok=True)

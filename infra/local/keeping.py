@@ -32,14 +32,21 @@ def write(file: Path, text: str) -> None:
     new.replace(file)
 
 
-async def save(app: App, directory: Path, port: int) -> None:
-    """Saves every item of the stack, unless there is none: stack.env is there from the end of a deployment until the stack is stopped, which saves as well."""
+def stack_variables(directory: Path) -> dict[str, str]:
+    """The variables in stack.env, which is there from the end of a deployment until the stack is stopped; none without it."""
     try:
         lines = (directory / "stack.env").read_text().splitlines()
     except FileNotFoundError:
+        return {}
+    return dict(line.split("=", 1) for line in lines if not line.startswith("export "))
+
+
+async def save(app: App, directory: Path, port: int) -> None:
+    """Saves every item of the stack, unless there is none."""
+    variables = stack_variables(directory)
+    if not variables:
         return
     began = time.time_ns()
-    variables = dict(line.split("=", 1) for line in lines if not line.startswith("export "))
     found = {table: await _scanned(app, variables[name], port) for table, name in TABLES.items() if name in variables}
     items = {table: each for table, each in found.items() if each is not None}
     file = directory / FILE

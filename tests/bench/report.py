@@ -63,7 +63,7 @@ def _targets(results: dict[str, Any], data: dict[str, Any], directory: Path) -> 
 
 def _where(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str:
     rows = [[part, seen["machine"]["at"], seen["machine"]["commit"], str(seen["count"] or ""), f"{seen['seconds']:.0f}",
-             *(f"{seen['others'][when]:.2f}" if "others" in seen else "" for when in ("before", "during"))] for part, seen in sorted(results.items())]
+             *(f"{seen['others'][when]:.2f}" for when in ("before", "during"))] for part, seen in sorted(results.items())]
     machines = sorted({"{cpu}, {memory}, {kernel}; {rustc}".format(**seen["machine"]) for seen in results.values()})
     # What has changed since a part was measured. Its next measurement has no such note.
     said: dict[str, list[str]] = {}
@@ -74,23 +74,16 @@ def _where(results: dict[str, Any], data: dict[str, Any], directory: Path) -> st
     return (
         f"Machine: {'. '.join(machines)}.\n\n"
         + _table(["part", "measured", "commit", "samples of each", "seconds", "others before", "others during"], rows, texts=(1, 2))
-        + _others(results) + NOT_MEASURED + notes
+        + _others() + NOT_MEASURED + notes
     )
 
 
-def _others(results: dict[str, Any]) -> str:
+def _others() -> str:
     """What the columns about others mean."""
-    text = (
+    return (
         f"\nOthers: the share of one core that was used in the last {machine.WATCHED_SECONDS} seconds before a part, when the bench does nothing, and during it by everything but the bench, the store and "
         f"the functions (interrupts of the kernel count as others). The bench waits for up to {machine.PATIENCE_SECONDS // 60} minutes until the share before is below {machine.IDLE}.\n"
     )
-    loads = [float(seen["machine"]["load"]) for seen in results.values() if "others" not in seen]
-    if loads:
-        text += (
-            "\nParts without these figures were measured before they were noted, without such a wait. The load average of the minute before was "
-            f"{min(loads):.2f} to {max(loads):.2f}, which includes the build or the bench's own part before; how much of it was of others is not known.\n"
-        )
-    return text
 
 
 def _cold(results: dict[str, Any], data: dict[str, Any], directory: Path) -> str:
